@@ -1,0 +1,248 @@
+//! What can go wrong, one type for each kind of operation.
+//!
+//! Every error prints one lower-case clause that says what happened; its cause, where there is
+//! one, is its [`source`](std::error::Error::source). None of them holds key bytes, plaintext or
+//! associated data.
+
+use crate::key::{KeyId, Variant};
+
+/// A ciphertext did not open.
+///
+/// There is no reason inside, by design: which key was tried and which step failed would help an
+/// attacker who can submit ciphertexts. The program `keyseal explain` lists public reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("decryption failed")]
+#[allow(clippy::exhaustive_structs, reason = "third parties implement Aead and must build it")]
+pub struct DecryptError;
+
+/// A plaintext was not encrypted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncryptError {
+    /// The plaintext or the associated data is longer than the cipher's limit.
+    #[error("the plaintext or the associated data is longer than the cipher allows")]
+    TooLong,
+    /// The operating system gave no randomness for a nonce.
+    #[error("no randomness for a nonce")]
+    Random(#[source] RandomError),
+}
+
+/// The operating system gave no randomness.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system gave no randomness: {0}")]
+pub struct RandomError(String);
+
+impl From<getrandom::Error> for RandomError {
+    fn from(error: getrandom::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<RandomError> for EncryptError {
+    fn from(error: RandomError) -> Self {
+        Self::Random(error)
+    }
+}
+
+/// One key is not what its type demands.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// No key type of the table in use has this type URL.
+    #[error("no key type is known for `{type_url}`")]
+    UnknownType {
+        /// The type URL as it was read.
+        type_url: String,
+    },
+    /// No key type of the table in use has a template of this name.
+    #[error("no key template is named `{name}`")]
+    UnknownTemplate {
+        /// The name as it was given.
+        name: String,
+    },
+    /// The serialized key or key format could not be parsed.
+    #[error("the serialized key is malformed")]
+    Malformed(#[source] ParseError),
+    /// The key's version is not 0, the only version that exists.
+    #[error("key version {found} is not supported, only version 0 exists")]
+    Version {
+        /// The version as it was read.
+        found: u32,
+    },
+    /// A size or another parameter has a value that its type does not allow.
+    #[error("{name} {found} is not allowed, only {allowed}")]
+    Parameter {
+        /// Which parameter, in the words of the key type.
+        name: &'static str,
+        /// The value as it was given.
+        found: u64,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// The key type does not go with this output prefix.
+    #[error("output prefix {variant} is not allowed for this key type")]
+    Variant {
+        /// The output prefix as it was given.
+        variant: Variant,
+    },
+    /// The key's material type label is not the one of its type.
+    #[error("the key material type is {found}, and must be {wanted} for this key type")]
+    Material {
+        /// The label as it was read.
+        found: String,
+        /// The label of the type.
+        wanted: &'static str,
+    },
+    /// The key cannot be used with the cipher provider that was asked for.
+    #[error("the cipher provider refused the key")]
+    Provider,
+    /// The operating system gave no randomness for a new key.
+    #[error("no randomness for a new key")]
+    Random(#[source] RandomError),
+}
+
+impl From<RandomError> for KeyError {
+    fn from(error: RandomError) -> Self {
+        Self::Random(error)
+    }
+}
+
+/// A keyset could not be read, changed, used or written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeysetError {
+    /// The bytes are not a keyset in the format that was asked for.
+    #[error("the keyset cannot be parsed")]
+    Malformed(#[source] ParseError),
+    /// There is no key.
+    #[error("the keyset has no keys")]
+    Empty,
+    /// Two keys have the same id.
+    #[error("two keys have the id {id}")]
+    DuplicateId {
+        /// The id in question.
+        id: KeyId,
+    },
+    /// The primary key id names no key.
+    #[error("the primary key id {id} names no key of the keyset")]
+    NoPrimary {
+        /// The primary key id.
+        id: KeyId,
+    },
+    /// The primary key is disabled or destroyed.
+    #[error("the primary key {id} is not enabled")]
+    PrimaryNotEnabled {
+        /// The primary key id.
+        id: KeyId,
+    },
+    /// A key's status is none of enabled, disabled and destroyed.
+    #[error("key {id} has the unknown status {found}")]
+    UnknownStatus {
+        /// The key in question.
+        id: KeyId,
+        /// The number as it was read.
+        found: i32,
+    },
+    /// A key's output prefix type is none of TINK, LEGACY, RAW and CRUNCHY.
+    #[error("key {id} has the output prefix type {found}, which no symmetric key can have")]
+    UnknownPrefix {
+        /// The key in question.
+        id: KeyId,
+        /// The number as it was read.
+        found: i32,
+    },
+    /// A key that is not destroyed has no key data.
+    #[error("key {id} has no key data")]
+    NoKeyData {
+        /// The key in question.
+        id: KeyId,
+    },
+    /// One key of the keyset is not acceptable.
+    #[error("key {id} is not usable")]
+    Key {
+        /// The key in question.
+        id: KeyId,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// No key of the keyset has this id.
+    #[error("the keyset has no key {id}")]
+    UnknownId {
+        /// The id as it was given.
+        id: KeyId,
+    },
+    /// The primary key cannot be disabled, destroyed or deleted: promote another first.
+    #[error("key {id} is the primary key and cannot be {operation}")]
+    IsPrimary {
+        /// The key in question.
+        id: KeyId,
+        /// What was to be done to it.
+        operation: &'static str,
+    },
+    /// A disabled key cannot become primary: enable it first.
+    #[error("key {id} is disabled and cannot become the primary key")]
+    NotEnabled {
+        /// The key in question.
+        id: KeyId,
+    },
+    /// A destroyed key has no material any more: it can only be deleted.
+    #[error("key {id} is destroyed")]
+    Destroyed {
+        /// The key in question.
+        id: KeyId,
+    },
+    /// An enabled key of the keyset is not a key of the primitive that was asked for.
+    #[error("key {id} is of type `{type_url}`, which is not {wanted}")]
+    WrongPrimitive {
+        /// The key in question.
+        id: KeyId,
+        /// The type of the key.
+        type_url: String,
+        /// The primitive that was asked for, with its article.
+        wanted: &'static str,
+    },
+    /// The keyset holds secret key material, and was to be read or written without any.
+    #[error("key {id} holds secret key material")]
+    Secret {
+        /// The key in question.
+        id: KeyId,
+    },
+    /// The encrypted keyset did not open: another key-encryption key, other associated data, or a
+    /// damaged file.
+    #[error("the encrypted keyset did not decrypt")]
+    Decrypt(#[source] DecryptError),
+    /// The keyset could not be encrypted.
+    #[error("the keyset could not be encrypted")]
+    Encrypt(#[source] EncryptError),
+    /// The operating system gave no randomness for a key id.
+    #[error("no randomness for a key id")]
+    Random(#[source] RandomError),
+}
+
+impl From<RandomError> for KeysetError {
+    fn from(error: RandomError) -> Self {
+        Self::Random(error)
+    }
+}
+
+/// Where and why bytes were not what their format says.
+///
+/// The text names the place and the rule, never the bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} at byte {offset}")]
+pub struct ParseError {
+    reason: &'static str,
+    offset: usize,
+}
+
+impl ParseError {
+    pub(crate) const fn new(reason: &'static str, offset: usize) -> Self {
+        Self { reason, offset }
+    }
+
+    /// The offset in bytes, from the start of the input, where parsing stopped.
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.offset
+    }
+}

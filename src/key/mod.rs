@@ -1,0 +1,2 @@
+pub mod prefix;
+pub use prefix::{KeyId,Variant};

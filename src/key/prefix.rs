@@ -1,0 +1,158 @@
+//! Key ids and output prefixes: how a ciphertext names its key.
+
+use std::fmt;
+
+use crate::{error::RandomError, rng, wire::proto::OutputPrefixType};
+
+/// The id of a key in its keyset: any 32-bit number, 0 included, unique in the keyset.
+///
+/// Prints in decimal, as Tinkey does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(u32);
+
+impl KeyId {
+    /// Wraps a number.
+    #[must_use]
+    pub const fn new(id: u32) -> Self {
+        Self(id)
+    }
+
+    /// Returns the number.
+    #[must_use]
+    pub const fn value(self) -> u32 {
+        self.0
+    }
+
+    /// Draws an id from 1 to 2³² − 1 from the system.
+    pub(crate) fn random() -> Result<Self, RandomError> {
+        loop {
+            let mut id = [0; 4];
+            rng::fill_secret(&mut id)?;
+            // 0 is legal, but some Tink releases refuse it.
+            if id != [0; 4] {
+                return Ok(Self(u32::from_be_bytes(id)));
+            }
+        }
+    }
+}
+
+impl From<u32> for KeyId {
+    fn from(id: u32) -> Self {
+        Self(id)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a key writes in front of its output, so that decryption finds the key.
+///
+/// # Source
+/// Tink's `OutputPrefixType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums, reason = "no symmetric key can have another prefix")]
+pub enum Variant {
+    /// `00 ‖ id(4)`: as Tink's predecessors wrote.
+    Crunchy,
+    /// `00 ‖ id(4)`, and for a MAC a zero byte after the message: for very old keysets only.
+    Legacy,
+    /// Nothing: the output is what the cipher alone gives. Every raw key is tried on decryption.
+    Raw,
+    /// `01 ‖ id(4)`: the usual choice.
+    Tink,
+}
+
+impl Variant {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Crunchy, Self::Legacy, Self::Raw, Self::Tink];
+
+    /// Returns the name in Tink's files, such as `TINK`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Crunchy => "CRUNCHY",
+            Self::Legacy => "LEGACY",
+            Self::Raw => "RAW",
+            Self::Tink => "TINK",
+        }
+    }
+
+    /// Returns the prefix that a key of this variant and id writes: 0 or 5 bytes.
+    #[must_use]
+    pub const fn prefix(self, id: KeyId) -> OutputPrefix {
+        let start = match self {
+            Self::Raw => return OutputPrefix(None),
+            Self::Crunchy | Self::Legacy => 0x00,
+            Self::Tink => 0x01,
+        };
+        let [a, b, c, d] = id.0.to_be_bytes();
+        OutputPrefix(Some([start, a, b, c, d]))
+    }
+
+    pub(crate) fn from_proto(prefix: i32) -> Option<Self> {
+        match OutputPrefixType::try_from(prefix) {
+            Ok(OutputPrefixType::Crunchy) => Some(Self::Crunchy),
+            Ok(OutputPrefixType::Legacy) => Some(Self::Legacy),
+            Ok(OutputPrefixType::Raw) => Some(Self::Raw),
+            Ok(OutputPrefixType::Tink) => Some(Self::Tink),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn to_proto(self) -> OutputPrefixType {
+        match self {
+            Self::Crunchy => OutputPrefixType::Crunchy,
+            Self::Legacy => OutputPrefixType::Legacy,
+            Self::Raw => OutputPrefixType::Raw,
+            Self::Tink => OutputPrefixType::Tink,
+        }
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The bytes in front of a key's output: none, or five.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OutputPrefix(Option<[u8; OutputPrefix::SIZE]>);
+
+impl OutputPrefix {
+    /// The length in bytes of a prefix that is not empty.
+    pub const SIZE: usize = 5;
+
+    /// Returns the bytes: none for a raw key.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], <[u8; Self::SIZE]>::as_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_are_a_start_byte_and_the_id_big_endian() {
+        let id = KeyId::new(0x0102_0304);
+        assert_eq!(Variant::Tink.prefix(id).as_bytes(), [1, 1, 2, 3, 4]);
+        assert_eq!(Variant::Crunchy.prefix(id).as_bytes(), [0, 1, 2, 3, 4]);
+        assert_eq!(Variant::Legacy.prefix(id).as_bytes(), [0, 1, 2, 3, 4]);
+        assert!(Variant::Raw.prefix(id).as_bytes().is_empty());
+    }
+
+    #[test]
+    fn prefix_types_survive_the_wire_and_others_are_refused() {
+        for variant in Variant::ALL {
+            assert_eq!(Variant::from_proto(variant.to_proto().into()), Some(variant));
+        }
+        for refused in [-1, 0, 5, 6, i32::MAX] {
+            assert_eq!(Variant::from_proto(refused), None);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What a keyset can do for its owner: the traits that callers see.
+
+use crate::error::{DecryptError, EncryptError};
+
+/// Authenticated encryption with associated data, by a key that is at hand.
+///
+/// The associated data is authenticated, not encrypted and not part of the ciphertext: give the
+/// same to [`decrypt`](Self::decrypt). Bind a ciphertext to its place with it (a table and row, a
+/// file name, a tenant), so that it cannot be moved to another. Empty plaintext and empty
+/// associated data are legal.
+///
+/// # Example
+/// ```
+/// use keyseal::{Aead, KeysetAead, KeysetHandle};
+///
+/// let aead: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
+/// let ciphertext = aead.encrypt(b"attack at dawn", b"letter 7")?;
+/// assert_eq!(aead.decrypt(&ciphertext, b"letter 7")?, b"attack at dawn");
+/// assert!(aead.decrypt(&ciphertext, b"letter 8").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Aead: Send + Sync {
+    /// Encrypts `plaintext` and appends the ciphertext to `out`.
+    ///
+    /// # Errors
+    /// [`EncryptError`] when an input is too long or there is no randomness; `out` is then as it
+    /// was.
+    fn encrypt_into(
+        &self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncryptError>;
+
+    /// Decrypts `ciphertext` and appends the plaintext to `out`.
+    ///
+    /// # Errors
+    /// [`DecryptError`] when it does not open; `out` is then as long as it was.
+    fn decrypt_into(
+        &self,
+        ciphertext: &[u8],
+        associated_data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), DecryptError>;
+
+    /// Encrypts `plaintext`, in one allocation.
+    ///
+    /// # Errors
+    /// [`EncryptError`] when an input is too long or there is no randomness.
+    fn encrypt(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, EncryptError> {
+        let mut ciphertext = Vec::new();
+        self.encrypt_into(plaintext, associated_data, &mut ciphertext)?;
+        Ok(ciphertext)
+    }
+
+    /// Decrypts `ciphertext`, in one allocation.
+    ///
+    /// # Errors
+    /// [`DecryptError`] when it does not open.
+    fn decrypt(&self, ciphertext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, DecryptError> {
+        let mut plaintext = Vec::new();
+        self.decrypt_into(ciphertext, associated_data, &mut plaintext)?;
+        Ok(plaintext)
+    }
+
+    /// Encrypts what is in `buffer`, which then holds the ciphertext.
+    ///
+    /// A buffer whose capacity allows the ciphertext is not reallocated.
+    ///
+    /// # Errors
+    /// [`EncryptError`] when an input is too long or there is no randomness; `buffer` is then as
+    /// it was.
+    fn encrypt_in_place(
+        &self,
+        buffer: &mut Vec<u8>,
+        associated_data: &[u8],
+    ) -> Result<(), EncryptError> {
+        let ciphertext = self.encrypt(buffer, associated_data)?;
+        // The plaintext goes with the old buffer.
+        zeroize::Zeroize::zeroize(buffer);
+        buffer.extend_from_slice(&ciphertext);
+        Ok(())
+    }
+
+    /// Decrypts what is in `buffer`, which then holds the plaintext.
+    ///
+    /// # Errors
+    /// [`DecryptError`] when it does not open; `buffer` is then empty: what a cipher has already
+    /// written over the ciphertext is wiped.
+    fn decrypt_in_place(
+        &self,
+        buffer: &mut Vec<u8>,
+        associated_data: &[u8],
+    ) -> Result<(), DecryptError> {
+        match self.decrypt(buffer, associated_data) {
+            Ok(plaintext) => {
+                *buffer = plaintext;
+                Ok(())
+            }
+            Err(error) => {
+                buffer.clear();
+                Err(error)
+            }
+        }
+    }
+}

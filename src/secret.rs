@@ -1,0 +1,103 @@
+//! Bytes that are wiped, and the token that shows them.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// Secret bytes on the heap: wiped when dropped, never printed, compared in constant time.
+///
+/// # Example
+/// ```
+/// use keyseal::{SecretAccess, SecretBytes};
+///
+/// let key = SecretBytes::copy_from(&[7; 32], SecretAccess::insecure());
+/// assert_eq!(format!("{key:?}"), "SecretBytes(32 bytes)");
+/// assert_eq!(key.expose(SecretAccess::insecure()), [7; 32]);
+/// ```
+#[derive(Clone)]
+pub struct SecretBytes(Zeroizing<Box<[u8]>>);
+
+impl SecretBytes {
+    /// Copies `bytes`. The caller still holds, and should wipe, the original.
+    #[must_use]
+    pub fn copy_from(bytes: &[u8], _access: SecretAccess) -> Self {
+        Self::copy_of(bytes)
+    }
+
+    /// Shows the bytes.
+    #[must_use]
+    pub fn expose(&self, _access: SecretAccess) -> &[u8] {
+        &self.0
+    }
+
+    /// Returns the number of bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns whether there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn copy_of(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(bytes.into()))
+    }
+
+    /// Makes `len` bytes and lets `fill` write them, so that no other copy exists.
+    pub(crate) fn filled<E>(
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut bytes = Zeroizing::new(vec![0; len].into_boxed_slice());
+        fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Zeroizing<Vec<u8>>> for SecretBytes {
+    fn from(mut bytes: Zeroizing<Vec<u8>>) -> Self {
+        if bytes.len() == bytes.capacity() {
+            return Self(Zeroizing::new(std::mem::take(&mut *bytes).into_boxed_slice()));
+        }
+        // Shrinking would move the bytes and free the old block unwiped.
+        Self::copy_of(&bytes)
+    }
+}
+
+impl fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretBytes({} bytes)", self.len())
+    }
+}
+
+impl PartialEq for SecretBytes {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for SecretBytes {}
+
+/// Proof, at the call site, that showing or taking cleartext key material is meant.
+///
+/// Every function that gives out key bytes, or takes them from the caller, wants one. Search a
+/// program for `SecretAccess::insecure` to see all of them; ban it with clippy's
+/// `disallowed-methods` where none should be.
+#[derive(Clone, Copy, Debug)]
+pub struct SecretAccess(());
+
+impl SecretAccess {
+    /// Allows one access to cleartext key material.
+    #[must_use]
+    pub const fn insecure() -> Self {
+        Self(())
+    }
+}
