@@ -53,7 +53,10 @@ impl fmt::Display for KeyId {
 /// # Source
 /// Tink's `OutputPrefixType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_enums, reason = "no symmetric key can have another prefix")]
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "no symmetric key can have another prefix"
+)]
 pub enum Variant {
     /// `00 ‖ id(4)`: as Tink's predecessors wrote.
     Crunchy,
@@ -126,6 +129,11 @@ impl OutputPrefix {
     /// The length in bytes of a prefix that is not empty.
     pub const SIZE: usize = 5;
 
+    /// Returns what would be the prefix of a ciphertext, if that has one.
+    pub(crate) fn read(ciphertext: &[u8]) -> Self {
+        Self(ciphertext.first_chunk().copied())
+    }
+
     /// Returns the bytes: none for a raw key.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -149,7 +157,10 @@ mod tests {
     #[test]
     fn prefix_types_survive_the_wire_and_others_are_refused() {
         for variant in Variant::ALL {
-            assert_eq!(Variant::from_proto(variant.to_proto().into()), Some(variant));
+            assert_eq!(
+                Variant::from_proto(variant.to_proto().into()),
+                Some(variant)
+            );
         }
         for refused in [-1, 0, 5, 6, i32::MAX] {
             assert_eq!(Variant::from_proto(refused), None);

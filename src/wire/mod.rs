@@ -13,9 +13,10 @@ use prost::{
 };
 use zeroize::Zeroizing;
 
-use crate::error::ParseError;
+use crate::{error::ParseError, secret::SecretBytes};
 
 #[allow(
+    dead_code,
     missing_docs,
     unreachable_pub,
     clippy::all,
@@ -32,14 +33,14 @@ pub(crate) mod proto {
 }
 
 /// One field of a message, as its `.proto` file declares it.
-pub(crate) struct Field {
+pub struct Field {
     number: u32,
     wire_type: WireType,
     nested: Option<&'static [Self]>,
 }
 
 /// The fields of a message, in the order of the file.
-pub(crate) trait Fields {
+pub trait Fields {
     const FIELDS: &'static [Field];
 }
 
@@ -53,6 +54,21 @@ pub(crate) fn secret(bytes: Zeroizing<Vec<u8>>) -> Bytes {
         }
     }
     Bytes::from_owner(Owner(bytes))
+}
+
+/// Copies key bytes to where they are wiped when the last slice of them is dropped.
+pub(crate) fn secret_copy(bytes: &SecretBytes) -> Bytes {
+    secret(Zeroizing::new(bytes.bytes().to_vec()))
+}
+
+/// Returns a size that a message holds.
+pub(crate) fn size(field: u32) -> usize {
+    usize::try_from(field).unwrap_or(usize::MAX)
+}
+
+/// Returns a size as a message holds it. Sizes that parameters allow always fit.
+pub(crate) fn size_field(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
 }
 
 /// Serializes `message` into one buffer of exactly its size, wiped on drop.
@@ -84,7 +100,10 @@ fn declared_types(mut message: &[u8], fields: &[Field]) -> Result<bool, DecodeEr
         let matches = match record.declared_in(fields) {
             None => true,
             Some(field) if field.wire_type != record.wire_type => false,
-            Some(Field { nested: Some(nested), .. }) => declared_types(record.value, nested)?,
+            Some(Field {
+                nested: Some(nested),
+                ..
+            }) => declared_types(record.value, nested)?,
             Some(_) => true,
         };
         if !matches {
@@ -104,7 +123,11 @@ fn keep_declared_types(
         let record = Record::next(&mut message)?;
         match record.declared_in(fields) {
             Some(field) if field.wire_type != record.wire_type => {}
-            Some(Field { number, nested: Some(nested), .. }) => {
+            Some(Field {
+                number,
+                nested: Some(nested),
+                ..
+            }) => {
                 let mut kept = Zeroizing::new(Vec::with_capacity(record.value.len()));
                 keep_declared_types(record.value, nested, &mut kept)?;
                 prost::encoding::encode_key(*number, WireType::LengthDelimited, out);
@@ -140,7 +163,12 @@ impl<'a> Record<'a> {
         }
         skip_field(wire_type, number, message, DecodeContext::default())?;
         let whole = start.split_at(start.len() - message.remaining()).0;
-        Ok(Self { number, wire_type, whole, value })
+        Ok(Self {
+            number,
+            wire_type,
+            whole,
+            value,
+        })
     }
 
     fn declared_in<'f>(&self, fields: &'f [Field]) -> Option<&'f Field> {
