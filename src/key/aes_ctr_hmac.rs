@@ -19,7 +19,7 @@ use crate::{
 
 /// The key type `AesCtrHmacAeadKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
+#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct AesCtrHmac;
 
 /// The parameters of an AES-CTR-HMAC key.

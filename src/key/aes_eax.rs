@@ -20,7 +20,7 @@ use crate::{
 
 /// The key type `AesEaxKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
+#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct AesEax;
 
 /// The parameters of an AES-EAX key.

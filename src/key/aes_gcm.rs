@@ -20,7 +20,7 @@ use crate::{
 
 /// The key type `AesGcmKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
+#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct AesGcm;
 
 /// The parameters of an AES-GCM key.

@@ -20,7 +20,7 @@ use crate::{
 
 /// The key type `ChaCha20Poly1305Key`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
+#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct ChaCha20Poly1305;
 
 /// The parameters of a ChaCha20-Poly1305 key: there are none to choose.

@@ -19,7 +19,7 @@ use crate::{
 
 /// The key type `XAesGcmKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
+#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct XAesGcm;
 
 /// The parameters of an X-AES-GCM key.

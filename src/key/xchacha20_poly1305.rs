@@ -19,7 +19,7 @@ use crate::{
 
 /// The key type `XChaCha20Poly1305Key`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
+#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct XChaCha20Poly1305;
 
 /// The parameters of an XChaCha20-Poly1305 key: there are none to choose.
