@@ -122,7 +122,9 @@ mod tests {
             encode(&bytes, &mut text);
             prop_assert_eq!(text.len(), encoded_len(bytes.len()));
             let text = String::from_utf8(text).unwrap();
-            prop_assert_eq!(&**decode(&text).unwrap(), &*bytes);
+            let decoded = decode(&text).unwrap();
+            prop_assert_eq!(decoded.capacity(), bytes.len());
+            prop_assert_eq!(&**decoded, &*bytes);
             prop_assert_eq!(&**decode(text.trim_end_matches('=')).unwrap(), &*bytes);
             let url_safe = text.replace('+', "-").replace('/', "_");
             prop_assert_eq!(&**decode(&url_safe).unwrap(), &*bytes);

@@ -134,6 +134,8 @@ mod tests {
             (r"ü\ud83d", "an escape that is no character at byte 9"),
             (r"\ude00", "an escape that is no character at byte 7"),
             (r"\ud83dx", "an escape that is no character at byte 7"),
+            (r"\ud83d\nde00", "an escape that is no character at byte 7"),
+            (r"\ud83dxude00", "an escape that is no character at byte 7"),
             (r"\ud83d\n", "an escape that is no character at byte 7"),
             (r"\ud83d\u004", "an escape that is no character at byte 7"),
             (r"\ud83d\u0041", "an escape that is no character at byte 7"),

@@ -286,6 +286,16 @@ mod tests {
         assert_eq!(str::from_utf8(&json), Ok(expected));
     }
 
+    #[test]
+    fn write_escapes_only_what_must_be() {
+        let plain = " !/\u{7f}é\u{2028}\u{ffff}😀";
+        assert!(matches!(escape(plain), Cow::Borrowed(text) if text == plain));
+        assert_eq!(
+            escape("a\"b\\c\0\n\u{1f}é"),
+            r#"a\"b\\c\u0000\u000a\u001fé"#
+        );
+    }
+
     /// Type URL, status, id, prefix.
     type Info = (String, i32, u32, i32);
 
