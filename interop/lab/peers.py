@@ -203,6 +203,7 @@ def _go() -> list[str]:
         "GOMODCACHE": str(folder / "modules"),
         "GOCACHE": str(folder / "cache"),
         "GOFLAGS": "-modcacherw -mod=readonly -buildvcs=false",
+        "GOTOOLCHAIN": "local",
     }
     peer = folder / "peer"
     _run([_tool("go"), "build", "-o", str(peer), "."], cwd=LAB / "go", env=environment)
