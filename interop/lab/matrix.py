@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Iterable
 
 from . import table
@@ -73,14 +73,36 @@ def spoiled(message: dict) -> Iterable[tuple[str, dict]]:
 def cross(owner: Peer, other: Peer) -> Iterable[Cell]:
     """Runs every template, prefix and form: the keysets are the owner's."""
     kek = owner.generate(table.KEK, "TINK")
+    rings: dict[str, Ring] = {}
     for template in table.TEMPLATES:
+        ring = rings.setdefault(template.primitive, Ring())
         for prefix in template.prefixes:
-            yield from _cells(owner, other, template, prefix, kek)
+            yield from _cells(owner, other, template, prefix, kek, ring)
             SCRATCH.clear(owner.name)
             SCRATCH.clear(other.name)
+    for primitive, ring in rings.items():
+        yield from _ring_cells(owner, other, primitive, ring, kek)
 
 
-def _cells(owner: Peer, other: Peer, template: table.Template, prefix: str, kek: bytes):
+@dataclass
+class Ring:
+    """One keyset of all keys that a pair has for a primitive, and an output of each key.
+
+    Serialized messages that stand behind each other are merged: the keys are those of all the
+    keysets, the primary key is that of the last.
+    """
+
+    keyset: bytes = b""
+    message: dict = field(default_factory=lambda: MESSAGES.requests[MESSAGES.to_spoil[-1]])
+    outputs: list[tuple[str, dict]] = field(default_factory=list)
+
+    def add(self, label: str, keyset: bytes, outputs: list):
+        self.keyset += keyset
+        output = outputs[MESSAGES.to_spoil[-1]]
+        self.outputs.append((label, self.message | {"output": output}))
+
+
+def _cells(owner: Peer, other: Peer, template: table.Template, prefix: str, kek, ring: Ring):
     def cell(form: str) -> Cell:
         return Cell(owner.name, other.name, template.name, prefix, form)
 
@@ -89,8 +111,7 @@ def _cells(owner: Peer, other: Peer, template: table.Template, prefix: str, kek:
         yield _hole(cell("all"), missing, lambda: owner.generate(template, prefix))
         return
     try:
-        keyset = owner.generate(template, prefix)
-        own = Keyset(keyset)
+        own = Keyset(owner.generate(template, prefix))
         outputs = owner.produce(template.primitive, own, MESSAGES.requests)
     except Refused as refused:
         broken = cell("all")
@@ -102,6 +123,7 @@ def _cells(owner: Peer, other: Peer, template: table.Template, prefix: str, kek:
         use = lambda: other.produce(template.primitive, own, MESSAGES.requests[:1])
         yield _hole(cell("all"), missing, use)
         return
+    ring.add(f"{template.name} {prefix}", own.data, outputs)
     for form in table.FORMS:
         done = cell(form.name)
         try:
@@ -109,6 +131,37 @@ def _cells(owner: Peer, other: Peer, template: table.Template, prefix: str, kek:
         except Refused as refused:
             done.failures.append(str(refused))
         yield done
+
+
+def _ring_cells(owner: Peer, other: Peer, primitive: str, ring: Ring, kek: bytes):
+    """All keys in one keyset: each output finds its key."""
+    own = Keyset(ring.keyset)
+    for form in table.FORMS:
+        cell = Cell(owner.name, other.name, f"all {primitive} keys in one keyset", "", form.name)
+        try:
+            keyset = _written(owner, own, form, kek)
+            messages = [message for _, message in ring.outputs]
+            opened = other.consume(primitive, keyset, messages)
+            for (label, _), found in zip(ring.outputs, opened):
+                cell.check(found == _plaintext(ring), f"{other.name} does not open {label}")
+            answers = other.produce(primitive, keyset, [ring.message])
+            [found] = owner.consume(primitive, own, [ring.message | {"output": answers[0]}])
+            cell.check(found == _plaintext(ring), f"{owner.name} does not open the answer")
+        except Refused as refused:
+            cell.failures.append(str(refused))
+        yield cell
+
+
+def _plaintext(ring: Ring) -> bytes:
+    return binary(ring.message["input"])
+
+
+def _written(owner: Peer, own: Keyset, form: table.Form, kek: bytes) -> Keyset:
+    """The owner's keyset in a form."""
+    if form.associated_data is None:
+        return Keyset(owner.write(own, target(form.format)), form.format)
+    wanted = target(form.format, kek, form.associated_data)
+    return Keyset(owner.write(own, wanted), form.format, kek, form.associated_data)
 
 
 def _hole(cell: Cell, reason: str, attempt) -> Cell:
@@ -124,17 +177,7 @@ def _hole(cell: Cell, reason: str, attempt) -> Cell:
 
 def _exchange(cell, owner, other, primitive, own, outputs, form, kek):
     """One keyset in one form, and its messages in both directions."""
-    wanted = (
-        target(form.format)
-        if form.associated_data is None
-        else target(form.format, kek, form.associated_data)
-    )
-    keyset = Keyset(
-        owner.write(own, wanted),
-        form.format,
-        None if form.associated_data is None else kek,
-        form.associated_data or b"",
-    )
+    keyset = _written(owner, own, form, kek)
 
     # The owner's outputs.
     sealed = MESSAGES.sealed(outputs)
@@ -152,14 +195,12 @@ def _exchange(cell, owner, other, primitive, own, outputs, form, kek):
         cell.check(found == plaintext, f"{owner.name} does not open {label}")
 
     # The keyset as the other writes it, back at its owner.
-    returned = Keyset(
-        other.write(keyset, wanted), keyset.format, keyset.kek, keyset.associated_data
-    )
+    returned = replace(keyset, data=other.write(keyset, keyset.target()))
     [found] = owner.consume(primitive, returned, answers[:1])
     cell.check(found == MESSAGES.plaintexts[0], f"{owner.name} cannot use what {other.name} wrote")
 
     if form.associated_data is not None:
-        wrong = Keyset(keyset.data, keyset.format, keyset.kek, b"other")
+        wrong = replace(keyset, associated_data=b"other")
         cell.check(
             _refuses(other, primitive, wrong), f"{other.name} ignores the keyset's associated data"
         )

@@ -90,7 +90,11 @@ class Keyset:
     associated_data: bytes = b""
 
     def request(self) -> dict:
-        return {"data": b64(self.data)} | target(self.format, self.kek, self.associated_data)
+        return {"data": b64(self.data)} | self.target()
+
+    def target(self) -> dict:
+        """The same form, to write a keyset in."""
+        return target(self.format, self.kek, self.associated_data)
 
 
 def target(format: str, kek: bytes | None = None, associated_data: bytes = b"") -> dict:
