@@ -134,6 +134,31 @@ impl OutputPrefix {
         Self(ciphertext.first_chunk().copied())
     }
 
+    /// Returns what follows this prefix in `output`, if that starts with it.
+    #[inline]
+    pub(crate) fn strip<'o>(&self, output: &'o [u8]) -> Option<&'o [u8]> {
+        // Arrays compare in a few instructions, slices through a call.
+        match &self.0 {
+            None => Some(output),
+            Some(prefix) => match output.split_first_chunk() {
+                Some((start, rest)) if start == prefix => Some(rest),
+                _ => None,
+            },
+        }
+    }
+
+    /// Writes this prefix to the start of `output`, and returns the rest.
+    #[inline]
+    pub(crate) fn write<'o>(&self, output: &'o mut [u8]) -> &'o mut [u8] {
+        match (&self.0, output) {
+            (Some(prefix), [a, b, c, d, e, rest @ ..]) => {
+                [*a, *b, *c, *d, *e] = *prefix;
+                rest
+            }
+            (_, output) => output,
+        }
+    }
+
     /// Returns the bytes: none for a raw key.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
