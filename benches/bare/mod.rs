@@ -2,6 +2,10 @@
 
 #![allow(
     dead_code,
+    unreachable_pub,
+    missing_debug_implementations,
+    clippy::indexing_slicing,
+    clippy::type_complexity,
     clippy::unwrap_used,
     reason = "shared by benches that use parts of it"
 )]

@@ -60,7 +60,7 @@ impl Primitive for KeysetAead {
             }
         }
         prefixed.sort_by_key(|(prefix, _)| *prefix);
-        let primary = primary.ok_or(KeysetError::NoPrimary {
+        let primary = primary.ok_or_else(|| KeysetError::NoPrimary {
             id: keyset.primary(),
         })?;
         Ok(Self(Arc::new(Keys {

@@ -123,7 +123,7 @@ impl fmt::Display for Variant {
 
 /// The bytes in front of a key's output: none, or five.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OutputPrefix(Option<[u8; OutputPrefix::SIZE]>);
+pub struct OutputPrefix(Option<[u8; Self::SIZE]>);
 
 impl OutputPrefix {
     /// The length in bytes of a prefix that is not empty.

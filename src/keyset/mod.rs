@@ -198,6 +198,7 @@ impl KeysetHandle {
     }
 
     /// Returns the keys, in the order of the file.
+    #[must_use]
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
         self.keys.iter().map(|key| Entry {
             key,

@@ -1,3 +1,5 @@
 //! Tests of the public API. One binary, so that it links once.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
 mod key_types;
