@@ -1,3 +1,6 @@
 //! Tests of the public API. One binary, so that it links once.
 
+mod floors;
 mod key_types;
+mod known_answers;
+mod support;
