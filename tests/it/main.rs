@@ -2,5 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod floors;
 mod key_types;
+mod known_answers;
 mod readme;
+mod support;
