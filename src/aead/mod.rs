@@ -91,6 +91,19 @@ impl Keys {
 
 impl Aead for KeysetAead {
     #[inline]
+    fn encrypt(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, EncryptError> {
+        self.0.primary.encrypt(plaintext, associated_data)
+    }
+
+    #[inline]
+    fn decrypt(&self, ciphertext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, DecryptError> {
+        self.0
+            .candidates(ciphertext)
+            .find_map(|key| key.decrypt(ciphertext, associated_data).ok())
+            .ok_or(DecryptError)
+    }
+
+    #[inline]
     fn encrypt_into(
         &self,
         plaintext: &[u8],

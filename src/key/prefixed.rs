@@ -54,6 +54,22 @@ impl PrefixedAead {
             .ok_or(EncryptError::TooLong)
     }
 
+    /// Writes the ciphertext to `out`, which is as long as it.
+    #[inline]
+    fn seal(
+        &self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), EncryptError> {
+        let (head, body) = out.split_at_mut(self.head_len);
+        let nonce = self.prefix.write(head);
+        rng::fill_nonce(nonce)?;
+        self.cipher
+            .seal(nonce, associated_data, plaintext, body)
+            .map_err(|Refused| EncryptError::TooLong)
+    }
+
     /// Splits a ciphertext into nonce and body, if it is one of this key and long enough.
     #[inline]
     fn split<'c>(
@@ -77,6 +93,26 @@ impl PrefixedAead {
 
 impl Aead for PrefixedAead {
     #[inline]
+    fn encrypt(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, EncryptError> {
+        let mut out = vec![0; self.sealed_len(plaintext, associated_data)?];
+        self.seal(plaintext, associated_data, &mut out)?;
+        Ok(out)
+    }
+
+    #[inline]
+    fn decrypt(&self, ciphertext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, DecryptError> {
+        let (nonce, body) = self.split(ciphertext, associated_data)?;
+        let mut out = vec![0; body.len() - self.tag_len];
+        match self.cipher.open(nonce, associated_data, body, &mut out) {
+            Ok(()) => Ok(out),
+            Err(Refused) => {
+                out.zeroize();
+                Err(DecryptError)
+            }
+        }
+    }
+
+    #[inline]
     fn encrypt_into(
         &self,
         plaintext: &[u8],
@@ -86,15 +122,7 @@ impl Aead for PrefixedAead {
         let len = self.sealed_len(plaintext, associated_data)?;
         let start = out.len();
         let written = extend(out, len);
-        let (head, body) = written.split_at_mut(self.head_len);
-        let nonce = self.prefix.write(head);
-        let sealed = rng::fill_nonce(nonce)
-            .map_err(EncryptError::from)
-            .and_then(|()| {
-                self.cipher
-                    .seal(nonce, associated_data, plaintext, body)
-                    .map_err(|Refused| EncryptError::TooLong)
-            });
+        let sealed = self.seal(plaintext, associated_data, written);
         if sealed.is_err() {
             out.truncate(start);
         }
