@@ -1,6 +1,12 @@
 //! Seal and open through a keyset handle, beside the bare call of the provider crate.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a benchmark"
+)]
 
 mod bare;
 

@@ -4,7 +4,7 @@
 //! one, is its [`source`](std::error::Error::source). None of them holds key bytes, plaintext or
 //! associated data.
 
-use crate::key::{KeyId, Variant};
+use crate::prefix::{KeyId, Variant};
 
 /// A ciphertext did not open.
 ///

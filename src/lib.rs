@@ -4,6 +4,7 @@
 
 // Floors, lowest first: a module imports only from floors below its own (tests/it/floors.rs).
 mod error; // 0
+mod prefix;
 mod rng;
 mod secret;
 

@@ -2,12 +2,16 @@
 
 #![allow(
     dead_code,
+    unreachable_pub,
+    missing_debug_implementations,
+    clippy::indexing_slicing,
+    clippy::type_complexity,
     clippy::unwrap_used,
     reason = "shared by benches that use parts of it"
 )]
 
 use aes::{Aes256, cipher::KeyIvInit as _, cipher::StreamCipher as _};
-use chacha20::ChaCha20Rng;
+use chacha20::ChaCha12Rng;
 use eax::aead::{AeadInOut, KeyInit, Nonce, array::typenum::Unsigned, inout::InOutBuf};
 use hmac::{Hmac, Mac};
 use rand_core::{Rng as _, SeedableRng as _};
@@ -38,10 +42,10 @@ pub fn cases() -> Vec<Case> {
 
 const KEY: [u8; 32] = [0x42; 32];
 
-fn rng() -> ChaCha20Rng {
+fn rng() -> ChaCha12Rng {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).unwrap();
-    ChaCha20Rng::from_seed(seed)
+    ChaCha12Rng::from_seed(seed)
 }
 
 fn rustcrypto<A: AeadInOut + KeyInit + 'static>(key_size: usize) -> Box<dyn Bare> {
@@ -53,7 +57,7 @@ fn rustcrypto<A: AeadInOut + KeyInit + 'static>(key_size: usize) -> Box<dyn Bare
 
 struct RustCrypto<A> {
     cipher: A,
-    rng: ChaCha20Rng,
+    rng: ChaCha12Rng,
 }
 
 impl<A: AeadInOut> Bare for RustCrypto<A> {
@@ -91,7 +95,7 @@ impl<A: AeadInOut> Bare for RustCrypto<A> {
 }
 
 struct CtrHmac {
-    rng: ChaCha20Rng,
+    rng: ChaCha12Rng,
 }
 
 impl CtrHmac {
@@ -195,7 +199,7 @@ mod fastest {
     };
     use rand_core::Rng as _;
 
-    use super::{Bare, ChaCha20Rng, KEY, MessageKey, rng};
+    use super::{Bare, ChaCha12Rng, KEY, MessageKey, rng};
 
     pub fn aes_gcm(key_size: usize) -> Box<dyn Bare> {
         boxed(if key_size == 16 {
@@ -277,7 +281,7 @@ mod fastest {
 
     struct AwsLc {
         key: LessSafeKey,
-        rng: ChaCha20Rng,
+        rng: ChaCha12Rng,
     }
 
     impl Bare for AwsLc {
@@ -300,7 +304,7 @@ mod fastest {
 
 /// A cipher with a key for each message.
 struct MessageKey {
-    rng: ChaCha20Rng,
+    rng: ChaCha12Rng,
     nonce_len: usize,
     seal: fn(&[u8], &[u8], &[u8], &mut [u8]),
     open: fn(&[u8], &[u8], &[u8], &mut [u8]),

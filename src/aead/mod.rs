@@ -60,7 +60,7 @@ impl Primitive for KeysetAead {
             }
         }
         prefixed.sort_by_key(|(prefix, _)| *prefix);
-        let primary = primary.ok_or(KeysetError::NoPrimary {
+        let primary = primary.ok_or_else(|| KeysetError::NoPrimary {
             id: keyset.primary(),
         })?;
         Ok(Self(Arc::new(Keys {
@@ -90,6 +90,19 @@ impl Keys {
 }
 
 impl Aead for KeysetAead {
+    #[inline]
+    fn encrypt(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, EncryptError> {
+        self.0.primary.encrypt(plaintext, associated_data)
+    }
+
+    #[inline]
+    fn decrypt(&self, ciphertext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, DecryptError> {
+        self.0
+            .candidates(ciphertext)
+            .find_map(|key| key.decrypt(ciphertext, associated_data).ok())
+            .ok_or(DecryptError)
+    }
+
     #[inline]
     fn encrypt_into(
         &self,

@@ -24,12 +24,11 @@ pub mod chacha20_poly1305;
 pub mod x_aes_gcm;
 pub mod xchacha20_poly1305;
 
-mod prefix;
 mod prefixed;
 mod spec;
 mod template;
 
-pub use prefix::{KeyId, OutputPrefix, Variant};
+pub use crate::prefix::{KeyId, OutputPrefix, Variant};
 pub(crate) use prefixed::PrefixedAead;
 pub use spec::{KeyParameters, TypedKey};
 pub(crate) use spec::{KeySpec, check_version};
