@@ -179,6 +179,8 @@ def _run(command: list[str], **options):
 
 def _keyseal() -> list[str]:
     manifest = LAB / "keyseal-peer" / "Cargo.toml"
+    # The versions of the crate itself, so that one target folder serves both.
+    shutil.copyfile(REPOSITORY / "Cargo.lock", manifest.with_name("Cargo.lock"))
     cargo_target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
     _run(
         [_tool("cargo"), "build", "--quiet", "--manifest-path", str(manifest)]

@@ -7,3 +7,4 @@ mod key_types;
 mod known_answers;
 mod readme;
 mod support;
+mod tink_vectors;
