@@ -4,3 +4,4 @@ mod floors;
 mod key_types;
 mod known_answers;
 mod support;
+mod wycheproof;
