@@ -3,5 +3,6 @@
 mod floors;
 mod key_types;
 mod known_answers;
+mod limits;
 mod support;
 mod wycheproof;
