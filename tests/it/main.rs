@@ -5,6 +5,8 @@
 mod floors;
 mod key_types;
 mod known_answers;
+mod limits;
 mod readme;
 mod support;
 mod tink_vectors;
+mod wycheproof;
