@@ -1,11 +1,14 @@
 //! Every key type of the table, by the same tests.
 use keyseal::{
-    Aead, Key, KeyTypes, KeysetAead, KeysetHandle, Provider, SecretAccess, keyset::Format,
+    Aead, Key, KeyTypes, KeysetAead, KeysetHandle, Provider, SecretAccess, key::KeyKind, keyset::Format,
 };
 
 #[test]
 fn every_template_round_trips() {
     for template in KeyTypes::default().templates() {
+        if template.kind() != KeyKind::Aead {
+            continue;
+        }
         let keyset = KeysetHandle::generate(template.name()).unwrap();
         for &provider in Provider::ALL {
             let aead: KeysetAead = keyset.primitive_with(provider).unwrap();
