@@ -4,7 +4,10 @@
 //! one, is its [`source`](std::error::Error::source). None of them holds key bytes, plaintext or
 //! associated data.
 
-use crate::key::{KeyId, KeyKind, Variant};
+use crate::{
+    kind::KeyKind,
+    prefix::{KeyId, Variant},
+};
 
 /// A ciphertext did not open.
 ///

@@ -4,6 +4,8 @@
 
 // Floors, lowest first: a module imports only from floors below its own (tests/it/floors.rs).
 mod error; // 0
+mod kind;
+mod prefix;
 mod rng;
 mod secret;
 

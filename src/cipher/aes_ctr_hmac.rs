@@ -65,7 +65,7 @@ fn boxed<C, M>(
 where
     C: BlockCipherEncrypt + BlockSizeUser<BlockSize = aes::cipher::consts::U16> + KeyInit,
     C: Send + Sync + 'static,
-    M: Mac + hmac::KeyInit + Clone + Send + Sync + 'static,
+    M: Mac + KeyInit + Clone + Send + Sync + 'static,
 {
     Ok(Box::new(AesCtrHmac {
         aes: C::new_from_slice(aes_key).map_err(|_| KeyError::Provider)?,

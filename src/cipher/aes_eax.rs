@@ -51,12 +51,12 @@ struct AesEax<C, M> {
 impl<C, M> AesEax<C, M>
 where
     C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16> + KeyInit,
-    M: Mac<OutputSize = U16> + cmac::KeyInit + Clone,
+    M: Mac<OutputSize = U16> + KeyInit + Clone,
 {
     fn new(key: &[u8], iv_size: usize) -> Result<Self, KeyError> {
         Ok(Self {
             aes: C::new_from_slice(key).map_err(|_| KeyError::Provider)?,
-            cmac: <M as cmac::KeyInit>::new_from_slice(key).map_err(|_| KeyError::Provider)?,
+            cmac: <M as KeyInit>::new_from_slice(key).map_err(|_| KeyError::Provider)?,
             iv_size,
         })
     }
@@ -103,7 +103,7 @@ where
 impl<C, M> RawAead for AesEax<C, M>
 where
     C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16> + KeyInit + Send + Sync,
-    M: Mac<OutputSize = U16> + cmac::KeyInit + Clone + Send + Sync,
+    M: Mac<OutputSize = U16> + KeyInit + Clone + Send + Sync,
 {
     fn nonce_len(&self) -> usize {
         self.iv_size

@@ -140,7 +140,7 @@ pub(crate) const MAX_ASSOCIATED_DATA: u64 = (1 << 61) - 1;
 pub(crate) fn aes_gcm(provider: Provider, key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     match provider {
         #[cfg(feature = "aws-lc-rs")]
-        Provider::AwsLc => aws_lc::aes_gcm(key),
+        Provider::AwsLc => Ok(Box::new(aws_lc::aes_gcm(key)?)),
         Provider::RustCrypto => rustcrypto::aes_gcm(key),
     }
 }
@@ -148,7 +148,7 @@ pub(crate) fn aes_gcm(provider: Provider, key: &[u8]) -> Result<Box<dyn RawAead>
 pub(crate) fn aes_gcm_siv(provider: Provider, key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     match provider {
         #[cfg(feature = "aws-lc-rs")]
-        Provider::AwsLc => aws_lc::aes_gcm_siv(key),
+        Provider::AwsLc => Ok(Box::new(aws_lc::aes_gcm_siv(key)?)),
         Provider::RustCrypto => rustcrypto::aes_gcm_siv(key),
     }
 }
@@ -159,7 +159,7 @@ pub(crate) fn chacha20_poly1305(
 ) -> Result<Box<dyn RawAead>, KeyError> {
     match provider {
         #[cfg(feature = "aws-lc-rs")]
-        Provider::AwsLc => aws_lc::chacha20_poly1305(key),
+        Provider::AwsLc => Ok(Box::new(aws_lc::chacha20_poly1305(key)?)),
         Provider::RustCrypto => rustcrypto::chacha20_poly1305(key),
     }
 }

@@ -1,5 +1,7 @@
 //! Keys made of a salt: the same function that draws a fresh key, fed by HKDF.
 
+use std::fmt;
+
 use super::{
     Key, KeyTemplate, KeyType, KeyTypes,
     hkdf_prf::{HkdfPrfKey, HkdfPrfParameters},
@@ -40,6 +42,14 @@ impl KeyDeriver {
             rest = after;
             Ok(())
         })
+    }
+}
+
+impl fmt::Debug for KeyDeriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyDeriver")
+            .field("template", &self.template)
+            .finish_non_exhaustive()
     }
 }
 

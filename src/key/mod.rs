@@ -33,17 +33,17 @@ pub mod xchacha20_poly1305;
 
 mod capabilities;
 mod deriver;
-mod kind;
-mod prefix;
 mod prefix_map;
 mod prefixed;
 mod prefixed_mac;
 mod spec;
 mod template;
 
+pub use crate::{
+    kind::KeyKind,
+    prefix::{KeyId, OutputPrefix, Variant},
+};
 pub(crate) use deriver::KeyDeriver;
-pub use kind::KeyKind;
-pub use prefix::{KeyId, OutputPrefix, Variant};
 pub(crate) use prefix_map::{PrefixMap, Prefixed};
 pub(crate) use prefixed::PrefixedAead;
 pub(crate) use prefixed_mac::{PrefixedMac, RunningPrefixedMac};

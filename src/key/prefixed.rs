@@ -17,25 +17,29 @@ pub(crate) struct PrefixedAead {
     cipher: Box<dyn RawAead>,
     /// Bytes in front of the ciphertext: prefix and nonce.
     head_len: usize,
+    // What the cipher says of itself, asked once.
+    nonce_len: usize,
     tag_len: usize,
+    max_plaintext: u64,
 }
 
 impl PrefixedAead {
     pub(crate) fn new(prefix: OutputPrefix, cipher: Box<dyn RawAead>) -> Self {
-        let head_len = prefix.as_bytes().len() + cipher.nonce_len();
-        let tag_len = cipher.tag_len();
+        let nonce_len = cipher.nonce_len();
         Self {
             prefix,
+            head_len: prefix.as_bytes().len() + nonce_len,
+            nonce_len,
+            tag_len: cipher.tag_len(),
+            max_plaintext: cipher.max_plaintext(),
             cipher,
-            head_len,
-            tag_len,
         }
     }
 
     /// Returns the length of the ciphertext of such a plaintext.
     #[inline]
     fn sealed_len(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<usize, EncryptError> {
-        if plaintext.len() as u64 > self.cipher.max_plaintext()
+        if plaintext.len() as u64 > self.max_plaintext
             || associated_data.len() as u64 > MAX_ASSOCIATED_DATA
         {
             return Err(EncryptError::TooLong);
@@ -54,14 +58,12 @@ impl PrefixedAead {
         ciphertext: &'c [u8],
         associated_data: &[u8],
     ) -> Result<(&'c [u8], &'c [u8]), DecryptError> {
-        let unprefixed = ciphertext
-            .strip_prefix(self.prefix.as_bytes())
-            .ok_or(DecryptError)?;
+        let unprefixed = self.prefix.strip(ciphertext).ok_or(DecryptError)?;
         let (nonce, body) = unprefixed
-            .split_at_checked(self.cipher.nonce_len())
+            .split_at_checked(self.nonce_len)
             .ok_or(DecryptError)?;
         let plaintext_len = body.len().checked_sub(self.tag_len).ok_or(DecryptError)?;
-        if plaintext_len as u64 > self.cipher.max_plaintext()
+        if plaintext_len as u64 > self.max_plaintext
             || associated_data.len() as u64 > MAX_ASSOCIATED_DATA
         {
             return Err(DecryptError);
@@ -82,8 +84,7 @@ impl Aead for PrefixedAead {
         let start = out.len();
         let written = extend(out, len);
         let (head, body) = written.split_at_mut(self.head_len);
-        let (prefix, nonce) = head.split_at_mut(self.prefix.as_bytes().len());
-        prefix.copy_from_slice(self.prefix.as_bytes());
+        let nonce = self.prefix.write(head);
         let sealed = rng::fill_nonce(nonce)
             .map_err(EncryptError::from)
             .and_then(|()| {
@@ -134,15 +135,13 @@ impl Aead for PrefixedAead {
             return Ok(());
         }
         let mut drawn = [0; MAX_NONCE];
-        let (nonce, _) = drawn.split_at_mut(self.cipher.nonce_len());
+        let (nonce, _) = drawn.split_at_mut(self.nonce_len);
         rng::fill_nonce(nonce)?;
         let plaintext_len = buffer.len();
         buffer.resize(len, 0);
         buffer.copy_within(..plaintext_len, self.head_len);
         let (head, body) = buffer.split_at_mut(self.head_len);
-        let (prefix, nonce_place) = head.split_at_mut(self.prefix.as_bytes().len());
-        prefix.copy_from_slice(self.prefix.as_bytes());
-        nonce_place.copy_from_slice(nonce);
+        self.prefix.write(head).copy_from_slice(nonce);
         self.cipher
             .seal_in_place(nonce, associated_data, body)
             .map_err(|Refused| {

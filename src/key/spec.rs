@@ -31,7 +31,7 @@ pub trait KeyParameters: Sized {
 }
 
 /// Where the bytes of a new key come from, in the order in which the type takes them.
-pub type KeySource<'a> = &'a mut dyn FnMut(&mut [u8]) -> Result<(), KeyError>;
+pub(crate) type KeySource<'a> = &'a mut dyn FnMut(&mut [u8]) -> Result<(), KeyError>;
 
 /// One key type.
 pub trait KeySpec: Send + Sync + 'static {

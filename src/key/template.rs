@@ -47,7 +47,7 @@ impl KeyTemplate {
 
     pub(super) fn read(message: proto::KeyTemplate) -> Result<Self, KeyError> {
         let prefix = message.output_prefix_type;
-        let variant = Variant::from_proto(prefix).ok_or(KeyError::Parameter {
+        let variant = Variant::from_proto(prefix).ok_or_else(|| KeyError::Parameter {
             name: "output prefix type",
             found: prefix.unsigned_abs().into(),
             allowed: "1 (TINK), 2 (LEGACY), 3 (RAW) or 4 (CRUNCHY)",

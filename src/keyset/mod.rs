@@ -4,8 +4,9 @@ use std::fmt;
 
 use crate::{
     cipher::Provider,
-    error::{KeyError, KeysetError},
+    error::{KeyError, KeysetError, RandomError},
     key::{Key, KeyId, KeyKind, KeyTypes, PrefixMap, Prefixed},
+    rng,
 };
 
 mod edit;
@@ -198,6 +199,7 @@ impl KeysetHandle {
     }
 
     /// Returns the keys, in the order of the file.
+    #[must_use]
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
         self.keys.iter().map(|key| Entry {
             key,
@@ -313,6 +315,20 @@ impl KeysetHandle {
             None => Err(KeysetError::NoPrimary { id: primary }),
             Some(State::Enabled(_)) => Ok(Self { keys, primary }),
             Some(_) => Err(KeysetError::PrimaryNotEnabled { id: primary }),
+        }
+    }
+}
+
+impl KeyId {
+    /// Draws an id from 1 to 2³² − 1 from the system.
+    pub(crate) fn random() -> Result<Self, RandomError> {
+        loop {
+            let mut id = [0; 4];
+            rng::fill_secret(&mut id)?;
+            // 0 is legal, but some Tink releases refuse it.
+            if id != [0; 4] {
+                return Ok(Self::new(u32::from_be_bytes(id)));
+            }
         }
     }
 }

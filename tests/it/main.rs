@@ -1,3 +1,9 @@
 //! Tests of the public API. One binary, so that it links once.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod floors;
 mod key_types;
+mod known_answers;
+mod readme;
+mod support;
