@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod daead;
 mod floors;
 mod key_types;
 mod known_answers;
