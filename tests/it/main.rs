@@ -6,5 +6,7 @@ mod daead;
 mod floors;
 mod key_types;
 mod known_answers;
+mod mac;
 mod readme;
 mod support;
+mod wycheproof_mac;
