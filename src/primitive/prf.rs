@@ -7,7 +7,7 @@ use crate::error::PrfError;
 ///
 /// # Example
 /// ```
-/// use keyseal::{KeysetHandle, KeysetPrfSet, Prf};
+/// use keyseal::{KeysetHandle, KeysetPrfSet};
 ///
 /// let prfs: KeysetPrfSet = KeysetHandle::generate("HKDF_SHA256")?.primitive()?;
 /// let index = prfs.primary().compute_prf(b"ada@example.org", 16)?;

@@ -7,6 +7,7 @@ mod floors;
 mod key_types;
 mod known_answers;
 mod mac;
+mod prf;
 mod readme;
 mod support;
 mod wycheproof_mac;
