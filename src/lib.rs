@@ -8,6 +8,7 @@ mod rng;
 mod secret;
 
 mod cipher; // 1
+mod segment;
 mod wire;
 
 mod primitive; // 2
@@ -17,11 +18,13 @@ pub mod key; // 3
 pub mod keyset; // 4
 
 mod aead; // 5
+pub mod streaming;
 
 pub use aead::KeysetAead;
 pub use cipher::{Hash, Provider};
 pub use error::{DecryptError, EncryptError, KeyError, KeysetError, ParseError, RandomError};
 pub use key::{Key, KeyId, KeyTypes, Variant};
 pub use keyset::KeysetHandle;
-pub use primitive::Aead;
+pub use primitive::{Aead, StreamingAead};
 pub use secret::{SecretAccess, SecretBytes};
+pub use streaming::KeysetStreamingAead;

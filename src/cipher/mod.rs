@@ -8,13 +8,15 @@ mod aes_eax;
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
 mod hash;
+mod hkdf;
 mod message_key;
 mod rustcrypto;
 
 pub use hash::Hash;
 
-pub(crate) use aes_ctr_hmac::{AES_CTR_HMAC_MAX, aes_ctr_hmac};
+pub(crate) use aes_ctr_hmac::{AES_CTR_HMAC_MAX, aes_ctr_hmac, aes_ctr_hmac_segments};
 pub(crate) use aes_eax::aes_eax;
+pub(crate) use hkdf::hkdf;
 pub(crate) use message_key::{x_aes_gcm, xchacha20_poly1305};
 pub(crate) use rustcrypto::CHACHA20_MAX;
 

@@ -13,12 +13,15 @@ use crate::{
     error::KeyError,
     rng,
     secret::SecretBytes,
+    segment::StreamKey,
     wire::{self, proto::key_data::KeyMaterialType},
 };
 
 pub mod aes_ctr_hmac;
+pub mod aes_ctr_hmac_streaming;
 pub mod aes_eax;
 pub mod aes_gcm;
+pub mod aes_gcm_hkdf_streaming;
 pub mod aes_gcm_siv;
 pub mod chacha20_poly1305;
 pub mod x_aes_gcm;
@@ -27,6 +30,7 @@ pub mod xchacha20_poly1305;
 mod prefix;
 mod prefixed;
 mod spec;
+mod streaming;
 mod template;
 
 pub use prefix::{KeyId, OutputPrefix, Variant};
@@ -38,8 +42,10 @@ pub use template::{Facts, KeyTemplate, Template};
 /// Every key type of this crate.
 pub const KEY_TYPES: &[&dyn KeyType] = &[
     &aes_ctr_hmac::AesCtrHmac,
+    &aes_ctr_hmac_streaming::AesCtrHmacStreaming,
     &aes_eax::AesEax,
     &aes_gcm::AesGcm,
+    &aes_gcm_hkdf_streaming::AesGcmHkdfStreaming,
     &aes_gcm_siv::AesGcmSiv,
     &chacha20_poly1305::ChaCha20Poly1305,
     &x_aes_gcm::XAesGcm,
@@ -276,6 +282,11 @@ impl Key {
         Some(cipher.map(|cipher| PrefixedAead::new(self.variant.prefix(id), cipher)))
     }
 
+    /// Returns what makes this key's streams; none when it is another kind of key.
+    pub(crate) fn streaming_aead(&self, provider: Provider) -> Option<StreamKey> {
+        self.material.streaming_aead(provider)
+    }
+
     /// Returns the serialized key message.
     pub(crate) fn value(&self) -> Bytes {
         wire::secret(self.material.value())
@@ -315,6 +326,7 @@ trait Material: Send + Sync {
     fn template(&self, variant: Variant) -> Option<KeyTemplate>;
     fn facts(&self) -> Option<Facts>;
     fn aead(&self, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>>;
+    fn streaming_aead(&self, provider: Provider) -> Option<StreamKey>;
 }
 
 struct Typed<S: KeySpec>(S::Key);
@@ -346,6 +358,10 @@ impl<S: KeySpec> Material for Typed<S> {
 
     fn aead(&self, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
         S::aead(&self.0, provider)
+    }
+
+    fn streaming_aead(&self, provider: Provider) -> Option<StreamKey> {
+        S::streaming_aead(&self.0, provider)
     }
 }
 
@@ -382,6 +398,10 @@ impl Material for OpaqueKey {
     }
 
     fn aead(&self, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+        None
+    }
+
+    fn streaming_aead(&self, _provider: Provider) -> Option<StreamKey> {
         None
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     cipher::{Provider, RawAead},
     error::KeyError,
     key::{Facts, Variant},
+    segment::StreamKey,
     wire::{Fields, proto::key_data::KeyMaterialType},
 };
 
@@ -62,6 +63,11 @@ pub trait KeySpec: Send + Sync + 'static {
 
     /// The cipher, where this is an AEAD key.
     fn aead(_key: &Self::Key, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+        None
+    }
+
+    /// What makes its streams, where this is a streaming AEAD key.
+    fn streaming_aead(_key: &Self::Key, _provider: Provider) -> Option<StreamKey> {
         None
     }
 }

@@ -106,8 +106,10 @@ pub struct Facts {
     /// Bytes of key material.
     pub key_size: usize,
     /// Bytes that one output is longer than its input, without the output prefix.
+    ///
+    /// For a stream: header and tag of one segment; every further segment adds its tag.
     pub overhead: usize,
-    /// The base-two logarithm of the number of messages that one key may encrypt.
+    /// The base-two logarithm of the number of messages, or streams, that one key may encrypt.
     pub messages_log2: u32,
     /// The longest plaintext in bytes.
     pub max_plaintext: u64,

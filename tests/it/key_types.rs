@@ -1,12 +1,17 @@
 //! Every key type of the table, by the same tests.
 use keyseal::{
-    Aead, Key, KeyTypes, KeysetAead, KeysetHandle, Provider, SecretAccess, keyset::Format,
+    Aead, Key, KeyTypes, KeysetAead, KeysetError, KeysetHandle, Provider, SecretAccess,
+    keyset::Format,
 };
 
 #[test]
 fn every_template_round_trips() {
     for template in KeyTypes::default().templates() {
         let keyset = KeysetHandle::generate(template.name()).unwrap();
+        if let Err(KeysetError::WrongPrimitive { .. }) = keyset.primitive::<KeysetAead>() {
+            crate::stream::every_provider_round_trips(&keyset, &template);
+            continue;
+        }
         for &provider in Provider::ALL {
             let aead: KeysetAead = keyset.primitive_with(provider).unwrap();
             let ciphertext = aead.encrypt(b"plaintext", b"associated data").unwrap();
