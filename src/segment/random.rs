@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use zeroize::Zeroizing;
-
 use super::{Place, RangePlan, StreamCipher, StreamMap, in_memory};
-use crate::error::DecryptError;
+use crate::{error::DecryptError, secret::Wiped};
 
 /// Opens segments of one stream, in any order and from any thread: for object stores and HTTP.
 ///
@@ -72,7 +70,7 @@ impl SegmentOpener {
         let whole = self.map.plaintext_start(segments.start)
             ..self.map.plaintext_end(segments.end.saturating_sub(1));
         let len = |range: &std::ops::Range<u64>| in_memory(range.end.saturating_sub(range.start));
-        let mut plaintext = Zeroizing::new(vec![0; len(&whole)]);
+        let mut plaintext = Wiped::zeros(len(&whole));
         self.open_segments(segments, ciphertext, &mut plaintext)?;
         let part = plaintext
             .get(plan.skip()..)
@@ -126,7 +124,7 @@ impl SegmentOpener {
         let Some(plaintext_len) = self.stream.plaintext_len(segment.len()) else {
             return false;
         };
-        let mut plaintext = Zeroizing::new(vec![0; plaintext_len]);
+        let mut plaintext = Wiped::zeros(plaintext_len);
         self.open_segments(0..1, segment, &mut plaintext).is_ok()
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use zeroize::Zeroizing;
+use zeroize::Zeroize as _;
 
 use crate::error::{DecryptError, EncryptError};
 
@@ -20,9 +20,11 @@ pub(super) const fn segments_per_batch(segment_size: usize) -> usize {
 /// they move to a larger place.
 #[derive(Default)]
 pub(super) struct Queue {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// Where nothing was filled in yet: most of a buffer for a short stream.
+    untouched: usize,
 }
 
 impl Queue {
@@ -52,9 +54,10 @@ impl Queue {
         let len = self.len();
         if self.bytes.len() - self.end < needed {
             if self.bytes.len() - len < needed {
-                let mut larger = Zeroizing::new(vec![0; len + needed]);
+                let mut larger = vec![0; len + needed];
                 larger.split_at_mut(len).0.copy_from_slice(self.filled());
-                self.bytes = larger;
+                self.wipe();
+                (self.bytes, self.untouched) = (larger, len);
             } else {
                 self.bytes.copy_within(self.start..self.end, 0);
             }
@@ -66,6 +69,7 @@ impl Queue {
     /// Takes `len` bytes of the room as filled in.
     pub(super) fn fill(&mut self, len: usize) {
         self.end = self.end.saturating_add(len).min(self.bytes.len());
+        self.untouched = self.untouched.max(self.end);
     }
 
     /// Copies bytes to the back. Grows by doubling, to at most `limit` bytes.
@@ -74,6 +78,16 @@ impl Queue {
         let room = self.room(bytes.len().max(doubled));
         room.split_at_mut(bytes.len()).0.copy_from_slice(bytes);
         self.fill(bytes.len());
+    }
+
+    fn wipe(&mut self) {
+        self.bytes.split_at_mut(self.untouched).0.zeroize();
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.wipe();
     }
 }
 

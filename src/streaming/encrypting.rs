@@ -105,3 +105,90 @@ fn seal(sealer: &mut Sealer, plaintext: &[u8], sealed: &mut Queue) -> Result<(),
     sealed.fill(len);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cipher::{Hash, Provider},
+        key::{
+            Key, Variant,
+            aes_ctr_hmac_streaming::{AesCtrHmacStreamingKey, AesCtrHmacStreamingParameters},
+            aes_gcm_hkdf_streaming::{AesGcmHkdfStreamingKey, AesGcmHkdfStreamingParameters},
+        },
+        secret::SecretBytes,
+    };
+
+    fn hash(name: &str) -> Hash {
+        let mut all = Hash::ALL.into_iter();
+        all.find(|hash| hash.to_string() == name).unwrap()
+    }
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        hex::decode(hex.trim_start_matches('-')).unwrap()
+    }
+
+    #[test]
+    fn streams_with_the_headers_of_known_answers_are_the_known_answers() {
+        let vectors = include_str!("../../tests/vectors/tink/streaming_aead.txt");
+        let mut ran = 0;
+        for line in vectors.lines().filter(|line| !line.starts_with('#')) {
+            let [
+                kind,
+                key,
+                derived,
+                hkdf,
+                segment,
+                hmac,
+                tag,
+                plaintext,
+                aad,
+                stream,
+            ] = *line.split(' ').collect::<Vec<_>>()
+            else {
+                panic!("a line has ten fields: {line}");
+            };
+            let number = |text: &str| text.parse::<usize>().unwrap();
+            let (derived, segment) = (number(derived), number(segment));
+            let key = SecretBytes::copy_of(&bytes(key));
+            let key = if kind == "AES-GCM-HKDF" {
+                let parameters = AesGcmHkdfStreamingParameters::new(derived, segment)
+                    .and_then(|start| start.with_key_size(key.len()))
+                    .and_then(|start| start.with_hkdf_hash(hash(hkdf)))
+                    .unwrap();
+                Key::new(
+                    AesGcmHkdfStreamingKey::new(parameters, key).unwrap(),
+                    Variant::Raw,
+                )
+            } else {
+                let parameters = AesCtrHmacStreamingParameters::new(derived, 4096)
+                    .and_then(|start| start.with_tag(hash(hmac), number(tag)))
+                    .and_then(|start| start.with_segment_size(segment))
+                    .and_then(|start| start.with_key_size(key.len()))
+                    .and_then(|start| start.with_hkdf_hash(hash(hkdf)))
+                    .unwrap();
+                Key::new(
+                    AesCtrHmacStreamingKey::new(parameters, key).unwrap(),
+                    Variant::Raw,
+                )
+            };
+            let stream = bytes(stream);
+            for &provider in Provider::ALL {
+                let key = key.as_ref().unwrap().streaming_aead(provider).unwrap();
+                let sealer = Sealer::new(key.start_with(&stream, &bytes(aad)));
+                let mut state = Encrypting::new(sealer);
+                let mut written = Vec::new();
+                for byte in bytes(plaintext) {
+                    written.extend_from_slice(state.sealed());
+                    state.written(usize::MAX);
+                    assert_eq!(state.accept(&[byte]).unwrap(), 1);
+                }
+                state.finish().unwrap();
+                written.extend_from_slice(state.sealed());
+                assert_eq!(written, stream);
+            }
+            ran += 1;
+        }
+        assert_eq!(ran, 7);
+    }
+}

@@ -11,8 +11,6 @@ use std::{
     thread,
 };
 
-use zeroize::Zeroizing;
-
 use super::{
     RandomAccess,
     at::{ReadAt, WriteAt},
@@ -21,6 +19,7 @@ use super::{
 };
 use crate::{
     error::EncryptError,
+    secret::Wiped,
     segment::{Opener, Place, Sealer, StreamCipher, StreamMap, in_memory},
 };
 
@@ -73,14 +72,14 @@ where
         batches.count(),
         || batches.next(),
         || {
-            let (mut plaintext, mut sealed) = (Zeroizing::new(Vec::new()), Vec::new());
+            let (mut plaintext, mut sealed) = (Wiped::default(), Wiped::default());
             move |segments: Range<u64>| {
                 let (to, from) = bounds(&plan.map, &segments);
-                resize(&mut plaintext, in_memory(from.end - from.start));
-                resize(&mut sealed, in_memory(to.end - to.start));
-                source.read_exact_at(&mut plaintext, from.start)?;
-                plan.seal(segments, &plaintext, &mut sealed)?;
-                sink.write_all_at(&sealed, to.start)
+                let plaintext = at_least(&mut plaintext, in_memory(from.end - from.start));
+                let sealed = at_least(&mut sealed, in_memory(to.end - to.start));
+                source.read_exact_at(plaintext, from.start)?;
+                plan.seal(segments, plaintext, sealed)?;
+                sink.write_all_at(sealed, to.start)
             }
         },
     )?;
@@ -114,16 +113,14 @@ where
         batches.count(),
         || batches.next(),
         || {
-            let (mut sealed, mut plaintext) = (Vec::new(), Zeroizing::new(Vec::new()));
+            let (mut sealed, mut plaintext) = (Wiped::default(), Wiped::default());
             move |segments: Range<u64>| {
                 let (from, to) = bounds(stream.map(), &segments);
-                resize(&mut sealed, in_memory(from.end - from.start));
-                resize(&mut plaintext, in_memory(to.end - to.start));
-                source.read_exact_at(&mut sealed, from.start)?;
-                stream
-                    .opener()
-                    .open_segments(segments, &sealed, &mut plaintext)?;
-                sink.write_all_at(&plaintext, to.start)
+                let sealed = at_least(&mut sealed, in_memory(from.end - from.start));
+                let plaintext = at_least(&mut plaintext, in_memory(to.end - to.start));
+                source.read_exact_at(sealed, from.start)?;
+                stream.opener().open_segments(segments, sealed, plaintext)?;
+                sink.write_all_at(plaintext, to.start)
             }
         },
     )?;
@@ -249,12 +246,89 @@ where
         .map_or(Ok(()), Err)
 }
 
-/// Makes a buffer `len` bytes long. Lengths differ only for the last batch, which is shorter.
-fn resize(buffer: &mut Vec<u8>, len: usize) {
-    if buffer.capacity() < len {
-        // Not grown, which could leave plaintext behind: there is none yet.
-        *buffer = vec![0; len];
-    } else {
-        buffer.resize(len, 0);
+/// Returns the first `len` bytes of a buffer, which is made larger if need be.
+fn at_least(buffer: &mut Wiped, len: usize) -> &mut [u8] {
+    if buffer.len() < len {
+        *buffer = Wiped::zeros(len);
+    }
+    buffer.split_at_mut(len).0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write as _};
+
+    use super::*;
+    use crate::{
+        cipher::Provider,
+        key::{
+            Key, Variant, aes_ctr_hmac_streaming::AesCtrHmacStreamingParameters,
+            aes_gcm_hkdf_streaming::AesGcmHkdfStreamingParameters,
+        },
+        streaming::{EncryptingWriter, encrypt_slice},
+    };
+
+    #[test]
+    fn threads_write_the_same_bytes_as_one_writer() {
+        let tiny = AesGcmHkdfStreamingParameters::new(16, 64).unwrap();
+        let small = AesCtrHmacStreamingParameters::new(32, 4096).unwrap();
+        let large = AesGcmHkdfStreamingParameters::new(32, 300_000).unwrap();
+        // Each longest plaintext is more than two batches.
+        let keys = [
+            (Key::generate_with(&tiny, Variant::Raw), 600_000),
+            (Key::generate_with(&small, Variant::Raw), 600_000),
+            (Key::generate_with(&large, Variant::Raw), 1_000_000),
+        ];
+        let plaintext: Vec<u8> = (0..=255).cycle().take(1_000_000).collect();
+        for (key, longest) in keys {
+            let key = key.unwrap().streaming_aead(Provider::FASTEST).unwrap();
+            let layout = *key.layout();
+            let header = vec![u8::try_from(layout.header_size()).unwrap(); 40];
+            let sealer = || Sealer::new(key.start_with(&header, b"associated data"));
+            let full = layout.segment_capacity(0) + layout.segment_capacity(1);
+            for size in [0, 1, full, full + 1, longest] {
+                let (plaintext, _) = plaintext.split_at(size);
+                let mut writer = EncryptingWriter::new(sealer(), Vec::new());
+                writer.write_all(plaintext).unwrap();
+                let stream = writer.finish().unwrap();
+                for threads in [1, 3] {
+                    let threads = NonZeroUsize::new(threads).unwrap();
+                    assert_eq!(encrypt_slice(sealer(), plaintext, threads).unwrap(), stream);
+                    let sink = Mutex::new(Cursor::new(Vec::new()));
+                    let len = encrypt_parallel(sealer(), plaintext, &sink, threads).unwrap();
+                    assert_eq!(len, stream.len() as u64);
+                    assert_eq!(sink.into_inner().unwrap().into_inner(), stream);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_sealer_that_was_used_is_refused() {
+        let key = Key::generate("AES128_GCM_HKDF_4KB").unwrap();
+        let key = key.streaming_aead(Provider::FASTEST).unwrap();
+        let mut sealer = Sealer::new(key.start(b"").unwrap());
+        let full = vec![0; sealer.capacity()];
+        sealer.seal(&full, &mut Vec::new()).unwrap();
+        assert!(encrypt_slice(sealer, &full, NonZeroUsize::MIN).is_err());
+    }
+
+    #[test]
+    fn the_first_error_stops_all_threads() {
+        let done = AtomicU64::new(0);
+        let next = AtomicU64::new(0);
+        let result = in_threads(
+            NonZeroUsize::new(4).unwrap(),
+            u64::MAX,
+            || Some(next.fetch_add(1, Ordering::Relaxed)),
+            || {
+                |job| {
+                    done.fetch_add(1, Ordering::Relaxed);
+                    if job == 1000 { Err("job 1000") } else { Ok(()) }
+                }
+            },
+        );
+        assert_eq!(result, Err("job 1000"));
+        assert!(done.into_inner() > 1000);
     }
 }

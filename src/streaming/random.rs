@@ -2,11 +2,10 @@
 
 use std::{fmt, io, ops::Range};
 
-use zeroize::Zeroizing;
-
 use super::{SeekableReader, at::ReadAt, buffer::segments_per_batch};
 use crate::{
     error::DecryptError,
+    secret::Wiped,
     segment::{Opener, SegmentOpener, StreamMap, in_memory},
 };
 
@@ -91,11 +90,11 @@ impl<S: ReadAt> RandomAccess<S> {
     }
 
     /// Reads and opens segments that follow each other.
-    pub(super) fn open_segments(&self, segments: Range<u64>) -> io::Result<Zeroizing<Vec<u8>>> {
+    pub(super) fn open_segments(&self, segments: Range<u64>) -> io::Result<Wiped> {
         let (from, to) = bounds(self.map(), &segments);
         let mut ciphertext = vec![0; in_memory(from.end - from.start)];
         self.source.read_exact_at(&mut ciphertext, from.start)?;
-        let mut plaintext = Zeroizing::new(vec![0; in_memory(to.end - to.start)]);
+        let mut plaintext = Wiped::zeros(in_memory(to.end - to.start));
         self.opener
             .open_segments(segments, &ciphertext, &mut plaintext)?;
         Ok(plaintext)

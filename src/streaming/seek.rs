@@ -5,11 +5,10 @@ use std::{
     io::{self, BufRead, Read, Seek, SeekFrom},
 };
 
-use zeroize::Zeroizing;
-
 use super::{RandomAccess, at::ReadAt, buffer::segments_per_batch};
 use crate::{
     error::DecryptError,
+    secret::Wiped,
     segment::{Opener, in_memory},
 };
 
@@ -42,7 +41,7 @@ pub struct SeekableReader<S> {
     plaintext: RandomAccess<S>,
     position: u64,
     /// What was opened last.
-    opened: Zeroizing<Vec<u8>>,
+    opened: Wiped,
     /// Where in the plaintext that starts.
     opened_at: u64,
     /// The segment after it.
@@ -66,7 +65,7 @@ impl<S: ReadAt> SeekableReader<S> {
         Self {
             plaintext,
             position: 0,
-            opened: Zeroizing::default(),
+            opened: Wiped::default(),
             opened_at: 0,
             next: 0,
             run: 0,

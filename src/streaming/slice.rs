@@ -2,18 +2,15 @@
 
 use std::{
     num::NonZeroUsize,
+    ops::Range,
     sync::{Mutex, PoisonError},
 };
 
-use zeroize::Zeroizing;
-
-use super::{
-    parallel::{Batches, SealPlan, in_threads},
-    random::bounds,
-};
+use super::parallel::{Batches, SealPlan, in_threads};
 use crate::{
     error::{DecryptError, EncryptError},
-    segment::{Opener, Sealer, in_memory},
+    secret::Wiped,
+    segment::{Opener, Sealer, StreamMap, in_memory},
 };
 
 /// Encrypts a plaintext that is in memory to a stream, in several threads.
@@ -49,29 +46,24 @@ pub fn encrypt_slice(
         .filter(|size| isize::try_from(*size).is_ok())
         .ok_or(EncryptError::TooLong)?;
     let mut out = vec![0; size];
-    let (header, mut segments) = out.split_at_mut(plan.map.layout().header_size());
+    let (header, segments) = out.split_at_mut(plan.map.layout().header_size());
     header.copy_from_slice(plan.stream.header());
 
     let batches = Batches::new(&plan.map);
-    let mut rest = plaintext;
-    // Pairs of what is read and what is written, each cut off when a thread asks for it.
-    let jobs = Mutex::new(std::iter::from_fn(|| {
-        let batch = batches.next()?;
-        let (to, from) = bounds(&plan.map, &batch);
-        let read;
-        (read, rest) = rest.split_at(in_memory(from.end - from.start));
-        let (write, after) =
-            std::mem::take(&mut segments).split_at_mut(in_memory(to.end - to.start));
-        segments = after;
-        Some((batch, read, write))
-    }));
+    let (mut plaintext, mut segments) = (plaintext, segments);
+    let jobs = Mutex::new(plaintext_and_stream(&plan.map, &batches).map(
+        |(batch, of_plaintext, of_stream)| {
+            let from = plaintext.split_off(..of_plaintext).expect(COVERED);
+            let to = segments.split_off_mut(..of_stream).expect(COVERED);
+            (batch, from, to)
+        },
+    ));
     in_threads(
         threads,
         batches.count(),
         || jobs.lock().unwrap_or_else(PoisonError::into_inner).next(),
         || |(batch, plaintext, out)| plan.seal(batch, plaintext, out),
     )?;
-    drop(jobs);
     Ok(out)
 }
 
@@ -87,27 +79,38 @@ pub fn decrypt_slice(
     let (start, _) = stream.split_at(stream.len().min(opener.start_size()));
     let opener = opener.at(start, stream.len() as u64)?;
     let map = opener.map();
-    let mut out = Zeroizing::new(vec![0; in_memory(map.plaintext_size())]);
+    let mut out = Wiped::zeros(in_memory(map.plaintext_size()));
+    let (_, segments) = stream.split_at(map.layout().header_size());
 
     let batches = Batches::new(map);
-    let (_, mut rest) = stream.split_at(map.layout().header_size());
-    let mut plaintext = out.as_mut_slice();
-    let jobs = Mutex::new(std::iter::from_fn(|| {
-        let batch = batches.next()?;
-        let (from, to) = bounds(map, &batch);
-        let read;
-        (read, rest) = rest.split_at(in_memory(from.end - from.start));
-        let (write, after) =
-            std::mem::take(&mut plaintext).split_at_mut(in_memory(to.end - to.start));
-        plaintext = after;
-        Some((batch, read, write))
-    }));
+    let (mut plaintext, mut segments) = (&mut *out, segments);
+    let jobs = Mutex::new(plaintext_and_stream(map, &batches).map(
+        |(batch, of_plaintext, of_stream)| {
+            let from = segments.split_off(..of_stream).expect(COVERED);
+            let to = plaintext.split_off_mut(..of_plaintext).expect(COVERED);
+            (batch, from, to)
+        },
+    ));
     in_threads(
         threads,
         batches.count(),
         || jobs.lock().unwrap_or_else(PoisonError::into_inner).next(),
         || |(batch, segments, out)| opener.open_segments(batch, segments, out),
     )?;
-    drop(jobs);
-    Ok(std::mem::take(&mut *out))
+    Ok(out.into_vec())
+}
+
+const COVERED: &str = "a map covers plaintext and segments exactly";
+
+/// Deals batches out, each with the lengths of its plaintext and of its segments.
+fn plaintext_and_stream(
+    map: &StreamMap,
+    batches: &Batches,
+) -> impl Iterator<Item = (Range<u64>, usize, usize)> {
+    std::iter::from_fn(|| {
+        let batch = batches.next()?;
+        let (stream, plaintext) = super::random::bounds(map, &batch);
+        let len = |range: Range<u64>| in_memory(range.end - range.start);
+        Some((batch, len(plaintext), len(stream)))
+    })
 }
