@@ -4,6 +4,10 @@
 //! one, is its [`source`](std::error::Error::source). None of them holds key bytes, plaintext or
 //! associated data.
 
+pub(crate) mod kms;
+
+pub use kms::{KmsError, KmsErrorKind};
+
 use crate::key::{KeyId, Variant};
 
 /// A ciphertext did not open.
@@ -12,7 +16,10 @@ use crate::key::{KeyId, Variant};
 /// attacker who can submit ciphertexts. The program `keyseal explain` lists public reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("decryption failed")]
-#[allow(clippy::exhaustive_structs, reason = "third parties implement Aead and must build it")]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "third parties implement Aead and must build it"
+)]
 pub struct DecryptError;
 
 /// A plaintext was not encrypted.

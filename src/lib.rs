@@ -10,10 +10,17 @@ mod secret;
 mod wire; // 1
 
 mod primitive; // 2
+mod remote;
 
 /// Keys.
 pub mod key; // 3
 
-pub use error::{DecryptError, EncryptError, KeyError, KeysetError, ParseError, RandomError};
+pub mod kms; // 5
+
+pub use error::{
+    DecryptError, EncryptError, KeyError, KeysetError, KmsError, KmsErrorKind, ParseError,
+    RandomError,
+};
 pub use primitive::Aead;
+pub use remote::{BoxFuture, RemoteAead};
 pub use secret::{SecretAccess, SecretBytes};

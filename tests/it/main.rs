@@ -1,0 +1,3 @@
+//! Integration tests, in one binary that links once.
+
+mod kms_clients;
