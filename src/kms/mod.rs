@@ -3,6 +3,8 @@
 //! A [`KmsClient`] turns a key URI into a [`RemoteAead`]. Which clients a program has is a value,
 //! [`KmsClients`], that the program owns and passes on: there is no registry.
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
 #[cfg(feature = "scaleway")]
 pub mod scaleway;
 

@@ -1,5 +1,8 @@
 //! Integration tests, in one binary that links once.
 
+#[cfg(feature = "blocking")]
+mod kms_blocking;
 mod kms_clients;
+
 #[cfg(feature = "scaleway")]
 mod scaleway;
