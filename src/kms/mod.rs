@@ -7,6 +7,8 @@
 pub mod blocking;
 #[cfg(feature = "scaleway")]
 pub mod scaleway;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 
 use std::{fmt, sync::Arc};
 

@@ -3,6 +3,7 @@
 #[cfg(feature = "blocking")]
 mod kms_blocking;
 mod kms_clients;
-
+#[cfg(feature = "testkit")]
+mod kms_testkit;
 #[cfg(feature = "scaleway")]
 mod scaleway;
