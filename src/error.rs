@@ -4,6 +4,10 @@
 //! one, is its [`source`](std::error::Error::source). None of them holds key bytes, plaintext or
 //! associated data.
 
+pub(crate) mod kms;
+
+pub use kms::{KmsError, KmsErrorKind};
+
 use crate::{
     kind::KeyKind,
     prefix::{KeyId, Variant},

@@ -5,11 +5,18 @@
 mod daead;
 mod floors;
 mod key_types;
+#[cfg(feature = "blocking")]
+mod kms_blocking;
+mod kms_clients;
+#[cfg(feature = "testkit")]
+mod kms_testkit;
 mod known_answers;
 mod limits;
 mod mac;
 mod prf;
 mod readme;
+#[cfg(feature = "scaleway")]
+mod scaleway;
 mod stream;
 mod stream_damage;
 mod stream_io;
