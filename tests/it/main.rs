@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod daead;
+mod derive;
+mod derive_refused;
 mod floors;
 mod key_types;
 mod known_answers;
