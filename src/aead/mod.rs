@@ -37,6 +37,16 @@ impl Primitive for KeysetAead {
 
 impl Aead for KeysetAead {
     #[inline]
+    fn encrypt(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, EncryptError> {
+        self.0.encrypt(plaintext, associated_data)
+    }
+
+    #[inline]
+    fn decrypt(&self, ciphertext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, DecryptError> {
+        self.0.decrypt(ciphertext, associated_data)
+    }
+
+    #[inline]
     fn encrypt_into(
         &self,
         plaintext: &[u8],

@@ -163,3 +163,6 @@ pub(crate) fn chacha20_poly1305(
         Provider::RustCrypto => rustcrypto::chacha20_poly1305(key),
     }
 }
+
+#[cfg(test)]
+mod tests;
