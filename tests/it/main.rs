@@ -7,6 +7,7 @@ mod derive;
 mod derive_refused;
 mod floors;
 mod key_types;
+mod kinds;
 mod known_answers;
 mod limits;
 mod mac;
