@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{KeyId, OutputPrefix, PrefixedAead};
-use crate::{
-    error::{DecryptError, EncryptError},
-    primitive::Aead,
-};
+use super::{KeyId, OutputPrefix};
 
 /// What one key is made into, with the prefix of that key.
 pub(crate) trait Prefixed {
@@ -69,78 +65,23 @@ impl<T: Prefixed> PrefixMap<T> {
             .chain(self.raw.iter().map(Arc::as_ref))
     }
 
+    /// Returns what the first key makes of `output` that can, in the same order.
+    #[inline]
+    pub(crate) fn first<R>(
+        &self,
+        output: &[u8],
+        mut attempt: impl FnMut(&T) -> Option<R>,
+    ) -> Option<R> {
+        let prefix = self.primary.prefix();
+        if prefix.as_bytes().is_empty() || prefix.strip(output).is_none() {
+            return self.candidates(output).find_map(attempt);
+        }
+        // Mostly so. Ids are unique, so no other key has that prefix.
+        attempt(&self.primary).or_else(|| self.raw.iter().find_map(|key| attempt(key)))
+    }
+
     /// Returns the number of keys.
     pub(crate) const fn len(&self) -> usize {
         self.prefixed.len() + self.raw.len()
-    }
-}
-
-/// The AEAD of a keyset, or its deterministic AEAD: the primary key encrypts, every key that may
-/// have written a ciphertext tries to open it.
-impl Aead for PrefixMap<PrefixedAead> {
-    #[inline]
-    fn encrypt(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, EncryptError> {
-        self.primary().encrypt(plaintext, associated_data)
-    }
-
-    #[inline]
-    fn decrypt(&self, ciphertext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, DecryptError> {
-        self.candidates(ciphertext)
-            .find_map(|key| key.decrypt(ciphertext, associated_data).ok())
-            .ok_or(DecryptError)
-    }
-
-    #[inline]
-    fn encrypt_into(
-        &self,
-        plaintext: &[u8],
-        associated_data: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncryptError> {
-        self.primary().encrypt_into(plaintext, associated_data, out)
-    }
-
-    #[inline]
-    fn decrypt_into(
-        &self,
-        ciphertext: &[u8],
-        associated_data: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), DecryptError> {
-        self.candidates(ciphertext)
-            .find_map(|key| key.decrypt_into(ciphertext, associated_data, out).ok())
-            .ok_or(DecryptError)
-    }
-
-    fn encrypt_in_place(
-        &self,
-        buffer: &mut Vec<u8>,
-        associated_data: &[u8],
-    ) -> Result<(), EncryptError> {
-        self.primary().encrypt_in_place(buffer, associated_data)
-    }
-
-    fn decrypt_in_place(
-        &self,
-        buffer: &mut Vec<u8>,
-        associated_data: &[u8],
-    ) -> Result<(), DecryptError> {
-        let mut candidates = self.candidates(buffer);
-        let opened = match (candidates.next(), candidates.next()) {
-            (Some(only), None) => return only.decrypt_in_place(buffer, associated_data),
-            // A key that fails spoils the buffer for the next one.
-            (Some(_), Some(_)) => self.decrypt(buffer, associated_data),
-            (None, _) => Err(DecryptError),
-        };
-        match opened {
-            Ok(plaintext) => {
-                *buffer = plaintext;
-                Ok(())
-            }
-            Err(error) => {
-                buffer.clear();
-                Err(error)
-            }
-        }
     }
 }
