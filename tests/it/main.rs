@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod daead;
+mod derive;
+mod derive_refused;
 mod floors;
 mod key_types;
+mod kinds;
 #[cfg(feature = "blocking")]
 mod kms_blocking;
 mod kms_clients;
