@@ -1,7 +1,9 @@
 //! Tests of the public API. One binary, so that it links once.
 
 mod floors;
+mod key_selection;
 mod key_types;
+mod keyset_format;
 mod known_answers;
 mod limits;
 mod support;
