@@ -3,6 +3,7 @@
 mod floors;
 mod key_selection;
 mod key_types;
+mod keyset_edit;
 mod keyset_format;
 mod known_answers;
 mod limits;
