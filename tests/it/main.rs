@@ -1,5 +1,8 @@
 //! Tests of the public API. One binary, so that it links once.
 
+#[path = "../canary/mod.rs"]
+mod canary;
+mod debug;
 mod floors;
 mod key_selection;
 mod key_types;
