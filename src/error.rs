@@ -91,13 +91,13 @@ impl From<RandomError> for EncryptError {
 #[non_exhaustive]
 pub enum KeyError {
     /// No key type of the table in use has this type URL.
-    #[error("no key type is known for `{type_url}`")]
+    #[error("no key type is known for `{}`", .type_url.escape_debug())]
     UnknownType {
         /// The type URL as it was read.
         type_url: String,
     },
     /// No key type of the table in use has a template of this name.
-    #[error("no key template is named `{name}`")]
+    #[error("no key template is named `{}`", .name.escape_debug())]
     UnknownTemplate {
         /// The name as it was given.
         name: String,

@@ -2,11 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "../canary/mod.rs"]
+mod canary;
 mod daead;
+mod debug;
 mod derive;
 mod derive_refused;
 mod floors;
+mod key_selection;
 mod key_types;
+mod keyset_edit;
+mod keyset_format;
 mod kinds;
 #[cfg(feature = "blocking")]
 mod kms_blocking;
