@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Iterable
 
-from . import table
-from .peers import SCRATCH, Keyset, Peer, Refused, b64, binary, target
+from . import malformed, table, verdicts
+from .peers import REPOSITORY, SCRATCH, Keyset, Peer, Refused, b64, binary, target
 
 
 @dataclass
@@ -231,6 +231,24 @@ def templates(peer: Peer) -> Iterable[Cell]:
                 }
                 cell.check(found == wanted, f"the template of {peer.name} is {found}")
             yield cell
+
+
+def recorded(peer: Peer) -> Iterable[Cell]:
+    """Compares what an implementation makes of malformed input with what is written down."""
+    folder = REPOSITORY / "tests" / "vectors" / "malformed"
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    entries = {entry["file"]: entry for entry in manifest["cases"]}
+    for case in malformed.cases():
+        cell = Cell(peer.name, peer.name, case.file, "", "malformed")
+        wanted = {"keyseal": case.expected} | entries[case.file]["verdicts"]
+        verdict = verdicts.of(peer, case)
+        cell.check(
+            verdict == wanted[peer.name], f"it says {verdict}, written down is {wanted[peer.name]}"
+        )
+        cell.check(
+            (folder / case.file).read_bytes() == case.data, "the file is not what the script makes"
+        )
+        yield cell
 
 
 def as_json(peers: list[Peer], cells: list[Cell]) -> str:

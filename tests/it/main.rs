@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod corpus;
 mod floors;
 mod key_types;
 mod known_answers;
+mod malformed_vectors;
 mod readme;
 mod support;
 mod tink_vectors;
