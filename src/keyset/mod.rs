@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::{
     cipher::Provider,
-    error::{KeysetError, RandomError},
-    key::{Key, KeyId, KeyTypes},
+    error::{KeyError, KeysetError, RandomError},
+    key::{Key, KeyId, KeyKind, KeyTypes, PrefixMap, Prefixed},
     rng,
 };
 
@@ -248,6 +248,50 @@ impl KeysetHandle {
             State::Enabled(enabled) => Some((key.id, enabled)),
             State::Disabled(_) | State::Destroyed(_) => None,
         })
+    }
+
+    /// Makes each enabled key into what `make` says it is for, in the order of the file.
+    pub(crate) fn make_each<T>(
+        &self,
+        wanted: KeyKind,
+        make: impl Fn(KeyId, &Key) -> Option<Result<T, KeyError>>,
+    ) -> Result<Vec<(KeyId, T)>, KeysetError> {
+        self.enabled()
+            .map(|(id, key)| match make(id, key) {
+                Some(made) => Ok((id, made.map_err(|source| KeysetError::Key { id, source })?)),
+                None => Err(KeysetError::WrongPrimitive {
+                    id,
+                    type_url: key.type_url().to_owned(),
+                    found: key.kind(),
+                    wanted,
+                }),
+            })
+            .collect()
+    }
+
+    /// Makes each enabled key into what `make` says it is for, found by its prefix.
+    pub(crate) fn make_prefix_map<T: Prefixed>(
+        &self,
+        wanted: KeyKind,
+        make: impl Fn(KeyId, &Key) -> Option<Result<T, KeyError>>,
+    ) -> Result<PrefixMap<T>, KeysetError> {
+        PrefixMap::new(self.make_each(wanted, make)?, self.primary)
+            .ok_or(KeysetError::NoPrimary { id: self.primary })
+    }
+
+    /// Puts a keyset of enabled keys together.
+    pub(crate) fn from_enabled(
+        keys: Vec<(KeyId, Key)>,
+        primary: KeyId,
+    ) -> Result<Self, KeysetError> {
+        let keys = keys
+            .into_iter()
+            .map(|(id, key)| KeysetKey {
+                id,
+                state: State::Enabled(key),
+            })
+            .collect();
+        Self::from_keys(keys, primary)
     }
 
     /// Puts a keyset together and checks it as a whole.

@@ -3,10 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod corpus;
+mod daead;
 mod floors;
 mod key_types;
 mod known_answers;
+mod limits;
+mod mac;
 mod malformed_vectors;
+mod prf;
 mod readme;
 mod support;
 mod tink_vectors;
+mod wycheproof;
+mod wycheproof_mac;
