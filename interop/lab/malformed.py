@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 
 from .table import TYPE_URL
+from .wire import data, num, tag, varint
 
 ACCEPTED, AT_LOAD, AT_PRIMITIVE, AT_USE = "accepted", "load", "primitive", "use"
 
@@ -67,29 +68,6 @@ class Case:
     def file(self) -> str:
         suffix = {"binary": "bin", "json": "json", "ciphertext": "ct"}[self.format]
         return f"{self.section}/{self.name}.{suffix}"
-
-
-# Protobuf, written without any rule.
-
-
-def varint(value: int) -> bytes:
-    out = b""
-    while value > 0x7F:
-        out += bytes([value & 0x7F | 0x80])
-        value >>= 7
-    return out + bytes([value])
-
-
-def tag(number: int, wire_type: int) -> bytes:
-    return varint(number << 3 | wire_type)
-
-
-def num(number: int, value: int) -> bytes:
-    return tag(number, 0) + varint(value)
-
-
-def data(number: int, value: bytes) -> bytes:
-    return tag(number, 2) + varint(len(value)) + value
 
 
 def aes_gcm(size: int = 16) -> bytes:
