@@ -305,7 +305,7 @@ impl From<RandomError> for KeysetError {
 /// Says what a key is that is not the one wanted.
 fn described(found: Option<KeyKind>, type_url: &str) -> String {
     found.map_or_else(
-        || format!("of the unknown type `{type_url}`"),
+        || format!("of the unknown type `{}`", type_url.escape_debug()),
         |kind| format!("{} key of type `{type_url}`", kind.with_article()),
     )
 }

@@ -4,6 +4,7 @@
 
 #[path = "../canary/mod.rs"]
 mod canary;
+mod corpus;
 mod daead;
 mod debug;
 mod derive;
@@ -22,6 +23,7 @@ mod kms_testkit;
 mod known_answers;
 mod limits;
 mod mac;
+mod malformed_vectors;
 mod prf;
 mod readme;
 #[cfg(feature = "scaleway")]
