@@ -219,7 +219,7 @@ impl KeyInfo {
     }
 }
 
-fn names_a_type(key: &proto::keyset::Key) -> bool {
+pub(super) fn names_a_type(key: &proto::keyset::Key) -> bool {
     key.key_data
         .as_ref()
         .is_some_and(|data| data.type_url.contains('/'))
