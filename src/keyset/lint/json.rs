@@ -311,14 +311,7 @@ impl Linter<'_> {
             "write the number without sign, point, exponent or quotation marks; a negative one \
              stands for itself plus 4294967296",
         );
-        let number = odd.parse::<f64>().unwrap_or_default();
-        let number = if number < 0.0 {
-            number + 4_294_967_296.0
-        } else {
-            number
-        };
-        // What does not fit is pinned to the nearest end, and has been noted.
-        number as u32
+        nearest_id(odd)
     }
 
     fn number_of(
@@ -426,6 +419,15 @@ impl Linter<'_> {
             self.findings.push(finding);
         }
     }
+}
+
+/// Returns the id that a number most likely stands for.
+fn nearest_id(number: &str) -> u32 {
+    if let Ok(negative) = number.parse::<i32>() {
+        return negative.cast_unsigned();
+    }
+    let digits = number.split(['.', 'e', 'E']).next().unwrap_or(number);
+    digits.parse().unwrap_or_default()
 }
 
 const ENGINE: GeneralPurpose = GeneralPurpose::new(

@@ -59,7 +59,8 @@ pub fn run(args: ManArgs, context: &Context) -> Result<Exit, Failure> {
 fn render(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
     let mut page = Vec::new();
     Man::new(command.clone()).render(&mut page)?;
-    let name = command.get_display_name().unwrap_or(command.get_name());
+    // `build` has given each a name of its own, such as `keyseal-keyset-create`.
+    let name = command.get_display_name().unwrap_or_default();
     pages.push((name.to_owned(), page));
     command
         .get_subcommands()

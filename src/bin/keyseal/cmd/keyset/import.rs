@@ -370,10 +370,12 @@ impl Parameters {
                 let aes_key_size = size.saturating_sub(hmac_key_size);
                 AesCtrHmacParameters::new(aes_key_size)
                     .and_then(|known| known.with_hmac_key_size(hmac_key_size))
-                    .and_then(|known| known.with_iv_size(iv_size.unwrap_or(known.iv_size())))
                     .and_then(|known| {
-                        let hash = hash.map_or(known.hash(), HashName::hash);
-                        known.with_tag(hash, tag_size.unwrap_or(known.tag_size()))
+                        known.with_iv_size(iv_size.unwrap_or_else(|| known.iv_size()))
+                    })
+                    .and_then(|known| {
+                        let hash = hash.map_or_else(|| known.hash(), HashName::hash);
+                        known.with_tag(hash, tag_size.unwrap_or_else(|| known.tag_size()))
                     })
                     .and_then(|parameters| Key::generate_with(&parameters, variant))
             }
