@@ -37,6 +37,8 @@ pub enum Overwrite {
 #[derive(Debug)]
 pub struct Output<'c> {
     target: Target,
+    /// For messages.
+    name: String,
     holds: Holds,
     overwrite: Overwrite,
     context: &'c Context,
@@ -75,6 +77,10 @@ impl<'c> Output<'c> {
         };
         Ok(Self {
             target,
+            name: match place {
+                Place::Standard => "standard output".into(),
+                Place::File(path) => printable(path.display()),
+            },
             holds,
             overwrite,
             context,
@@ -115,10 +121,11 @@ impl<'c> Output<'c> {
             .iter()
             .any(|other| is_same_file(&path, &metadata, other))
         {
-            return Err(same_file(&path));
+            return Err(same_file(&input.name()));
         }
         Ok(Self {
             target: Target::InPlace(path, Box::new(metadata)),
+            name: input.name(),
             holds,
             overwrite: Overwrite::Force,
             context,
@@ -132,12 +139,7 @@ impl<'c> Output<'c> {
 
     /// Returns the name for messages.
     pub fn name(&self) -> String {
-        match &self.target {
-            Target::Standard => "standard output".into(),
-            Target::Device(path) | Target::File(path) | Target::InPlace(path, _) => {
-                printable(path.display())
-            }
-        }
+        self.name.clone()
     }
 
     /// Refuses to write bytes that are no text to a terminal.
@@ -257,7 +259,7 @@ fn plan(path: &Path, inputs: &[&Place], overwrite: Overwrite) -> Result<Target, 
                 .iter()
                 .any(|input| is_same_file(path, &metadata, input)) =>
         {
-            Err(same_file(path))
+            Err(same_file(&printable(path.display())))
         }
         Ok(_) if overwrite == Overwrite::Never => Err(exists(path)),
         Ok(_) => Ok(Target::File(path.to_owned())),
@@ -278,10 +280,10 @@ fn plan(path: &Path, inputs: &[&Place], overwrite: Overwrite) -> Result<Target, 
     }
 }
 
-fn same_file(path: &Path) -> Failure {
+fn same_file(name: &str) -> Failure {
     Failure::usage(
         "same_file",
-        format!("cannot write {}", printable(path.display())),
+        format!("cannot write {name}"),
         "it is also an input",
     )
     .hint("name another file, or replace the input with --in-place where the command has it")

@@ -59,8 +59,11 @@ pub fn run(args: ManArgs, context: &Context) -> Result<Exit, Failure> {
 fn render(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
     let mut page = Vec::new();
     Man::new(command.clone()).render(&mut page)?;
-    // `build` has given each a name of its own, such as `keyseal-keyset-create`.
-    let name = command.get_display_name().unwrap_or_default();
+    // `build` has given each command below the first a name of its own, such as
+    // `keyseal-keyset-create`.
+    let name = command
+        .get_display_name()
+        .unwrap_or_else(|| command.get_name());
     pages.push((name.to_owned(), page));
     command
         .get_subcommands()

@@ -6,13 +6,13 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use keyseal::{
-    KeyId, KeyTypes, KeysetHandle,
+    KeyId, KeyTypes,
     keyset::{Format, KeysetInfo},
 };
 
 use super::keyset::{
     edit::{Change, apply},
-    generate,
+    generate_keyset,
     list::{prefix, status},
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     files::{Holds, Output, Overwrite},
     input::Place,
     kek::Kek,
-    keysets::{Access, Keyset, Seal, keyset_failure},
+    keysets::{Access, Keyset, Seal},
     text::printable,
 };
 
@@ -152,8 +152,7 @@ fn create(args: &TinkeyArgs, context: &Context) -> Result<Exit, Failure> {
     let access = args.access(context)?;
     let output = args.output(&[], &access, context)?;
     let seal = args.seal(access, context)?;
-    let handle = KeysetHandle::new(generate(&template, None)?)
-        .map_err(|error| keyset_failure("with the new key", error))?;
+    let handle = generate_keyset(&template, None)?;
     seal.write(&handle, args.out_format.format(), output)?;
     Ok(Exit::Done)
 }

@@ -1,9 +1,8 @@
 //! `keyset create`: a keyset of one key.
 
 use clap::Args;
-use keyseal::KeysetHandle;
 
-use super::{generate, list};
+use super::{generate_keyset, list};
 use crate::{
     args::{FormatName, KeysetAccess, NewFile, VariantName},
     context::Context,
@@ -11,7 +10,7 @@ use crate::{
     exit::Exit,
     files::Holds,
     input::{Place, check_one_standard_input},
-    keysets::{Seal, keyset_failure},
+    keysets::Seal,
 };
 
 /// Create a keyset with one new key
@@ -45,9 +44,7 @@ pub fn run(args: CreateArgs, context: &Context) -> Result<Exit, Failure> {
     inputs.extend(kek.as_ref().and_then(|kek| kek.place()));
     let seal = Seal::of_new(access)?;
     let output = args.output.plan(&inputs, Holds::Keys, context)?;
-    let key = generate(&args.template, args.variant)?;
-    let handle =
-        KeysetHandle::new(key).map_err(|error| keyset_failure("with the new key", error))?;
+    let handle = generate_keyset(&args.template, args.variant)?;
     let (name, standard) = (output.name(), output.is_standard());
     seal.write(&handle, args.format.format(), output)?;
     context.report(

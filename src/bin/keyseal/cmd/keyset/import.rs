@@ -301,7 +301,11 @@ fn template(args: &ImportArgs, size: usize) -> Result<KeyTemplate, Failure> {
                 ),
                 "its size does not say all of its parameters",
             )
-            .hint(format!("name a template with --type: {}", names.join(", "))))
+            .hint(format!("name a template with --type: {}", names.join(", ")))
+            .hint(match parameters_of(&type_name) {
+                [] => "keyseal templates says what they are".to_owned(),
+                options => format!("or say {}", options.join(" or ")),
+            }))
         }
     }
 }

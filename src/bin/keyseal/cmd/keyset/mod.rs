@@ -8,15 +8,17 @@ mod import;
 mod lint;
 pub mod list;
 
+use std::error::Error;
+
 use clap::{Args, Subcommand};
-use keyseal::{Key, KeyTypes, KeysetError};
+use keyseal::{Key, KeyTypes, KeysetHandle};
 
 use crate::{
     args::VariantName,
     context::Context,
-    error::Failure,
+    error::{Failure, chain},
     exit::Exit,
-    keysets::{keyset_failure, unknown_template},
+    keysets::unknown_template,
 };
 
 /// Create, list and change keysets
@@ -74,5 +76,19 @@ pub fn generate(template: &str, variant: Option<VariantName>) -> Result<Key, Fai
     }
     types
         .generate_from(&wanted)
-        .map_err(|error| keyset_failure("with the new key", KeysetError::Template(error)))
+        .map_err(|error| not_generated(template, &error))
+}
+
+/// Makes a keyset of one new key.
+pub fn generate_keyset(
+    template: &str,
+    variant: Option<VariantName>,
+) -> Result<KeysetHandle, Failure> {
+    let key = generate(template, variant)?;
+    KeysetHandle::new(key).map_err(|error| not_generated(template, &error))
+}
+
+fn not_generated(template: &str, error: &dyn Error) -> Failure {
+    let what = format!("cannot generate a key of template {template}");
+    Failure::new(Exit::Failed, "not_generated", what, chain(error))
 }
