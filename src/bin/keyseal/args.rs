@@ -20,6 +20,9 @@ const AAD_LIMIT: u64 = 64 << 20;
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Globals {
     /// Print reports and errors as JSON
+    ///
+    /// Errors are on standard error. Reports are on standard output, and on standard error where
+    /// the data go to standard output.
     #[arg(long, global = true, help_heading = "Messages")]
     pub json: bool,
     /// Print nothing but errors

@@ -25,7 +25,7 @@ impl Leftovers {
                 for path in &*paths {
                     remove(path);
                 }
-                let why = "nothing was written";
+                let why = "nothing half-written is left";
                 Failure::new(Exit::Interrupted, "interrupted", "interrupted", why)
                     .report(style, json);
                 process::exit(Exit::Interrupted.code().into())

@@ -107,7 +107,7 @@ fn an_interruption_while_reading_leaves_nothing() {
         drop(input);
         assert_eq!(output.status.code(), Some(130));
         let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(said, "error: interrupted: nothing was written\n");
+        assert_eq!(said, "error: interrupted: nothing half-written is left\n");
         assert_eq!(place.names("."), ["k.json"]);
     }
 }

@@ -148,6 +148,7 @@ fn messages_and_reports_show_no_secret() {
     assert_eq!(place.read("opened"), PLAINTEXT.as_bytes());
 }
 
+#[cfg(unix)]
 #[test]
 fn every_file_with_keys_is_its_owners() {
     use std::os::unix::fs::PermissionsExt as _;

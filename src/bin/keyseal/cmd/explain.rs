@@ -69,6 +69,7 @@ pub fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure> {
             ));
             compare(*shape, info, &mut report);
         }
+        (Kind::Bytes(_), None) if !report.problems.is_empty() => {}
         (Kind::Bytes(_), None) => report.fact(format!(
             "{} says nothing of its keys: --keyset-kek opens it",
             keyset.keyset.name()
@@ -172,7 +173,10 @@ fn open(
 
 fn described(keyset: &Place, context: &Context) -> Result<Option<KeysetInfo>, Failure> {
     let bytes = keyset.read_small(KEYSET_LIMIT, context)?;
-    let seen = keysets::recognize(&keyset.name(), &bytes)?;
+    // That it is no keyset has been said when it was opened.
+    let Ok(seen) = keysets::recognize(&keyset.name(), &bytes) else {
+        return Ok(None);
+    };
     if seen.protection() == Protection::Encrypted && seen.info().is_some() {
         context.detail("the description beside the encrypted keys is used");
     }

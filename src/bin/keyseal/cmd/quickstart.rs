@@ -11,7 +11,6 @@ use std::{
 
 use clap::{Args, Parser as _};
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::{
     Cli,
@@ -48,7 +47,7 @@ pub fn run(args: QuickstartArgs, context: &Context) -> Result<Exit, Failure> {
     let told = tell(file, &folder, context);
     // A folder in which someone stands cannot be removed everywhere.
     let back = env::set_current_dir(start).map_err(|error| Failure::io("cannot go back", &error));
-    let kept = folder.close(context);
+    let kept = folder.close(told.is_ok(), context);
     told.and(back).and(kept)?;
     Ok(Exit::Done)
 }
@@ -77,45 +76,41 @@ fn chosen(file: Option<PathBuf>) -> Result<Option<PathBuf>, Failure> {
 /// The folder of the story.
 struct Folder {
     path: PathBuf,
-    temporary: Option<TempDir>,
+    keep: bool,
 }
 
 impl Folder {
     fn new(keep: Option<PathBuf>, context: &Context) -> Result<Self, Failure> {
-        match keep {
-            Some(path) => {
-                fs::create_dir(&path)
-                    .map_err(|error| Failure::file("make the folder", &path, &error))?;
-                let path = path
-                    .canonicalize()
-                    .map_err(|error| Failure::file("read", &path, &error))?;
-                Ok(Self {
-                    path,
-                    temporary: None,
-                })
-            }
+        let name = keep.clone();
+        let make = || match &keep {
+            Some(path) => fs::create_dir(path).and_then(|()| path.canonicalize()),
             None => {
                 let mut builder = tempfile::Builder::new();
                 builder.prefix("keyseal-quickstart-");
-                let temporary = context
-                    .leftovers
-                    .create(|| builder.tempdir(), |folder| folder.path().to_owned())
-                    .map_err(|error| Failure::io("cannot make a temporary folder", &error))?;
-                Ok(Self {
-                    path: temporary.path().to_owned(),
-                    temporary: Some(temporary),
-                })
+                Ok(builder.tempdir()?.keep())
             }
-        }
+        };
+        let path = context
+            .leftovers
+            .create(make, PathBuf::clone)
+            .map_err(|error| match name {
+                Some(name) => Failure::file("make the folder", &name, &error),
+                None => Failure::io("cannot make a temporary folder", &error),
+            })?;
+        Ok(Self {
+            path,
+            keep: keep.is_some(),
+        })
     }
 
-    fn close(self, context: &Context) -> Result<(), Failure> {
-        let Some(temporary) = self.temporary else {
-            return Ok(());
-        };
+    /// Leaves the folder of a story that went well where it was wanted, and no other.
+    fn close(self, done: bool, context: &Context) -> Result<(), Failure> {
         context
             .leftovers
-            .settle(&self.path, || temporary.close())
+            .settle(&self.path, || match self.keep && done {
+                true => Ok(()),
+                false => fs::remove_dir_all(&self.path),
+            })
             .map_err(|error| Failure::file("remove", &self.path, &error))
     }
 }
@@ -292,12 +287,12 @@ impl Story<'_> {
                 &format!("alias keyseal={}", quoted(program.as_os_str())),
             )?;
         }
-        match folder.temporary {
-            Some(_) => self.say(
+        match folder.keep {
+            false => self.say(
                 "A folder for the files. This one is removed at the end.",
                 "cd \"$(mktemp -d)\"",
             ),
-            None => {
+            true => {
                 let path = quoted(folder.path.as_os_str());
                 self.say(
                     "A folder for the files, which stays.",
@@ -340,12 +335,12 @@ impl Story<'_> {
             return self.context.print_json(&json!({
                 "commands": self.lines,
                 "identical": true,
-                "kept": folder.temporary.is_none().then(|| folder.path.to_string_lossy()),
+                "kept": folder.keep.then(|| folder.path.to_string_lossy()),
             }));
         }
-        self.context.print(&match folder.temporary {
-            Some(_) => "\nDone: the same bytes. Nothing was left behind.\n".to_owned(),
-            None => format!(
+        self.context.print(&match folder.keep {
+            false => "\nDone: the same bytes. Nothing was left behind.\n".to_owned(),
+            true => format!(
                 "\nDone: the same bytes. The files are in {}.\n",
                 printable(folder.path.display())
             ),

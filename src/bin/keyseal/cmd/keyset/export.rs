@@ -9,8 +9,10 @@ use keyseal::{
         xchacha20_poly1305::XChaCha20Poly1305Key,
     },
 };
+use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::list;
 use crate::{
     args::{FormatName, KeysetAccess, NewFile},
     context::Context,
@@ -84,7 +86,7 @@ pub fn run(args: ExportArgs, context: &Context) -> Result<Exit, Failure> {
     let kek = access.kek.clone();
     inputs.extend(kek.as_ref().and_then(|kek| kek.place()));
     let output = args.output.plan(&inputs, Holds::Keys, context)?;
-    let name = output.name();
+    let (name, standard) = (output.name(), output.is_standard());
     let keyset = Keyset::open(&args.keyset, access, context)?;
     match args.key_id.map(KeyId::new) {
         None => {
@@ -93,7 +95,11 @@ pub fn run(args: ExportArgs, context: &Context) -> Result<Exit, Failure> {
                 Seal::Cleartext | Seal::Under { .. } => Seal::Cleartext,
             };
             seal.write(&keyset.handle, args.format.format(), output)?;
-            context.note(&format!("wrote {name}: in cleartext"));
+            context.report(
+                &format!("wrote {name}: in cleartext"),
+                &list::as_json(Some(&keyset.handle.info())),
+                standard,
+            )?;
         }
         Some(id) => {
             let shown = args.keyset.argument();
@@ -108,7 +114,11 @@ pub fn run(args: ExportArgs, context: &Context) -> Result<Exit, Failure> {
                 .ok_or_else(|| failed(KeysetError::Destroyed { id }))?;
             let bytes = encode(&material(key)?, args.encoding);
             output.write(&bytes)?;
-            context.note(&format!("wrote {name}: key {id} in cleartext"));
+            context.report(
+                &format!("wrote {name}: key {id} in cleartext"),
+                &json!({ "key_id": id.value(), "output": name }),
+                standard,
+            )?;
         }
     }
     Ok(Exit::Done)

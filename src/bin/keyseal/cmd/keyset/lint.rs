@@ -1,7 +1,10 @@
 //! `keyset lint`: what is wrong or unwise in a keyset file.
 
 use clap::Args;
-use keyseal::keyset::{Finding, KeysetFile, Protection, Severity, lint};
+use keyseal::{
+    KeysetHandle,
+    keyset::{Finding, KeysetFile, Protection, Severity, lint},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -43,7 +46,7 @@ pub fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
     .map(Found::from)
     .collect();
     let outside = access.kek.is_none() && matches!(protection, Ok(Protection::Encrypted));
-    if !matches!(protection, Ok(Protection::Encrypted)) {
+    if holds_keys(&bytes) {
         found.extend(check_mode(&args.keyset));
     }
     if context.json {
@@ -64,6 +67,17 @@ pub fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
     } else {
         Exit::LintFound
     })
+}
+
+/// Returns whether whoever reads the file has keys, as far as it can be read.
+fn holds_keys(bytes: &[u8]) -> bool {
+    match KeysetFile::recognize(bytes) {
+        Ok(file) if file.protection() == Protection::Encrypted => false,
+        Ok(file) => KeysetHandle::read_no_secret(bytes, file.format()).is_err(),
+        Err(_) => lint(bytes)
+            .iter()
+            .all(|found| found.code() != "not-a-keyset"),
+    }
 }
 
 /// A finding of the library, or of the file around the keyset.
