@@ -17,6 +17,7 @@ use crate::{error::ParseError, secret::SecretBytes};
 
 #[allow(
     dead_code,
+    missing_debug_implementations,
     missing_docs,
     unreachable_pub,
     clippy::all,
@@ -33,6 +34,7 @@ pub(crate) mod proto {
 }
 
 /// One field of a message, as its `.proto` file declares it.
+#[allow(missing_debug_implementations, reason = "no caller sees it")]
 pub struct Field {
     number: u32,
     wire_type: WireType,

@@ -81,7 +81,7 @@ impl<'a> Reader<'a> {
                 .iter()
                 .enumerate()
                 .find(|(_, member)| member.names.contains(&&*name))
-                .ok_or(ParseError::new("an unknown member", name_at))?;
+                .ok_or_else(|| ParseError::new("an unknown member", name_at))?;
             if given.bits & 1 << n != 0 {
                 return Err(ParseError::new("a second member of the same name", name_at));
             }

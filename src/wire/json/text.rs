@@ -52,7 +52,7 @@ fn unescape(raw: &str, offset: usize) -> Result<Zeroizing<String>, ParseError> {
             Some('t') => '\t',
             Some('u') => {
                 let (c, after) = utf16(chars.as_str())
-                    .ok_or(ParseError::new("an escape that is no character", at))?;
+                    .ok_or_else(|| ParseError::new("an escape that is no character", at))?;
                 chars = after.chars();
                 c
             }

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::{error::RandomError, rng, wire::proto::OutputPrefixType};
-
 /// The id of a key in its keyset: any 32-bit number, 0 included, unique in the keyset.
 ///
 /// Prints in decimal, as Tinkey does.
@@ -21,18 +19,6 @@ impl KeyId {
     #[must_use]
     pub const fn value(self) -> u32 {
         self.0
-    }
-
-    /// Draws an id from 1 to 2³² − 1 from the system.
-    pub(crate) fn random() -> Result<Self, RandomError> {
-        loop {
-            let mut id = [0; 4];
-            rng::fill_secret(&mut id)?;
-            // 0 is legal, but some Tink releases refuse it.
-            if id != [0; 4] {
-                return Ok(Self(u32::from_be_bytes(id)));
-            }
-        }
     }
 }
 
@@ -94,25 +80,6 @@ impl Variant {
         let [a, b, c, d] = id.0.to_be_bytes();
         OutputPrefix(Some([start, a, b, c, d]))
     }
-
-    pub(crate) fn from_proto(prefix: i32) -> Option<Self> {
-        match OutputPrefixType::try_from(prefix) {
-            Ok(OutputPrefixType::Crunchy) => Some(Self::Crunchy),
-            Ok(OutputPrefixType::Legacy) => Some(Self::Legacy),
-            Ok(OutputPrefixType::Raw) => Some(Self::Raw),
-            Ok(OutputPrefixType::Tink) => Some(Self::Tink),
-            _ => None,
-        }
-    }
-
-    pub(crate) const fn to_proto(self) -> OutputPrefixType {
-        match self {
-            Self::Crunchy => OutputPrefixType::Crunchy,
-            Self::Legacy => OutputPrefixType::Legacy,
-            Self::Raw => OutputPrefixType::Raw,
-            Self::Tink => OutputPrefixType::Tink,
-        }
-    }
 }
 
 impl fmt::Display for Variant {
@@ -123,7 +90,7 @@ impl fmt::Display for Variant {
 
 /// The bytes in front of a key's output: none, or five.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OutputPrefix(Option<[u8; OutputPrefix::SIZE]>);
+pub struct OutputPrefix(Option<[u8; Self::SIZE]>);
 
 impl OutputPrefix {
     /// The length in bytes of a prefix that is not empty.
@@ -132,6 +99,31 @@ impl OutputPrefix {
     /// Returns what would be the prefix of a ciphertext, if that has one.
     pub(crate) fn read(ciphertext: &[u8]) -> Self {
         Self(ciphertext.first_chunk().copied())
+    }
+
+    /// Returns what follows this prefix in `output`, if that starts with it.
+    #[inline]
+    pub(crate) fn strip<'o>(&self, output: &'o [u8]) -> Option<&'o [u8]> {
+        // Arrays compare in a few instructions, slices through a call.
+        match &self.0 {
+            None => Some(output),
+            Some(prefix) => match output.split_first_chunk() {
+                Some((start, rest)) if start == prefix => Some(rest),
+                _ => None,
+            },
+        }
+    }
+
+    /// Writes this prefix to the start of `output`, and returns the rest.
+    #[inline]
+    pub(crate) fn write<'o>(&self, output: &'o mut [u8]) -> &'o mut [u8] {
+        match (&self.0, output) {
+            (Some(prefix), [a, b, c, d, e, rest @ ..]) => {
+                [*a, *b, *c, *d, *e] = *prefix;
+                rest
+            }
+            (_, output) => output,
+        }
     }
 
     /// Returns the bytes: none for a raw key.
@@ -152,18 +144,5 @@ mod tests {
         assert_eq!(Variant::Crunchy.prefix(id).as_bytes(), [0, 1, 2, 3, 4]);
         assert_eq!(Variant::Legacy.prefix(id).as_bytes(), [0, 1, 2, 3, 4]);
         assert!(Variant::Raw.prefix(id).as_bytes().is_empty());
-    }
-
-    #[test]
-    fn prefix_types_survive_the_wire_and_others_are_refused() {
-        for variant in Variant::ALL {
-            assert_eq!(
-                Variant::from_proto(variant.to_proto().into()),
-                Some(variant)
-            );
-        }
-        for refused in [-1, 0, 5, 6, i32::MAX] {
-            assert_eq!(Variant::from_proto(refused), None);
-        }
     }
 }
