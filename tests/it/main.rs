@@ -4,6 +4,9 @@
 
 #[path = "../canary/mod.rs"]
 mod canary;
+#[cfg(feature = "cli")]
+mod cli;
+mod cli_import;
 mod corpus;
 mod daead;
 mod debug;
