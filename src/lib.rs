@@ -14,6 +14,9 @@ mod primitive; // 2
 /// Keys.
 pub mod key; // 3
 
+#[cfg(feature = "emulator")]
+pub mod emulator; // 6
+
 pub use error::{DecryptError, EncryptError, KeyError, KeysetError, ParseError, RandomError};
 pub use primitive::Aead;
 pub use secret::{SecretAccess, SecretBytes};
