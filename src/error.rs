@@ -12,10 +12,7 @@ use crate::key::{KeyId, Variant};
 /// attacker who can submit ciphertexts. The program `keyseal explain` lists public reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("decryption failed")]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "third parties implement Aead and must build it"
-)]
+#[allow(clippy::exhaustive_structs, reason = "third parties implement Aead and must build it")]
 pub struct DecryptError;
 
 /// A plaintext was not encrypted.

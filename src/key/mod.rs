@@ -1,2 +1,2 @@
 pub mod prefix;
-pub use prefix::{KeyId, Variant};
+pub use prefix::{KeyId,Variant};

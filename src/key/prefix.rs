@@ -53,10 +53,7 @@ impl fmt::Display for KeyId {
 /// # Source
 /// Tink's `OutputPrefixType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(
-    clippy::exhaustive_enums,
-    reason = "no symmetric key can have another prefix"
-)]
+#[allow(clippy::exhaustive_enums, reason = "no symmetric key can have another prefix")]
 pub enum Variant {
     /// `00 ‖ id(4)`: as Tink's predecessors wrote.
     Crunchy,
@@ -152,10 +149,7 @@ mod tests {
     #[test]
     fn prefix_types_survive_the_wire_and_others_are_refused() {
         for variant in Variant::ALL {
-            assert_eq!(
-                Variant::from_proto(variant.to_proto().into()),
-                Some(variant)
-            );
+            assert_eq!(Variant::from_proto(variant.to_proto().into()), Some(variant));
         }
         for refused in [-1, 0, 5, 6, i32::MAX] {
             assert_eq!(Variant::from_proto(refused), None);

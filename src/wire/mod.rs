@@ -84,10 +84,7 @@ fn declared_types(mut message: &[u8], fields: &[Field]) -> Result<bool, DecodeEr
         let matches = match record.declared_in(fields) {
             None => true,
             Some(field) if field.wire_type != record.wire_type => false,
-            Some(Field {
-                nested: Some(nested),
-                ..
-            }) => declared_types(record.value, nested)?,
+            Some(Field { nested: Some(nested), .. }) => declared_types(record.value, nested)?,
             Some(_) => true,
         };
         if !matches {
@@ -107,11 +104,7 @@ fn keep_declared_types(
         let record = Record::next(&mut message)?;
         match record.declared_in(fields) {
             Some(field) if field.wire_type != record.wire_type => {}
-            Some(Field {
-                number,
-                nested: Some(nested),
-                ..
-            }) => {
+            Some(Field { number, nested: Some(nested), .. }) => {
                 let mut kept = Zeroizing::new(Vec::with_capacity(record.value.len()));
                 keep_declared_types(record.value, nested, &mut kept)?;
                 prost::encoding::encode_key(*number, WireType::LengthDelimited, out);
@@ -147,12 +140,7 @@ impl<'a> Record<'a> {
         }
         skip_field(wire_type, number, message, DecodeContext::default())?;
         let whole = start.split_at(start.len() - message.remaining()).0;
-        Ok(Self {
-            number,
-            wire_type,
-            whole,
-            value,
-        })
+        Ok(Self { number, wire_type, whole, value })
     }
 
     fn declared_in<'f>(&self, fields: &'f [Field]) -> Option<&'f Field> {
