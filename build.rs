@@ -40,7 +40,9 @@ fn write_fields(out: &mut String, message: &MessageDescriptor) -> Result<(), Box
                 "LengthDelimited",
                 format!("Some(<{} as Fields>::FIELDS)", rust_path(&sub)),
             ),
-            other => return Err(format!("{}: no wire type for {other:?}", field.full_name()).into()),
+            other => {
+                return Err(format!("{}: no wire type for {other:?}", field.full_name()).into());
+            }
         };
         writeln!(
             out,

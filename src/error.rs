@@ -12,7 +12,10 @@ use crate::key::{KeyId, Variant};
 /// attacker who can submit ciphertexts. The program `keyseal explain` lists public reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("decryption failed")]
-#[allow(clippy::exhaustive_structs, reason = "third parties implement Aead and must build it")]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "third parties implement Aead and must build it"
+)]
 pub struct DecryptError;
 
 /// A plaintext was not encrypted.
@@ -101,6 +104,16 @@ pub enum KeyError {
     Random(#[source] RandomError),
 }
 
+impl KeyError {
+    pub(crate) const fn parameter(name: &'static str, found: usize, allowed: &'static str) -> Self {
+        Self::Parameter {
+            name,
+            found: found as u64,
+            allowed,
+        }
+    }
+}
+
 impl From<RandomError> for KeyError {
     fn from(error: RandomError) -> Self {
         Self::Random(error)
@@ -165,6 +178,9 @@ pub enum KeysetError {
         /// What is wrong with it.
         source: KeyError,
     },
+    /// The template for a new key is unknown, or the key could not be generated.
+    #[error("no key was generated")]
+    Template(#[source] KeyError),
     /// No key of the keyset has this id.
     #[error("the keyset has no key {id}")]
     UnknownId {

@@ -7,16 +7,24 @@ mod error; // 0
 mod rng;
 mod secret;
 
-mod wire; // 1
+mod cipher; // 1
+mod wire;
 
 mod primitive; // 2
 
-/// Keys.
 pub mod key; // 3
+
+pub mod keyset; // 4
+
+mod aead; // 5
 
 #[cfg(feature = "emulator")]
 pub mod emulator; // 6
 
+pub use aead::KeysetAead;
+pub use cipher::{Hash, Provider};
 pub use error::{DecryptError, EncryptError, KeyError, KeysetError, ParseError, RandomError};
+pub use key::{Key, KeyId, KeyTypes, Variant};
+pub use keyset::KeysetHandle;
 pub use primitive::Aead;
 pub use secret::{SecretAccess, SecretBytes};

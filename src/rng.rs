@@ -48,7 +48,11 @@ impl Generator {
     fn new() -> Result<Self, RandomError> {
         // The guard first: a fork between the two must not go unseen.
         let fork = ForkGuard::new();
-        Ok(Self { rng: seeded()?, fork, left: RESEED_AFTER })
+        Ok(Self {
+            rng: seeded()?,
+            fork,
+            left: RESEED_AFTER,
+        })
     }
 
     #[inline]
@@ -82,8 +86,10 @@ enum ForkGuard {
 impl ForkGuard {
     #[cfg(unix)]
     fn new() -> Self {
-        forkguard::atfork::Guard::try_new()
-            .map_or_else(|_| Self::ProcessId(forkguard::pid::Guard::default()), Self::Handler)
+        forkguard::atfork::Guard::try_new().map_or_else(
+            |_| Self::ProcessId(forkguard::pid::Guard::default()),
+            Self::Handler,
+        )
     }
 
     #[cfg(not(unix))]

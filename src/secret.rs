@@ -65,7 +65,9 @@ impl SecretBytes {
 impl From<Zeroizing<Vec<u8>>> for SecretBytes {
     fn from(mut bytes: Zeroizing<Vec<u8>>) -> Self {
         if bytes.len() == bytes.capacity() {
-            return Self(Zeroizing::new(std::mem::take(&mut *bytes).into_boxed_slice()));
+            return Self(Zeroizing::new(
+                std::mem::take(&mut *bytes).into_boxed_slice(),
+            ));
         }
         // Shrinking would move the bytes and free the old block unwiped.
         Self::copy_of(&bytes)

@@ -53,7 +53,10 @@ impl fmt::Display for KeyId {
 /// # Source
 /// Tink's `OutputPrefixType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_enums, reason = "no symmetric key can have another prefix")]
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "no symmetric key can have another prefix"
+)]
 pub enum Variant {
     /// `00 ‖ id(4)`: as Tink's predecessors wrote.
     Crunchy,
@@ -120,11 +123,41 @@ impl fmt::Display for Variant {
 
 /// The bytes in front of a key's output: none, or five.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OutputPrefix(Option<[u8; OutputPrefix::SIZE]>);
+pub struct OutputPrefix(Option<[u8; Self::SIZE]>);
 
 impl OutputPrefix {
     /// The length in bytes of a prefix that is not empty.
     pub const SIZE: usize = 5;
+
+    /// Returns what would be the prefix of a ciphertext, if that has one.
+    pub(crate) fn read(ciphertext: &[u8]) -> Self {
+        Self(ciphertext.first_chunk().copied())
+    }
+
+    /// Returns what follows this prefix in `output`, if that starts with it.
+    #[inline]
+    pub(crate) fn strip<'o>(&self, output: &'o [u8]) -> Option<&'o [u8]> {
+        // Arrays compare in a few instructions, slices through a call.
+        match &self.0 {
+            None => Some(output),
+            Some(prefix) => match output.split_first_chunk() {
+                Some((start, rest)) if start == prefix => Some(rest),
+                _ => None,
+            },
+        }
+    }
+
+    /// Writes this prefix to the start of `output`, and returns the rest.
+    #[inline]
+    pub(crate) fn write<'o>(&self, output: &'o mut [u8]) -> &'o mut [u8] {
+        match (&self.0, output) {
+            (Some(prefix), [a, b, c, d, e, rest @ ..]) => {
+                [*a, *b, *c, *d, *e] = *prefix;
+                rest
+            }
+            (_, output) => output,
+        }
+    }
 
     /// Returns the bytes: none for a raw key.
     #[must_use]
@@ -149,7 +182,10 @@ mod tests {
     #[test]
     fn prefix_types_survive_the_wire_and_others_are_refused() {
         for variant in Variant::ALL {
-            assert_eq!(Variant::from_proto(variant.to_proto().into()), Some(variant));
+            assert_eq!(
+                Variant::from_proto(variant.to_proto().into()),
+                Some(variant)
+            );
         }
         for refused in [-1, 0, 5, 6, i32::MAX] {
             assert_eq!(Variant::from_proto(refused), None);

@@ -1,22 +1,8 @@
-//! All integration tests, in one binary.
+//! Tests of the public API. One binary, so that it links once.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 #[cfg(feature = "emulator")]
-mod emulator_auth;
-#[cfg(feature = "emulator")]
-mod emulator_client;
-#[cfg(feature = "emulator")]
-mod emulator_cryptographic;
-#[cfg(feature = "emulator")]
-mod emulator_errors;
-#[cfg(feature = "emulator")]
-mod emulator_exchanges;
-#[cfg(feature = "emulator")]
-mod emulator_faults;
-#[cfg(feature = "emulator")]
-mod emulator_life_cycle;
-#[cfg(feature = "emulator")]
-mod emulator_listing;
-#[cfg(feature = "emulator")]
-mod emulator_server;
-#[cfg(feature = "emulator")]
-mod emulator_state;
+mod emulator;
+mod key_types;
+mod readme;

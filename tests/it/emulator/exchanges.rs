@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use keyseal::emulator::Request;
 
-use super::emulator_client::{Caller, ORGANIZATION, PROJECT};
+use super::client::{Caller, ORGANIZATION, PROJECT};
 
-const EXCHANGES: &str = include_str!("../vectors/scaleway-emulator/exchanges.txt");
+const EXCHANGES: &str = include_str!("../../vectors/scaleway-emulator/exchanges.txt");
 
 #[derive(Debug, Default)]
 struct Exchange {

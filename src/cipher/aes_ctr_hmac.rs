@@ -1,0 +1,203 @@
+//! AES-CTR, then HMAC over all of it.
+//!
+//! `tag = HMAC(associated data ‖ iv ‖ ciphertext ‖ u64be(8 · length of the associated data))`, cut
+//! to the tag size. The counter block starts as the IV with zero bytes on its right, and counts as
+//! a 128-bit big-endian number.
+
+use aes::{
+    Aes128, Aes256,
+    cipher::{BlockCipherEncrypt, BlockSizeUser, InnerIvInit, KeyInit, StreamCipher as _},
+};
+use aes_gcm::aead::inout::InOutBuf;
+use ctr::{CtrCore, flavors::Ctr128BE};
+use hmac::{Hmac, Mac};
+use subtle::ConstantTimeEq as _;
+
+use super::{Hash, RawAead, Refused};
+use crate::error::KeyError;
+
+/// Bytes of an AES block.
+const BLOCK: usize = 16;
+
+/// With a 12-byte IV, 2³² blocks keep the counters of two messages apart.
+pub(crate) const AES_CTR_HMAC_MAX: u64 = BLOCK as u64 * (1 << 32);
+
+pub(crate) fn aes_ctr_hmac(
+    aes_key: &[u8],
+    iv_size: usize,
+    hmac_key: &[u8],
+    hash: Hash,
+    tag_size: usize,
+) -> Result<Box<dyn RawAead>, KeyError> {
+    if aes_key.len() == 16 {
+        with_aes::<Aes128>(aes_key, iv_size, hmac_key, hash, tag_size)
+    } else {
+        with_aes::<Aes256>(aes_key, iv_size, hmac_key, hash, tag_size)
+    }
+}
+
+fn with_aes<C>(
+    aes_key: &[u8],
+    iv_size: usize,
+    hmac_key: &[u8],
+    hash: Hash,
+    tag_size: usize,
+) -> Result<Box<dyn RawAead>, KeyError>
+where
+    C: BlockCipherEncrypt + BlockSizeUser<BlockSize = aes::cipher::consts::U16> + KeyInit,
+    C: Send + Sync + 'static,
+{
+    match hash {
+        Hash::Sha1 => boxed::<C, Hmac<sha1::Sha1>>(aes_key, iv_size, hmac_key, tag_size),
+        Hash::Sha224 => boxed::<C, Hmac<sha2::Sha224>>(aes_key, iv_size, hmac_key, tag_size),
+        Hash::Sha256 => boxed::<C, Hmac<sha2::Sha256>>(aes_key, iv_size, hmac_key, tag_size),
+        Hash::Sha384 => boxed::<C, Hmac<sha2::Sha384>>(aes_key, iv_size, hmac_key, tag_size),
+        Hash::Sha512 => boxed::<C, Hmac<sha2::Sha512>>(aes_key, iv_size, hmac_key, tag_size),
+    }
+}
+
+fn boxed<C, M>(
+    aes_key: &[u8],
+    iv_size: usize,
+    hmac_key: &[u8],
+    tag_size: usize,
+) -> Result<Box<dyn RawAead>, KeyError>
+where
+    C: BlockCipherEncrypt + BlockSizeUser<BlockSize = aes::cipher::consts::U16> + KeyInit,
+    C: Send + Sync + 'static,
+    M: Mac + KeyInit + Clone + Send + Sync + 'static,
+{
+    Ok(Box::new(AesCtrHmac {
+        aes: C::new_from_slice(aes_key).map_err(|_| KeyError::Provider)?,
+        iv_size,
+        hmac: M::new_from_slice(hmac_key).map_err(|_| KeyError::Provider)?,
+        tag_size,
+    }))
+}
+
+struct AesCtrHmac<C, M> {
+    aes: C,
+    iv_size: usize,
+    hmac: M,
+    tag_size: usize,
+}
+
+impl<C, M> AesCtrHmac<C, M>
+where
+    C: BlockCipherEncrypt + BlockSizeUser<BlockSize = aes::cipher::consts::U16>,
+    M: Mac + Clone,
+{
+    fn apply_keystream(&self, iv: &[u8], text: InOutBuf<'_, '_, u8>) -> Result<(), Refused> {
+        let mut counter = [0; BLOCK];
+        counter
+            .get_mut(..iv.len())
+            .ok_or(Refused)?
+            .copy_from_slice(iv);
+        let core = CtrCore::<&C, Ctr128BE>::inner_iv_init(&self.aes, &counter.into());
+        aes::cipher::StreamCipherCoreWrapper::from_core(core)
+            .try_apply_keystream_inout(text)
+            .map_err(|_| Refused)
+    }
+
+    fn tag(&self, iv: &[u8], associated_data: &[u8], ciphertext: &[u8]) -> impl AsRef<[u8]> {
+        let mut hmac = self.hmac.clone();
+        hmac.update(associated_data);
+        hmac.update(iv);
+        hmac.update(ciphertext);
+        hmac.update(&(8 * associated_data.len() as u64).to_be_bytes());
+        hmac.finalize().into_bytes()
+    }
+
+    fn verify(
+        &self,
+        iv: &[u8],
+        associated_data: &[u8],
+        ciphertext: &[u8],
+        tag: &[u8],
+    ) -> Result<(), Refused> {
+        let wanted = self.tag(iv, associated_data, ciphertext);
+        let same = wanted
+            .as_ref()
+            .get(..self.tag_size)
+            .ok_or(Refused)?
+            .ct_eq(tag);
+        if same.into() { Ok(()) } else { Err(Refused) }
+    }
+
+    fn write_tag(
+        &self,
+        iv: &[u8],
+        associated_data: &[u8],
+        ciphertext: &[u8],
+        tag: &mut [u8],
+    ) -> Result<(), Refused> {
+        let made = self.tag(iv, associated_data, ciphertext);
+        tag.copy_from_slice(made.as_ref().get(..self.tag_size).ok_or(Refused)?);
+        Ok(())
+    }
+}
+
+impl<C, M> RawAead for AesCtrHmac<C, M>
+where
+    C: BlockCipherEncrypt + BlockSizeUser<BlockSize = aes::cipher::consts::U16> + Send + Sync,
+    M: Mac + Clone + Send + Sync,
+{
+    fn nonce_len(&self) -> usize {
+        self.iv_size
+    }
+
+    fn tag_len(&self) -> usize {
+        self.tag_size
+    }
+
+    fn max_plaintext(&self) -> u64 {
+        AES_CTR_HMAC_MAX
+    }
+
+    fn seal(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        plaintext: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), Refused> {
+        let (ciphertext, tag) = out.split_at_mut(plaintext.len());
+        let text = InOutBuf::new(plaintext, &mut *ciphertext).map_err(|_| Refused)?;
+        self.apply_keystream(nonce, text)?;
+        self.write_tag(nonce, associated_data, ciphertext, tag)
+    }
+
+    fn open(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        body: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), Refused> {
+        let (ciphertext, tag) = body.split_at(out.len());
+        self.verify(nonce, associated_data, ciphertext, tag)?;
+        self.apply_keystream(nonce, InOutBuf::new(ciphertext, out).map_err(|_| Refused)?)
+    }
+
+    fn seal_in_place(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<(), Refused> {
+        let (text, tag) = buffer.split_at_mut(buffer.len() - self.tag_size);
+        self.apply_keystream(nonce, (&mut *text).into())?;
+        self.write_tag(nonce, associated_data, text, tag)
+    }
+
+    fn open_in_place(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<(), Refused> {
+        let (text, tag) = buffer.split_at_mut(buffer.len() - self.tag_size);
+        self.verify(nonce, associated_data, text, tag)?;
+        self.apply_keystream(nonce, text.into())
+    }
+}

@@ -1,0 +1,158 @@
+//! Ciphers over bytes: a nonce and a tag, no prefix, no keyset.
+//!
+//! Two providers serve them, and write the same bytes. Where a provider lacks a cipher, the other
+//! one serves it.
+
+mod aes_ctr_hmac;
+mod aes_eax;
+#[cfg(feature = "aws-lc-rs")]
+mod aws_lc;
+mod hash;
+mod message_key;
+mod rustcrypto;
+
+pub use hash::Hash;
+
+pub(crate) use aes_ctr_hmac::{AES_CTR_HMAC_MAX, aes_ctr_hmac};
+pub(crate) use aes_eax::aes_eax;
+pub(crate) use message_key::{x_aes_gcm, xchacha20_poly1305};
+pub(crate) use rustcrypto::CHACHA20_MAX;
+
+use crate::error::KeyError;
+
+/// The code that computes the ciphers.
+///
+/// Ciphertexts do not depend on it: what one provider writes, the other opens.
+///
+/// # Example
+/// ```
+/// use keyseal::{Aead, KeysetAead, KeysetHandle, Provider};
+///
+/// let keyset = KeysetHandle::generate("AES128_GCM")?;
+/// let fastest: KeysetAead = keyset.primitive()?;
+/// let portable: KeysetAead = keyset.primitive_with(Provider::RustCrypto)?;
+/// let ciphertext = fastest.encrypt(b"plaintext", b"")?;
+/// assert_eq!(portable.decrypt(&ciphertext, b"")?, b"plaintext");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Provider {
+    /// AWS-LC: AES-GCM, AES-GCM-SIV, ChaCha20-Poly1305, and XChaCha20-Poly1305 and X-AES-GCM on top
+    /// of these. Other ciphers come from RustCrypto.
+    #[cfg(feature = "aws-lc-rs")]
+    AwsLc,
+    /// The RustCrypto crates: portable, pure Rust, every cipher.
+    RustCrypto,
+}
+
+impl Provider {
+    /// The fastest one in this build, cipher by cipher.
+    #[cfg(feature = "aws-lc-rs")]
+    pub const FASTEST: Self = Self::AwsLc;
+    /// The fastest one in this build, cipher by cipher.
+    #[cfg(not(feature = "aws-lc-rs"))]
+    pub const FASTEST: Self = Self::RustCrypto;
+
+    /// All that are in this build.
+    pub const ALL: &'static [Self] = &[
+        #[cfg(feature = "aws-lc-rs")]
+        Self::AwsLc,
+        Self::RustCrypto,
+    ];
+}
+
+impl Default for Provider {
+    fn default() -> Self {
+        Self::FASTEST
+    }
+}
+
+/// The longest nonce of all ciphers here, in bytes.
+pub(crate) const MAX_NONCE: usize = 24;
+
+/// One cipher under one key, for any nonce.
+///
+/// Callers keep the lengths right: `nonce` is `nonce_len()` bytes and a tag `tag_len()` bytes, and
+/// neither plaintext nor associated data is over its limit.
+pub trait RawAead: Send + Sync {
+    /// Bytes that are drawn for each message: the nonce or IV, and a salt where there is one.
+    fn nonce_len(&self) -> usize;
+
+    fn tag_len(&self) -> usize;
+
+    /// The longest plaintext, in bytes.
+    fn max_plaintext(&self) -> u64;
+
+    /// Encrypts `plaintext` to `out`, which is as long as it and the tag together.
+    fn seal(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        plaintext: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), Refused>;
+
+    /// Decrypts `body`, which is ciphertext and tag, to `out`, which is shorter by the tag.
+    ///
+    /// When this fails, `out` may hold anything.
+    fn open(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        body: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), Refused>;
+
+    /// Encrypts `buffer`, which is the plaintext and room for the tag.
+    fn seal_in_place(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<(), Refused>;
+
+    /// Decrypts `buffer`, which is ciphertext and tag; all but the tag is then plaintext.
+    ///
+    /// When this fails, `buffer` may hold anything.
+    fn open_in_place(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<(), Refused>;
+}
+
+/// The cipher did not do it: a tag that does not match, or a length over its limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused;
+
+/// The longest associated data of every cipher here, in bytes: AES-GCM counts its bits in 64.
+pub(crate) const MAX_ASSOCIATED_DATA: u64 = (1 << 61) - 1;
+
+pub(crate) fn aes_gcm(provider: Provider, key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
+    match provider {
+        #[cfg(feature = "aws-lc-rs")]
+        Provider::AwsLc => Ok(Box::new(aws_lc::aes_gcm(key)?)),
+        Provider::RustCrypto => rustcrypto::aes_gcm(key),
+    }
+}
+
+pub(crate) fn aes_gcm_siv(provider: Provider, key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
+    match provider {
+        #[cfg(feature = "aws-lc-rs")]
+        Provider::AwsLc => Ok(Box::new(aws_lc::aes_gcm_siv(key)?)),
+        Provider::RustCrypto => rustcrypto::aes_gcm_siv(key),
+    }
+}
+
+pub(crate) fn chacha20_poly1305(
+    provider: Provider,
+    key: &[u8],
+) -> Result<Box<dyn RawAead>, KeyError> {
+    match provider {
+        #[cfg(feature = "aws-lc-rs")]
+        Provider::AwsLc => Ok(Box::new(aws_lc::chacha20_poly1305(key)?)),
+        Provider::RustCrypto => rustcrypto::chacha20_poly1305(key),
+    }
+}

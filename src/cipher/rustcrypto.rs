@@ -1,0 +1,150 @@
+//! RustCrypto's AEADs.
+
+use aes_gcm::aead::{AeadInOut, KeyInit, Nonce, array::typenum::Unsigned, inout::InOutBuf};
+
+use super::{RawAead, Refused};
+use crate::error::KeyError;
+
+pub(super) fn aes_gcm(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
+    if key.len() == 16 {
+        boxed::<aes_gcm::Aes128Gcm>(key, aes_gcm::P_MAX)
+    } else {
+        boxed::<aes_gcm::Aes256Gcm>(key, aes_gcm::P_MAX)
+    }
+}
+
+pub(super) fn aes_gcm_siv(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
+    if key.len() == 16 {
+        boxed::<aes_gcm_siv::Aes128GcmSiv>(key, aes_gcm_siv::P_MAX)
+    } else {
+        boxed::<aes_gcm_siv::Aes256GcmSiv>(key, aes_gcm_siv::P_MAX)
+    }
+}
+
+pub(super) fn chacha20_poly1305(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
+    boxed::<chacha20poly1305::ChaCha20Poly1305>(key, CHACHA20_MAX)
+}
+
+pub(super) fn xchacha20_poly1305(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
+    boxed::<chacha20poly1305::XChaCha20Poly1305>(key, CHACHA20_MAX)
+}
+
+/// A 32-bit block counter, whose first block makes the Poly1305 key (RFC 8439, section 2.8).
+pub(crate) const CHACHA20_MAX: u64 = ((1 << 32) - 1) * 64;
+
+/// For a message key, where a box would cost an allocation for each message.
+pub(super) fn aes_256_gcm(key: &[u8]) -> Result<RustCrypto<aes_gcm::Aes256Gcm>, KeyError> {
+    RustCrypto::new(key, aes_gcm::P_MAX)
+}
+
+fn boxed<A>(key: &[u8], max_plaintext: u64) -> Result<Box<dyn RawAead>, KeyError>
+where
+    A: AeadInOut + KeyInit + Send + Sync + 'static,
+{
+    Ok(Box::new(RustCrypto::<A>::new(key, max_plaintext)?))
+}
+
+pub(super) struct RustCrypto<A> {
+    cipher: A,
+    max_plaintext: u64,
+}
+
+impl<A: AeadInOut + KeyInit> RustCrypto<A> {
+    fn new(key: &[u8], max_plaintext: u64) -> Result<Self, KeyError> {
+        let cipher = A::new_from_slice(key).map_err(|_| KeyError::Provider)?;
+        Ok(Self {
+            cipher,
+            max_plaintext,
+        })
+    }
+}
+
+impl<A: AeadInOut + Send + Sync> RustCrypto<A> {
+    fn seal_detached(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        text: InOutBuf<'_, '_, u8>,
+        tag: &mut [u8],
+    ) -> Result<(), Refused> {
+        let nonce = <&Nonce<A>>::try_from(nonce).map_err(|_| Refused)?;
+        let made = self
+            .cipher
+            .encrypt_inout_detached(nonce, associated_data, text)
+            .map_err(|_| Refused)?;
+        tag.copy_from_slice(&made);
+        Ok(())
+    }
+
+    fn open_detached(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        text: InOutBuf<'_, '_, u8>,
+        tag: &[u8],
+    ) -> Result<(), Refused> {
+        let nonce = <&Nonce<A>>::try_from(nonce).map_err(|_| Refused)?;
+        let tag = tag.try_into().map_err(|_| Refused)?;
+        self.cipher
+            .decrypt_inout_detached(nonce, associated_data, text, tag)
+            .map_err(|_| Refused)
+    }
+}
+
+impl<A: AeadInOut + Send + Sync> RawAead for RustCrypto<A> {
+    fn nonce_len(&self) -> usize {
+        A::NonceSize::USIZE
+    }
+
+    fn tag_len(&self) -> usize {
+        A::TagSize::USIZE
+    }
+
+    fn max_plaintext(&self) -> u64 {
+        self.max_plaintext
+    }
+
+    fn seal(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        plaintext: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), Refused> {
+        let (ciphertext, tag) = out.split_at_mut(plaintext.len());
+        let text = InOutBuf::new(plaintext, ciphertext).map_err(|_| Refused)?;
+        self.seal_detached(nonce, associated_data, text, tag)
+    }
+
+    fn open(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        body: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), Refused> {
+        let (ciphertext, tag) = body.split_at(out.len());
+        let text = InOutBuf::new(ciphertext, out).map_err(|_| Refused)?;
+        self.open_detached(nonce, associated_data, text, tag)
+    }
+
+    fn seal_in_place(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<(), Refused> {
+        let (text, tag) = buffer.split_at_mut(buffer.len() - self.tag_len());
+        self.seal_detached(nonce, associated_data, text.into(), tag)
+    }
+
+    fn open_in_place(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<(), Refused> {
+        let (text, tag) = buffer.split_at_mut(buffer.len() - self.tag_len());
+        self.open_detached(nonce, associated_data, text.into(), tag)
+    }
+}

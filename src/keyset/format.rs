@@ -1,0 +1,367 @@
+//! Keysets as bytes: binary and JSON, in cleartext, encrypted, or without secrets.
+//!
+//! The only file that sees both messages and keys.
+
+use bytes::Bytes;
+use prost::Message as _;
+use zeroize::Zeroizing;
+
+use super::{KeysetHandle, KeysetKey, State, Status};
+use crate::{
+    error::{DecryptError, KeysetError, ParseError},
+    key::{KeyId, KeyTypes, Variant},
+    primitive::Aead,
+    secret::{SecretAccess, SecretBytes},
+    wire::{
+        self, json,
+        proto::{self, KeyStatusType, key_data::KeyMaterialType},
+    },
+};
+
+/// How a keyset is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums, reason = "Tink's list, complete")]
+pub enum Format {
+    /// The serialized message.
+    Binary,
+    /// proto3 JSON.
+    Json,
+}
+
+impl Format {
+    /// Recognises the format of a keyset file by its first byte that is not white space.
+    #[must_use]
+    pub fn detect(bytes: &[u8]) -> Self {
+        match bytes.trim_ascii_start().first() {
+            Some(b'{') => Self::Json,
+            _ => Self::Binary,
+        }
+    }
+}
+
+/// Reads keysets, for a program that accepts not all key types.
+///
+/// The functions of [`KeysetHandle`] do the same with all of them.
+///
+/// # Example
+/// ```
+/// use keyseal::{
+///     KeyTypes, KeysetHandle, SecretAccess,
+///     key::aes_gcm::AesGcm,
+///     keyset::{Format, Reader},
+/// };
+///
+/// let access = SecretAccess::insecure();
+/// let file = KeysetHandle::generate("AES256_GCM")?.write_cleartext(Format::Json, access);
+///
+/// let reader = Reader::new().key_types(KeyTypes::of(&[&AesGcm]));
+/// let keyset = reader.cleartext(file.expose(access), Format::Json, access)?;
+/// # assert_eq!(keyset.len(), 1);
+/// # Ok::<(), keyseal::KeysetError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reader<'a> {
+    key_types: KeyTypes<'a>,
+}
+
+impl<'a> Reader<'a> {
+    /// Accepts all key types.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Accepts only these key types. Keys of others are kept, and cannot be used.
+    #[must_use]
+    pub const fn key_types(self, key_types: KeyTypes<'a>) -> Self {
+        Self { key_types }
+    }
+
+    /// Reads a keyset that is not encrypted.
+    ///
+    /// # Errors
+    /// What is wrong with the file, as a [`KeysetError`].
+    ///
+    /// # Security
+    /// The caller still holds, and should wipe, `bytes`.
+    pub fn cleartext(
+        &self,
+        bytes: &[u8],
+        format: Format,
+        _access: SecretAccess,
+    ) -> Result<KeysetHandle, KeysetError> {
+        self.handle(parse_keyset(bytes, format)?)
+    }
+
+    /// Reads a keyset that is encrypted under `kek`.
+    ///
+    /// # Errors
+    /// [`KeysetError::Decrypt`] when it does not open; else what is wrong with the file.
+    pub fn encrypted(
+        &self,
+        bytes: &[u8],
+        format: Format,
+        kek: &dyn Aead,
+        associated_data: &[u8],
+    ) -> Result<KeysetHandle, KeysetError> {
+        let encrypted = parse_encrypted_keyset(bytes, format)?;
+        let decrypted = kek.decrypt(&encrypted.encrypted_keyset, associated_data);
+        self.decrypted(decrypted.map_err(|DecryptError| KeysetError::Decrypt(DecryptError))?)
+    }
+
+    /// Reads a keyset that holds no secrets, such as one of keys that live in a KMS.
+    ///
+    /// # Errors
+    /// [`KeysetError::Secret`] when it does; else what is wrong with the file.
+    pub fn no_secret(&self, bytes: &[u8], format: Format) -> Result<KeysetHandle, KeysetError> {
+        let keyset = parse_keyset(bytes, format)?;
+        for key in &keyset.key {
+            let label = key
+                .key_data
+                .as_ref()
+                .map_or(0, |data| data.key_material_type);
+            if is_secret(label) {
+                return Err(KeysetError::Secret {
+                    id: KeyId::new(key.key_id),
+                });
+            }
+        }
+        let handle = self.handle(keyset)?;
+        handle.check_no_secret()?;
+        Ok(handle)
+    }
+
+    /// Reads what a key-encryption key has decrypted.
+    fn decrypted(&self, serialized: Vec<u8>) -> Result<KeysetHandle, KeysetError> {
+        let serialized = wire::secret(Zeroizing::new(serialized));
+        self.handle(wire::decode(serialized).map_err(KeysetError::Malformed)?)
+    }
+
+    fn handle(&self, keyset: proto::Keyset) -> Result<KeysetHandle, KeysetError> {
+        let primary = KeyId::new(keyset.primary_key_id);
+        let keys = keyset
+            .key
+            .into_iter()
+            .map(|key| self.key(key))
+            .collect::<Result<_, _>>()?;
+        KeysetHandle::from_keys(keys, primary)
+    }
+
+    fn key(&self, key: proto::keyset::Key) -> Result<KeysetKey, KeysetError> {
+        let id = KeyId::new(key.key_id);
+        let status = read_status(key.status).ok_or(KeysetError::UnknownStatus {
+            id,
+            found: key.status,
+        })?;
+        let variant =
+            Variant::from_proto(key.output_prefix_type).ok_or(KeysetError::UnknownPrefix {
+                id,
+                found: key.output_prefix_type,
+            })?;
+        if status == Status::Destroyed {
+            return Ok(KeysetKey {
+                id,
+                state: State::Destroyed(variant),
+            });
+        }
+        let data = key.key_data.ok_or(KeysetError::NoKeyData { id })?;
+        let key = self
+            .key_types
+            .read(data.type_url, data.value, data.key_material_type, variant)
+            .map_err(|source| KeysetError::Key { id, source })?;
+        let state = match status {
+            Status::Enabled => State::Enabled(key),
+            Status::Disabled | Status::Destroyed => State::Disabled(key),
+        };
+        Ok(KeysetKey { id, state })
+    }
+}
+
+impl KeysetHandle {
+    /// Reads a keyset that is not encrypted.
+    ///
+    /// # Errors
+    /// What is wrong with the file, as a [`KeysetError`].
+    ///
+    /// # Security
+    /// The caller still holds, and should wipe, `bytes`.
+    pub fn read_cleartext(
+        bytes: &[u8],
+        format: Format,
+        access: SecretAccess,
+    ) -> Result<Self, KeysetError> {
+        Reader::new().cleartext(bytes, format, access)
+    }
+
+    /// Reads a keyset that is encrypted under `kek`, with the associated data of its writing.
+    ///
+    /// # Errors
+    /// [`KeysetError::Decrypt`] when it does not open; else what is wrong with the file.
+    ///
+    /// # Example
+    /// ```
+    /// use keyseal::{KeysetAead, KeysetHandle, keyset::Format};
+    ///
+    /// let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
+    /// let keyset = KeysetHandle::generate("XCHACHA20_POLY1305")?;
+    /// let file = keyset.write_encrypted(Format::Json, &kek, b"orders")?;
+    /// let read = KeysetHandle::read_encrypted(&file, Format::Json, &kek, b"orders")?;
+    /// assert_eq!(read.primary(), keyset.primary());
+    /// # Ok::<(), keyseal::KeysetError>(())
+    /// ```
+    pub fn read_encrypted(
+        bytes: &[u8],
+        format: Format,
+        kek: &dyn Aead,
+        associated_data: &[u8],
+    ) -> Result<Self, KeysetError> {
+        Reader::new().encrypted(bytes, format, kek, associated_data)
+    }
+
+    /// Reads a keyset that holds no secrets, such as one of keys that live in a KMS.
+    ///
+    /// # Errors
+    /// [`KeysetError::Secret`] when it does; else what is wrong with the file.
+    pub fn read_no_secret(bytes: &[u8], format: Format) -> Result<Self, KeysetError> {
+        Reader::new().no_secret(bytes, format)
+    }
+
+    /// Writes the keyset in cleartext.
+    #[must_use]
+    pub fn write_cleartext(&self, format: Format, _access: SecretAccess) -> SecretBytes {
+        let keyset = self.to_proto();
+        match format {
+            Format::Binary => wire::encode(&keyset),
+            Format::Json => json::write_keyset(&keyset),
+        }
+        .into()
+    }
+
+    /// Writes the keyset encrypted under `kek`. Reading it takes the same associated data.
+    ///
+    /// The JSON form shows ids, types and states; the binary form shows nothing, as Tink's does.
+    ///
+    /// # Errors
+    /// [`KeysetError::Encrypt`]
+    pub fn write_encrypted(
+        &self,
+        format: Format,
+        kek: &dyn Aead,
+        associated_data: &[u8],
+    ) -> Result<Vec<u8>, KeysetError> {
+        let serialized = wire::encode(&self.to_proto());
+        let encrypted = kek
+            .encrypt(&serialized, associated_data)
+            .map_err(KeysetError::Encrypt)?;
+        Ok(self.wrap(encrypted, format))
+    }
+
+    /// Writes a keyset that holds no secrets, such as one of keys that live in a KMS.
+    ///
+    /// # Errors
+    /// [`KeysetError::Secret`] when it does.
+    pub fn write_no_secret(&self, format: Format) -> Result<Vec<u8>, KeysetError> {
+        self.check_no_secret()?;
+        let keyset = self.to_proto();
+        Ok(match format {
+            Format::Binary => keyset.encode_to_vec(),
+            Format::Json => json::write_keyset(&keyset).to_vec(),
+        })
+    }
+
+    fn wrap(&self, encrypted_keyset: Vec<u8>, format: Format) -> Vec<u8> {
+        let encrypted_keyset = Bytes::from(encrypted_keyset);
+        match format {
+            Format::Binary => proto::EncryptedKeyset {
+                encrypted_keyset,
+                keyset_info: None,
+            }
+            .encode_to_vec(),
+            Format::Json => json::write_encrypted_keyset(&proto::EncryptedKeyset {
+                encrypted_keyset,
+                keyset_info: Some(self.info().to_proto()),
+            }),
+        }
+    }
+
+    /// A destroyed key counts as secret, as it does for other Tinks: its label is unknown.
+    fn check_no_secret(&self) -> Result<(), KeysetError> {
+        match self
+            .entries()
+            .find(|entry| is_secret(entry.key().map_or(0, |key| key.label())))
+        {
+            Some(entry) => Err(KeysetError::Secret { id: entry.id() }),
+            None => Ok(()),
+        }
+    }
+
+    fn to_proto(&self) -> proto::Keyset {
+        let key = self
+            .entries()
+            .map(|entry| proto::keyset::Key {
+                key_data: Some(entry.key().map_or_else(proto::KeyData::default, |key| {
+                    proto::KeyData {
+                        type_url: key.type_url().to_owned(),
+                        value: key.value(),
+                        key_material_type: key.label(),
+                    }
+                })),
+                status: write_status(entry.status()).into(),
+                key_id: entry.id().value(),
+                output_prefix_type: entry.variant().to_proto().into(),
+            })
+            .collect();
+        proto::Keyset {
+            primary_key_id: self.primary.value(),
+            key,
+        }
+    }
+}
+
+pub(super) fn parse_keyset(bytes: &[u8], format: Format) -> Result<proto::Keyset, KeysetError> {
+    match format {
+        Format::Binary => wire::decode(wire::secret(Zeroizing::new(bytes.to_vec()))),
+        Format::Json => json::read_keyset(bytes),
+    }
+    .map_err(KeysetError::Malformed)
+}
+
+pub(super) fn parse_encrypted_keyset(
+    bytes: &[u8],
+    format: Format,
+) -> Result<proto::EncryptedKeyset, KeysetError> {
+    let parsed: proto::EncryptedKeyset = match format {
+        Format::Binary => wire::decode(Bytes::copy_from_slice(bytes)),
+        Format::Json => json::read_encrypted_keyset(bytes),
+    }
+    .map_err(KeysetError::Malformed)?;
+    if parsed.encrypted_keyset.is_empty() {
+        let reason = "this is not an encrypted keyset";
+        return Err(KeysetError::Malformed(ParseError::new(reason, 0)));
+    }
+    Ok(parsed)
+}
+
+pub(super) fn read_status(status: i32) -> Option<Status> {
+    match KeyStatusType::try_from(status) {
+        Ok(KeyStatusType::Enabled) => Some(Status::Enabled),
+        Ok(KeyStatusType::Disabled) => Some(Status::Disabled),
+        Ok(KeyStatusType::Destroyed) => Some(Status::Destroyed),
+        Ok(KeyStatusType::UnknownStatus) | Err(_) => None,
+    }
+}
+
+pub(super) const fn write_status(status: Status) -> KeyStatusType {
+    match status {
+        Status::Enabled => KeyStatusType::Enabled,
+        Status::Disabled => KeyStatusType::Disabled,
+        Status::Destroyed => KeyStatusType::Destroyed,
+    }
+}
+
+fn is_secret(label: i32) -> bool {
+    !matches!(
+        KeyMaterialType::try_from(label),
+        Ok(KeyMaterialType::AsymmetricPublic | KeyMaterialType::Remote)
+    )
+}

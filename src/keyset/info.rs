@@ -1,0 +1,227 @@
+//! What may be known of a keyset without its secrets.
+
+use super::{Format, KeysetHandle, Status, format};
+use crate::{
+    error::KeysetError,
+    key::{Key, KeyId, Variant},
+    wire::proto,
+};
+
+/// Ids, types and states of the keys of a keyset.
+///
+/// # Source
+/// Tink's `KeysetInfo`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeysetInfo {
+    primary: KeyId,
+    keys: Vec<KeyInfo>,
+}
+
+/// Id, type and state of one key. What a file says is kept, also where it makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyInfo {
+    id: KeyId,
+    type_url: String,
+    status: Option<Status>,
+    variant: Option<Variant>,
+}
+
+/// Whether a keyset file shows its keys to whoever has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums, reason = "Tink's list, complete")]
+pub enum Protection {
+    /// The keys stand there.
+    Cleartext,
+    /// The keys are encrypted under a key-encryption key.
+    Encrypted,
+}
+
+/// What a keyset file is, as far as can be seen without any key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeysetFile {
+    format: Format,
+    protection: Protection,
+    info: Option<KeysetInfo>,
+}
+
+impl KeysetFile {
+    /// Recognises a keyset file. The keys in it are not checked.
+    ///
+    /// # Errors
+    /// [`KeysetError::Malformed`] when it is none.
+    ///
+    /// # Example
+    /// ```
+    /// use keyseal::keyset::{Format, KeysetFile, Protection};
+    /// use keyseal::{KeysetAead, KeysetHandle};
+    ///
+    /// let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
+    /// let file = KeysetHandle::generate("AES128_GCM")?.write_encrypted(Format::Json, &kek, b"")?;
+    /// let seen = KeysetFile::recognize(&file)?;
+    /// assert_eq!(seen.protection(), Protection::Encrypted);
+    /// assert_eq!(seen.info().map(|info| info.keys().len()), Some(1));
+    /// # Ok::<(), keyseal::KeysetError>(())
+    /// ```
+    pub fn recognize(bytes: &[u8]) -> Result<Self, KeysetError> {
+        let format = Format::detect(bytes);
+        let cleartext = format::parse_keyset(bytes, format);
+        match cleartext {
+            // Random bytes may parse, but they name no type.
+            Ok(keyset) if keyset.key.iter().any(names_a_type) => Ok(Self {
+                format,
+                protection: Protection::Cleartext,
+                info: Some(KeysetInfo::read_keyset(keyset)),
+            }),
+            cleartext => match (format::parse_encrypted_keyset(bytes, format), cleartext) {
+                (Ok(encrypted), _) => Ok(Self {
+                    format,
+                    protection: Protection::Encrypted,
+                    info: encrypted.keyset_info.map(KeysetInfo::read),
+                }),
+                (Err(_), Ok(_)) => Err(KeysetError::Empty),
+                (Err(_), Err(error)) => Err(error),
+            },
+        }
+    }
+
+    /// Returns the format.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Returns whether it is encrypted.
+    #[must_use]
+    pub const fn protection(&self) -> Protection {
+        self.protection
+    }
+
+    /// Returns what it says of its keys; none where an encrypted keyset says nothing.
+    ///
+    /// # Security
+    /// In an encrypted keyset this is not authenticated.
+    #[must_use]
+    pub const fn info(&self) -> Option<&KeysetInfo> {
+        self.info.as_ref()
+    }
+}
+
+impl KeysetInfo {
+    /// Returns the primary key id.
+    #[must_use]
+    pub const fn primary(&self) -> KeyId {
+        self.primary
+    }
+
+    /// Returns the keys, in the order of the file.
+    #[must_use]
+    pub fn keys(&self) -> &[KeyInfo] {
+        &self.keys
+    }
+
+    pub(super) fn of(keyset: &KeysetHandle) -> Self {
+        let keys = keyset
+            .entries()
+            .map(|entry| KeyInfo {
+                id: entry.id(),
+                type_url: entry
+                    .key()
+                    .map_or_else(String::new, |key| Key::type_url(key).to_owned()),
+                status: Some(entry.status()),
+                variant: Some(entry.variant()),
+            })
+            .collect();
+        Self {
+            primary: keyset.primary,
+            keys,
+        }
+    }
+
+    pub(super) fn to_proto(&self) -> proto::KeysetInfo {
+        let key_info = self
+            .keys
+            .iter()
+            .map(|key| proto::keyset_info::KeyInfo {
+                type_url: key.type_url.clone(),
+                status: key
+                    .status
+                    .map_or(0, |status| format::write_status(status).into()),
+                key_id: key.id.value(),
+                output_prefix_type: key.variant.map_or(0, |variant| variant.to_proto().into()),
+            })
+            .collect();
+        proto::KeysetInfo {
+            primary_key_id: self.primary.value(),
+            key_info,
+        }
+    }
+
+    fn read(info: proto::KeysetInfo) -> Self {
+        let keys = info
+            .key_info
+            .into_iter()
+            .map(|key| KeyInfo::new(key.key_id, key.type_url, key.status, key.output_prefix_type))
+            .collect();
+        Self {
+            primary: KeyId::new(info.primary_key_id),
+            keys,
+        }
+    }
+
+    fn read_keyset(keyset: proto::Keyset) -> Self {
+        let keys = keyset
+            .key
+            .into_iter()
+            .map(|key| {
+                let type_url = key.key_data.unwrap_or_default().type_url;
+                KeyInfo::new(key.key_id, type_url, key.status, key.output_prefix_type)
+            })
+            .collect();
+        Self {
+            primary: KeyId::new(keyset.primary_key_id),
+            keys,
+        }
+    }
+}
+
+impl KeyInfo {
+    fn new(id: u32, type_url: String, status: i32, prefix: i32) -> Self {
+        Self {
+            id: KeyId::new(id),
+            type_url,
+            status: format::read_status(status),
+            variant: Variant::from_proto(prefix),
+        }
+    }
+
+    /// Returns the id.
+    #[must_use]
+    pub const fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// Returns the type URL; empty for a destroyed key.
+    #[must_use]
+    pub fn type_url(&self) -> &str {
+        &self.type_url
+    }
+
+    /// Returns the status; none where it is not one that exists.
+    #[must_use]
+    pub const fn status(&self) -> Option<Status> {
+        self.status
+    }
+
+    /// Returns the output prefix type; none where it is not one that exists.
+    #[must_use]
+    pub const fn variant(&self) -> Option<Variant> {
+        self.variant
+    }
+}
+
+fn names_a_type(key: &proto::keyset::Key) -> bool {
+    key.key_data
+        .as_ref()
+        .is_some_and(|data| data.type_url.contains('/'))
+        || key.status == i32::from(proto::KeyStatusType::Destroyed)
+}

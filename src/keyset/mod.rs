@@ -1,0 +1,275 @@
+//! Keysets: keys with ids and states, one of them primary.
+
+use std::fmt;
+
+use crate::{
+    cipher::Provider,
+    error::KeysetError,
+    key::{Key, KeyId, KeyTypes},
+};
+
+mod edit;
+mod format;
+mod info;
+
+pub use format::{Format, Reader};
+pub use info::{KeyInfo, KeysetFile, KeysetInfo, Protection};
+
+/// A keyset that is always valid: at least one key, unique ids, one enabled primary key.
+///
+/// `&KeysetHandle` reads and makes primitives, `&mut KeysetHandle` edits; every edit keeps it
+/// valid, or fails and changes nothing. Cheap to clone. `Debug` shows ids, types and states.
+///
+/// # Example
+/// ```
+/// use keyseal::{Aead, Key, KeysetAead, KeysetHandle};
+///
+/// let mut keyset = KeysetHandle::generate("AES128_GCM")?;
+/// let before: KeysetAead = keyset.primitive()?;
+/// let old = before.encrypt(b"written before the rotation", b"")?;
+///
+/// keyset.rotate(Key::generate("XCHACHA20_POLY1305")?)?;
+/// let after: KeysetAead = keyset.primitive()?;
+/// assert_eq!(after.decrypt(&old, b"")?, b"written before the rotation");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct KeysetHandle {
+    /// In the order of the file. Never empty.
+    keys: Vec<KeysetKey>,
+    primary: KeyId,
+}
+
+#[derive(Clone)]
+struct KeysetKey {
+    id: KeyId,
+    state: State,
+}
+
+/// A status and what is left of the key in it.
+#[derive(Clone)]
+enum State {
+    Enabled(Key),
+    Disabled(Key),
+    Destroyed(crate::key::Variant),
+}
+
+/// What a key of a keyset may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums, reason = "Tink's list, complete")]
+pub enum Status {
+    /// Encrypts if it is primary, and decrypts.
+    Enabled,
+    /// Kept, and not used.
+    Disabled,
+    /// Its material is gone; only id and output prefix type are left.
+    Destroyed,
+}
+
+impl Status {
+    /// Returns the name in Tink's files, such as `ENABLED`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enabled => "ENABLED",
+            Self::Disabled => "DISABLED",
+            Self::Destroyed => "DESTROYED",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One key of a keyset, as its owner sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    key: &'a KeysetKey,
+    is_primary: bool,
+}
+
+impl<'a> Entry<'a> {
+    /// Returns the id.
+    #[must_use]
+    pub const fn id(&self) -> KeyId {
+        self.key.id
+    }
+
+    /// Returns the status.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match self.key.state {
+            State::Enabled(_) => Status::Enabled,
+            State::Disabled(_) => Status::Disabled,
+            State::Destroyed(_) => Status::Destroyed,
+        }
+    }
+
+    /// Returns the key; none when it is destroyed.
+    #[must_use]
+    pub const fn key(&self) -> Option<&'a Key> {
+        match &self.key.state {
+            State::Enabled(key) | State::Disabled(key) => Some(key),
+            State::Destroyed(_) => None,
+        }
+    }
+
+    /// Returns the output prefix type.
+    #[must_use]
+    pub const fn variant(&self) -> crate::key::Variant {
+        match &self.key.state {
+            State::Enabled(key) | State::Disabled(key) => key.variant(),
+            State::Destroyed(variant) => *variant,
+        }
+    }
+
+    /// Returns whether this is the key that encrypts.
+    #[must_use]
+    pub const fn is_primary(&self) -> bool {
+        self.is_primary
+    }
+}
+
+impl fmt::Debug for KeysetKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entry = Entry {
+            key: self,
+            is_primary: false,
+        };
+        f.debug_struct("KeysetKey")
+            .field("id", &self.id.value())
+            .field("status", &entry.status())
+            .field("type_url", &entry.key().map(Key::type_url))
+            .field("variant", &entry.variant())
+            .finish()
+    }
+}
+
+impl fmt::Debug for KeysetHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeysetHandle")
+            .field("primary", &self.primary.value())
+            .field("keys", &self.keys)
+            .finish()
+    }
+}
+
+/// What a keyset can be made into, such as [`KeysetAead`](crate::KeysetAead).
+pub trait Primitive: Sized {
+    #[doc(hidden)]
+    fn from_keyset(keyset: &KeysetHandle, provider: Provider) -> Result<Self, KeysetError>;
+}
+
+impl KeysetHandle {
+    /// Makes a keyset of one key, with a random id.
+    ///
+    /// # Errors
+    /// [`KeysetError::Random`]
+    pub fn new(key: Key) -> Result<Self, KeysetError> {
+        Ok(Self::with_id(key, KeyId::random()?))
+    }
+
+    /// Makes a keyset of one key, with an id of the caller's choice.
+    #[must_use]
+    pub fn with_id(key: Key, id: KeyId) -> Self {
+        Self {
+            keys: vec![KeysetKey {
+                id,
+                state: State::Enabled(key),
+            }],
+            primary: id,
+        }
+    }
+
+    /// Generates a keyset of one key by the name of its template, such as `AES256_GCM`.
+    ///
+    /// # Errors
+    /// [`KeysetError::Template`] with [`KeyError::UnknownTemplate`](crate::KeyError) or
+    /// [`KeyError::Random`](crate::KeyError)
+    pub fn generate(template: &str) -> Result<Self, KeysetError> {
+        Self::new(
+            KeyTypes::default()
+                .generate(template)
+                .map_err(KeysetError::Template)?,
+        )
+    }
+
+    /// Returns the keys, in the order of the file.
+    #[must_use]
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
+        self.keys.iter().map(|key| Entry {
+            key,
+            is_primary: key.id == self.primary,
+        })
+    }
+
+    /// Returns the id of the key that encrypts.
+    #[must_use]
+    pub const fn primary(&self) -> KeyId {
+        self.primary
+    }
+
+    /// Returns the number of keys, of any status.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "a keyset is never empty")]
+    pub const fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Makes a primitive of the fastest provider, such as a [`KeysetAead`](crate::KeysetAead).
+    ///
+    /// # Errors
+    /// [`KeysetError::WrongPrimitive`] when an enabled key is of another kind or an unknown type.
+    pub fn primitive<P: Primitive>(&self) -> Result<P, KeysetError> {
+        P::from_keyset(self, Provider::FASTEST)
+    }
+
+    /// Makes a primitive of a provider that the caller chooses.
+    ///
+    /// # Errors
+    /// [`KeysetError::WrongPrimitive`] when an enabled key is of another kind or an unknown type.
+    pub fn primitive_with<P: Primitive>(&self, provider: Provider) -> Result<P, KeysetError> {
+        P::from_keyset(self, provider)
+    }
+
+    /// Returns what may be known without secrets: ids, types, states.
+    #[must_use]
+    pub fn info(&self) -> KeysetInfo {
+        KeysetInfo::of(self)
+    }
+
+    /// Returns the keys that a primitive is made of, in the order of the file.
+    pub(crate) fn enabled(&self) -> impl Iterator<Item = (KeyId, &Key)> {
+        self.keys.iter().filter_map(|key| match &key.state {
+            State::Enabled(enabled) => Some((key.id, enabled)),
+            State::Disabled(_) | State::Destroyed(_) => None,
+        })
+    }
+
+    /// Puts a keyset together and checks it as a whole.
+    fn from_keys(keys: Vec<KeysetKey>, primary: KeyId) -> Result<Self, KeysetError> {
+        if keys.is_empty() {
+            return Err(KeysetError::Empty);
+        }
+        let mut ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
+        ids.sort_unstable();
+        if let Some(id) = ids.windows(2).find_map(|pair| match pair {
+            [a, b] if a == b => Some(*a),
+            _ => None,
+        }) {
+            return Err(KeysetError::DuplicateId { id });
+        }
+        match keys
+            .iter()
+            .find(|key| key.id == primary)
+            .map(|key| &key.state)
+        {
+            None => Err(KeysetError::NoPrimary { id: primary }),
+            Some(State::Enabled(_)) => Ok(Self { keys, primary }),
+            Some(_) => Err(KeysetError::PrimaryNotEnabled { id: primary }),
+        }
+    }
+}
