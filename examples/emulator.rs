@@ -36,7 +36,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut builder = Emulator::builder();
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+        let mut value = || {
+            arguments
+                .next()
+                .ok_or_else(|| format!("{argument} needs a value"))
+        };
         match argument.as_str() {
             "--listen" => listen = value()?,
             "--seed-key" => seed_key = Some(value()?),
@@ -52,17 +56,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         emulator.inject(rule);
     }
     let server = emulator.serve(listen.parse()?)?;
+    let mut out = stdout().lock();
     // Every value is made of letters, digits and `-:/.`, so nothing needs quoting.
     for (name, value) in emulator
         .identity()
         .environment(&server.url(), SecretAccess::insecure())
     {
-        println!("export {name}={}", *value);
+        writeln!(out, "export {name}={}", *value)?;
     }
     if let Some(key_id) = key_id {
-        println!("export SCW_KM_KEY_ID={key_id}");
+        writeln!(out, "export SCW_KM_KEY_ID={key_id}")?;
     }
-    stdout().flush()?;
+    out.flush()?;
+    drop(out);
     loop {
         std::thread::park();
     }

@@ -53,7 +53,7 @@ pub(super) fn serve(shared: &Shared, request: &Request) -> Result<Reply, ApiErro
                 .text("advance")?
                 .ok_or(ApiError::required("advance"))?;
             let help = "must be a duration in seconds, such as 604800s";
-            let step = Seconds::parse(step).ok_or(ApiError::format("advance", help))?;
+            let step = Seconds::parse(step).ok_or_else(|| ApiError::format("advance", help))?;
             shared.advance_clock(step.0)?;
             Reply::of(&ClockReply { now: shared.now() })
         }

@@ -78,7 +78,7 @@ pub(super) fn decrypt(call: &Call<'_>) -> Result<Reply, ApiError> {
         refuse_associated_data(&associated_data)?;
         let opened = asymmetric::oaep_decrypt(&newest.key, &ciphertext)?;
         let help = "crypto/rsa: decryption error";
-        let plaintext = opened.ok_or(ApiError::constraint("ciphertext", help))?;
+        let plaintext = opened.ok_or_else(|| ApiError::constraint("ciphertext", help))?;
         return decrypted(&key, &plaintext, None);
     }
     let rotation = rotation_of(&key, &ciphertext)?;
@@ -162,11 +162,13 @@ fn rotation_of<'a>(key: &'a Key, ciphertext: &[u8]) -> Result<&'a Rotation, ApiE
     let index = crypto::rotation_index(ciphertext).ok_or(ApiError::does_not_open())?;
     let help = "key rotation does not exist";
     key.rotation(index)
-        .ok_or(ApiError::constraint("ciphertext", help))
+        .ok_or_else(|| ApiError::constraint("ciphertext", help))
 }
 
 fn required_bytes(call: &Call<'_>, name: &'static str) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-    call.fields.bytes(name)?.ok_or(ApiError::required(name))
+    call.fields
+        .bytes(name)?
+        .ok_or_else(|| ApiError::required(name))
 }
 
 /// Reads the associated data. Absent, `null` and empty are one and the same.

@@ -122,7 +122,7 @@ impl<'a> Filter<'a> {
 
 fn usage(argument: &'static str, name: &str) -> Result<Usage, ApiError> {
     let found = Usage::ALL.into_iter().find(|usage| usage.name() == name);
-    found.ok_or(ApiError::constraint(argument, "this usage does not exist"))
+    found.ok_or_else(|| ApiError::constraint(argument, "this usage does not exist"))
 }
 
 type Order = fn(&Key, &Key) -> Ordering;

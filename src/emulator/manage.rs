@@ -273,7 +273,7 @@ impl PolicyFields {
     ) -> Result<RotationPolicy, ApiError> {
         let rotation_period = self
             .period
-            .or(before.map(|policy| policy.rotation_period))
+            .or_else(|| before.map(|policy| policy.rotation_period))
             .ok_or(ApiError::required("rotation_policy.rotation_period"))?;
         let next_rotation_at = self.next.unwrap_or_else(|| now.plus(rotation_period.0));
         if next_rotation_at <= now {

@@ -34,7 +34,12 @@ impl Caller {
         let clock = ManualClock::new(start());
         let builder = Emulator::builder().clock(clock.clone()).identity(owner());
         let emulator = configure(builder).build().unwrap();
-        Self { emulator, clock, token: SECRET_KEY.to_owned(), region: "fr-par" }
+        Self {
+            emulator,
+            clock,
+            token: SECRET_KEY.to_owned(),
+            region: "fr-par",
+        }
     }
 
     /// Calls a path below the region.
@@ -49,9 +54,17 @@ impl Caller {
 
     /// Calls a path below the region, and reads the answer: `null` where there is none.
     pub(crate) fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
         let response = self.raw(method, path, body);
-        assert_eq!(response.header("content-type"), Some("application/json"), "{method} {path}");
+        assert_eq!(
+            response.header("content-type"),
+            Some("application/json"),
+            "{method} {path}"
+        );
         (response.status(), value_of(&response))
     }
 

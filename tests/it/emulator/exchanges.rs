@@ -24,13 +24,21 @@ fn the_recorded_exchanges_are_answered_byte_for_byte() {
     captured.insert("project".to_owned(), PROJECT.to_owned());
     captured.insert("organization".to_owned(), ORGANIZATION.to_owned());
     let exchanges = parse();
-    assert!(exchanges.len() >= 25, "only {} exchanges were read", exchanges.len());
+    assert!(
+        exchanges.len() >= 25,
+        "only {} exchanges were read",
+        exchanges.len()
+    );
     for exchange in exchanges {
         if let Some(step) = exchange.advance {
             caller.clock.advance(step);
         }
         let head = fill(&exchange.request[0], &captured);
-        let body = exchange.request.get(1).map(|body| fill(body, &captured)).unwrap_or_default();
+        let body = exchange
+            .request
+            .get(1)
+            .map(|body| fill(body, &captured))
+            .unwrap_or_default();
         let (method, path) = head.split_once(' ').unwrap();
         let response = if path.starts_with('/') {
             let request = Request::new(method, path).with_header("X-Auth-Token", &caller.token);
@@ -40,9 +48,21 @@ fn the_recorded_exchanges_are_answered_byte_for_byte() {
         };
         let answer = String::from_utf8(response.body().to_vec()).unwrap();
         let title = &exchange.title;
-        assert_eq!(response.status().to_string(), exchange.answer[0], "{title}: {answer}");
-        assert_eq!(response.header("content-type"), Some("application/json"), "{title}");
-        let wanted = exchange.answer.get(1).map(String::as_str).unwrap_or_default();
+        assert_eq!(
+            response.status().to_string(),
+            exchange.answer[0],
+            "{title}: {answer}"
+        );
+        assert_eq!(
+            response.header("content-type"),
+            Some("application/json"),
+            "{title}"
+        );
+        let wanted = exchange
+            .answer
+            .get(1)
+            .map(String::as_str)
+            .unwrap_or_default();
         matches(wanted, &answer, &mut captured)
             .unwrap_or_else(|at| panic!("{title}: differs at `{at}`\n{answer}\n{wanted}"));
     }
@@ -52,7 +72,10 @@ fn parse() -> Vec<Exchange> {
     let mut exchanges: Vec<Exchange> = Vec::new();
     for line in EXCHANGES.lines().filter(|line| !line.is_empty()) {
         if let Some(title) = line.strip_prefix("== ") {
-            exchanges.push(Exchange { title: title.to_owned(), ..Exchange::default() });
+            exchanges.push(Exchange {
+                title: title.to_owned(),
+                ..Exchange::default()
+            });
             continue;
         }
         let exchange = exchanges.last_mut().unwrap();
@@ -87,7 +110,9 @@ fn matches(
 ) -> Result<(), String> {
     let (mut template, mut text) = (template, text);
     while let Some((literal, rest)) = template.split_once('«') {
-        text = text.strip_prefix(literal).ok_or_else(|| literal.to_owned())?;
+        text = text
+            .strip_prefix(literal)
+            .ok_or_else(|| literal.to_owned())?;
         let (pattern, rest) = rest.split_once('»').unwrap();
         let length = text.find('"').ok_or(pattern)?;
         let (value, after) = text.split_at(length);
@@ -96,8 +121,14 @@ fn matches(
             Some(known) => known == value,
             None if pattern == "uuid" => is_uuid(value),
             None => {
-                let length = pattern.strip_prefix("base64 ").unwrap().parse::<usize>().unwrap();
-                BASE64_STANDARD.decode(value).is_ok_and(|bytes| bytes.len() == length)
+                let length = pattern
+                    .strip_prefix("base64 ")
+                    .unwrap()
+                    .parse::<usize>()
+                    .unwrap();
+                BASE64_STANDARD
+                    .decode(value)
+                    .is_ok_and(|bytes| bytes.len() == length)
             }
         };
         if !fits {
@@ -108,7 +139,11 @@ fn matches(
         }
         (template, text) = (rest, after);
     }
-    if template == text { Ok(()) } else { Err(template.to_owned()) }
+    if template == text {
+        Ok(())
+    } else {
+        Err(template.to_owned())
+    }
 }
 
 fn is_uuid(text: &str) -> bool {
