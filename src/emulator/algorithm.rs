@@ -11,13 +11,16 @@ pub(super) enum Usage {
     SymmetricEncryption,
     AsymmetricEncryption,
     AsymmetricSigning,
+    /// ML-KEM: known, but no algorithm of the emulator has it.
+    KeyEncapsulation,
 }
 
 impl Usage {
-    pub(super) const ALL: [Self; 3] = [
+    pub(super) const ALL: [Self; 4] = [
         Self::SymmetricEncryption,
         Self::AsymmetricEncryption,
         Self::AsymmetricSigning,
+        Self::KeyEncapsulation,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -25,6 +28,7 @@ impl Usage {
             Self::SymmetricEncryption => "symmetric_encryption",
             Self::AsymmetricEncryption => "asymmetric_encryption",
             Self::AsymmetricSigning => "asymmetric_signing",
+            Self::KeyEncapsulation => "key_encapsulation",
         }
     }
 }
@@ -45,6 +49,7 @@ pub(super) enum Algorithm {
     RsaOaepSha256(RsaSize),
     EcP256Sha256,
     EcP384Sha384,
+    EcSecp256k1Sha256,
     RsaPssSha256(RsaSize),
     RsaPkcs1Sha256(RsaSize),
 }
@@ -59,13 +64,14 @@ pub(super) enum NotAlgorithm {
 }
 
 impl Algorithm {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Aes256Gcm,
         Self::RsaOaepSha256(RsaSize::Bits2048),
         Self::RsaOaepSha256(RsaSize::Bits3072),
         Self::RsaOaepSha256(RsaSize::Bits4096),
         Self::EcP256Sha256,
         Self::EcP384Sha384,
+        Self::EcSecp256k1Sha256,
         Self::RsaPssSha256(RsaSize::Bits2048),
         Self::RsaPssSha256(RsaSize::Bits3072),
         Self::RsaPssSha256(RsaSize::Bits4096),
@@ -74,7 +80,7 @@ impl Algorithm {
         Self::RsaPkcs1Sha256(RsaSize::Bits4096),
     ];
 
-    /// What the service has besides, as of 2026-09.
+    /// What the service has besides, as of 2026-10.
     const NOT_OFFERED: [&str; 5] = [
         "ml_kem_768",
         "ml_kem_1024",
@@ -91,6 +97,7 @@ impl Algorithm {
             Self::RsaOaepSha256(RsaSize::Bits4096) => "rsa_oaep_4096_sha256",
             Self::EcP256Sha256 => "ec_p256_sha256",
             Self::EcP384Sha384 => "ec_p384_sha384",
+            Self::EcSecp256k1Sha256 => "ec_secp256k1_sha256",
             Self::RsaPssSha256(RsaSize::Bits2048) => "rsa_pss_2048_sha256",
             Self::RsaPssSha256(RsaSize::Bits3072) => "rsa_pss_3072_sha256",
             Self::RsaPssSha256(RsaSize::Bits4096) => "rsa_pss_4096_sha256",
@@ -106,6 +113,7 @@ impl Algorithm {
             Self::RsaOaepSha256(_) => Usage::AsymmetricEncryption,
             Self::EcP256Sha256
             | Self::EcP384Sha384
+            | Self::EcSecp256k1Sha256
             | Self::RsaPssSha256(_)
             | Self::RsaPkcs1Sha256(_) => Usage::AsymmetricSigning,
         }

@@ -32,6 +32,7 @@ pub(super) fn generate(algorithm: Algorithm) -> Result<SecretBytes, ApiError> {
         | Algorithm::RsaPkcs1Sha256(size) => rsa_pkcs8(size),
         Algorithm::EcP256Sha256 => ec_pkcs8(&signature::ECDSA_P256_SHA256_ASN1_SIGNING),
         Algorithm::EcP384Sha384 => ec_pkcs8(&signature::ECDSA_P384_SHA384_ASN1_SIGNING),
+        Algorithm::EcSecp256k1Sha256 => ec_pkcs8(&signature::ECDSA_P256K1_SHA256_ASN1_SIGNING),
         Algorithm::Aes256Gcm => return Err(internal()),
     };
     der.map_err(|Unspecified| internal())
@@ -75,27 +76,19 @@ pub(super) fn sign(
     pkcs8: &SecretBytes,
     digest: &[u8],
 ) -> Result<Vec<u8>, ApiError> {
+    let digest = imported(algorithm, digest)?;
     let signature = match algorithm {
-        Algorithm::EcP256Sha256 => ec_sign(
-            &signature::ECDSA_P256_SHA256_ASN1_SIGNING,
-            pkcs8,
-            &imported(algorithm, digest)?,
-        ),
-        Algorithm::EcP384Sha384 => ec_sign(
-            &signature::ECDSA_P384_SHA384_ASN1_SIGNING,
-            pkcs8,
-            &imported(algorithm, digest)?,
-        ),
-        Algorithm::RsaPssSha256(_) => rsa_sign(
-            &signature::RSA_PSS_SHA256,
-            pkcs8,
-            &imported(algorithm, digest)?,
-        ),
-        Algorithm::RsaPkcs1Sha256(_) => rsa_sign(
-            &signature::RSA_PKCS1_SHA256,
-            pkcs8,
-            &imported(algorithm, digest)?,
-        ),
+        Algorithm::EcP256Sha256 => {
+            ec_sign(&signature::ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8, &digest)
+        }
+        Algorithm::EcP384Sha384 => {
+            ec_sign(&signature::ECDSA_P384_SHA384_ASN1_SIGNING, pkcs8, &digest)
+        }
+        Algorithm::EcSecp256k1Sha256 => {
+            ec_sign(&signature::ECDSA_P256K1_SHA256_ASN1_SIGNING, pkcs8, &digest)
+        }
+        Algorithm::RsaPssSha256(_) => rsa_sign(&signature::RSA_PSS_SHA256, pkcs8, &digest),
+        Algorithm::RsaPkcs1Sha256(_) => rsa_sign(&signature::RSA_PKCS1_SHA256, pkcs8, &digest),
         Algorithm::Aes256Gcm | Algorithm::RsaOaepSha256(_) => return Err(internal()),
     };
     signature.map_err(|Failed| internal())
@@ -111,6 +104,7 @@ pub(super) fn verify(
     let verifier: &dyn VerificationAlgorithm = match algorithm {
         Algorithm::EcP256Sha256 => &signature::ECDSA_P256_SHA256_ASN1,
         Algorithm::EcP384Sha384 => &signature::ECDSA_P384_SHA384_ASN1,
+        Algorithm::EcSecp256k1Sha256 => &signature::ECDSA_P256K1_SHA256_ASN1,
         Algorithm::RsaPssSha256(_) => &signature::RSA_PSS_2048_8192_SHA256,
         Algorithm::RsaPkcs1Sha256(_) => &signature::RSA_PKCS1_2048_8192_SHA256,
         Algorithm::Aes256Gcm | Algorithm::RsaOaepSha256(_) => return Err(internal()),
@@ -126,7 +120,9 @@ pub(super) fn verify(
 /// `EC PUBLIC KEY` around a SubjectPublicKeyInfo.
 pub(super) fn public_pem(algorithm: Algorithm, pkcs8: &SecretBytes) -> Result<String, ApiError> {
     let label = match algorithm {
-        Algorithm::EcP256Sha256 | Algorithm::EcP384Sha384 => "EC PUBLIC KEY",
+        Algorithm::EcP256Sha256 | Algorithm::EcP384Sha384 | Algorithm::EcSecp256k1Sha256 => {
+            "EC PUBLIC KEY"
+        }
         _ => "RSA PUBLIC KEY",
     };
     let der = public_der(algorithm, pkcs8).map_err(|Failed| internal())?;
@@ -217,6 +213,7 @@ fn public_der(algorithm: Algorithm, pkcs8: &SecretBytes) -> Result<Vec<u8>, Fail
     let curve = match algorithm {
         Algorithm::EcP256Sha256 => &signature::ECDSA_P256_SHA256_ASN1_SIGNING,
         Algorithm::EcP384Sha384 => &signature::ECDSA_P384_SHA384_ASN1_SIGNING,
+        Algorithm::EcSecp256k1Sha256 => &signature::ECDSA_P256K1_SHA256_ASN1_SIGNING,
         _ => {
             let pair = RsaKeyPair::from_pkcs8(pkcs8.bytes())?;
             return Ok(pair.public_key().as_ref().to_vec());

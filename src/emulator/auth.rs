@@ -103,6 +103,7 @@ impl Permission {
             | Operation::EnableKey
             | Operation::DisableKey
             | Operation::ImportKeyMaterial
+            | Operation::GetImportParameters
             | Operation::DeleteKeyMaterial => Some((Self::KeyManagerKeyWrite, "write")),
             Operation::GetMetadata | Operation::GetApiKey => None,
         }

@@ -7,7 +7,7 @@ use super::{
     algorithm::{Algorithm, RsaSize, Usage},
     asymmetric, crypto,
     errors::ApiError,
-    keys::{Key, Rotation},
+    keys::{Key, LiveRotation},
     operations::Call,
     reply::{
         Base64, DataKeyReply, DecryptReply, EncryptReply, PublicKeyReply, Reply, SignReply,
@@ -33,7 +33,7 @@ pub(super) fn generate_data_key(call: &Call<'_>) -> Result<Reply, ApiError> {
     let key = call.key()?;
     let newest = key.newest(Usage::SymmetricEncryption)?;
     let data_key = crypto::fresh_material()?;
-    let ciphertext = crypto::encrypt(&newest.key, newest.index, data_key.bytes(), b"")?;
+    let ciphertext = crypto::encrypt(newest.key, newest.index, data_key.bytes(), b"")?;
     Reply::of(&DataKeyReply {
         key_id: key.id,
         algorithm,
@@ -53,12 +53,12 @@ pub(super) fn encrypt(call: &Call<'_>) -> Result<Reply, ApiError> {
         Algorithm::RsaOaepSha256(size) => {
             refuse_associated_data(&associated_data)?;
             require_oaep_length(size, &plaintext)?;
-            asymmetric::oaep_encrypt(&newest.key, &plaintext)?
+            asymmetric::oaep_encrypt(newest.key, &plaintext)?
         }
         _ => {
             let help = "must be between 1 and 65535 bytes";
             require_length("plaintext", &plaintext, MAX_PLAINTEXT, help)?;
-            crypto::encrypt(&newest.key, newest.index, &plaintext, &associated_data)?
+            crypto::encrypt(newest.key, newest.index, &plaintext, &associated_data)?
         }
     };
     Reply::of(&EncryptReply {
@@ -76,19 +76,19 @@ pub(super) fn decrypt(call: &Call<'_>) -> Result<Reply, ApiError> {
     let newest = key.newest(encryption_usage(&key))?;
     if let Algorithm::RsaOaepSha256(_) = key.algorithm {
         refuse_associated_data(&associated_data)?;
-        let opened = asymmetric::oaep_decrypt(&newest.key, &ciphertext)?;
+        let opened = asymmetric::oaep_decrypt(newest.key, &ciphertext)?;
         let help = "crypto/rsa: decryption error";
         let plaintext = opened.ok_or_else(|| ApiError::constraint("ciphertext", help))?;
         return decrypted(&key, &plaintext, None);
     }
     let rotation = rotation_of(&key, &ciphertext)?;
-    let plaintext = crypto::decrypt(&rotation.key, &ciphertext, &associated_data)
+    let plaintext = crypto::decrypt(rotation.key, &ciphertext, &associated_data)
         .ok_or(ApiError::does_not_open())?;
     if rotation.index == newest.index {
         return decrypted(&key, &plaintext, None);
     }
     // Made by an older rotation: the answer brings the replacement.
-    let renewed = crypto::encrypt(&newest.key, newest.index, &plaintext, &associated_data)?;
+    let renewed = crypto::encrypt(newest.key, newest.index, &plaintext, &associated_data)?;
     decrypted(&key, &plaintext, Some(&renewed))
 }
 
@@ -97,7 +97,7 @@ pub(super) fn sign(call: &Call<'_>) -> Result<Reply, ApiError> {
     let key = call.key()?;
     let newest = key.newest(Usage::AsymmetricSigning)?;
     require_digest_length(&key, &digest)?;
-    let signature = asymmetric::sign(key.algorithm, &newest.key, &digest)?;
+    let signature = asymmetric::sign(key.algorithm, newest.key, &digest)?;
     Reply::of(&SignReply {
         key_id: key.id,
         signature: Base64(&signature),
@@ -110,7 +110,7 @@ pub(super) fn verify(call: &Call<'_>) -> Result<Reply, ApiError> {
     let key = call.key()?;
     let newest = key.newest(Usage::AsymmetricSigning)?;
     require_digest_length(&key, &digest)?;
-    let valid = asymmetric::verify(key.algorithm, &newest.key, &digest, &signature)?;
+    let valid = asymmetric::verify(key.algorithm, newest.key, &digest, &signature)?;
     Reply::of(&VerifyReply {
         key_id: key.id,
         valid,
@@ -123,12 +123,10 @@ pub(super) fn public_key(call: &Call<'_>) -> Result<Reply, ApiError> {
     if key.algorithm.usage() == Usage::SymmetricEncryption {
         return Err(wrong_usage());
     }
-    let newest = key
-        .rotations
-        .last()
-        .ok_or(ApiError::state("key has no key material"))?;
+    let newest = key.live_rotations().last();
+    let newest = newest.ok_or(ApiError::state("key has no key material"))?;
     Reply::of(&PublicKeyReply {
-        pem: asymmetric::public_pem(key.algorithm, &newest.key)?,
+        pem: asymmetric::public_pem(key.algorithm, newest.key)?,
     })
 }
 
@@ -154,14 +152,15 @@ const fn wrong_usage() -> ApiError {
 fn encryption_usage(key: &Key) -> Usage {
     match key.algorithm.usage() {
         Usage::AsymmetricEncryption => Usage::AsymmetricEncryption,
-        Usage::SymmetricEncryption | Usage::AsymmetricSigning => Usage::SymmetricEncryption,
+        _ => Usage::SymmetricEncryption,
     }
 }
 
-fn rotation_of<'a>(key: &'a Key, ciphertext: &[u8]) -> Result<&'a Rotation, ApiError> {
+fn rotation_of<'a>(key: &'a Key, ciphertext: &[u8]) -> Result<LiveRotation<'a>, ApiError> {
     let index = crypto::rotation_index(ciphertext).ok_or(ApiError::does_not_open())?;
     let help = "key rotation does not exist";
-    key.rotation(index)
+    key.live_rotations()
+        .find(|rotation| rotation.index == index)
         .ok_or_else(|| ApiError::constraint("ciphertext", help))
 }
 

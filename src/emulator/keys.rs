@@ -41,14 +41,42 @@ pub(super) struct RotationPolicy {
     pub(super) next_rotation_at: Timestamp,
 }
 
-/// One version of the key material.
+/// How a rotation came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Trigger {
+    /// The key was created, or its policy said so.
+    Automatic,
+    /// Somebody rotated the key or imported material.
+    Manual,
+}
+
+/// One version of the key material, or what is left of it: its index and dates.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Rotation {
     pub(super) index: u32,
+    pub(super) trigger: Trigger,
     pub(super) created_at: Timestamp,
-    /// An AES key, or a PKCS #8 private key.
+    pub(super) deleted_at: Option<Timestamp>,
+    /// An AES key, or a PKCS #8 private key; nothing once it was deleted.
     #[serde(with = "super::state::secret")]
-    pub(super) key: SecretBytes,
+    key: Option<SecretBytes>,
+}
+
+impl Rotation {
+    pub(super) const fn status(&self) -> &'static str {
+        match self.deleted_at {
+            None => "enabled",
+            Some(_) => "deleted",
+        }
+    }
+}
+
+/// A rotation whose material is there.
+#[derive(Clone, Copy)]
+pub(super) struct LiveRotation<'a> {
+    pub(super) index: u32,
+    pub(super) key: &'a SecretBytes,
 }
 
 /// A key of Key Manager.
@@ -74,10 +102,9 @@ pub(super) struct Key {
     /// Set while the key is scheduled for deletion, whatever [`state`](Self::state) it goes back
     /// to when it is restored.
     pub(super) deletion_requested_at: Option<Timestamp>,
-    /// The live rotations, oldest first.
+    /// All rotations, oldest first, the deleted ones too. The first has index 1, and no index is
+    /// used twice.
     pub(super) rotations: Vec<Rotation>,
-    /// The index of the next rotation. Indices are never used twice.
-    pub(super) next_index: u32,
 }
 
 impl Key {
@@ -91,18 +118,22 @@ impl Key {
     }
 
     /// Returns the rotation that encrypts, of a key that may be used and is for `usage`.
-    pub(super) fn newest(&self, usage: Usage) -> Result<&Rotation, ApiError> {
+    pub(super) fn newest(&self, usage: Usage) -> Result<LiveRotation<'_>, ApiError> {
         self.require_usable(usage)?;
-        self.rotations
+        self.live_rotations()
             .last()
             .ok_or(ApiError::state("key has no key material"))
     }
 
-    /// Returns the live rotation of this index.
-    pub(super) fn rotation(&self, index: u32) -> Option<&Rotation> {
-        self.rotations
-            .iter()
-            .find(|rotation| rotation.index == index)
+    /// Returns the rotations whose material is there, oldest first.
+    pub(super) fn live_rotations(&self) -> impl DoubleEndedIterator<Item = LiveRotation<'_>> {
+        self.rotations.iter().filter_map(|rotation| {
+            let key = rotation.key.as_ref()?;
+            Some(LiveRotation {
+                index: rotation.index,
+                key,
+            })
+        })
     }
 
     /// Refuses use of a key that is not enabled, or is for something else than `usage`.
@@ -148,7 +179,7 @@ impl Key {
         if self.state != State::Enabled {
             return Err(ApiError::state("key is disabled"));
         }
-        self.add_fresh_rotation(now)
+        self.add_fresh_rotation(Trigger::Manual, now)
     }
 
     /// Rotates on each date that has passed since the last request.
@@ -159,7 +190,7 @@ impl Key {
         while policy.next_rotation_at <= now && policy.next_rotation_at < Timestamp::MAX {
             // On its date, a key that cannot be used does not rotate, and does not later either.
             if self.state == State::Enabled && self.require_editable().is_ok() {
-                self.add_fresh_rotation(policy.next_rotation_at)?;
+                self.add_fresh_rotation(Trigger::Automatic, policy.next_rotation_at)?;
             }
             policy.next_rotation_at = policy.next_rotation_at.plus(policy.rotation_period.0);
         }
@@ -227,7 +258,7 @@ impl Key {
             return Err(ApiError::state("key is disabled"));
         }
         let key = crypto::rotation_key(material, salt, self.id)?;
-        self.add_rotation(key, now);
+        self.add_rotation(key, Trigger::Manual, now);
         self.state = State::Enabled;
         Ok(())
     }
@@ -239,23 +270,25 @@ impl Key {
         now: Timestamp,
     ) -> Result<(), ApiError> {
         self.require_external()?;
-        let place = match index {
-            Some(index) => self
-                .rotations
-                .iter()
-                .position(|rotation| rotation.index == index)
-                .ok_or(ApiError::constraint(
-                    "key_rotation_index",
-                    "no such rotation of this key",
-                ))?,
-            None => self
-                .rotations
-                .len()
-                .checked_sub(1)
+        let mut live = self
+            .rotations
+            .iter_mut()
+            .filter(|rotation| rotation.key.is_some());
+        let rotation = match index {
+            Some(index) => {
+                live.find(|rotation| rotation.index == index)
+                    .ok_or(ApiError::constraint(
+                        "key_rotation_index",
+                        "no such rotation of this key",
+                    ))?
+            }
+            None => live
+                .next_back()
                 .ok_or(ApiError::state("key has no key material"))?,
         };
-        self.rotations.remove(place);
-        if self.rotations.is_empty() {
+        rotation.key = None;
+        rotation.deleted_at = Some(now);
+        if self.live_rotations().next().is_none() {
             self.state = State::PendingKeyMaterial;
         }
         self.updated_at = now;
@@ -263,20 +296,22 @@ impl Key {
     }
 
     /// Adds a rotation with a key of its own.
-    pub(super) fn add_rotation(&mut self, key: SecretBytes, now: Timestamp) {
+    pub(super) fn add_rotation(&mut self, key: SecretBytes, trigger: Trigger, now: Timestamp) {
+        let newest = self.rotations.last().map_or(0, |rotation| rotation.index);
         self.rotations.push(Rotation {
-            index: self.next_index,
+            index: newest.saturating_add(1),
+            trigger,
             created_at: now,
-            key,
+            deleted_at: None,
+            key: Some(key),
         });
-        self.next_index = self.next_index.saturating_add(1);
         self.rotated_at = Some(now);
         self.updated_at = now;
     }
 
-    fn add_fresh_rotation(&mut self, now: Timestamp) -> Result<(), ApiError> {
+    fn add_fresh_rotation(&mut self, trigger: Trigger, now: Timestamp) -> Result<(), ApiError> {
         let key = crypto::rotation_key(crypto::fresh_material()?.bytes(), None, self.id)?;
-        self.add_rotation(key, now);
+        self.add_rotation(key, trigger, now);
         Ok(())
     }
 
@@ -290,7 +325,8 @@ impl Key {
         Ok(())
     }
 
-    fn require_external(&self) -> Result<(), ApiError> {
+    /// Refuses what is only for keys with imported material.
+    pub(super) fn require_external(&self) -> Result<(), ApiError> {
         self.require_editable()?;
         match self.origin {
             Origin::External => Ok(()),

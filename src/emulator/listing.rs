@@ -6,9 +6,9 @@ use super::{
     algorithm::{Algorithm, Usage},
     errors::ApiError,
     id::Uuid,
-    keys::Key,
+    keys::{Key, Rotation},
     operations::Call,
-    reply::{AlgorithmsReply, KeyReply, ListReply, Reply, RotationReply, RotationsReply},
+    reply::{AlgorithmsReply, KeyReply, ListReply, Reply, RotationReply, RotationsReply, SOFTWARE},
 };
 use crate::emulator::Parsing;
 
@@ -38,16 +38,41 @@ pub(super) fn keys(call: &Call<'_>) -> Result<Reply, ApiError> {
 
 pub(super) fn rotations(call: &Call<'_>) -> Result<Reply, ApiError> {
     let key = call.key()?;
-    let rotations = Page::read(call)?
-        .of(&key.rotations)
+    let page = Page::read(call)?;
+    let mut statuses = Vec::new();
+    for status in call
+        .query
+        .all("status")
+        .filter(|status| *status != "unknown_status")
+    {
+        if !["enabled", "deleted"].contains(&status) {
+            return Err(ApiError::constraint("status", "this status does not exist"));
+        }
+        statuses.push(status);
+    }
+    let wanted = |status| statuses.is_empty() || statuses.contains(&status);
+    let mut rotations: Vec<&Rotation> = key
+        .rotations
         .iter()
-        .map(|rotation| RotationReply {
-            index: rotation.index,
-            created_at: rotation.created_at,
-        });
+        .filter(|rotation| wanted(rotation.status()))
+        .collect();
+    match call.query.first("order_by") {
+        None | Some("created_at_asc") => {}
+        Some("created_at_desc") => rotations.reverse(),
+        Some(_) => {
+            return Err(ApiError::constraint(
+                "order_by",
+                "this order does not exist",
+            ));
+        }
+    }
+    let shown = page
+        .of(&rotations)
+        .iter()
+        .map(|rotation| RotationReply::new(&key, rotation));
     Reply::of(&RotationsReply {
-        rotations: rotations.collect(),
-        total_count: key.rotations.len(),
+        rotations: shown.collect(),
+        total_count: rotations.len(),
     })
 }
 
@@ -76,6 +101,7 @@ struct Filter<'a> {
     tags: Vec<&'a str>,
     usage: Option<Usage>,
     scheduled_for_deletion: Option<bool>,
+    protection_level: Option<&'a str>,
 }
 
 impl<'a> Filter<'a> {
@@ -95,7 +121,17 @@ impl<'a> Filter<'a> {
                 .map(|name| usage("usage", name))
                 .transpose()?,
             scheduled_for_deletion: query.boolean("scheduled_for_deletion")?,
+            protection_level: query.choice("protection_level"),
         };
+        if filter
+            .protection_level
+            .is_some_and(|level| ![SOFTWARE, "hsm"].contains(&level))
+        {
+            return Err(ApiError::constraint(
+                "protection_level",
+                "must be software or hsm",
+            ));
+        }
         let has_owner = filter.organization_id.is_some() || filter.project_id.is_some();
         if call.shared.settings.parsing == Parsing::Strict && !has_owner {
             return Err(ApiError::required("project_id"));
@@ -116,6 +152,7 @@ impl<'a> Filter<'a> {
             && self
                 .usage
                 .is_none_or(|usage| usage == key.algorithm.usage())
+            && self.protection_level.is_none_or(|level| level == SOFTWARE)
             && scheduled == self.scheduled_for_deletion.unwrap_or(false)
     }
 }

@@ -9,9 +9,9 @@ use super::{
     crypto,
     errors::ApiError,
     id::Uuid,
-    keys::{Key, Origin, RotationPolicy, State},
+    keys::{Key, Origin, RotationPolicy, State, Trigger},
     operations::Call,
-    reply::{KeyReply, Reply},
+    reply::{KeyReply, Reply, SOFTWARE},
     time::{Seconds, Timestamp},
 };
 
@@ -43,6 +43,13 @@ pub(super) fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let description = fields.text("description")?.map(str::to_owned);
     let tags = fields.texts("tags")?.unwrap_or_default();
     let protected = !fields.boolean("unprotected")?;
+    match fields.choice("protection_level")? {
+        None | Some(SOFTWARE) => {}
+        Some(_) => {
+            let help = "this protection level is not offered by the emulator";
+            return Err(ApiError::constraint("protection_level", help));
+        }
+    }
     let policy = PolicyFields::read(fields)?;
     if policy.is_some() {
         require_rotatable(algorithm, origin)?;
@@ -97,10 +104,9 @@ pub(super) fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
             origin,
             deletion_requested_at: None,
             rotations: Vec::new(),
-            next_index: 1,
         };
         if let Some(material) = material {
-            key.add_rotation(material, now);
+            key.add_rotation(material, Trigger::Automatic, now);
         }
         let created = reply(&key);
         state.insert(key);
@@ -160,6 +166,13 @@ pub(super) fn delete_key_material(call: &Call<'_>) -> Result<Reply, ApiError> {
         .filter(|index| *index != 0);
     call.change(|key, now| key.delete_material(index, now))
         .map(|_| Reply::NoContent)
+}
+
+/// The service gives a public key to wrap material with; how it comes back is not published.
+pub(super) fn import_parameters(call: &Call<'_>) -> Result<Reply, ApiError> {
+    call.key()?.require_external()?;
+    let help = "wrapped key material is not offered by the emulator";
+    Err(ApiError::constraint("wrapping_algorithm", help))
 }
 
 fn project(call: &Call<'_>) -> Result<Uuid, ApiError> {

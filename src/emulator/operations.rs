@@ -74,6 +74,7 @@ pub(super) fn serve(
         Operation::EnableKey => call.changed_key(Key::enable),
         Operation::DisableKey => call.changed_key(Key::disable),
         Operation::ImportKeyMaterial => manage::import_key_material(&call),
+        Operation::GetImportParameters => manage::import_parameters(&call),
         Operation::DeleteKeyMaterial => manage::delete_key_material(&call),
         Operation::ListKeys => listing::keys(&call),
         Operation::ListAlgorithms => listing::algorithms(&call),

@@ -10,10 +10,13 @@ use super::{
     algorithm::Algorithm,
     errors::ApiError,
     id::Uuid,
-    keys::{Key, Origin, RotationPolicy},
+    keys::{Key, Origin, Rotation, RotationPolicy, Trigger},
     routes::Region,
     time::Timestamp,
 };
+
+/// The only protection level of the emulator.
+pub(super) const SOFTWARE: &str = "software";
 
 /// What an operation answers when it succeeds.
 pub(super) enum Reply {
@@ -91,7 +94,7 @@ impl<'a> From<&'a Key> for KeyReply<'a> {
             name: &key.name,
             usage: UsageReply(key.algorithm),
             state: key.state_name(),
-            rotation_count: key.rotations.len(),
+            rotation_count: key.live_rotations().count(),
             created_at: key.created_at,
             updated_at: key.updated_at,
             protected: key.protected,
@@ -102,7 +105,7 @@ impl<'a> From<&'a Key> for KeyReply<'a> {
             rotation_policy: key.rotation_policy,
             origin: key.origin,
             deletion_requested_at: key.deletion_requested_at,
-            protection_level: "software",
+            protection_level: SOFTWARE,
             region: key.region,
         }
     }
@@ -194,8 +197,27 @@ pub(super) struct RotationsReply {
 
 #[derive(Serialize)]
 pub(super) struct RotationReply {
-    pub(super) index: u32,
-    pub(super) created_at: Timestamp,
+    key_id: Uuid,
+    index: u32,
+    status: &'static str,
+    manually_rotated: bool,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    deleted_at: Option<Timestamp>,
+}
+
+impl RotationReply {
+    pub(super) fn new(key: &Key, rotation: &Rotation) -> Self {
+        Self {
+            key_id: key.id,
+            index: rotation.index,
+            status: rotation.status(),
+            manually_rotated: rotation.trigger == Trigger::Manual,
+            created_at: rotation.created_at,
+            updated_at: rotation.deleted_at.unwrap_or(rotation.created_at),
+            deleted_at: rotation.deleted_at,
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -72,6 +72,8 @@ operations! {
     GetPublicKey = "get-public-key",
     /// `POST keys/{key_id}/import-key-material`.
     ImportKeyMaterial = "import-key-material",
+    /// `POST keys/{key_id}/import-parameters`.
+    GetImportParameters = "get-import-parameters",
     /// `POST keys/{key_id}/delete-key-material`.
     DeleteKeyMaterial = "delete-key-material",
     /// `GET algorithms`.
@@ -140,6 +142,7 @@ impl<'a> Route<'a> {
                 "encrypt" => Operation::Encrypt,
                 "generate-data-key" => Operation::GenerateDataKey,
                 "import-key-material" => Operation::ImportKeyMaterial,
+                "import-parameters" => Operation::GetImportParameters,
                 "protect" => Operation::ProtectKey,
                 "restore" => Operation::RestoreKey,
                 "rotate" => Operation::RotateKey,

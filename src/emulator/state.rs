@@ -127,7 +127,7 @@ struct Read {
     keys: Vec<Key>,
 }
 
-/// Writes [`SecretBytes`](crate::SecretBytes) as base64.
+/// Writes [`SecretBytes`](crate::SecretBytes), or their absence, as base64.
 pub(super) mod secret {
     use base64::{Engine as _, prelude::BASE64_STANDARD};
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
@@ -136,23 +136,28 @@ pub(super) mod secret {
     use crate::{emulator::reply::Base64, secret::SecretBytes};
 
     pub(in crate::emulator) fn serialize<S: Serializer>(
-        secret: &SecretBytes,
+        secret: &Option<SecretBytes>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        Base64(secret.bytes()).serialize(serializer)
+        secret
+            .as_ref()
+            .map(|secret| Base64(secret.bytes()))
+            .serialize(serializer)
     }
 
     pub(in crate::emulator) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<SecretBytes, D::Error> {
-        let text = <&str>::deserialize(deserializer)?;
+    ) -> Result<Option<SecretBytes>, D::Error> {
+        let Some(text) = <Option<&str>>::deserialize(deserializer)? else {
+            return Ok(None);
+        };
         let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
         let length = BASE64_STANDARD
             .decode_slice(text, &mut bytes)
             .map_err(|_| D::Error::custom("not base64"))?;
-        Ok(SecretBytes::copy_of(
+        Ok(Some(SecretBytes::copy_of(
             bytes.get(..length).unwrap_or_default(),
-        ))
+        )))
     }
 }
 

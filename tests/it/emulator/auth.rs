@@ -81,7 +81,7 @@ fn an_api_key_stops_to_work_when_it_expires() {
 
 #[test]
 fn each_permission_allows_its_operations_and_no_other() {
-    let table: [(&str, &str, Permission, &str); 23] = {
+    let table: [(&str, &str, Permission, &str); 24] = {
         use Permission as P;
         [
             ("GET", "keys", P::KeyManagerReadOnly, "read"),
@@ -99,6 +99,12 @@ fn each_permission_allows_its_operations_and_no_other() {
             (
                 "POST",
                 "keys/K/import-key-material",
+                P::KeyManagerKeyWrite,
+                "write",
+            ),
+            (
+                "POST",
+                "keys/K/import-parameters",
                 P::KeyManagerKeyWrite,
                 "write",
             ),

@@ -220,7 +220,7 @@ fn signatures_verify_here_and_elsewhere() {
         &dyn signature::VerificationAlgorithm,
         &'static digest::Algorithm,
         &str,
-    ); 4] = [
+    ); 5] = [
         (
             "ec_p256_sha256",
             &signature::ECDSA_P256_SHA256_ASN1,
@@ -231,6 +231,12 @@ fn signatures_verify_here_and_elsewhere() {
             "ec_p384_sha384",
             &signature::ECDSA_P384_SHA384_ASN1,
             &digest::SHA384,
+            "EC PUBLIC KEY",
+        ),
+        (
+            "ec_secp256k1_sha256",
+            &signature::ECDSA_P256K1_SHA256_ASN1,
+            &digest::SHA256,
             "EC PUBLIC KEY",
         ),
         (

@@ -110,6 +110,20 @@ fn invalid_arguments_name_the_argument_the_reason_and_the_rule() {
         (
             "POST",
             keys.clone(),
+            with("usage", json!({"key_encapsulation": "ml_kem_768"})),
+            "key_encapsulation",
+            "constraint",
+        ),
+        (
+            "POST",
+            keys.clone(),
+            with("protection_level", json!("hsm")),
+            "protection_level",
+            "constraint",
+        ),
+        (
+            "POST",
+            keys.clone(),
             with("origin", json!("elsewhere")),
             "origin",
             "constraint",
@@ -285,6 +299,13 @@ fn invalid_arguments_name_the_argument_the_reason_and_the_rule() {
             json!({"key_rotation_index": "1"}),
             "key_rotation_index",
             "format",
+        ),
+        (
+            "GET",
+            "keys?protection_level=paper".to_owned(),
+            Value::Null,
+            "protection_level",
+            "constraint",
         ),
         (
             "GET",

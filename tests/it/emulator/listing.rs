@@ -5,7 +5,7 @@ use std::time::Duration;
 use keyseal::emulator::Parsing;
 use serde_json::{Value, json};
 
-use super::client::{Caller, ORGANIZATION, PROJECT, UNKNOWN_KEY};
+use super::client::{Caller, ORGANIZATION, PROJECT, UNKNOWN_KEY, base64};
 
 fn names(caller: &Caller, query: &str) -> Vec<String> {
     let (status, list) = caller.call("GET", &format!("keys?{query}"), Value::Null);
@@ -58,6 +58,13 @@ fn filters_select_what_they_say() {
         ("tags=db&tags=none", &[]),
         ("usage=asymmetric_signing", &["ab"]),
         ("usage=asymmetric_encryption", &[]),
+        ("usage=key_encapsulation", &[]),
+        ("protection_level=software", &["a", "ab", "b"]),
+        ("protection_level=hsm", &[]),
+        (
+            "protection_level=unknown_protection_level",
+            &["a", "ab", "b"],
+        ),
         ("usage=unknown_usage", &["a", "ab", "b"]),
         ("scheduled_for_deletion=false", &["a", "ab", "b"]),
         ("scheduled_for_deletion=False", &["a", "ab", "b"]),
@@ -166,13 +173,13 @@ fn algorithms_are_those_that_the_emulator_offers() {
         list["algorithms"].as_array().unwrap().clone()
     };
     let all = list("");
-    assert_eq!(all.len(), 12);
+    assert_eq!(all.len(), 13);
     let aes = json!({"usage": "symmetric_encryption", "name": "aes_256_gcm", "recommended": true});
     assert_eq!(list("?usages=symmetric_encryption"), [aes]);
     assert_eq!(list("?usages=asymmetric_encryption").len(), 3);
     assert_eq!(
         list("?usages=asymmetric_encryption&usages=asymmetric_signing").len(),
-        11
+        12
     );
     let recommended: Vec<&str> = all
         .iter()
@@ -191,5 +198,56 @@ fn algorithms_are_those_that_the_emulator_offers() {
         if !name.contains("4096") {
             caller.key(usage, name);
         }
+    }
+}
+
+#[test]
+fn rotations_are_listed_with_their_fate() {
+    let caller = Caller::new();
+    let id = caller.external_key();
+    for byte in 1..=3 {
+        caller.clock.advance(Duration::from_secs(1));
+        caller.ok(
+            &id,
+            "import-key-material",
+            json!({"key_material": base64(&[byte; 32])}),
+        );
+    }
+    caller.clock.advance(Duration::from_secs(1));
+    caller.ok(&id, "delete-key-material", json!({"key_rotation_index": 2}));
+    let list = |query: &str| {
+        let path = format!("keys/{id}/rotations?{query}");
+        let (status, list) = caller.call("GET", &path, Value::Null);
+        assert_eq!(status, 200, "{list}");
+        let rotations = list["rotations"].as_array().unwrap();
+        let indices: Vec<u64> = rotations
+            .iter()
+            .map(|rotation| rotation["index"].as_u64().unwrap())
+            .collect();
+        (indices, list["total_count"].as_u64().unwrap())
+    };
+    assert_eq!(list(""), (vec![1, 2, 3], 3));
+    assert_eq!(list("order_by=created_at_desc"), (vec![3, 2, 1], 3));
+    assert_eq!(list("status=enabled"), (vec![1, 3], 2));
+    assert_eq!(list("status=deleted"), (vec![2], 1));
+    assert_eq!(list("status=enabled&status=deleted"), (vec![1, 2, 3], 3));
+    assert_eq!(
+        list("status=unknown_status&page_size=2&page=2"),
+        (vec![3], 3)
+    );
+    let response = caller.raw("GET", &format!("keys/{id}/rotations?status=deleted"), "");
+    assert_eq!(
+        String::from_utf8(response.body().to_vec()).unwrap(),
+        format!(
+            r#"{{"rotations":[{{"key_id":"{id}","index":2,"status":"deleted","manually_rotated":true,"created_at":"2026-07-07T07:46:08.576401Z","updated_at":"2026-07-07T07:46:10.576401Z","deleted_at":"2026-07-07T07:46:10.576401Z"}}],"total_count":1}}"#
+        )
+    );
+    for query in ["status=lost", "order_by=index_asc"] {
+        assert_eq!(
+            caller
+                .raw("GET", &format!("keys/{id}/rotations?{query}"), "")
+                .status(),
+            400
+        );
     }
 }
