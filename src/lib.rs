@@ -4,6 +4,8 @@
 
 // Floors, lowest first: a module imports only from floors below its own (tests/it/floors.rs).
 mod error; // 0
+mod kind;
+mod prefix;
 mod rng;
 mod secret;
 
@@ -17,14 +19,25 @@ pub mod key; // 3
 pub mod keyset; // 4
 
 mod aead; // 5
+mod daead;
+mod derive;
+mod mac;
+mod prf;
 
 #[cfg(feature = "emulator")]
 pub mod emulator; // 6
 
 pub use aead::KeysetAead;
 pub use cipher::{Hash, Provider};
-pub use error::{DecryptError, EncryptError, KeyError, KeysetError, ParseError, RandomError};
+pub use daead::KeysetDeterministicAead;
+pub use derive::KeysetDeriver;
+pub use error::{
+    DecryptError, EncryptError, KeyError, KeysetError, ParseError, PrfError, RandomError,
+    VerifyError,
+};
 pub use key::{Key, KeyId, KeyTypes, Variant};
 pub use keyset::KeysetHandle;
-pub use primitive::Aead;
+pub use mac::{KeysetMac, MacComputation, MacVerification};
+pub use prf::KeysetPrfSet;
+pub use primitive::{Aead, DeterministicAead, Mac, Prf};
 pub use secret::{SecretAccess, SecretBytes};

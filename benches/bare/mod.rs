@@ -11,7 +11,7 @@
 )]
 
 use aes::{Aes256, cipher::KeyIvInit as _, cipher::StreamCipher as _};
-use chacha20::ChaCha20Rng;
+use chacha20::ChaCha12Rng;
 use eax::aead::{AeadInOut, KeyInit, Nonce, array::typenum::Unsigned, inout::InOutBuf};
 use hmac::{Hmac, Mac};
 use rand_core::{Rng as _, SeedableRng as _};
@@ -42,10 +42,10 @@ pub fn cases() -> Vec<Case> {
 
 const KEY: [u8; 32] = [0x42; 32];
 
-fn rng() -> ChaCha20Rng {
+fn rng() -> ChaCha12Rng {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).unwrap();
-    ChaCha20Rng::from_seed(seed)
+    ChaCha12Rng::from_seed(seed)
 }
 
 fn rustcrypto<A: AeadInOut + KeyInit + 'static>(key_size: usize) -> Box<dyn Bare> {
@@ -57,7 +57,7 @@ fn rustcrypto<A: AeadInOut + KeyInit + 'static>(key_size: usize) -> Box<dyn Bare
 
 struct RustCrypto<A> {
     cipher: A,
-    rng: ChaCha20Rng,
+    rng: ChaCha12Rng,
 }
 
 impl<A: AeadInOut> Bare for RustCrypto<A> {
@@ -95,7 +95,7 @@ impl<A: AeadInOut> Bare for RustCrypto<A> {
 }
 
 struct CtrHmac {
-    rng: ChaCha20Rng,
+    rng: ChaCha12Rng,
 }
 
 impl CtrHmac {
@@ -199,7 +199,7 @@ mod fastest {
     };
     use rand_core::Rng as _;
 
-    use super::{Bare, ChaCha20Rng, KEY, MessageKey, rng};
+    use super::{Bare, ChaCha12Rng, KEY, MessageKey, rng};
 
     pub fn aes_gcm(key_size: usize) -> Box<dyn Bare> {
         boxed(if key_size == 16 {
@@ -281,7 +281,7 @@ mod fastest {
 
     struct AwsLc {
         key: LessSafeKey,
-        rng: ChaCha20Rng,
+        rng: ChaCha12Rng,
     }
 
     impl Bare for AwsLc {
@@ -304,7 +304,7 @@ mod fastest {
 
 /// A cipher with a key for each message.
 struct MessageKey {
-    rng: ChaCha20Rng,
+    rng: ChaCha12Rng,
     nonce_len: usize,
     seal: fn(&[u8], &[u8], &[u8], &mut [u8]),
     open: fn(&[u8], &[u8], &[u8], &mut [u8]),

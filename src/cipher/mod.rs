@@ -5,17 +5,23 @@
 
 mod aes_ctr_hmac;
 mod aes_eax;
+mod aes_siv;
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
 mod hash;
+mod mac;
 mod message_key;
+mod prf;
 mod rustcrypto;
 
 pub use hash::Hash;
 
 pub(crate) use aes_ctr_hmac::{AES_CTR_HMAC_MAX, aes_ctr_hmac};
 pub(crate) use aes_eax::aes_eax;
+pub(crate) use aes_siv::{AES_SIV_MAX, aes_siv};
+pub(crate) use mac::{RawMac, RunningMac, aes_cmac, hmac};
 pub(crate) use message_key::{x_aes_gcm, xchacha20_poly1305};
+pub(crate) use prf::{RawPrf, hkdf, max_hkdf_output, of_mac};
 pub(crate) use rustcrypto::CHACHA20_MAX;
 
 use crate::error::KeyError;
@@ -76,7 +82,8 @@ pub(crate) const MAX_NONCE: usize = 24;
 /// Callers keep the lengths right: `nonce` is `nonce_len()` bytes and a tag `tag_len()` bytes, and
 /// neither plaintext nor associated data is over its limit.
 pub trait RawAead: Send + Sync {
-    /// Bytes that are drawn for each message: the nonce or IV, and a salt where there is one.
+    /// Bytes that are drawn for each message: the nonce or IV, and a salt where there is one. None
+    /// for a deterministic cipher.
     fn nonce_len(&self) -> usize;
 
     fn tag_len(&self) -> usize;
@@ -156,3 +163,6 @@ pub(crate) fn chacha20_poly1305(
         Provider::RustCrypto => rustcrypto::chacha20_poly1305(key),
     }
 }
+
+#[cfg(test)]
+mod tests;

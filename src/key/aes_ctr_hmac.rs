@@ -223,6 +223,7 @@ impl KeySpec for AesCtrHmac {
     type Format = proto::AesCtrHmacAeadKeyFormat;
 
     const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.AesCtrHmacAeadKey";
+    const DERIVABLE: bool = true;
     const TEMPLATES: &'static [(&'static str, Variant, AesCtrHmacParameters)] = &[
         ("AES128_CTR_HMAC_SHA256", Variant::Tink, AES128),
         ("AES128_CTR_HMAC_SHA256_RAW", Variant::Raw, AES128),

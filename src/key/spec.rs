@@ -2,11 +2,14 @@
 
 use std::fmt::Debug;
 
+use bytes::Bytes;
+
+use super::{Facts, Key, KeyDeriver, KeyKind, KeyTemplate, KeyType, Template, Variant, template};
 use crate::{
-    cipher::{Provider, RawAead},
+    cipher::{Provider, RawAead, RawMac, RawPrf},
     error::KeyError,
-    key::{Facts, Variant},
-    wire::{Fields, proto::key_data::KeyMaterialType},
+    rng,
+    wire::{self, Fields, proto::key_data::KeyMaterialType},
 };
 
 /// Only this crate adds key types.
@@ -42,6 +45,11 @@ pub trait KeySpec: Send + Sync + 'static {
     const TYPE_URL: &'static str;
     const TEMPLATES: &'static [(&'static str, Variant, Self::Parameters)];
 
+    /// What its keys are for; the capability below that answers.
+    const KIND: KeyKind = KeyKind::Aead;
+    /// Whether a key can be derived: as any Tink does, and never where the key format has no
+    /// version.
+    const DERIVABLE: bool = false;
     /// The output prefix types that go with this key type.
     const VARIANTS: &'static [Variant] = &Variant::ALL;
     /// The key material type that is written.
@@ -60,9 +68,97 @@ pub trait KeySpec: Send + Sync + 'static {
     ) -> Result<Self::Key, KeyError>;
     fn facts(parameters: &Self::Parameters) -> Facts;
 
+    /// Refuses an output prefix type that does not go with the key.
+    fn check_variant(_key: &Self::Key, variant: Variant) -> Result<(), KeyError> {
+        if Self::VARIANTS.contains(&variant) {
+            Ok(())
+        } else {
+            Err(KeyError::Variant { variant })
+        }
+    }
+
     /// The cipher, where this is an AEAD key.
     fn aead(_key: &Self::Key, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
         None
+    }
+
+    /// The cipher, which takes no nonce, where this is a deterministic AEAD key.
+    fn daead(_key: &Self::Key) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+        None
+    }
+
+    /// The MAC, where this is a MAC key.
+    fn mac(_key: &Self::Key) -> Option<Result<Box<dyn RawMac>, KeyError>> {
+        None
+    }
+
+    /// The pseudorandom function, where this is a PRF key.
+    fn prf(_key: &Self::Key) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
+        None
+    }
+
+    /// The deriver of keys, where this is a keyset deriver key.
+    fn deriver(_key: &Self::Key) -> Option<Result<KeyDeriver, KeyError>> {
+        None
+    }
+}
+
+impl<S: KeySpec> KeyType for S {
+    fn type_url(&self) -> &'static str {
+        S::TYPE_URL
+    }
+
+    fn kind(&self) -> KeyKind {
+        S::KIND
+    }
+
+    fn is_derivable(&self) -> bool {
+        S::DERIVABLE
+    }
+
+    fn templates(&self) -> Vec<Template> {
+        template::all_of::<S>()
+    }
+
+    fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError> {
+        let parameters = template::parameters::<S>(template)?;
+        let mut system = |bytes: &mut [u8]| Ok(rng::fill_secret(bytes)?);
+        Key::bind::<S>(S::generate(&parameters, &mut system)?, template.variant())
+    }
+
+    fn read(&self, value: Bytes, label: i32, variant: Variant) -> Result<Key, KeyError> {
+        if S::CHECKS_LABEL && label != i32::from(S::LABEL) {
+            let found = KeyMaterialType::try_from(label).map_or_else(
+                |_| label.to_string(),
+                |known| known.as_str_name().to_owned(),
+            );
+            return Err(KeyError::Material {
+                found,
+                wanted: S::LABEL.as_str_name(),
+            });
+        }
+        let message = wire::decode(value).map_err(KeyError::Malformed)?;
+        Key::bind::<S>(S::read(message)?, variant)
+    }
+
+    fn derive(
+        &self,
+        template: &KeyTemplate,
+        limit: usize,
+        source: KeySource<'_>,
+    ) -> Result<Key, KeyError> {
+        if !S::DERIVABLE {
+            return Err(KeyError::NotDerivable {
+                type_url: S::TYPE_URL.to_owned(),
+            });
+        }
+        let parameters = template::parameters::<S>(template)?;
+        let key_size = S::facts(&parameters).key_size;
+        if key_size > limit {
+            let allowed = "as many bytes as the key that derives it can give";
+            return Err(KeyError::parameter("derived key size", key_size, allowed));
+        }
+        Key::bind::<S>(S::generate(&parameters, source)?, template.variant())
     }
 }
 

@@ -2,7 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod daead;
 #[cfg(feature = "emulator")]
 mod emulator;
+mod floors;
 mod key_types;
+mod known_answers;
+mod limits;
+mod mac;
+mod prf;
 mod readme;
+mod support;
+mod tink_vectors;
+mod wycheproof;
+mod wycheproof_mac;

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::{error::RandomError, rng, wire::proto::OutputPrefixType};
-
 /// The id of a key in its keyset: any 32-bit number, 0 included, unique in the keyset.
 ///
 /// Prints in decimal, as Tinkey does.
@@ -21,18 +19,6 @@ impl KeyId {
     #[must_use]
     pub const fn value(self) -> u32 {
         self.0
-    }
-
-    /// Draws an id from 1 to 2³² − 1 from the system.
-    pub(crate) fn random() -> Result<Self, RandomError> {
-        loop {
-            let mut id = [0; 4];
-            rng::fill_secret(&mut id)?;
-            // 0 is legal, but some Tink releases refuse it.
-            if id != [0; 4] {
-                return Ok(Self(u32::from_be_bytes(id)));
-            }
-        }
     }
 }
 
@@ -93,25 +79,6 @@ impl Variant {
         };
         let [a, b, c, d] = id.0.to_be_bytes();
         OutputPrefix(Some([start, a, b, c, d]))
-    }
-
-    pub(crate) fn from_proto(prefix: i32) -> Option<Self> {
-        match OutputPrefixType::try_from(prefix) {
-            Ok(OutputPrefixType::Crunchy) => Some(Self::Crunchy),
-            Ok(OutputPrefixType::Legacy) => Some(Self::Legacy),
-            Ok(OutputPrefixType::Raw) => Some(Self::Raw),
-            Ok(OutputPrefixType::Tink) => Some(Self::Tink),
-            _ => None,
-        }
-    }
-
-    pub(crate) const fn to_proto(self) -> OutputPrefixType {
-        match self {
-            Self::Crunchy => OutputPrefixType::Crunchy,
-            Self::Legacy => OutputPrefixType::Legacy,
-            Self::Raw => OutputPrefixType::Raw,
-            Self::Tink => OutputPrefixType::Tink,
-        }
     }
 }
 
@@ -177,18 +144,5 @@ mod tests {
         assert_eq!(Variant::Crunchy.prefix(id).as_bytes(), [0, 1, 2, 3, 4]);
         assert_eq!(Variant::Legacy.prefix(id).as_bytes(), [0, 1, 2, 3, 4]);
         assert!(Variant::Raw.prefix(id).as_bytes().is_empty());
-    }
-
-    #[test]
-    fn prefix_types_survive_the_wire_and_others_are_refused() {
-        for variant in Variant::ALL {
-            assert_eq!(
-                Variant::from_proto(variant.to_proto().into()),
-                Some(variant)
-            );
-        }
-        for refused in [-1, 0, 5, 6, i32::MAX] {
-            assert_eq!(Variant::from_proto(refused), None);
-        }
     }
 }
