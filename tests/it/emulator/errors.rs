@@ -3,7 +3,7 @@
 use keyseal::emulator::{Fault, FaultRule, Lock, Operation, Request};
 use serde_json::{Value, json};
 
-use super::client::{Caller, PROJECT, UNKNOWN_KEY, base64, value_of};
+use super::client::{Caller, PROJECT, UNKNOWN_KEY, value_of};
 
 #[test]
 fn bodies_that_are_no_json_objects_are_refused() {
