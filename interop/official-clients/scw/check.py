@@ -10,6 +10,8 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
+import urllib.request
 
 sys.path.append(str(pathlib.Path(__file__).parent.parent))
 from checks import AAD, PLAINTEXT, check, finish
@@ -139,6 +141,20 @@ def write(folder):
         out = key("import-key-material", made["id"], material, "salt=pepper", "-o", "json")
         assert json.loads(out)["state"] == "enabled", out
         assert key("delete-key-material", made["id"]) == "✅ Success.\n"
+
+    @check
+    def a_rate_limit_is_waited_for():
+        script = b'[{"fault":"rate-limited","operation":"get-key","times":2}]'
+        request = urllib.request.Request(
+            os.environ["SCW_API_URL"] + "/emulator/faults",
+            data=script,
+            headers={"X-Auth-Token": os.environ["SCW_SECRET_KEY"]},
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        assert opener.open(request, timeout=20).status == 204
+        since = time.monotonic()
+        assert key("get", KEY_ID).startswith("ID ")
+        assert time.monotonic() - since > 1.5
 
     @check
     def an_unknown_key_is_named_in_the_error():

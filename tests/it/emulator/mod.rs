@@ -1,5 +1,6 @@
 //! The emulator, from outside: every route in memory, and the server over loopback.
 
+mod anything;
 mod arguments;
 mod auth;
 mod client;
