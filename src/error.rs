@@ -31,6 +31,12 @@ pub enum EncryptError {
     /// The operating system gave no randomness for a nonce.
     #[error("no randomness for a nonce")]
     Random(#[source] RandomError),
+    /// The plaintext of a stream's segment is not as long as a segment of its place holds.
+    #[error("the plaintext of a segment has the wrong length")]
+    SegmentSize,
+    /// The cipher provider refused a derived key.
+    #[error("the cipher provider refused a derived key")]
+    Provider,
 }
 
 /// A tag is not one of the message.

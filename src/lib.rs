@@ -10,6 +10,7 @@ mod rng;
 mod secret;
 
 mod cipher; // 1
+mod segment;
 mod wire;
 
 mod primitive; // 2
@@ -23,6 +24,7 @@ mod daead;
 mod derive;
 mod mac;
 mod prf;
+pub mod streaming;
 
 #[cfg(feature = "emulator")]
 pub mod emulator; // 6
@@ -39,5 +41,6 @@ pub use key::{Key, KeyId, KeyTypes, Variant};
 pub use keyset::KeysetHandle;
 pub use mac::{KeysetMac, MacComputation, MacVerification};
 pub use prf::KeysetPrfSet;
-pub use primitive::{Aead, DeterministicAead, Mac, Prf};
+pub use primitive::{Aead, DeterministicAead, Mac, Prf, StreamingAead};
 pub use secret::{SecretAccess, SecretBytes};
+pub use streaming::KeysetStreamingAead;

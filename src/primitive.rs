@@ -9,7 +9,10 @@ pub use mac::Mac;
 pub use prf::Prf;
 pub(crate) use prf::check_output_length;
 
-use crate::error::{DecryptError, EncryptError};
+use crate::{
+    error::{DecryptError, EncryptError},
+    segment::{Opener, Sealer},
+};
 
 /// Authenticated encryption with associated data, by a key that is at hand.
 ///
@@ -112,4 +115,40 @@ pub trait Aead: Send + Sync {
             }
         }
     }
+}
+
+/// Authenticated encryption of streams: plaintexts of any length, in memory that does not grow.
+///
+/// The associated data is authenticated, not encrypted and not part of the stream: give the same
+/// to decrypt. It may be of any length, and empty. Readers and writers, random access and threads
+/// are in [`streaming`](crate::streaming): each takes a [`Sealer`] or an [`Opener`].
+///
+/// # Example
+/// ```
+/// use std::io::{Read as _, Write as _};
+///
+/// use keyseal::{KeysetHandle, KeysetStreamingAead, StreamingAead, streaming};
+///
+/// let keyset = KeysetHandle::generate("AES256_GCM_HKDF_1MB")?;
+/// let aead: KeysetStreamingAead = keyset.primitive()?;
+///
+/// let mut writer = streaming::EncryptingWriter::new(aead.sealer(b"backup 7")?, Vec::new());
+/// writer.write_all(b"attack at dawn")?;
+/// let stream = writer.finish()?;
+///
+/// let mut reader = streaming::DecryptingReader::new(aead.opener(b"backup 7"), stream.as_slice());
+/// let mut plaintext = Vec::new();
+/// reader.read_to_end(&mut plaintext)?;
+/// assert_eq!(plaintext, b"attack at dawn");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait StreamingAead: Send + Sync {
+    /// Starts to encrypt a stream, with a random header.
+    ///
+    /// # Errors
+    /// [`EncryptError::Random`] when there is no randomness for the header.
+    fn sealer(&self, associated_data: &[u8]) -> Result<Sealer, EncryptError>;
+
+    /// Starts to decrypt a stream.
+    fn opener(&self, associated_data: &[u8]) -> Opener;
 }

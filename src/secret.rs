@@ -1,9 +1,12 @@
 //! Bytes that are wiped, and the token that shows them.
 
-use std::fmt;
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+};
 
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Secret bytes on the heap: wiped when dropped, never printed, compared in constant time.
 ///
@@ -101,5 +104,43 @@ impl SecretAccess {
     #[must_use]
     pub const fn insecure() -> Self {
         Self(())
+    }
+}
+
+/// Plaintext in memory: wiped when dropped, in one go.
+///
+/// `Zeroizing<Vec<u8>>` writes byte after byte, which takes longer than decrypting them did.
+#[derive(Default)]
+pub(crate) struct Wiped(Vec<u8>);
+
+impl Wiped {
+    /// Makes a buffer of `len` zero bytes, which cannot grow.
+    pub(crate) fn zeros(len: usize) -> Self {
+        Self(vec![0; len])
+    }
+
+    /// Gives the bytes away, which are then not wiped.
+    pub(crate) fn into_vec(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Deref for Wiped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl DerefMut for Wiped {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
     }
 }

@@ -3,6 +3,9 @@
 //! `tag = HMAC(associated data ‖ iv ‖ ciphertext ‖ u64be(8 · length of the associated data))`, cut
 //! to the tag size. The counter block starts as the IV with zero bytes on its right, and counts as
 //! a 128-bit big-endian number.
+//!
+//! A segment of a stream has no associated data, and its tag no length of it at the end:
+//! `tag = HMAC(iv ‖ ciphertext)`.
 
 use aes::{
     Aes128, Aes256,
@@ -22,6 +25,23 @@ const BLOCK: usize = 16;
 /// With a 12-byte IV, 2³² blocks keep the counters of two messages apart.
 pub(crate) const AES_CTR_HMAC_MAX: u64 = BLOCK as u64 * (1 << 32);
 
+/// Sizes and hash of one use of AES-CTR-HMAC.
+#[derive(Clone, Copy)]
+struct Shape {
+    iv_size: usize,
+    tag_size: usize,
+    ending: Ending,
+}
+
+/// What the HMAC takes in last.
+#[derive(Clone, Copy)]
+enum Ending {
+    /// The length of the associated data, in bits.
+    AssociatedDataBits,
+    /// Nothing more. Safe only where there is no associated data.
+    Nothing,
+}
+
 pub(crate) fn aes_ctr_hmac(
     aes_key: &[u8],
     iv_size: usize,
@@ -29,39 +49,65 @@ pub(crate) fn aes_ctr_hmac(
     hash: Hash,
     tag_size: usize,
 ) -> Result<Box<dyn RawAead>, KeyError> {
+    let shape = Shape {
+        iv_size,
+        tag_size,
+        ending: Ending::AssociatedDataBits,
+    };
+    with_hash(aes_key, hmac_key, hash, shape)
+}
+
+/// The cipher of a stream's segments: a 16-byte IV, never any associated data.
+///
+/// # Source
+/// Tink's `aes_ctr_hmac_streaming.proto`.
+pub(crate) fn aes_ctr_hmac_segments(
+    aes_key: &[u8],
+    hmac_key: &[u8],
+    hash: Hash,
+    tag_size: usize,
+) -> Result<Box<dyn RawAead>, KeyError> {
+    let shape = Shape {
+        iv_size: BLOCK,
+        tag_size,
+        ending: Ending::Nothing,
+    };
+    with_hash(aes_key, hmac_key, hash, shape)
+}
+
+fn with_hash(
+    aes_key: &[u8],
+    hmac_key: &[u8],
+    hash: Hash,
+    shape: Shape,
+) -> Result<Box<dyn RawAead>, KeyError> {
     if aes_key.len() == 16 {
-        with_aes::<Aes128>(aes_key, iv_size, hmac_key, hash, tag_size)
+        with_aes::<Aes128>(aes_key, hmac_key, hash, shape)
     } else {
-        with_aes::<Aes256>(aes_key, iv_size, hmac_key, hash, tag_size)
+        with_aes::<Aes256>(aes_key, hmac_key, hash, shape)
     }
 }
 
 fn with_aes<C>(
     aes_key: &[u8],
-    iv_size: usize,
     hmac_key: &[u8],
     hash: Hash,
-    tag_size: usize,
+    shape: Shape,
 ) -> Result<Box<dyn RawAead>, KeyError>
 where
     C: BlockCipherEncrypt + BlockSizeUser<BlockSize = aes::cipher::consts::U16> + KeyInit,
     C: Send + Sync + 'static,
 {
     match hash {
-        Hash::Sha1 => boxed::<C, Hmac<sha1::Sha1>>(aes_key, iv_size, hmac_key, tag_size),
-        Hash::Sha224 => boxed::<C, Hmac<sha2::Sha224>>(aes_key, iv_size, hmac_key, tag_size),
-        Hash::Sha256 => boxed::<C, Hmac<sha2::Sha256>>(aes_key, iv_size, hmac_key, tag_size),
-        Hash::Sha384 => boxed::<C, Hmac<sha2::Sha384>>(aes_key, iv_size, hmac_key, tag_size),
-        Hash::Sha512 => boxed::<C, Hmac<sha2::Sha512>>(aes_key, iv_size, hmac_key, tag_size),
+        Hash::Sha1 => boxed::<C, Hmac<sha1::Sha1>>(aes_key, hmac_key, shape),
+        Hash::Sha224 => boxed::<C, Hmac<sha2::Sha224>>(aes_key, hmac_key, shape),
+        Hash::Sha256 => boxed::<C, Hmac<sha2::Sha256>>(aes_key, hmac_key, shape),
+        Hash::Sha384 => boxed::<C, Hmac<sha2::Sha384>>(aes_key, hmac_key, shape),
+        Hash::Sha512 => boxed::<C, Hmac<sha2::Sha512>>(aes_key, hmac_key, shape),
     }
 }
 
-fn boxed<C, M>(
-    aes_key: &[u8],
-    iv_size: usize,
-    hmac_key: &[u8],
-    tag_size: usize,
-) -> Result<Box<dyn RawAead>, KeyError>
+fn boxed<C, M>(aes_key: &[u8], hmac_key: &[u8], shape: Shape) -> Result<Box<dyn RawAead>, KeyError>
 where
     C: BlockCipherEncrypt + BlockSizeUser<BlockSize = aes::cipher::consts::U16> + KeyInit,
     C: Send + Sync + 'static,
@@ -69,17 +115,15 @@ where
 {
     Ok(Box::new(AesCtrHmac {
         aes: C::new_from_slice(aes_key).map_err(|_| KeyError::Provider)?,
-        iv_size,
         hmac: M::new_from_slice(hmac_key).map_err(|_| KeyError::Provider)?,
-        tag_size,
+        shape,
     }))
 }
 
 struct AesCtrHmac<C, M> {
     aes: C,
-    iv_size: usize,
     hmac: M,
-    tag_size: usize,
+    shape: Shape,
 }
 
 impl<C, M> AesCtrHmac<C, M>
@@ -104,7 +148,12 @@ where
         hmac.update(associated_data);
         hmac.update(iv);
         hmac.update(ciphertext);
-        hmac.update(&(8 * associated_data.len() as u64).to_be_bytes());
+        match self.shape.ending {
+            Ending::AssociatedDataBits => {
+                hmac.update(&(8 * associated_data.len() as u64).to_be_bytes());
+            }
+            Ending::Nothing => {}
+        }
         hmac.finalize().into_bytes()
     }
 
@@ -118,7 +167,7 @@ where
         let wanted = self.tag(iv, associated_data, ciphertext);
         let same = wanted
             .as_ref()
-            .get(..self.tag_size)
+            .get(..self.shape.tag_size)
             .ok_or(Refused)?
             .ct_eq(tag);
         if same.into() { Ok(()) } else { Err(Refused) }
@@ -132,7 +181,7 @@ where
         tag: &mut [u8],
     ) -> Result<(), Refused> {
         let made = self.tag(iv, associated_data, ciphertext);
-        tag.copy_from_slice(made.as_ref().get(..self.tag_size).ok_or(Refused)?);
+        tag.copy_from_slice(made.as_ref().get(..self.shape.tag_size).ok_or(Refused)?);
         Ok(())
     }
 }
@@ -143,11 +192,11 @@ where
     M: Mac + Clone + Send + Sync,
 {
     fn nonce_len(&self) -> usize {
-        self.iv_size
+        self.shape.iv_size
     }
 
     fn tag_len(&self) -> usize {
-        self.tag_size
+        self.shape.tag_size
     }
 
     fn max_plaintext(&self) -> u64 {
@@ -185,7 +234,7 @@ where
         associated_data: &[u8],
         buffer: &mut [u8],
     ) -> Result<(), Refused> {
-        let (text, tag) = buffer.split_at_mut(buffer.len() - self.tag_size);
+        let (text, tag) = buffer.split_at_mut(buffer.len() - self.shape.tag_size);
         self.apply_keystream(nonce, (&mut *text).into())?;
         self.write_tag(nonce, associated_data, text, tag)
     }
@@ -196,7 +245,7 @@ where
         associated_data: &[u8],
         buffer: &mut [u8],
     ) -> Result<(), Refused> {
-        let (text, tag) = buffer.split_at_mut(buffer.len() - self.tag_size);
+        let (text, tag) = buffer.split_at_mut(buffer.len() - self.shape.tag_size);
         self.verify(nonce, associated_data, text, tag)?;
         self.apply_keystream(nonce, text.into())
     }

@@ -16,7 +16,7 @@ mod rustcrypto;
 
 pub use hash::Hash;
 
-pub(crate) use aes_ctr_hmac::{AES_CTR_HMAC_MAX, aes_ctr_hmac};
+pub(crate) use aes_ctr_hmac::{AES_CTR_HMAC_MAX, aes_ctr_hmac, aes_ctr_hmac_segments};
 pub(crate) use aes_eax::aes_eax;
 pub(crate) use aes_siv::{AES_SIV_MAX, aes_siv};
 pub(crate) use mac::{RawMac, RunningMac, aes_cmac, hmac};

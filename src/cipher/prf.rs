@@ -5,6 +5,7 @@
 
 use hkdf::{GenericHkdf, HmacImpl};
 use hmac::Hmac;
+use zeroize::Zeroize as _;
 
 use super::{Hash, RawMac, Refused};
 use crate::error::KeyError;
@@ -40,10 +41,9 @@ fn expand<H>(key: &[u8], hash: Hash, salt: &[u8]) -> Box<dyn RawPrf>
 where
     H: HmacImpl + Send + Sync + 'static,
 {
-    Box::new(Hkdf {
-        extracted: GenericHkdf::<H>::new(Some(salt), key),
-        hash,
-    })
+    let (mut pseudorandom_key, extracted) = GenericHkdf::<H>::extract(Some(salt), key);
+    pseudorandom_key.zeroize();
+    Box::new(Hkdf { extracted, hash })
 }
 
 struct Hkdf<H: HmacImpl> {

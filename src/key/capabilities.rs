@@ -4,6 +4,7 @@ use super::{Key, KeyDeriver, KeyId, PrefixedAead, PrefixedMac};
 use crate::{
     cipher::{Provider, RawPrf},
     error::KeyError,
+    segment::StreamKey,
 };
 
 impl Key {
@@ -37,5 +38,10 @@ impl Key {
     /// Returns the deriver of keys that this key is for.
     pub(crate) fn deriver(&self) -> Option<Result<KeyDeriver, KeyError>> {
         self.material.deriver()
+    }
+
+    /// Returns what makes the streams that this key is for.
+    pub(crate) fn streaming_aead(&self, provider: Provider) -> Option<Result<StreamKey, KeyError>> {
+        self.material.streaming_aead(provider).map(Ok)
     }
 }

@@ -13,14 +13,17 @@ use crate::{
     error::KeyError,
     rng,
     secret::SecretBytes,
+    segment::StreamKey,
     wire,
 };
 
 pub mod aes_cmac;
 pub mod aes_cmac_prf;
 pub mod aes_ctr_hmac;
+pub mod aes_ctr_hmac_streaming;
 pub mod aes_eax;
 pub mod aes_gcm;
+pub mod aes_gcm_hkdf_streaming;
 pub mod aes_gcm_siv;
 pub mod aes_siv;
 pub mod chacha20_poly1305;
@@ -37,6 +40,7 @@ mod prefix_map;
 mod prefixed;
 mod prefixed_mac;
 mod spec;
+mod streaming;
 mod template;
 
 pub use crate::{
@@ -56,8 +60,10 @@ pub const KEY_TYPES: &[&dyn KeyType] = &[
     &aes_cmac::AesCmac,
     &aes_cmac_prf::AesCmacPrf,
     &aes_ctr_hmac::AesCtrHmac,
+    &aes_ctr_hmac_streaming::AesCtrHmacStreaming,
     &aes_eax::AesEax,
     &aes_gcm::AesGcm,
+    &aes_gcm_hkdf_streaming::AesGcmHkdfStreaming,
     &aes_gcm_siv::AesGcmSiv,
     &aes_siv::AesSiv,
     &chacha20_poly1305::ChaCha20Poly1305,
@@ -353,6 +359,7 @@ trait Material: Send + Sync {
     fn mac(&self) -> Option<Result<Box<dyn RawMac>, KeyError>>;
     fn prf(&self) -> Option<Result<Box<dyn RawPrf>, KeyError>>;
     fn deriver(&self) -> Option<Result<KeyDeriver, KeyError>>;
+    fn streaming_aead(&self, provider: Provider) -> Option<StreamKey>;
 }
 
 struct Typed<S: KeySpec>(S::Key);
@@ -405,6 +412,10 @@ impl<S: KeySpec> Material for Typed<S> {
     fn deriver(&self) -> Option<Result<KeyDeriver, KeyError>> {
         S::deriver(&self.0)
     }
+
+    fn streaming_aead(&self, provider: Provider) -> Option<StreamKey> {
+        S::streaming_aead(&self.0, provider)
+    }
 }
 
 /// A key of a type that nobody listed: kept byte for byte, and good for nothing else.
@@ -444,6 +455,10 @@ impl Material for OpaqueKey {
     }
 
     fn aead(&self, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+        None
+    }
+
+    fn streaming_aead(&self, _provider: Provider) -> Option<StreamKey> {
         None
     }
 

@@ -9,6 +9,7 @@ use crate::{
     cipher::{Provider, RawAead, RawMac, RawPrf},
     error::KeyError,
     rng,
+    segment::StreamKey,
     wire::{self, Fields, proto::key_data::KeyMaterialType},
 };
 
@@ -79,6 +80,11 @@ pub trait KeySpec: Send + Sync + 'static {
 
     /// The cipher, where this is an AEAD key.
     fn aead(_key: &Self::Key, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+        None
+    }
+
+    /// What makes its streams, where this is a streaming AEAD key.
+    fn streaming_aead(_key: &Self::Key, _provider: Provider) -> Option<StreamKey> {
         None
     }
 

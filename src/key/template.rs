@@ -141,11 +141,12 @@ impl Template {
 pub struct Facts {
     /// Bytes of key material.
     pub key_size: usize,
-    /// Bytes that one ciphertext is longer than its plaintext, without the output prefix; for a MAC
-    /// the bytes of a tag, for a PRF or a deriver 0.
+    /// Bytes that one ciphertext is longer than its plaintext, without the output prefix; for a
+    /// stream its header and the tag of one segment, to which every further segment adds its tag;
+    /// for a MAC the bytes of a tag; for a PRF or a deriver 0.
     pub overhead: usize,
-    /// The base-two logarithm of the number of messages that one key may be used for. Past 64 it
-    /// is no limit that a program can meet.
+    /// The base-two logarithm of the number of messages, or streams, that one key may be used for.
+    /// Past 64 it is no limit that a program can meet.
     pub messages_log2: u32,
     /// The longest plaintext, message or other input in bytes; `u64::MAX` where only memory limits
     /// it.

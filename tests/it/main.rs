@@ -12,6 +12,14 @@ mod limits;
 mod mac;
 mod prf;
 mod readme;
+mod stream;
+mod stream_damage;
+mod stream_io;
+mod stream_keys;
+mod stream_parallel;
+mod stream_seek;
+#[cfg(feature = "tokio")]
+mod stream_tokio;
 mod support;
 mod tink_vectors;
 mod wycheproof;

@@ -1,0 +1,155 @@
+//! Streams of a keyset: readers and writers, random access, threads.
+//!
+//! | to | from | with |
+//! |---|---|---|
+//! | encrypt | a [`Sealer`] | [`EncryptingWriter`], [`encrypt_parallel`], [`encrypt_slice`] |
+//! | decrypt | an [`Opener`] | [`DecryptingReader`], [`decrypt_parallel`], [`decrypt_slice`] |
+//! | decrypt a part | an [`Opener`] | [`RandomAccess`], [`SeekableReader`], [`SegmentOpener`] |
+//! | plan sizes and ranges | a [`StreamLayout`] | [`StreamMap`], [`RangePlan`] |
+//!
+//! [`Sealer`] and [`Opener`] come from a [`StreamingAead`], such as a [`KeysetStreamingAead`], and
+//! do no input or output of their own. With the feature `tokio` there are a writer and a reader
+//! for that as well.
+//!
+//! # Security
+//! A plaintext is complete when its end is reported, and not before: a stream may have been cut,
+//! and what came out until then is authentic all the same. Act on a whole plaintext, or on parts
+//! that stand for themselves.
+
+use std::{
+    fmt,
+    io::{Read, Write},
+    sync::Arc,
+};
+
+use crate::{
+    cipher::Provider,
+    error::{EncryptError, KeysetError},
+    key::{Key, KeyKind},
+    keyset::{KeysetHandle, Primitive},
+    primitive::StreamingAead,
+    segment::StreamKey,
+};
+
+mod at;
+mod buffer;
+mod decrypting;
+mod encrypting;
+mod parallel;
+mod random;
+mod reader;
+mod seek;
+mod slice;
+#[cfg(feature = "tokio")]
+mod tokio;
+mod writer;
+
+#[cfg(feature = "tokio")]
+pub use self::tokio::{AsyncDecryptingReader, AsyncEncryptingWriter};
+pub use crate::segment::{Opener, RangePlan, Sealer, SegmentOpener, StreamLayout, StreamMap};
+pub use at::{Offset, ReadAt, WriteAt};
+pub use parallel::{decrypt_parallel, encrypt_parallel};
+pub use random::RandomAccess;
+pub use reader::DecryptingReader;
+pub use seek::SeekableReader;
+pub use slice::{decrypt_slice, encrypt_slice};
+pub use writer::EncryptingWriter;
+
+/// The streaming AEAD of a keyset. Cheap to clone, and safe to share between threads.
+///
+/// The primary key encrypts. To decrypt, every enabled key is tried on the first segment of a
+/// stream, those of small segments first, else in the order of the keyset. Streams have no output
+/// prefix, whatever the prefix types of the keys say.
+///
+/// # Example
+/// ```
+/// use std::io::{Read as _, Write as _};
+///
+/// use keyseal::{KeysetHandle, KeysetStreamingAead};
+///
+/// let aead: KeysetStreamingAead =
+///     KeysetHandle::generate("AES256_GCM_HKDF_1MB")?.primitive()?;
+///
+/// let mut writer = aead.encrypting_writer(Vec::new(), b"backup 7")?;
+/// writer.write_all(b"attack at dawn")?;
+/// let stream = writer.finish()?;
+///
+/// let mut plaintext = Vec::new();
+/// aead.decrypting_reader(stream.as_slice(), b"backup 7").read_to_end(&mut plaintext)?;
+/// assert_eq!(plaintext, b"attack at dawn");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct KeysetStreamingAead(Arc<Keys>);
+
+struct Keys {
+    primary: Arc<StreamKey>,
+    /// In the order of the keyset.
+    all: Vec<Arc<StreamKey>>,
+}
+
+impl Primitive for KeysetStreamingAead {
+    fn from_keyset(keyset: &KeysetHandle, provider: Provider) -> Result<Self, KeysetError> {
+        let mut primary = None;
+        let mut all = Vec::new();
+        let make = |_, key: &Key| key.streaming_aead(provider);
+        for (id, stream_key) in keyset.make_each(KeyKind::StreamingAead, make)? {
+            let stream_key = Arc::new(stream_key);
+            if id == keyset.primary() {
+                primary = Some(Arc::clone(&stream_key));
+            }
+            all.push(stream_key);
+        }
+        let primary = primary.ok_or_else(|| KeysetError::NoPrimary {
+            id: keyset.primary(),
+        })?;
+        Ok(Self(Arc::new(Keys { primary, all })))
+    }
+}
+
+impl StreamingAead for KeysetStreamingAead {
+    fn sealer(&self, associated_data: &[u8]) -> Result<Sealer, EncryptError> {
+        Ok(Sealer::new(self.0.primary.start(associated_data)?))
+    }
+
+    fn opener(&self, associated_data: &[u8]) -> Opener {
+        Opener::new(self.0.all.clone(), associated_data)
+    }
+}
+
+impl KeysetStreamingAead {
+    /// Returns the sizes of the streams that the primary key writes.
+    #[must_use]
+    pub fn layout(&self) -> &StreamLayout {
+        self.0.primary.layout()
+    }
+
+    /// Starts to encrypt to a writer, which gets nothing before the first write.
+    ///
+    /// # Errors
+    /// [`EncryptError::Random`]
+    pub fn encrypting_writer<W: Write>(
+        &self,
+        inner: W,
+        associated_data: &[u8],
+    ) -> Result<EncryptingWriter<W>, EncryptError> {
+        Ok(EncryptingWriter::new(self.sealer(associated_data)?, inner))
+    }
+
+    /// Starts to decrypt from a reader, from which nothing is read before the first read.
+    pub fn decrypting_reader<R: Read>(
+        &self,
+        inner: R,
+        associated_data: &[u8],
+    ) -> DecryptingReader<R> {
+        DecryptingReader::new(self.opener(associated_data), inner)
+    }
+}
+
+impl fmt::Debug for KeysetStreamingAead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeysetStreamingAead")
+            .field("keys", &self.0.all.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,87 @@
+//! Decrypts from a reader.
+
+use std::io::{self, BufRead, Read};
+
+use super::decrypting::{Decrypting, Next};
+use crate::segment::Opener;
+
+/// Decrypts a stream that it reads from another reader, in memory of about two segments.
+///
+/// It reports the end only when the last segment has opened: a stream that was cut or added to ends
+/// in an error of kind `InvalidData` with a [`DecryptError`](crate::DecryptError) inside. After an
+/// error it stays failed, but for `WouldBlock` and `TimedOut` of the inner reader, after which one
+/// may try again. Calls that were interrupted are repeated. The stream reaches to the end of the
+/// inner reader.
+///
+/// It reads from the inner reader in large pieces, so that needs no buffer. Through [`BufRead`] the
+/// plaintext is there without being copied.
+///
+/// # Example
+/// ```
+/// use std::io::BufRead as _;
+/// # use keyseal::{KeysetHandle, KeysetStreamingAead};
+/// # let keyset = KeysetHandle::generate("AES128_GCM_HKDF_4KB")?;
+/// # let aead: KeysetStreamingAead = keyset.primitive()?;
+/// # let mut writer = aead.encrypting_writer(Vec::new(), b"report 7")?;
+/// # std::io::Write::write_all(&mut writer, b"first\nsecond\n")?;
+/// # let file = writer.finish()?;
+/// # let file = file.as_slice();
+///
+/// let lines = aead.decrypting_reader(file, b"report 7").lines();
+/// let all: Vec<String> = lines.collect::<Result<_, _>>()?; // Only now they are complete.
+/// assert_eq!(all, ["first", "second"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct DecryptingReader<R> {
+    state: Decrypting,
+    inner: R,
+}
+
+impl<R: Read> DecryptingReader<R> {
+    /// Decrypts with `opener`, from `inner`, from which nothing is read before the first read.
+    pub fn new(opener: Opener, inner: R) -> Self {
+        Self {
+            state: Decrypting::new(opener),
+            inner,
+        }
+    }
+
+    /// Returns the inner reader.
+    pub const fn get_ref(&self) -> &R {
+        &self.inner
+    }
+
+    /// Returns the inner reader. It may have been read further than the plaintext was.
+    pub fn into_inner(self) -> R {
+        self.inner
+    }
+}
+
+impl<R: Read> BufRead for DecryptingReader<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.state.advance()? == Next::Read {
+            match self.inner.read(self.state.room()) {
+                Ok(len) => self.state.read(len),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.state.failed(error)),
+            }
+        }
+        Ok(self.state.plaintext())
+    }
+
+    fn consume(&mut self, len: usize) {
+        self.state.consume(len);
+    }
+}
+
+impl<R: Read> Read for DecryptingReader<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let len = self.fill_buf()?.read(buf)?;
+        self.consume(len);
+        Ok(len)
+    }
+}

@@ -1,0 +1,176 @@
+//! Reads a plaintext from any position on.
+
+use std::{
+    fmt,
+    io::{self, BufRead, Read, Seek, SeekFrom},
+};
+
+use super::{RandomAccess, at::ReadAt, buffer::segments_per_batch};
+use crate::{
+    error::DecryptError,
+    secret::Wiped,
+    segment::{Opener, in_memory},
+};
+
+/// Decrypts a stream that it reads from any position on.
+///
+/// The length of the plaintext is authenticated before anything is read: see [`RandomAccess`]. One
+/// may seek past the end, as in a file, and reads nothing there. It keeps what it has opened last:
+/// one segment, and up to 256 KiB when it is read on from there. After an error it stays failed.
+///
+/// # Example
+/// ```
+/// use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+/// use keyseal::streaming::SeekableReader;
+/// use keyseal::{KeysetHandle, KeysetStreamingAead, StreamingAead};
+/// # let keyset = KeysetHandle::generate("AES128_GCM_HKDF_4KB")?;
+/// # let aead: KeysetStreamingAead = keyset.primitive()?;
+///
+/// # let mut writer = aead.encrypting_writer(Vec::new(), b"archive")?;
+/// # writer.write_all(&vec![0; 500_000])?;
+/// # writer.write_all(b"the last words")?;
+/// # let file = writer.finish()?;
+/// let mut reader = SeekableReader::new(aead.opener(b"archive"), file)?;
+/// reader.seek(SeekFrom::End(-5))?;
+/// let mut words = String::new();
+/// reader.read_to_string(&mut words)?;
+/// assert_eq!(words, "words");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SeekableReader<S> {
+    plaintext: RandomAccess<S>,
+    position: u64,
+    /// What was opened last.
+    opened: Wiped,
+    /// Where in the plaintext that starts.
+    opened_at: u64,
+    /// The segment after it.
+    next: u64,
+    /// How many segments it was.
+    run: u64,
+    failed: Option<io::ErrorKind>,
+}
+
+impl<S: ReadAt> SeekableReader<S> {
+    /// Finds the key of the stream, which is all of `source`, and authenticates its last segment.
+    ///
+    /// # Errors
+    /// `InvalidData` with a [`DecryptError`] inside when the stream does not decrypt; else what the
+    /// source says.
+    pub fn new(opener: Opener, source: S) -> io::Result<Self> {
+        Ok(Self::of(RandomAccess::new(opener, source)?))
+    }
+
+    pub(super) fn of(plaintext: RandomAccess<S>) -> Self {
+        Self {
+            plaintext,
+            position: 0,
+            opened: Wiped::default(),
+            opened_at: 0,
+            next: 0,
+            run: 0,
+            failed: None,
+        }
+    }
+
+    /// Returns the length of the plaintext, which is authenticated.
+    #[must_use]
+    pub const fn len(&self) -> u64 {
+        self.plaintext.len()
+    }
+
+    /// Returns whether the plaintext is empty, which is authenticated.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.plaintext.is_empty()
+    }
+
+    /// Returns the plaintext, for reads at positions.
+    pub const fn get_ref(&self) -> &RandomAccess<S> {
+        &self.plaintext
+    }
+
+    /// What is opened at the position; none where that is something else.
+    fn at_hand(&self) -> Option<&[u8]> {
+        let skip = self.position.checked_sub(self.opened_at)?;
+        let at_hand = self.opened.get(in_memory(skip)..)?;
+        (!at_hand.is_empty()).then_some(at_hand)
+    }
+
+    /// Opens the segment at the position, and more and more after it while it is read on.
+    fn open_here(&mut self) -> io::Result<()> {
+        let map = self.plaintext.map();
+        let first = map.plan(self.position..self.position + 1).segments().start;
+        let most = segments_per_batch(map.layout().segment_size()) as u64;
+        let run = if first == self.next {
+            (2 * self.run).clamp(1, most)
+        } else {
+            1
+        };
+        let segments = first..(first + run).min(map.segments());
+        let (next, opened_at) = (segments.end, map.plaintext_start(first));
+        self.opened = self.plaintext.open_segments(segments)?;
+        (self.opened_at, self.next, self.run) = (opened_at, next, run);
+        Ok(())
+    }
+}
+
+impl<S: ReadAt> BufRead for SeekableReader<S> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if let Some(kind) = self.failed {
+            return Err(super::decrypting::failed_before(kind));
+        }
+        if self.position >= self.len() {
+            return Ok(&[]);
+        }
+        if self.at_hand().is_none() {
+            self.open_here().inspect_err(|error| {
+                self.failed = Some(error.kind());
+            })?;
+        }
+        // Nothing would look like the end, which this is not.
+        self.at_hand().ok_or_else(|| DecryptError.into())
+    }
+
+    fn consume(&mut self, len: usize) {
+        let len = len.min(self.at_hand().map_or(0, <[u8]>::len));
+        self.position += len as u64;
+    }
+}
+
+impl<S: ReadAt> Read for SeekableReader<S> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let len = self.fill_buf()?.read(buf)?;
+        self.consume(len);
+        Ok(len)
+    }
+}
+
+impl<S: ReadAt> Seek for SeekableReader<S> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(by) => self.len().checked_add_signed(by),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+        };
+        self.position = position.ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the position is negative or too large",
+            )
+        })?;
+        Ok(self.position)
+    }
+}
+
+impl<S> fmt::Debug for SeekableReader<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SeekableReader")
+            .field("plaintext", &self.plaintext)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
