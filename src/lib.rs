@@ -28,6 +28,9 @@ mod mac;
 mod prf;
 pub mod streaming;
 
+#[cfg(feature = "emulator")]
+pub mod emulator; // 6
+
 pub use aead::KeysetAead;
 pub use cipher::{Hash, Provider};
 pub use daead::KeysetDeterministicAead;

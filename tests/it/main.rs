@@ -6,12 +6,15 @@
 mod canary;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "cli")]
 mod cli_import;
 mod corpus;
 mod daead;
 mod debug;
 mod derive;
 mod derive_refused;
+#[cfg(feature = "emulator")]
+mod emulator;
 mod floors;
 mod key_selection;
 mod key_types;
