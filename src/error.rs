@@ -4,7 +4,14 @@
 //! one, is its [`source`](std::error::Error::source). None of them holds key bytes, plaintext or
 //! associated data.
 
-use crate::key::{KeyId, Variant};
+pub(crate) mod kms;
+
+pub use kms::{KmsError, KmsErrorKind};
+
+use crate::{
+    kind::KeyKind,
+    prefix::{KeyId, Variant},
+};
 
 /// A ciphertext did not open.
 ///
@@ -36,6 +43,32 @@ pub enum EncryptError {
     Provider,
 }
 
+/// A tag is not one of the message.
+///
+/// There is no reason inside, by design: neither which key was tried nor how much of the tag was
+/// right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the tag does not match the message")]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "third parties implement Mac and must build it"
+)]
+pub struct VerifyError;
+
+/// A pseudorandom function gave no output.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrfError {
+    /// The output that was asked for is longer than the function gives.
+    #[error("an output of {length} bytes is more than the {limit} that the function gives")]
+    TooLong {
+        /// The length in bytes that was asked for.
+        length: usize,
+        /// The longest output in bytes.
+        limit: usize,
+    },
+}
+
 /// The operating system gave no randomness.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the operating system gave no randomness: {0}")]
@@ -58,13 +91,13 @@ impl From<RandomError> for EncryptError {
 #[non_exhaustive]
 pub enum KeyError {
     /// No key type of the table in use has this type URL.
-    #[error("no key type is known for `{type_url}`")]
+    #[error("no key type is known for `{}`", .type_url.escape_debug())]
     UnknownType {
         /// The type URL as it was read.
         type_url: String,
     },
     /// No key type of the table in use has a template of this name.
-    #[error("no key template is named `{name}`")]
+    #[error("no key template is named `{}`", .name.escape_debug())]
     UnknownTemplate {
         /// The name as it was given.
         name: String,
@@ -93,6 +126,26 @@ pub enum KeyError {
     Variant {
         /// The output prefix as it was given.
         variant: Variant,
+    },
+    /// The key derives keys that have another output prefix than its own.
+    #[error("output prefix {variant} differs from {derived}, that of the keys to derive")]
+    DerivedVariant {
+        /// The output prefix of the key.
+        variant: Variant,
+        /// The output prefix of the keys that it derives.
+        derived: Variant,
+    },
+    /// No key of this type can be derived from another key.
+    #[error("keys of type `{type_url}` cannot be derived")]
+    NotDerivable {
+        /// The type of the keys to derive.
+        type_url: String,
+    },
+    /// Keys are derived with a key of this type, and only `HkdfPrfKey` will do.
+    #[error("keys cannot be derived with a key of type `{type_url}`, only with an HkdfPrfKey")]
+    DerivingPrf {
+        /// The type of the key to derive with.
+        type_url: String,
     },
     /// The key's material type label is not the one of its type.
     #[error("the key material type is {found}, and must be {wanted} for this key type")]
@@ -214,14 +267,16 @@ pub enum KeysetError {
         id: KeyId,
     },
     /// An enabled key of the keyset is not a key of the primitive that was asked for.
-    #[error("key {id} is of type `{type_url}`, which is not {wanted}")]
+    #[error("key {id} is {}, not {} key", described(*found, type_url), wanted.with_article())]
     WrongPrimitive {
         /// The key in question.
         id: KeyId,
         /// The type of the key.
         type_url: String,
-        /// The primitive that was asked for, with its article.
-        wanted: &'static str,
+        /// What the key is for; none where its type is not known.
+        found: Option<KeyKind>,
+        /// What the primitive that was asked for takes.
+        wanted: KeyKind,
     },
     /// The keyset holds secret key material, and was to be read or written without any.
     #[error("key {id} holds secret key material")]
@@ -245,6 +300,14 @@ impl From<RandomError> for KeysetError {
     fn from(error: RandomError) -> Self {
         Self::Random(error)
     }
+}
+
+/// Says what a key is that is not the one wanted.
+fn described(found: Option<KeyKind>, type_url: &str) -> String {
+    found.map_or_else(
+        || format!("of the unknown type `{}`", type_url.escape_debug()),
+        |kind| format!("{} key of type `{type_url}`", kind.with_article()),
+    )
 }
 
 /// Where and why bytes were not what their format says.

@@ -4,6 +4,8 @@
 
 // Floors, lowest first: a module imports only from floors below its own (tests/it/floors.rs).
 mod error; // 0
+mod kind;
+mod prefix;
 mod rng;
 mod secret;
 
@@ -12,19 +14,33 @@ mod segment;
 mod wire;
 
 mod primitive; // 2
+mod remote;
 
 pub mod key; // 3
 
 pub mod keyset; // 4
 
 mod aead; // 5
+mod daead;
+mod derive;
+pub mod kms;
+mod mac;
+mod prf;
 pub mod streaming;
 
 pub use aead::KeysetAead;
 pub use cipher::{Hash, Provider};
-pub use error::{DecryptError, EncryptError, KeyError, KeysetError, ParseError, RandomError};
+pub use daead::KeysetDeterministicAead;
+pub use derive::KeysetDeriver;
+pub use error::{
+    DecryptError, EncryptError, KeyError, KeysetError, KmsError, KmsErrorKind, ParseError,
+    PrfError, RandomError, VerifyError,
+};
 pub use key::{Key, KeyId, KeyTypes, Variant};
 pub use keyset::KeysetHandle;
-pub use primitive::{Aead, StreamingAead};
+pub use mac::{KeysetMac, MacComputation, MacVerification};
+pub use prf::KeysetPrfSet;
+pub use primitive::{Aead, DeterministicAead, Mac, Prf, StreamingAead};
+pub use remote::{BoxFuture, RemoteAead};
 pub use secret::{SecretAccess, SecretBytes};
 pub use streaming::KeysetStreamingAead;

@@ -1,5 +1,14 @@
 //! What a keyset can do for its owner: the traits that callers see.
 
+mod deterministic_aead;
+mod mac;
+mod prf;
+
+pub use deterministic_aead::DeterministicAead;
+pub use mac::Mac;
+pub use prf::Prf;
+pub(crate) use prf::check_output_length;
+
 use crate::{
     error::{DecryptError, EncryptError},
     segment::{Opener, Sealer},

@@ -1,14 +1,15 @@
 //! Randomness: the only users of the system's generator.
 //!
 //! Keys are drawn from the operating system directly. Nonces, one for each message, come from a
-//! ChaCha20 generator of the thread's own, because a system call costs more than encrypting a
+//! ChaCha12 generator of the thread's own, because a system call costs more than encrypting a
 //! short message does. That generator is seeded by the system, seeded anew after [`RESEED_AFTER`]
 //! bytes, wiped on drop, and seeded anew when the process has forked: two processes with the same
 //! state would draw the same nonces, and two AES-GCM messages under one nonce give the key away.
+//! ChaCha12 is what `rand` has for cryptographic use too; a nonce need only never come twice.
 
 use std::cell::RefCell;
 
-use chacha20::ChaCha20Rng;
+use chacha20::ChaCha12Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use zeroize::Zeroizing;
 
@@ -16,6 +17,8 @@ use crate::error::RandomError;
 
 /// Bytes that a generator gives before it is seeded anew.
 const RESEED_AFTER: usize = 1 << 20;
+/// Bytes that are drawn at once.
+const POOL: usize = 512;
 
 /// Fills `secret` from the operating system. For keys, ids and seeds.
 pub(crate) fn fill_secret(secret: &mut [u8]) -> Result<(), RandomError> {
@@ -25,6 +28,10 @@ pub(crate) fn fill_secret(secret: &mut [u8]) -> Result<(), RandomError> {
 /// Fills `nonce` from the thread's generator. For what is public anyway.
 #[inline]
 pub(crate) fn fill_nonce(nonce: &mut [u8]) -> Result<(), RandomError> {
+    if nonce.is_empty() {
+        // A deterministic cipher has none, and must not fail for want of randomness.
+        return Ok(());
+    }
     GENERATOR
         .try_with(|generator| match &mut *generator.borrow_mut() {
             Some(ready) => ready.fill(nonce),
@@ -39,9 +46,14 @@ thread_local! {
 }
 
 struct Generator {
-    rng: ChaCha20Rng,
+    rng: ChaCha12Rng,
     fork: ForkGuard,
+    /// Bytes that `rng` may still give.
     left: usize,
+    /// Bytes drawn at once, because drawing a few at a time costs more than all of them.
+    pool: Zeroizing<[u8; POOL]>,
+    /// Bytes of `pool` that are given away.
+    given: usize,
 }
 
 impl Generator {
@@ -52,25 +64,47 @@ impl Generator {
             rng: seeded()?,
             fork,
             left: RESEED_AFTER,
+            pool: Zeroizing::new([0; POOL]),
+            given: POOL,
         })
     }
 
     #[inline]
     fn fill(&mut self, nonce: &mut [u8]) -> Result<(), RandomError> {
-        if self.fork.detected_fork() || self.left < nonce.len() {
+        if self.fork.detected_fork() {
+            // The other process has the same generator and the same pool.
+            self.left = 0;
+            self.given = POOL;
+        }
+        if POOL - self.given < nonce.len() {
+            self.draw()?;
+        }
+        match self.pool.get(self.given..self.given + nonce.len()) {
+            Some(fresh) => nonce.copy_from_slice(fresh),
+            // Longer than the pool.
+            None => return fill_secret(nonce),
+        }
+        self.given += nonce.len();
+        Ok(())
+    }
+
+    #[cold]
+    fn draw(&mut self) -> Result<(), RandomError> {
+        if self.left < POOL {
             self.rng = seeded()?;
             self.left = RESEED_AFTER;
         }
-        self.left = self.left.saturating_sub(nonce.len());
-        self.rng.fill_bytes(nonce);
+        self.rng.fill_bytes(&mut *self.pool);
+        self.left -= POOL;
+        self.given = 0;
         Ok(())
     }
 }
 
-fn seeded() -> Result<ChaCha20Rng, RandomError> {
+fn seeded() -> Result<ChaCha12Rng, RandomError> {
     let mut seed = Zeroizing::new([0; 32]);
     fill_secret(&mut *seed)?;
-    Ok(ChaCha20Rng::from_seed(*seed))
+    Ok(ChaCha12Rng::from_seed(*seed))
 }
 
 /// Sees a `fork`: by a handler where one can be installed, else by the process id.

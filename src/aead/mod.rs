@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     cipher::Provider,
     error::{DecryptError, EncryptError, KeysetError},
-    key::{OutputPrefix, PrefixedAead},
+    key::{KeyKind, PrefixMap, PrefixedAead},
     keyset::{KeysetHandle, Primitive},
     primitive::Aead,
 };
@@ -26,70 +26,26 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct KeysetAead(Arc<Keys>);
-
-struct Keys {
-    primary: Arc<PrefixedAead>,
-    /// Sorted by prefix; those of one prefix in the order of the keyset.
-    prefixed: Vec<(OutputPrefix, Arc<PrefixedAead>)>,
-    raw: Vec<Arc<PrefixedAead>>,
-}
+pub struct KeysetAead(Arc<PrefixMap<PrefixedAead>>);
 
 impl Primitive for KeysetAead {
     fn from_keyset(keyset: &KeysetHandle, provider: Provider) -> Result<Self, KeysetError> {
-        let mut primary = None;
-        let mut prefixed = Vec::new();
-        let mut raw = Vec::new();
-        for (id, key) in keyset.enabled() {
-            let aead = key
-                .aead(id, provider)
-                .ok_or_else(|| KeysetError::WrongPrimitive {
-                    id,
-                    type_url: key.type_url().to_owned(),
-                    wanted: "an AEAD key",
-                })?
-                .map_err(|source| KeysetError::Key { id, source })?;
-            let aead = Arc::new(aead);
-            if id == keyset.primary() {
-                primary = Some(Arc::clone(&aead));
-            }
-            if aead.prefix().as_bytes().is_empty() {
-                raw.push(aead);
-            } else {
-                prefixed.push((aead.prefix(), aead));
-            }
-        }
-        prefixed.sort_by_key(|(prefix, _)| *prefix);
-        let primary = primary.ok_or(KeysetError::NoPrimary {
-            id: keyset.primary(),
-        })?;
-        Ok(Self(Arc::new(Keys {
-            primary,
-            prefixed,
-            raw,
-        })))
-    }
-}
-
-impl Keys {
-    /// Returns the keys that may open a ciphertext, in the order in which to try them.
-    #[inline]
-    fn candidates<'k>(
-        &'k self,
-        ciphertext: &[u8],
-    ) -> impl Iterator<Item = &'k PrefixedAead> + use<'k> {
-        let start = OutputPrefix::read(ciphertext);
-        let first = self.prefixed.partition_point(|(prefix, _)| *prefix < start);
-        self.prefixed
-            .iter()
-            .skip(first)
-            .take_while(move |(prefix, _)| *prefix == start)
-            .map(|(_, aead)| aead.as_ref())
-            .chain(self.raw.iter().map(Arc::as_ref))
+        let keys = keyset.make_prefix_map(KeyKind::Aead, |id, key| key.aead(id, provider))?;
+        Ok(Self(Arc::new(keys)))
     }
 }
 
 impl Aead for KeysetAead {
+    #[inline]
+    fn encrypt(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, EncryptError> {
+        self.0.encrypt(plaintext, associated_data)
+    }
+
+    #[inline]
+    fn decrypt(&self, ciphertext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, DecryptError> {
+        self.0.decrypt(ciphertext, associated_data)
+    }
+
     #[inline]
     fn encrypt_into(
         &self,
@@ -97,7 +53,7 @@ impl Aead for KeysetAead {
         associated_data: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), EncryptError> {
-        self.0.primary.encrypt_into(plaintext, associated_data, out)
+        self.0.encrypt_into(plaintext, associated_data, out)
     }
 
     #[inline]
@@ -107,10 +63,7 @@ impl Aead for KeysetAead {
         associated_data: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), DecryptError> {
-        self.0
-            .candidates(ciphertext)
-            .find_map(|key| key.decrypt_into(ciphertext, associated_data, out).ok())
-            .ok_or(DecryptError)
+        self.0.decrypt_into(ciphertext, associated_data, out)
     }
 
     fn encrypt_in_place(
@@ -118,7 +71,7 @@ impl Aead for KeysetAead {
         buffer: &mut Vec<u8>,
         associated_data: &[u8],
     ) -> Result<(), EncryptError> {
-        self.0.primary.encrypt_in_place(buffer, associated_data)
+        self.0.encrypt_in_place(buffer, associated_data)
     }
 
     fn decrypt_in_place(
@@ -126,30 +79,14 @@ impl Aead for KeysetAead {
         buffer: &mut Vec<u8>,
         associated_data: &[u8],
     ) -> Result<(), DecryptError> {
-        let mut candidates = self.0.candidates(buffer);
-        let opened = match (candidates.next(), candidates.next()) {
-            (Some(only), None) => return only.decrypt_in_place(buffer, associated_data),
-            // A key that fails spoils the buffer for the next one.
-            (Some(_), Some(_)) => self.decrypt(buffer, associated_data),
-            (None, _) => Err(DecryptError),
-        };
-        match opened {
-            Ok(plaintext) => {
-                *buffer = plaintext;
-                Ok(())
-            }
-            Err(error) => {
-                buffer.clear();
-                Err(error)
-            }
-        }
+        self.0.decrypt_in_place(buffer, associated_data)
     }
 }
 
 impl fmt::Debug for KeysetAead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeysetAead")
-            .field("keys", &(self.0.prefixed.len() + self.0.raw.len()))
+            .field("keys", &self.0.len())
             .finish_non_exhaustive()
     }
 }

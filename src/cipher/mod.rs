@@ -5,19 +5,23 @@
 
 mod aes_ctr_hmac;
 mod aes_eax;
+mod aes_siv;
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
 mod hash;
-mod hkdf;
+mod mac;
 mod message_key;
+mod prf;
 mod rustcrypto;
 
 pub use hash::Hash;
 
 pub(crate) use aes_ctr_hmac::{AES_CTR_HMAC_MAX, aes_ctr_hmac, aes_ctr_hmac_segments};
 pub(crate) use aes_eax::aes_eax;
-pub(crate) use hkdf::hkdf;
+pub(crate) use aes_siv::{AES_SIV_MAX, aes_siv};
+pub(crate) use mac::{RawMac, RunningMac, aes_cmac, hmac};
 pub(crate) use message_key::{x_aes_gcm, xchacha20_poly1305};
+pub(crate) use prf::{RawPrf, hkdf, max_hkdf_output, of_mac};
 pub(crate) use rustcrypto::CHACHA20_MAX;
 
 use crate::error::KeyError;
@@ -78,7 +82,8 @@ pub(crate) const MAX_NONCE: usize = 24;
 /// Callers keep the lengths right: `nonce` is `nonce_len()` bytes and a tag `tag_len()` bytes, and
 /// neither plaintext nor associated data is over its limit.
 pub trait RawAead: Send + Sync {
-    /// Bytes that are drawn for each message: the nonce or IV, and a salt where there is one.
+    /// Bytes that are drawn for each message: the nonce or IV, and a salt where there is one. None
+    /// for a deterministic cipher.
     fn nonce_len(&self) -> usize;
 
     fn tag_len(&self) -> usize;
@@ -135,7 +140,7 @@ pub(crate) const MAX_ASSOCIATED_DATA: u64 = (1 << 61) - 1;
 pub(crate) fn aes_gcm(provider: Provider, key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     match provider {
         #[cfg(feature = "aws-lc-rs")]
-        Provider::AwsLc => aws_lc::aes_gcm(key),
+        Provider::AwsLc => Ok(Box::new(aws_lc::aes_gcm(key)?)),
         Provider::RustCrypto => rustcrypto::aes_gcm(key),
     }
 }
@@ -143,7 +148,7 @@ pub(crate) fn aes_gcm(provider: Provider, key: &[u8]) -> Result<Box<dyn RawAead>
 pub(crate) fn aes_gcm_siv(provider: Provider, key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     match provider {
         #[cfg(feature = "aws-lc-rs")]
-        Provider::AwsLc => aws_lc::aes_gcm_siv(key),
+        Provider::AwsLc => Ok(Box::new(aws_lc::aes_gcm_siv(key)?)),
         Provider::RustCrypto => rustcrypto::aes_gcm_siv(key),
     }
 }
@@ -154,7 +159,10 @@ pub(crate) fn chacha20_poly1305(
 ) -> Result<Box<dyn RawAead>, KeyError> {
     match provider {
         #[cfg(feature = "aws-lc-rs")]
-        Provider::AwsLc => aws_lc::chacha20_poly1305(key),
+        Provider::AwsLc => Ok(Box::new(aws_lc::chacha20_poly1305(key)?)),
         Provider::RustCrypto => rustcrypto::chacha20_poly1305(key),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,20 +32,31 @@ pub(super) fn xchacha20_poly1305(key: &[u8]) -> Result<Box<dyn RawAead>, KeyErro
 /// A 32-bit block counter, whose first block makes the Poly1305 key (RFC 8439, section 2.8).
 pub(crate) const CHACHA20_MAX: u64 = ((1 << 32) - 1) * 64;
 
+/// For a message key, where a box would cost an allocation for each message.
+pub(super) fn aes_256_gcm(key: &[u8]) -> Result<RustCrypto<aes_gcm::Aes256Gcm>, KeyError> {
+    RustCrypto::new(key, aes_gcm::P_MAX)
+}
+
 fn boxed<A>(key: &[u8], max_plaintext: u64) -> Result<Box<dyn RawAead>, KeyError>
 where
     A: AeadInOut + KeyInit + Send + Sync + 'static,
 {
-    let cipher = A::new_from_slice(key).map_err(|_| KeyError::Provider)?;
-    Ok(Box::new(RustCrypto {
-        cipher,
-        max_plaintext,
-    }))
+    Ok(Box::new(RustCrypto::<A>::new(key, max_plaintext)?))
 }
 
-struct RustCrypto<A> {
+pub(super) struct RustCrypto<A> {
     cipher: A,
     max_plaintext: u64,
+}
+
+impl<A: AeadInOut + KeyInit> RustCrypto<A> {
+    fn new(key: &[u8], max_plaintext: u64) -> Result<Self, KeyError> {
+        let cipher = A::new_from_slice(key).map_err(|_| KeyError::Provider)?;
+        Ok(Self {
+            cipher,
+            max_plaintext,
+        })
+    }
 }
 
 impl<A: AeadInOut + Send + Sync> RustCrypto<A> {

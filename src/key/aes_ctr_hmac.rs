@@ -3,8 +3,8 @@
 //! Shape: `prefix(0|5) ‖ iv(12..=16) ‖ ciphertext ‖ tag(10..=digest)`.
 //!
 //! # Security
-//! At most 2³² messages under one key: IVs are random. It commits to its HMAC key as strongly as
-//! its tag is long.
+//! At most 2³² messages under one key: IVs are random. It does not commit to its key: the tag says
+//! nothing of the AES key.
 //!
 //! # Source
 //! NIST SP 800-38A, RFC 2104; Tink's `aes_ctr_hmac_aead.proto`.
@@ -223,6 +223,7 @@ impl KeySpec for AesCtrHmac {
     type Format = proto::AesCtrHmacAeadKeyFormat;
 
     const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.AesCtrHmacAeadKey";
+    const DERIVABLE: bool = true;
     const TEMPLATES: &'static [(&'static str, Variant, AesCtrHmacParameters)] = &[
         ("AES128_CTR_HMAC_SHA256", Variant::Tink, AES128),
         ("AES128_CTR_HMAC_SHA256_RAW", Variant::Raw, AES128),
@@ -322,11 +323,13 @@ impl KeySpec for AesCtrHmac {
 
     fn facts(parameters: &AesCtrHmacParameters) -> Facts {
         Facts {
-            key_size: parameters.aes_key_size + parameters.hmac_key_size,
+            key_size: parameters
+                .aes_key_size
+                .saturating_add(parameters.hmac_key_size),
             overhead: parameters.iv_size + parameters.tag_size,
             messages_log2: 32,
             max_plaintext: cipher::AES_CTR_HMAC_MAX,
-            advice: "where a ciphertext must not open under a second key",
+            advice: "any processor with AES instructions, HMAC instead of GHASH",
         }
     }
 

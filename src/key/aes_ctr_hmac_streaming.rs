@@ -14,7 +14,8 @@
 //! NIST SP 800-38A, RFC 2104, RFC 5869; Tink's `aes_ctr_hmac_streaming.proto`.
 
 use super::{
-    Facts, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource, streaming,
+    Facts, KeyKind, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+    streaming,
 };
 use crate::{
     cipher::{self, Hash, Provider},
@@ -224,6 +225,8 @@ impl KeySpec for AesCtrHmacStreaming {
     type Format = proto::AesCtrHmacStreamingKeyFormat;
 
     const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.AesCtrHmacStreamingKey";
+    const KIND: KeyKind = KeyKind::StreamingAead;
+    const DERIVABLE: bool = true;
     const TEMPLATES: &'static [(&'static str, Variant, AesCtrHmacStreamingParameters)] = &[
         (
             "AES128_CTR_HMAC_SHA256_4KB",

@@ -86,6 +86,7 @@ impl KeySpec for AesGcm {
     type Format = proto::AesGcmKeyFormat;
 
     const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.AesGcmKey";
+    const DERIVABLE: bool = true;
     const TEMPLATES: &'static [(&'static str, Variant, AesGcmParameters)] = &[
         (
             "AES128_GCM",

@@ -13,7 +13,8 @@
 //! NIST SP 800-38D, RFC 5869; Tink's `aes_gcm_hkdf_streaming.proto`.
 
 use super::{
-    Facts, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource, streaming,
+    Facts, KeyKind, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+    streaming,
 };
 use crate::{
     cipher::{self, Hash, Provider},
@@ -177,6 +178,8 @@ impl KeySpec for AesGcmHkdfStreaming {
     type Format = proto::AesGcmHkdfStreamingKeyFormat;
 
     const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.AesGcmHkdfStreamingKey";
+    const KIND: KeyKind = KeyKind::StreamingAead;
+    const DERIVABLE: bool = true;
     const TEMPLATES: &'static [(&'static str, Variant, AesGcmHkdfStreamingParameters)] = &[
         ("AES128_GCM_HKDF_4KB", Variant::Raw, stock(16, 1 << 12)),
         ("AES128_GCM_HKDF_1MB", Variant::Raw, stock(16, 1 << 20)),

@@ -86,6 +86,7 @@ impl KeySpec for AesGcmSiv {
     type Format = proto::AesGcmSivKeyFormat;
 
     const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.AesGcmSivKey";
+    const DERIVABLE: bool = true;
     const TEMPLATES: &'static [(&'static str, Variant, AesGcmSivParameters)] = &[
         (
             "AES128_GCM_SIV",

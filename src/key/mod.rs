@@ -9,45 +9,68 @@ use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use crate::{
-    cipher::{Provider, RawAead},
+    cipher::{Provider, RawAead, RawMac, RawPrf},
     error::KeyError,
     rng,
     secret::SecretBytes,
     segment::StreamKey,
-    wire::{self, proto::key_data::KeyMaterialType},
+    wire,
 };
 
+pub mod aes_cmac;
+pub mod aes_cmac_prf;
 pub mod aes_ctr_hmac;
 pub mod aes_ctr_hmac_streaming;
 pub mod aes_eax;
 pub mod aes_gcm;
 pub mod aes_gcm_hkdf_streaming;
 pub mod aes_gcm_siv;
+pub mod aes_siv;
 pub mod chacha20_poly1305;
+pub mod hkdf_prf;
+pub mod hmac;
+pub mod hmac_prf;
+pub mod prf_based_deriver;
 pub mod x_aes_gcm;
 pub mod xchacha20_poly1305;
 
-mod prefix;
+mod capabilities;
+mod deriver;
+mod prefix_map;
 mod prefixed;
+mod prefixed_mac;
 mod spec;
 mod streaming;
 mod template;
 
-pub use prefix::{KeyId, OutputPrefix, Variant};
+pub use crate::{
+    kind::KeyKind,
+    prefix::{KeyId, OutputPrefix, Variant},
+};
+pub(crate) use deriver::KeyDeriver;
+pub(crate) use prefix_map::{PrefixMap, Prefixed};
 pub(crate) use prefixed::PrefixedAead;
+pub(crate) use prefixed_mac::{PrefixedMac, RunningPrefixedMac};
 pub use spec::{KeyParameters, TypedKey};
-pub(crate) use spec::{KeySpec, check_version};
+pub(crate) use spec::{KeySource, KeySpec, check_version};
 pub use template::{Facts, KeyTemplate, Template};
 
 /// Every key type of this crate.
 pub const KEY_TYPES: &[&dyn KeyType] = &[
+    &aes_cmac::AesCmac,
+    &aes_cmac_prf::AesCmacPrf,
     &aes_ctr_hmac::AesCtrHmac,
     &aes_ctr_hmac_streaming::AesCtrHmacStreaming,
     &aes_eax::AesEax,
     &aes_gcm::AesGcm,
     &aes_gcm_hkdf_streaming::AesGcmHkdfStreaming,
     &aes_gcm_siv::AesGcmSiv,
+    &aes_siv::AesSiv,
     &chacha20_poly1305::ChaCha20Poly1305,
+    &hkdf_prf::HkdfPrf,
+    &hmac::Hmac,
+    &hmac_prf::HmacPrf,
+    &prf_based_deriver::PrfBasedDeriver,
     &x_aes_gcm::XAesGcm,
     &xchacha20_poly1305::XChaCha20Poly1305,
 ];
@@ -126,6 +149,35 @@ impl<'a> KeyTypes<'a> {
             .generate_from(template)
     }
 
+    /// Makes the key of a template out of bytes that exist already, such as a key of another
+    /// program.
+    ///
+    /// The bytes are those that generating would draw, in the same order: of an AES-CTR-HMAC key
+    /// the AES key, then the HMAC key.
+    ///
+    /// # Errors
+    /// [`KeyError::UnknownType`]; what is wrong with the key format; [`KeyError::Parameter`] when
+    /// there are more bytes or fewer than the template has.
+    ///
+    /// # Example
+    /// ```
+    /// use keyseal::{KeyTypes, SecretAccess, SecretBytes};
+    ///
+    /// let types = KeyTypes::default();
+    /// let template = types.template("AES256_GCM_RAW")?;
+    /// let bytes = SecretBytes::copy_from(&[7; 32], SecretAccess::insecure());
+    /// let key = types.import(template.key_template(), &bytes)?;
+    /// # assert_eq!(key.template().as_ref(), Some(template.key_template()));
+    /// # Ok::<(), keyseal::KeyError>(())
+    /// ```
+    pub fn import(&self, template: &KeyTemplate, bytes: &SecretBytes) -> Result<Key, KeyError> {
+        self.find(template.type_url())
+            .ok_or_else(|| KeyError::UnknownType {
+                type_url: template.type_url().to_owned(),
+            })?
+            .import(template, bytes)
+    }
+
     /// Reads a key of a keyset; keeps what is of no known type as it is.
     pub(crate) fn read(
         &self,
@@ -170,6 +222,13 @@ pub trait KeyType: Send + Sync + spec::Sealed {
     /// Returns the type URL in Tink's files.
     fn type_url(&self) -> &'static str;
 
+    /// Returns what its keys are for.
+    fn kind(&self) -> KeyKind;
+
+    /// Returns whether its keys can be derived from another key, by a
+    /// [`KeysetDeriver`](crate::KeysetDeriver).
+    fn is_derivable(&self) -> bool;
+
     /// Returns the stock templates.
     fn templates(&self) -> Vec<Template>;
 
@@ -180,7 +239,19 @@ pub trait KeyType: Send + Sync + spec::Sealed {
     fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError>;
 
     #[doc(hidden)]
+    fn import(&self, template: &KeyTemplate, bytes: &SecretBytes) -> Result<Key, KeyError>;
+
+    #[doc(hidden)]
     fn read(&self, value: Bytes, label: i32, variant: Variant) -> Result<Key, KeyError>;
+
+    /// Makes a key out of at most `limit` bytes of `source`.
+    #[doc(hidden)]
+    fn derive(
+        &self,
+        template: &KeyTemplate,
+        limit: usize,
+        source: KeySource<'_>,
+    ) -> Result<Key, KeyError>;
 }
 
 /// A key of any type, and the output prefix type that it writes with. Cheap to clone.
@@ -248,6 +319,12 @@ impl Key {
         self.material.type_url()
     }
 
+    /// Returns what the key is for; none where the type is not known.
+    #[must_use]
+    pub fn kind(&self) -> Option<KeyKind> {
+        self.material.kind()
+    }
+
     /// Returns the output prefix type.
     #[must_use]
     pub const fn variant(&self) -> Variant {
@@ -272,21 +349,6 @@ impl Key {
         self.material.facts()
     }
 
-    /// Returns the cipher that this key is for; none when it is another kind of key.
-    pub(crate) fn aead(
-        &self,
-        id: KeyId,
-        provider: Provider,
-    ) -> Option<Result<PrefixedAead, KeyError>> {
-        let cipher = self.material.aead(provider)?;
-        Some(cipher.map(|cipher| PrefixedAead::new(self.variant.prefix(id), cipher)))
-    }
-
-    /// Returns what makes this key's streams; none when it is another kind of key.
-    pub(crate) fn streaming_aead(&self, provider: Provider) -> Option<StreamKey> {
-        self.material.streaming_aead(provider)
-    }
-
     /// Returns the serialized key message.
     pub(crate) fn value(&self) -> Bytes {
         wire::secret(self.material.value())
@@ -298,9 +360,7 @@ impl Key {
     }
 
     fn bind<S: KeySpec>(key: S::Key, variant: Variant) -> Result<Self, KeyError> {
-        if !S::VARIANTS.contains(&variant) {
-            return Err(KeyError::Variant { variant });
-        }
+        S::check_variant(&key, variant)?;
         Ok(Self {
             variant,
             material: Arc::new(Typed::<S>(key)),
@@ -325,7 +385,12 @@ trait Material: Send + Sync {
     fn as_any(&self) -> &dyn Any;
     fn template(&self, variant: Variant) -> Option<KeyTemplate>;
     fn facts(&self) -> Option<Facts>;
+    fn kind(&self) -> Option<KeyKind>;
     fn aead(&self, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>>;
+    fn daead(&self) -> Option<Result<Box<dyn RawAead>, KeyError>>;
+    fn mac(&self) -> Option<Result<Box<dyn RawMac>, KeyError>>;
+    fn prf(&self) -> Option<Result<Box<dyn RawPrf>, KeyError>>;
+    fn deriver(&self) -> Option<Result<KeyDeriver, KeyError>>;
     fn streaming_aead(&self, provider: Provider) -> Option<StreamKey>;
 }
 
@@ -356,8 +421,28 @@ impl<S: KeySpec> Material for Typed<S> {
         Some(S::facts(&S::parameters(&self.0)))
     }
 
+    fn kind(&self) -> Option<KeyKind> {
+        Some(S::KIND)
+    }
+
     fn aead(&self, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
         S::aead(&self.0, provider)
+    }
+
+    fn daead(&self) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+        S::daead(&self.0)
+    }
+
+    fn mac(&self) -> Option<Result<Box<dyn RawMac>, KeyError>> {
+        S::mac(&self.0)
+    }
+
+    fn prf(&self) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
+        S::prf(&self.0)
+    }
+
+    fn deriver(&self) -> Option<Result<KeyDeriver, KeyError>> {
+        S::deriver(&self.0)
     }
 
     fn streaming_aead(&self, provider: Provider) -> Option<StreamKey> {
@@ -397,6 +482,10 @@ impl Material for OpaqueKey {
         None
     }
 
+    fn kind(&self) -> Option<KeyKind> {
+        None
+    }
+
     fn aead(&self, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
         None
     }
@@ -404,44 +493,20 @@ impl Material for OpaqueKey {
     fn streaming_aead(&self, _provider: Provider) -> Option<StreamKey> {
         None
     }
-}
 
-impl<S: KeySpec> KeyType for S {
-    fn type_url(&self) -> &'static str {
-        S::TYPE_URL
+    fn daead(&self) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+        None
     }
 
-    fn templates(&self) -> Vec<Template> {
-        S::TEMPLATES
-            .iter()
-            .map(|(name, variant, parameters)| {
-                Template::new(
-                    name,
-                    template::of::<S>(parameters, *variant),
-                    S::facts(parameters),
-                )
-            })
-            .collect()
+    fn mac(&self) -> Option<Result<Box<dyn RawMac>, KeyError>> {
+        None
     }
 
-    fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError> {
-        let parameters = template::parameters::<S>(template)?;
-        let mut system = |bytes: &mut [u8]| Ok(rng::fill_secret(bytes)?);
-        Key::bind::<S>(S::generate(&parameters, &mut system)?, template.variant())
+    fn prf(&self) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
+        None
     }
 
-    fn read(&self, value: Bytes, label: i32, variant: Variant) -> Result<Key, KeyError> {
-        if S::CHECKS_LABEL && label != i32::from(S::LABEL) {
-            let found = KeyMaterialType::try_from(label).map_or_else(
-                |_| label.to_string(),
-                |known| known.as_str_name().to_owned(),
-            );
-            return Err(KeyError::Material {
-                found,
-                wanted: S::LABEL.as_str_name(),
-            });
-        }
-        let message = wire::decode(value).map_err(KeyError::Malformed)?;
-        Key::bind::<S>(S::read(message)?, variant)
+    fn deriver(&self) -> Option<Result<KeyDeriver, KeyError>> {
+        None
     }
 }

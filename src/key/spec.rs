@@ -2,12 +2,16 @@
 
 use std::fmt::Debug;
 
+use bytes::Bytes;
+
+use super::{Facts, Key, KeyDeriver, KeyKind, KeyTemplate, KeyType, Template, Variant, template};
 use crate::{
-    cipher::{Provider, RawAead},
+    cipher::{Provider, RawAead, RawMac, RawPrf},
     error::KeyError,
-    key::{Facts, Variant},
+    rng,
+    secret::SecretBytes,
     segment::StreamKey,
-    wire::{Fields, proto::key_data::KeyMaterialType},
+    wire::{self, Fields, proto::key_data::KeyMaterialType},
 };
 
 /// Only this crate adds key types.
@@ -29,7 +33,7 @@ pub trait KeyParameters: Sized {
 }
 
 /// Where the bytes of a new key come from, in the order in which the type takes them.
-pub type KeySource<'a> = &'a mut dyn FnMut(&mut [u8]) -> Result<(), KeyError>;
+pub(crate) type KeySource<'a> = &'a mut dyn FnMut(&mut [u8]) -> Result<(), KeyError>;
 
 /// One key type.
 pub trait KeySpec: Send + Sync + 'static {
@@ -43,6 +47,11 @@ pub trait KeySpec: Send + Sync + 'static {
     const TYPE_URL: &'static str;
     const TEMPLATES: &'static [(&'static str, Variant, Self::Parameters)];
 
+    /// What its keys are for; the capability below that answers.
+    const KIND: KeyKind = KeyKind::Aead;
+    /// Whether a key can be derived: as any Tink does, and never where the key format has no
+    /// version.
+    const DERIVABLE: bool = false;
     /// The output prefix types that go with this key type.
     const VARIANTS: &'static [Variant] = &Variant::ALL;
     /// The key material type that is written.
@@ -61,6 +70,15 @@ pub trait KeySpec: Send + Sync + 'static {
     ) -> Result<Self::Key, KeyError>;
     fn facts(parameters: &Self::Parameters) -> Facts;
 
+    /// Refuses an output prefix type that does not go with the key.
+    fn check_variant(_key: &Self::Key, variant: Variant) -> Result<(), KeyError> {
+        if Self::VARIANTS.contains(&variant) {
+            Ok(())
+        } else {
+            Err(KeyError::Variant { variant })
+        }
+    }
+
     /// The cipher, where this is an AEAD key.
     fn aead(_key: &Self::Key, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
         None
@@ -69,6 +87,105 @@ pub trait KeySpec: Send + Sync + 'static {
     /// What makes its streams, where this is a streaming AEAD key.
     fn streaming_aead(_key: &Self::Key, _provider: Provider) -> Option<StreamKey> {
         None
+    }
+
+    /// The cipher, which takes no nonce, where this is a deterministic AEAD key.
+    fn daead(_key: &Self::Key) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+        None
+    }
+
+    /// The MAC, where this is a MAC key.
+    fn mac(_key: &Self::Key) -> Option<Result<Box<dyn RawMac>, KeyError>> {
+        None
+    }
+
+    /// The pseudorandom function, where this is a PRF key.
+    fn prf(_key: &Self::Key) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
+        None
+    }
+
+    /// The deriver of keys, where this is a keyset deriver key.
+    fn deriver(_key: &Self::Key) -> Option<Result<KeyDeriver, KeyError>> {
+        None
+    }
+}
+
+impl<S: KeySpec> KeyType for S {
+    fn type_url(&self) -> &'static str {
+        S::TYPE_URL
+    }
+
+    fn kind(&self) -> KeyKind {
+        S::KIND
+    }
+
+    fn is_derivable(&self) -> bool {
+        S::DERIVABLE
+    }
+
+    fn templates(&self) -> Vec<Template> {
+        template::all_of::<S>()
+    }
+
+    fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError> {
+        let parameters = template::parameters::<S>(template)?;
+        let mut system = |bytes: &mut [u8]| Ok(rng::fill_secret(bytes)?);
+        Key::bind::<S>(S::generate(&parameters, &mut system)?, template.variant())
+    }
+
+    fn import(&self, template: &KeyTemplate, bytes: &SecretBytes) -> Result<Key, KeyError> {
+        let parameters = template::parameters::<S>(template)?;
+        let wrong_size = || {
+            let allowed = "what the template draws";
+            KeyError::parameter("size of the key material", bytes.len(), allowed)
+        };
+        let mut left = bytes.bytes();
+        let mut given = |part: &mut [u8]| {
+            let (taken, rest) = left.split_at_checked(part.len()).ok_or_else(wrong_size)?;
+            part.copy_from_slice(taken);
+            left = rest;
+            Ok(())
+        };
+        let key = S::generate(&parameters, &mut given)?;
+        if !left.is_empty() {
+            return Err(wrong_size());
+        }
+        Key::bind::<S>(key, template.variant())
+    }
+
+    fn read(&self, value: Bytes, label: i32, variant: Variant) -> Result<Key, KeyError> {
+        if S::CHECKS_LABEL && label != i32::from(S::LABEL) {
+            let found = KeyMaterialType::try_from(label).map_or_else(
+                |_| label.to_string(),
+                |known| known.as_str_name().to_owned(),
+            );
+            return Err(KeyError::Material {
+                found,
+                wanted: S::LABEL.as_str_name(),
+            });
+        }
+        let message = wire::decode(value).map_err(KeyError::Malformed)?;
+        Key::bind::<S>(S::read(message)?, variant)
+    }
+
+    fn derive(
+        &self,
+        template: &KeyTemplate,
+        limit: usize,
+        source: KeySource<'_>,
+    ) -> Result<Key, KeyError> {
+        if !S::DERIVABLE {
+            return Err(KeyError::NotDerivable {
+                type_url: S::TYPE_URL.to_owned(),
+            });
+        }
+        let parameters = template::parameters::<S>(template)?;
+        let key_size = S::facts(&parameters).key_size;
+        if key_size > limit {
+            let allowed = "as many bytes as the key that derives it can give";
+            return Err(KeyError::parameter("derived key size", key_size, allowed));
+        }
+        Key::bind::<S>(S::generate(&parameters, source)?, template.variant())
     }
 }
 

@@ -1,9 +1,14 @@
 //! Recipes for keys: Tink's key templates, by name and as messages.
 
+use std::borrow::Cow;
+
 use prost::Message as _;
 
-use super::{KeySpec, Variant};
-use crate::{error::KeyError, wire};
+use super::{KeyKind, KeySpec, Variant};
+use crate::{
+    error::KeyError,
+    wire::{self, proto},
+};
 
 /// A recipe for a key: type URL, serialized key format, output prefix type.
 ///
@@ -11,8 +16,8 @@ use crate::{error::KeyError, wire};
 /// Tink's `KeyTemplate` message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyTemplate {
-    type_url: String,
-    value: Vec<u8>,
+    type_url: Cow<'static, str>,
+    value: Cow<'static, [u8]>,
     variant: Variant,
 }
 
@@ -21,9 +26,40 @@ impl KeyTemplate {
     #[must_use]
     pub fn new(type_url: impl Into<String>, value: impl Into<Vec<u8>>, variant: Variant) -> Self {
         Self {
-            type_url: type_url.into(),
-            value: value.into(),
+            type_url: Cow::Owned(type_url.into()),
+            value: Cow::Owned(value.into()),
             variant,
+        }
+    }
+
+    /// Puts a template of a constant together.
+    pub(super) const fn of_static(
+        type_url: &'static str,
+        value: &'static [u8],
+        variant: Variant,
+    ) -> Self {
+        Self {
+            type_url: Cow::Borrowed(type_url),
+            value: Cow::Borrowed(value),
+            variant,
+        }
+    }
+
+    pub(super) fn read(message: proto::KeyTemplate) -> Result<Self, KeyError> {
+        let prefix = message.output_prefix_type;
+        let variant = Variant::from_proto(prefix).ok_or_else(|| KeyError::Parameter {
+            name: "output prefix type",
+            found: prefix.unsigned_abs().into(),
+            allowed: "1 (TINK), 2 (LEGACY), 3 (RAW) or 4 (CRUNCHY)",
+        })?;
+        Ok(Self::new(message.type_url, message.value, variant))
+    }
+
+    pub(super) fn write(&self) -> proto::KeyTemplate {
+        proto::KeyTemplate {
+            type_url: self.type_url.clone().into_owned(),
+            value: bytes::Bytes::copy_from_slice(&self.value),
+            output_prefix_type: self.variant.to_proto().into(),
         }
     }
 
@@ -57,23 +93,22 @@ impl KeyTemplate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     name: &'static str,
+    kind: KeyKind,
     key_template: KeyTemplate,
     facts: Facts,
 }
 
 impl Template {
-    pub(super) const fn new(name: &'static str, key_template: KeyTemplate, facts: Facts) -> Self {
-        Self {
-            name,
-            key_template,
-            facts,
-        }
-    }
-
     /// Returns the name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Returns what its keys are for.
+    #[must_use]
+    pub const fn kind(&self) -> KeyKind {
+        self.kind
     }
 
     /// Returns the template itself.
@@ -88,7 +123,8 @@ impl Template {
         &self.facts
     }
 
-    /// Returns the bytes that a ciphertext is longer than its plaintext, prefix included.
+    /// Returns the bytes that a ciphertext is longer than its plaintext, prefix included; for a MAC
+    /// the bytes of a tag.
     #[must_use]
     pub const fn overhead(&self) -> usize {
         let prefix = match self.key_template.variant {
@@ -105,16 +141,31 @@ impl Template {
 pub struct Facts {
     /// Bytes of key material.
     pub key_size: usize,
-    /// Bytes that one output is longer than its input, without the output prefix.
-    ///
-    /// For a stream: header and tag of one segment; every further segment adds its tag.
+    /// Bytes that one ciphertext is longer than its plaintext, without the output prefix; for a
+    /// stream its header and the tag of one segment, to which every further segment adds its tag;
+    /// for a MAC the bytes of a tag; for a PRF or a deriver 0.
     pub overhead: usize,
-    /// The base-two logarithm of the number of messages, or streams, that one key may encrypt.
+    /// The base-two logarithm of the number of messages, or streams, that one key may be used for.
+    /// Past 64 it is no limit that a program can meet.
     pub messages_log2: u32,
-    /// The longest plaintext in bytes.
+    /// The longest plaintext, message or other input in bytes; `u64::MAX` where only memory limits
+    /// it.
     pub max_plaintext: u64,
     /// When to use it.
     pub advice: &'static str,
+}
+
+/// Returns the stock templates of a key type.
+pub(super) fn all_of<S: KeySpec>() -> Vec<Template> {
+    S::TEMPLATES
+        .iter()
+        .map(|(name, variant, parameters)| Template {
+            name,
+            kind: S::KIND,
+            key_template: of::<S>(parameters, *variant),
+            facts: S::facts(parameters),
+        })
+        .collect()
 }
 
 pub(super) fn of<S: KeySpec>(parameters: &S::Parameters, variant: Variant) -> KeyTemplate {

@@ -84,6 +84,7 @@ impl KeySpec for XChaCha20Poly1305 {
     type Format = proto::XChaCha20Poly1305KeyFormat;
 
     const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.XChaCha20Poly1305Key";
+    const DERIVABLE: bool = true;
     const TEMPLATES: &'static [(&'static str, Variant, XChaCha20Poly1305Parameters)] = &[
         (
             "XCHACHA20_POLY1305",

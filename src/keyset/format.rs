@@ -14,7 +14,7 @@ use crate::{
     secret::{SecretAccess, SecretBytes},
     wire::{
         self, json,
-        proto::{self, KeyStatusType, key_data::KeyMaterialType},
+        proto::{self, KeyStatusType, OutputPrefixType, key_data::KeyMaterialType},
     },
 };
 
@@ -318,6 +318,27 @@ impl KeysetHandle {
     }
 }
 
+impl Variant {
+    pub(crate) fn from_proto(prefix: i32) -> Option<Self> {
+        match OutputPrefixType::try_from(prefix) {
+            Ok(OutputPrefixType::Crunchy) => Some(Self::Crunchy),
+            Ok(OutputPrefixType::Legacy) => Some(Self::Legacy),
+            Ok(OutputPrefixType::Raw) => Some(Self::Raw),
+            Ok(OutputPrefixType::Tink) => Some(Self::Tink),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn to_proto(self) -> OutputPrefixType {
+        match self {
+            Self::Crunchy => OutputPrefixType::Crunchy,
+            Self::Legacy => OutputPrefixType::Legacy,
+            Self::Raw => OutputPrefixType::Raw,
+            Self::Tink => OutputPrefixType::Tink,
+        }
+    }
+}
+
 pub(super) fn parse_keyset(bytes: &[u8], format: Format) -> Result<proto::Keyset, KeysetError> {
     match format {
         Format::Binary => wire::decode(wire::secret(Zeroizing::new(bytes.to_vec()))),
@@ -364,4 +385,22 @@ fn is_secret(label: i32) -> bool {
         KeyMaterialType::try_from(label),
         Ok(KeyMaterialType::AsymmetricPublic | KeyMaterialType::Remote)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefix_types_survive_the_wire_and_others_are_refused() {
+        for variant in Variant::ALL {
+            assert_eq!(
+                Variant::from_proto(variant.to_proto().into()),
+                Some(variant)
+            );
+        }
+        for refused in [-1, 0, 5, 6, i32::MAX] {
+            assert_eq!(Variant::from_proto(refused), None);
+        }
+    }
 }

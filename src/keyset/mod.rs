@@ -4,16 +4,19 @@ use std::fmt;
 
 use crate::{
     cipher::Provider,
-    error::KeysetError,
-    key::{Key, KeyId, KeyTypes},
+    error::{KeyError, KeysetError, RandomError},
+    key::{Key, KeyId, KeyKind, KeyTypes, PrefixMap, Prefixed},
+    rng,
 };
 
 mod edit;
 mod format;
 mod info;
+mod lint;
 
 pub use format::{Format, Reader};
 pub use info::{KeyInfo, KeysetFile, KeysetInfo, Protection};
+pub use lint::{Finding, Severity, lint, lint_encrypted};
 
 /// A keyset that is always valid: at least one key, unique ids, one enabled primary key.
 ///
@@ -198,6 +201,7 @@ impl KeysetHandle {
     }
 
     /// Returns the keys, in the order of the file.
+    #[must_use]
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
         self.keys.iter().map(|key| Entry {
             key,
@@ -248,6 +252,50 @@ impl KeysetHandle {
         })
     }
 
+    /// Makes each enabled key into what `make` says it is for, in the order of the file.
+    pub(crate) fn make_each<T>(
+        &self,
+        wanted: KeyKind,
+        make: impl Fn(KeyId, &Key) -> Option<Result<T, KeyError>>,
+    ) -> Result<Vec<(KeyId, T)>, KeysetError> {
+        self.enabled()
+            .map(|(id, key)| match make(id, key) {
+                Some(made) => Ok((id, made.map_err(|source| KeysetError::Key { id, source })?)),
+                None => Err(KeysetError::WrongPrimitive {
+                    id,
+                    type_url: key.type_url().to_owned(),
+                    found: key.kind(),
+                    wanted,
+                }),
+            })
+            .collect()
+    }
+
+    /// Makes each enabled key into what `make` says it is for, found by its prefix.
+    pub(crate) fn make_prefix_map<T: Prefixed>(
+        &self,
+        wanted: KeyKind,
+        make: impl Fn(KeyId, &Key) -> Option<Result<T, KeyError>>,
+    ) -> Result<PrefixMap<T>, KeysetError> {
+        PrefixMap::new(self.make_each(wanted, make)?, self.primary)
+            .ok_or(KeysetError::NoPrimary { id: self.primary })
+    }
+
+    /// Puts a keyset of enabled keys together.
+    pub(crate) fn from_enabled(
+        keys: Vec<(KeyId, Key)>,
+        primary: KeyId,
+    ) -> Result<Self, KeysetError> {
+        let keys = keys
+            .into_iter()
+            .map(|(id, key)| KeysetKey {
+                id,
+                state: State::Enabled(key),
+            })
+            .collect();
+        Self::from_keys(keys, primary)
+    }
+
     /// Puts a keyset together and checks it as a whole.
     fn from_keys(keys: Vec<KeysetKey>, primary: KeyId) -> Result<Self, KeysetError> {
         if keys.is_empty() {
@@ -269,6 +317,20 @@ impl KeysetHandle {
             None => Err(KeysetError::NoPrimary { id: primary }),
             Some(State::Enabled(_)) => Ok(Self { keys, primary }),
             Some(_) => Err(KeysetError::PrimaryNotEnabled { id: primary }),
+        }
+    }
+}
+
+impl KeyId {
+    /// Draws an id from 1 to 2³² − 1 from the system.
+    pub(crate) fn random() -> Result<Self, RandomError> {
+        loop {
+            let mut id = [0; 4];
+            rng::fill_secret(&mut id)?;
+            // 0 is legal, but some Tink releases refuse it.
+            if id != [0; 4] {
+                return Ok(Self::new(u32::from_be_bytes(id)));
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::StreamLayout;
 use crate::{
-    cipher::{self, Hash, RawAead},
+    cipher::{self, Hash, RawAead, Refused},
     error::{DecryptError, EncryptError, KeyError},
     rng,
     secret::SecretBytes,
@@ -89,13 +89,9 @@ impl StreamKey {
 
     fn derive(&self, header: Header, associated_data: &[u8]) -> Result<StreamCipher, KeyError> {
         let mut derived = Zeroizing::new(vec![0; self.derived_size]);
-        cipher::hkdf(
-            self.hash,
-            self.key.bytes(),
-            header.salt(),
-            associated_data,
-            &mut derived,
-        )?;
+        cipher::hkdf(self.key.bytes(), self.hash, header.salt())
+            .compute(associated_data, &mut derived)
+            .map_err(|Refused| KeyError::Provider)?;
         Ok(StreamCipher {
             cipher: (self.make_cipher)(&derived)?,
             layout: self.layout,

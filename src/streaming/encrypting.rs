@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn streams_with_the_headers_of_known_answers_are_the_known_answers() {
-        let vectors = include_str!("../../tests/vectors/tink/streaming_aead.txt");
+        let vectors = include_str!("../../tests/vectors/published/streaming_aead.txt");
         let mut ran = 0;
         for line in vectors.lines().filter(|line| !line.starts_with('#')) {
             let [

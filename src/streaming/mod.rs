@@ -25,6 +25,7 @@ use std::{
 use crate::{
     cipher::Provider,
     error::{EncryptError, KeysetError},
+    key::{Key, KeyKind},
     keyset::{KeysetHandle, Primitive},
     primitive::StreamingAead,
     segment::StreamKey,
@@ -91,21 +92,15 @@ impl Primitive for KeysetStreamingAead {
     fn from_keyset(keyset: &KeysetHandle, provider: Provider) -> Result<Self, KeysetError> {
         let mut primary = None;
         let mut all = Vec::new();
-        for (id, key) in keyset.enabled() {
-            let stream_key =
-                key.streaming_aead(provider)
-                    .ok_or_else(|| KeysetError::WrongPrimitive {
-                        id,
-                        type_url: key.type_url().to_owned(),
-                        wanted: "a streaming AEAD key",
-                    })?;
+        let make = |_, key: &Key| key.streaming_aead(provider);
+        for (id, stream_key) in keyset.make_each(KeyKind::StreamingAead, make)? {
             let stream_key = Arc::new(stream_key);
             if id == keyset.primary() {
                 primary = Some(Arc::clone(&stream_key));
             }
             all.push(stream_key);
         }
-        let primary = primary.ok_or(KeysetError::NoPrimary {
+        let primary = primary.ok_or_else(|| KeysetError::NoPrimary {
             id: keyset.primary(),
         })?;
         Ok(Self(Arc::new(Keys { primary, all })))

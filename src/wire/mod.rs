@@ -17,6 +17,7 @@ use crate::{error::ParseError, secret::SecretBytes};
 
 #[allow(
     dead_code,
+    missing_debug_implementations,
     missing_docs,
     unreachable_pub,
     clippy::all,
@@ -33,6 +34,7 @@ pub(crate) mod proto {
 }
 
 /// One field of a message, as its `.proto` file declares it.
+#[allow(missing_debug_implementations, reason = "no caller sees it")]
 pub struct Field {
     number: u32,
     wire_type: WireType,
@@ -173,5 +175,324 @@ impl<'a> Record<'a> {
 
     fn declared_in<'f>(&self, fields: &'f [Field]) -> Option<&'f Field> {
         fields.iter().find(|field| field.number == self.number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        proto::{EncryptedKeyset, KeyData, Keyset, KeysetInfo, keyset::Key, keyset_info::KeyInfo},
+        *,
+    };
+
+    /// Unknown fields, one of each wire type.
+    const UNKNOWN: [&[u8]; 6] = [
+        b"\x78\x01",
+        b"\x79\x01\x02\x03\x04\x05\x06\x07\x08",
+        b"\x7a\x02\xff\xff",
+        b"\x7b\x08\x01\x0b\x0a\x01\x00\x0c\x7c",
+        b"\x7d\x01\x02\x03\x04",
+        b"\xf8\xff\xff\xff\x0f\x01",
+    ];
+
+    /// Writes a length-delimited field.
+    fn field(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let value = parts.concat();
+        [&[tag, u8::try_from(value.len()).unwrap()], &value[..]].concat()
+    }
+
+    /// The fields of one key data, one key and one keyset.
+    const DATA: [&[u8]; 3] = [b"\x0a\x01a", b"\x12\x02\x01\xff", b"\x18\x01"];
+    const STATE: [&[u8]; 3] = [b"\x10\x01", b"\x18\x2a", b"\x20\x01"];
+    const PRIMARY: &[u8] = b"\x08\x2a";
+
+    /// Serializes the keyset of `expected`, with more bytes before and after the fields of each
+    /// message in turn.
+    fn with(before: [&[u8]; 3], after: [&[u8]; 3]) -> Vec<u8> {
+        let data = field(0x0a, &[before[0], &DATA.concat(), after[0]]);
+        let key = field(0x12, &[before[1], &data, &STATE.concat(), after[1]]);
+        [before[2], PRIMARY, &key, after[2]].concat()
+    }
+
+    fn plain() -> Vec<u8> {
+        with([&[]; 3], [&[]; 3])
+    }
+
+    fn expected() -> Keyset {
+        let value = Bytes::from_static(b"\x01\xff");
+        let key_data = KeyData {
+            type_url: "a".to_owned(),
+            value,
+            key_material_type: 1,
+        };
+        let key = Key {
+            key_data: Some(key_data),
+            status: 1,
+            key_id: 42,
+            output_prefix_type: 1,
+        };
+        Keyset {
+            primary_key_id: 42,
+            key: vec![key],
+        }
+    }
+
+    /// Decodes `message` as it is, and after a field of a wrong wire type, which makes for a copy.
+    fn decode_both(message: &[u8]) -> Result<Keyset, ParseError> {
+        let copied = [b"\x0a\x00", message].concat();
+        let [plain, copied] = [message.to_vec(), copied].map(|message| {
+            let mut kept = Vec::with_capacity(message.len());
+            let capacity = kept.capacity();
+            let _ = keep_declared_types(&message, Keyset::FIELDS, &mut kept);
+            assert_eq!(
+                kept.capacity(),
+                capacity,
+                "the copy was moved to a larger buffer"
+            );
+            decode::<Keyset>(message.into())
+        });
+        assert!(
+            plain.as_ref().ok() == copied.as_ref().ok(),
+            "{}",
+            message.escape_ascii()
+        );
+        plain
+    }
+
+    #[test]
+    fn decode_ignores_unknown_fields_everywhere() {
+        for unknown in UNKNOWN {
+            for level in 0..3 {
+                let mut here: [&[u8]; 3] = [&[]; 3];
+                here[level] = unknown;
+                for message in [with(here, [&[]; 3]), with([&[]; 3], here)] {
+                    let message = decode_both(&message);
+                    assert!(message == Ok(expected()), "{}", unknown.escape_ascii());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn decode_ignores_known_fields_of_a_wrong_wire_type_everywhere() {
+        // Numbers of the fields that are varints, and of those that are not, at each level.
+        let levels: [(&[u8], &[u8]); 3] = [(&[3], &[1, 2]), (&[2, 3, 4], &[1]), (&[1], &[2])];
+        for (level, (varints, others)) in levels.into_iter().enumerate() {
+            for number in [varints, others].concat() {
+                let tag = number << 3;
+                let mut wrong = vec![
+                    vec![tag | 1, 1, 2, 3, 4, 5, 6, 7, 8],
+                    vec![tag | 3, tag, 7, tag | 4],
+                    vec![tag | 5, 1, 2, 3, 4],
+                ];
+                wrong.push(match varints.contains(&number) {
+                    true => vec![tag | 2, 2, 0xff, 0xff],
+                    false => vec![tag, 7],
+                });
+                for wrong in wrong {
+                    let mut here: [&[u8]; 3] = [&[]; 3];
+                    here[level] = &wrong;
+                    for message in [with(here, [&[]; 3]), with([&[]; 3], here), with(here, here)] {
+                        let message = decode_both(&message);
+                        assert!(message == Ok(expected()), "{}", wrong.escape_ascii());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn decode_ignores_wrong_wire_types_in_every_message_of_a_list_and_in_other_messages() {
+        let key = field(0x12, &[b"\x15\x01\x02\x03\x04\x18\x07"]);
+        let keys = decode_both(&[&key[..], &key].concat()).unwrap().key;
+        assert!(
+            keys == vec![
+                Key {
+                    key_id: 7,
+                    ..Default::default()
+                };
+                2
+            ]
+        );
+
+        // Field 1 does not exist; `keyset_info` as a number, then with a key that has one of its
+        // fields as text.
+        let info = field(
+            0x1a,
+            &[
+                b"\x08\x07",
+                &field(0x12, &[b"\x0a\x01a\x1a\x01\x07\x20\x03"]),
+            ],
+        );
+        let message = [b"\x0a\x01\x00\x18\x07\x12\x02\x01\xff", &info[..]].concat();
+        let message = decode::<EncryptedKeyset>(message.into());
+        let key_info = vec![KeyInfo {
+            type_url: "a".to_owned(),
+            output_prefix_type: 3,
+            ..Default::default()
+        }];
+        let expected = EncryptedKeyset {
+            encrypted_keyset: Bytes::from_static(b"\x01\xff"),
+            keyset_info: Some(KeysetInfo {
+                primary_key_id: 7,
+                key_info,
+            }),
+        };
+        assert!(message == Ok(expected));
+    }
+
+    #[test]
+    fn decode_takes_the_last_scalar_and_merges_messages() {
+        let first: [&[u8]; 3] = [
+            b"\x0a\x03old\x12\x03old\x18\x04",
+            b"\x0a\x03\x0a\x01b\x10\x03\x18\x07\x20\x03",
+            b"\x08\x07",
+        ];
+        assert!(decode_both(&with(first, [&[]; 3])) == Ok(expected()));
+
+        let pieces: Vec<_> = DATA.iter().map(|piece| field(0x0a, &[piece])).collect();
+        let key = [
+            &pieces[2][..],
+            STATE[2],
+            &pieces[0],
+            STATE[1],
+            STATE[0],
+            &pieces[1],
+        ];
+        assert!(decode_both(&[&field(0x12, &key), PRIMARY].concat()) == Ok(expected()));
+    }
+
+    #[test]
+    fn decode_takes_numbers_longer_than_need_be_and_their_low_32_bits() {
+        let rows: &[(&[u8], u32, i32)] = &[
+            (b"\xaa\x00", 42, 42),
+            (b"\xaa\x80\x80\x80\x80\x80\x80\x80\x80\x00", 42, 42),
+            (b"\xaa\x80\x80\x80\x10", 42, 42),
+            (b"\x80\x80\x80\x80\x10", 0, 0),
+            (b"\xff\xff\xff\xff\x0f", u32::MAX, -1),
+            (b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", u32::MAX, -1),
+            (b"\x09", 9, 9),
+        ];
+        for (number, id, enumeration) in rows {
+            for tags in [
+                [&b"\x08"[..], b"\x10"],
+                [b"\x88\x00", b"\x90\x80\x80\x80\x00"],
+            ] {
+                let status = [tags[1], number].concat();
+                let message = with([&[], &[], &[]], [&[], &status, &[tags[0], number].concat()]);
+                let mut expected = expected();
+                expected.primary_key_id = *id;
+                expected.key[0].status = *enumeration;
+                assert!(
+                    decode_both(&message) == Ok(expected),
+                    "{}",
+                    number.escape_ascii()
+                );
+            }
+        }
+        let padded_len = b"\x08\x2a\x12\x82\x00\x10\x01";
+        assert!(decode_both(padded_len).unwrap().key[0].status == 1);
+    }
+
+    #[test]
+    fn decode_refuses_what_is_not_protobuf_everywhere() {
+        let rows: &[&[u8]] = &[
+            // Field 0, and with it a stray zero byte.
+            b"\x00",
+            b"\x00\x00",
+            b"\x02\x00",
+            // Tags that end early, of no wire type, or of more than 32 bits.
+            b"\x80",
+            b"\x0e",
+            b"\x0f",
+            b"\x88\x80\x80\x80\x10\x01",
+            // Numbers that end early, of 11 bytes, or of more than 64 bits.
+            b"\x18",
+            b"\x18\x80",
+            b"\x78\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00",
+            b"\x78\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
+            // Values longer than what is left.
+            b"\x79\x01\x02\x03\x04\x05\x06\x07",
+            b"\x7d\x01\x02\x03",
+            b"\x12\x7f\x00",
+            b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+            b"\x7a\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x00",
+            // Groups without an end, without a start, and with another's end.
+            b"\x7b",
+            b"\x7b\x08\x01",
+            b"\x7c",
+            b"\x7b\x0c",
+            b"\x7b\x0b\x7c\x0c",
+            b"\x0b",
+            b"\x0c",
+        ];
+        for row in rows {
+            for level in 0..3 {
+                let mut here: [&[u8]; 3] = [&[]; 3];
+                here[level] = row;
+                let message = with([&[]; 3], here);
+                assert!(
+                    decode_both(&message).is_err(),
+                    "{} in {level}",
+                    row.escape_ascii()
+                );
+            }
+        }
+        let deep = [b"\x7b".repeat(100_000), b"\x7c".repeat(100_000)].concat();
+        assert!(decode_both(&deep).is_err());
+    }
+
+    #[test]
+    fn decode_refuses_truncation_except_between_fields() {
+        let message = plain();
+        for len in 0..message.len() {
+            let between = len == 0 || len == PRIMARY.len();
+            assert_eq!(decode_both(&message[..len]).is_ok(), between, "{len}");
+        }
+        assert!(decode_both(&message) == Ok(expected()));
+    }
+
+    #[test]
+    fn decode_refuses_strings_that_are_not_utf_8() {
+        for text in [&b"\xff"[..], b"\xc0\xaf", b"\xed\xa0\x80"] {
+            let text = field(0x0a, &[text]);
+            for message in [
+                with([&text, &[], &[]], [&[]; 3]),
+                with([&[]; 3], [&text, &[], &[]]),
+            ] {
+                assert!(decode_both(&message).is_err(), "{}", text.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn decode_gives_slices_of_its_input() {
+        let message = secret(Zeroizing::new(plain()));
+        let range = message.as_ptr_range();
+        let keyset = decode::<Keyset>(message).unwrap();
+        let value = keyset.key[0]
+            .key_data
+            .as_ref()
+            .unwrap()
+            .value
+            .as_ptr_range();
+        assert!(range.start <= value.start && value.end <= range.end);
+    }
+
+    #[test]
+    fn encode_writes_fields_in_order_and_leaves_defaults_out() {
+        let message = encode(&expected());
+        assert_eq!(**message, plain());
+        assert_eq!(message.capacity(), message.len());
+        assert!(encode(&Keyset::default()).is_empty());
+        let key = Key {
+            key_data: Some(KeyData::default()),
+            ..Default::default()
+        };
+        let destroyed = Keyset {
+            primary_key_id: 0,
+            key: vec![key],
+        };
+        assert_eq!(**encode(&destroyed), *b"\x12\x02\x0a\x00");
     }
 }

@@ -1,0 +1,23 @@
+//! Prints the table of templates that stands in the README.
+
+#![allow(clippy::print_stdout, reason = "that is what it does")]
+
+use keyseal::{KeyTypes, Variant, key::Template};
+
+fn main() {
+    println!("| template | key bytes | overhead | messages | when |");
+    println!("|---|---|---|---|---|");
+    // A template without a prefix is the same key, and five bytes less.
+    let prefixed = |template: &Template| template.key_template().variant() != Variant::Raw;
+    for template in KeyTypes::default().templates().filter(prefixed) {
+        let facts = template.facts();
+        println!(
+            "| `{}` | {} | {} | 2<sup>{}</sup> | {} |",
+            template.name(),
+            facts.key_size,
+            template.overhead(),
+            facts.messages_log2,
+            facts.advice
+        );
+    }
+}

@@ -1,0 +1,373 @@
+//! Answers the lab's requests with keyseal. See ../../README.md.
+
+use std::{
+    env,
+    error::Error,
+    fmt, fs,
+    io::{self, BufRead as _, Write as _},
+    path::PathBuf,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use keyseal::{
+    Aead as _, DeterministicAead as _, KeyTypes, KeysetAead, KeysetDeriver,
+    KeysetDeterministicAead, KeysetHandle, KeysetMac, KeysetPrfSet, Mac as _, Prf, Provider,
+    SecretAccess, Variant, key::KeyTemplate, keyset::Format,
+};
+use serde_json::{Value, json};
+
+const ACCESS: SecretAccess = SecretAccess::insecure();
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = env::args_os().nth(1).ok_or("usage: keyseal-peer FOLDER")?;
+    let mut files = Files {
+        folder: folder.into(),
+        written: 0,
+    };
+    let mut out = io::stdout().lock();
+    for line in io::stdin().lock().lines() {
+        let request: Value = serde_json::from_str(&line?)?;
+        let answer = answer(&request, &mut files).or_else(|failure| match failure {
+            Failure::Refused { stage, cause } => Ok(json!({"refused": cause, "stage": stage})),
+            Failure::Protocol(what) => Err(what),
+        })?;
+        writeln!(out, "{answer}")?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+enum Failure {
+    /// The library said no; `stage` is where.
+    Refused { stage: &'static str, cause: String },
+    /// The request makes no sense: the lab is broken.
+    Protocol(String),
+}
+
+fn at<T, E: Error>(stage: &'static str, result: Result<T, E>) -> Result<T, Failure> {
+    result.map_err(|error| Failure::Refused {
+        stage,
+        cause: with_causes(&error),
+    })
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text += &format!(": {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+fn protocol(what: impl fmt::Display) -> Failure {
+    Failure::Protocol(what.to_string())
+}
+
+fn answer(request: &Value, files: &mut Files) -> Result<Value, Failure> {
+    match text(request, "op")? {
+        "info" => Ok(info()),
+        "template" => template(request),
+        "generate" => generate(request),
+        "write" => write(request),
+        "produce" => produce(request, files),
+        "consume" => consume(request, files),
+        other => Err(protocol(format_args!("no operation `{other}`"))),
+    }
+}
+
+fn info() -> Value {
+    json!({
+        "name": "keyseal",
+        "version": "this tree",
+        "runtime": format!("Rust, providers {:?}", Provider::ALL),
+        "primitives": PRIMITIVES.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+    })
+}
+
+fn template(request: &Value) -> Result<Value, Failure> {
+    let Ok(found) = KeyTypes::default().template(text(request, "name")?) else {
+        return Ok(json!({"template": null}));
+    };
+    let template = found.key_template();
+    Ok(json!({"template": {
+        "type_url": template.type_url(),
+        "value": BASE64.encode(template.value()),
+        "prefix": template.variant().name(),
+    }}))
+}
+
+fn generate(request: &Value) -> Result<Value, Failure> {
+    let wanted = &request["template"];
+    let prefix = text(wanted, "prefix")?;
+    let variant = Variant::ALL
+        .into_iter()
+        .find(|variant| variant.name() == prefix)
+        .ok_or_else(|| protocol(format_args!("no prefix `{prefix}`")))?;
+    let template = KeyTemplate::new(text(wanted, "type_url")?, bytes(wanted, "value")?, variant);
+    let key = at("generate", KeyTypes::default().generate_from(&template))?;
+    let keyset = at("generate", KeysetHandle::new(key))?;
+    Ok(json!({"keyset": BASE64.encode(binary(&keyset))}))
+}
+
+fn write(request: &Value) -> Result<Value, Failure> {
+    let keyset = load(&request["keyset"])?;
+    let target = &request["target"];
+    let format = format(target)?;
+    let data = if target["kek"].is_null() {
+        let written = keyset.write_cleartext(format, ACCESS);
+        BASE64.encode(written.expose(ACCESS))
+    } else {
+        let associated_data = bytes(target, "associated_data")?;
+        let written = keyset.write_encrypted(format, &kek(target)?, &associated_data);
+        BASE64.encode(at("write", written)?)
+    };
+    Ok(json!({"keyset": data}))
+}
+
+/// A primitive of a keyset: what makes outputs, and what takes them.
+type Open = fn(&KeysetHandle) -> Result<Box<dyn Primitive>, Failure>;
+
+trait Primitive {
+    fn produce(&self, message: &Message) -> Result<Vec<u8>, Failure>;
+    /// Returns the input of `output`, or nothing when that is refused.
+    fn consume(&self, output: &[u8], message: &Message) -> Option<Vec<u8>>;
+}
+
+struct Message {
+    input: Vec<u8>,
+    associated_data: Vec<u8>,
+}
+
+const PRIMITIVES: &[(&str, Open)] = &[
+    ("aead", |keyset| Ok(Box::new(Aead::open(keyset)?))),
+    ("daead", |keyset| {
+        Ok(Box::new(Daead(at("primitive", keyset.primitive())?)))
+    }),
+    ("deriver", |keyset| {
+        Ok(Box::new(Deriver(at("primitive", keyset.primitive())?)))
+    }),
+    ("mac", |keyset| {
+        Ok(Box::new(Mac(at("primitive", keyset.primitive())?)))
+    }),
+    ("prf", |keyset| {
+        Ok(Box::new(PrfSet(at("primitive", keyset.primitive())?)))
+    }),
+];
+
+fn produce(request: &Value, files: &mut Files) -> Result<Value, Failure> {
+    let primitive = open(request)?;
+    let mut outputs = Vec::new();
+    for message in messages(request)? {
+        let output = primitive.produce(&Message {
+            input: bytes(message, "input")?,
+            associated_data: bytes(message, "associated_data")?,
+        })?;
+        outputs.push(files.member(&output)?);
+    }
+    Ok(json!({"outputs": outputs}))
+}
+
+fn consume(request: &Value, files: &mut Files) -> Result<Value, Failure> {
+    let primitive = open(request)?;
+    let mut inputs = Vec::new();
+    for message in messages(request)? {
+        let input = primitive.consume(
+            &bytes(message, "output")?,
+            &Message {
+                input: bytes(message, "input")?,
+                associated_data: bytes(message, "associated_data")?,
+            },
+        );
+        inputs.push(match input {
+            Some(input) => files.member(&input)?,
+            None => Value::Null,
+        });
+    }
+    Ok(json!({"inputs": inputs}))
+}
+
+fn open(request: &Value) -> Result<Box<dyn Primitive>, Failure> {
+    let name = text(request, "primitive")?;
+    let (_, open) = PRIMITIVES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .ok_or_else(|| protocol(format_args!("no primitive `{name}`")))?;
+    open(&load(&request["keyset"])?)
+}
+
+/// The same AEAD of every cipher provider: all of them must agree.
+struct Aead(Vec<KeysetAead>);
+
+impl Aead {
+    fn open(keyset: &KeysetHandle) -> Result<Self, Failure> {
+        let of = |&provider| at("primitive", keyset.primitive_with(provider));
+        Provider::ALL
+            .iter()
+            .map(of)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+impl Primitive for Aead {
+    fn produce(&self, message: &Message) -> Result<Vec<u8>, Failure> {
+        // Messages of different lengths come from different providers.
+        let provider = (message.input.len() + message.associated_data.len()) % self.0.len();
+        let output = self.0[provider].encrypt(&message.input, &message.associated_data);
+        at("use", output)
+    }
+
+    fn consume(&self, output: &[u8], message: &Message) -> Option<Vec<u8>> {
+        let open = |aead: &KeysetAead| aead.decrypt(output, &message.associated_data).ok();
+        let mut opened = self.0.iter().map(open);
+        let first = opened.next()?;
+        assert!(opened.all(|other| other == first), "providers disagree");
+        first
+    }
+}
+
+struct Daead(KeysetDeterministicAead);
+
+impl Primitive for Daead {
+    fn produce(&self, message: &Message) -> Result<Vec<u8>, Failure> {
+        let (daead, associated_data) = (&self.0, &message.associated_data);
+        at(
+            "use",
+            daead.encrypt_deterministically(&message.input, associated_data),
+        )
+    }
+
+    fn consume(&self, output: &[u8], message: &Message) -> Option<Vec<u8>> {
+        let daead = &self.0;
+        daead
+            .decrypt_deterministically(output, &message.associated_data)
+            .ok()
+    }
+}
+
+struct Mac(KeysetMac);
+
+impl Primitive for Mac {
+    fn produce(&self, message: &Message) -> Result<Vec<u8>, Failure> {
+        Ok(self.0.compute_mac(&message.input))
+    }
+
+    fn consume(&self, output: &[u8], message: &Message) -> Option<Vec<u8>> {
+        self.0.verify_mac(output, &message.input).ok()?;
+        Some(message.input.clone())
+    }
+}
+
+/// 16 bytes; what any key of the set computes is taken.
+struct PrfSet(KeysetPrfSet);
+
+impl Primitive for PrfSet {
+    fn produce(&self, message: &Message) -> Result<Vec<u8>, Failure> {
+        at("use", self.0.primary().compute_prf(&message.input, 16))
+    }
+
+    fn consume(&self, output: &[u8], message: &Message) -> Option<Vec<u8>> {
+        let computes = |prf: &dyn Prf| {
+            prf.compute_prf(&message.input, 16)
+                .is_ok_and(|computed| computed == output)
+        };
+        self.0
+            .iter()
+            .any(|(_, prf)| computes(prf))
+            .then(|| message.input.clone())
+    }
+}
+
+/// The derived keyset; it is taken if it is the same when it is derived again.
+struct Deriver(KeysetDeriver);
+
+impl Primitive for Deriver {
+    fn produce(&self, message: &Message) -> Result<Vec<u8>, Failure> {
+        let derived = at("use", self.0.derive_keyset(&message.input))?;
+        Ok(binary(&derived))
+    }
+
+    fn consume(&self, output: &[u8], message: &Message) -> Option<Vec<u8>> {
+        let given = KeysetHandle::read_cleartext(output, Format::Binary, ACCESS).ok()?;
+        let derived = self.0.derive_keyset(&message.input).ok()?;
+        (binary(&given) == binary(&derived)).then(|| message.input.clone())
+    }
+}
+
+fn binary(keyset: &KeysetHandle) -> Vec<u8> {
+    let written = keyset.write_cleartext(Format::Binary, ACCESS);
+    written.expose(ACCESS).to_vec()
+}
+
+fn load(keyset: &Value) -> Result<KeysetHandle, Failure> {
+    let data = bytes(keyset, "data")?;
+    let format = format(keyset)?;
+    let loaded = if keyset["kek"].is_null() {
+        KeysetHandle::read_cleartext(&data, format, ACCESS)
+    } else {
+        let associated_data = bytes(keyset, "associated_data")?;
+        KeysetHandle::read_encrypted(&data, format, &kek(keyset)?, &associated_data)
+    };
+    at("load", loaded)
+}
+
+fn kek(keyset: &Value) -> Result<KeysetAead, Failure> {
+    let data = bytes(keyset, "kek")?;
+    let handle = at(
+        "kek",
+        KeysetHandle::read_cleartext(&data, Format::Binary, ACCESS),
+    )?;
+    at("kek", handle.primitive())
+}
+
+fn format(keyset: &Value) -> Result<Format, Failure> {
+    match text(keyset, "format")? {
+        "binary" => Ok(Format::Binary),
+        "json" => Ok(Format::Json),
+        other => Err(protocol(format_args!("no format `{other}`"))),
+    }
+}
+
+fn messages(request: &Value) -> Result<&Vec<Value>, Failure> {
+    request["messages"]
+        .as_array()
+        .ok_or_else(|| protocol("no messages"))
+}
+
+fn text<'v>(value: &'v Value, member: &str) -> Result<&'v str, Failure> {
+    value[member]
+        .as_str()
+        .ok_or_else(|| protocol(format_args!("no text `{member}`")))
+}
+
+/// A member that is base64, or the name of a file; one that is absent is empty.
+fn bytes(value: &Value, member: &str) -> Result<Vec<u8>, Failure> {
+    match &value[member] {
+        Value::Null => Ok(Vec::new()),
+        file @ Value::Object(_) => fs::read(text(file, "file")?).map_err(protocol),
+        _ => BASE64.decode(text(value, member)?).map_err(protocol),
+    }
+}
+
+/// Where long binary data is written.
+struct Files {
+    folder: PathBuf,
+    written: usize,
+}
+
+impl Files {
+    const IN_LINE: usize = 65_536;
+
+    /// Makes a member of an answer: base64, or the name of a file.
+    fn member(&mut self, data: &[u8]) -> Result<Value, Failure> {
+        if data.len() <= Self::IN_LINE {
+            return Ok(BASE64.encode(data).into());
+        }
+        self.written += 1;
+        let path = self.folder.join(self.written.to_string());
+        fs::write(&path, data).map_err(protocol)?;
+        Ok(json!({"file": path}))
+    }
+}

@@ -1,0 +1,1 @@
+"""The interop lab: every implementation of Tink against every other. See ../README.md."""

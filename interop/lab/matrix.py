@@ -1,0 +1,283 @@
+"""Crosses implementations: every keyset and every output of one, with the other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Iterable
+
+from . import malformed, table, verdicts
+from .peers import REPOSITORY, SCRATCH, Keyset, Peer, Refused, b64, binary, target
+
+
+@dataclass
+class Cell:
+    """What one implementation made of the keysets of another: one template, prefix and form."""
+
+    owner: str
+    other: str
+    template: str
+    prefix: str
+    form: str
+    passed: int = 0
+    failures: list[str] = field(default_factory=list)
+    hole: str | None = None
+
+    def check(self, holds: bool, what: str):
+        if holds:
+            self.passed += 1
+        else:
+            self.failures.append(what)
+
+
+class Messages:
+    """The messages of a primitive, and what must come of them."""
+
+    def __init__(self, primitive: table.Primitive):
+        self.primitive = primitive
+        self.plaintexts: list[bytes] = []
+        self.requests: list[dict] = []
+        self.labels: list[str] = []
+        self.to_spoil: list[int] = []
+        for size in table.SIZES:
+            plaintext = table.plaintext(size)
+            text = SCRATCH.keep(plaintext)
+            for associated_data in table.associated_data(primitive):
+                if size == 17:
+                    self.to_spoil.append(len(self.requests))
+                self.plaintexts.append(plaintext)
+                self.requests.append({"input": text, "associated_data": b64(associated_data)})
+                self.labels.append(f"{size} bytes, {len(associated_data)} of associated data")
+
+    def sealed(self, outputs: list) -> list[dict]:
+        return [request | {"output": output} for request, output in zip(self.requests, outputs)]
+
+
+MESSAGES = {name: Messages(primitive) for name, primitive in table.PRIMITIVES.items()}
+
+
+def spoiled(message: dict, associated_data: bool) -> Iterable[tuple[str, dict]]:
+    """Ways to spoil an output that must each be refused."""
+    output = binary(message["output"])
+
+    def with_output(changed: bytes) -> dict:
+        return message | {"output": b64(changed)}
+
+    yield "a flipped first bit", with_output(bytes([output[0] ^ 0x80]) + output[1:])
+    yield "a flipped last bit", with_output(output[:-1] + bytes([output[-1] ^ 1]))
+    yield "a lost last byte", with_output(output[:-1])
+    yield "a byte too many", with_output(output + b"\0")
+    yield "nothing at all", with_output(b"")
+    if associated_data:
+        yield "other associated data", message | {"associated_data": b64(b"other")}
+    else:
+        yield "another input", message | {"input": b64(b"other")}
+
+
+def cross(owner: Peer, other: Peer) -> Iterable[Cell]:
+    """Runs every template, prefix and form: the keysets are the owner's."""
+    kek = owner.generate(table.KEK, "TINK")
+    rings: dict[str, Ring] = {}
+    for template in table.TEMPLATES:
+        ring = rings.setdefault(template.primitive, Ring(MESSAGES[template.primitive]))
+        for prefix in template.prefixes:
+            yield from _cells(owner, other, template, prefix, kek, ring)
+            SCRATCH.clear(owner.name)
+            SCRATCH.clear(other.name)
+    for primitive, ring in rings.items():
+        if table.PRIMITIVES[primitive].ring:
+            yield from _ring_cells(owner, other, primitive, ring, kek)
+
+
+@dataclass
+class Ring:
+    """One keyset of all keys that a pair has for a primitive, and an output of each key.
+
+    Serialized messages that stand behind each other are merged: the keys are those of all the
+    keysets, the primary key is that of the last.
+    """
+
+    messages: Messages
+    keyset: bytes = b""
+    outputs: list[tuple[str, dict]] = field(default_factory=list)
+
+    @property
+    def message(self) -> dict:
+        return self.messages.requests[self.messages.to_spoil[-1]]
+
+    def add(self, label: str, keyset: bytes, outputs: list):
+        self.keyset += keyset
+        output = outputs[self.messages.to_spoil[-1]]
+        self.outputs.append((label, self.message | {"output": output}))
+
+
+def _cells(owner: Peer, other: Peer, template: table.Template, prefix: str, kek, ring: Ring):
+    def cell(form: str) -> Cell:
+        return Cell(owner.name, other.name, template.name, prefix, form)
+
+    messages = MESSAGES[template.primitive]
+    missing = table.hole(owner.name, template, prefix)
+    if missing is not None:
+        yield _hole(cell("all"), missing, lambda: _use_own(owner, template, prefix))
+        return
+    try:
+        own = Keyset(owner.generate(template, prefix))
+        outputs = owner.produce(template.primitive, own, messages.requests)
+    except Refused as refused:
+        broken = cell("all")
+        broken.failures.append(f"{owner.name} cannot make a keyset and use it: {refused}")
+        yield broken
+        return
+    missing = table.hole(other.name, template, prefix)
+    if missing is not None:
+        use = lambda: other.produce(template.primitive, own, messages.requests[:1])
+        yield _hole(cell("all"), missing, use)
+        return
+    ring.add(f"{template.name} {prefix}", own.data, outputs)
+    for form in table.FORMS:
+        done = cell(form.name)
+        try:
+            _exchange(done, owner, other, messages, own, outputs, form, kek)
+        except Refused as refused:
+            done.failures.append(str(refused))
+        yield done
+
+
+def _use_own(peer: Peer, template: table.Template, prefix: str):
+    own = Keyset(peer.generate(template, prefix))
+    peer.produce(template.primitive, own, MESSAGES[template.primitive].requests[:1])
+
+
+def _ring_cells(owner: Peer, other: Peer, primitive: str, ring: Ring, kek: bytes):
+    """All keys in one keyset: each output finds its key."""
+    own = Keyset(ring.keyset)
+    for form in table.FORMS:
+        cell = Cell(owner.name, other.name, f"all {primitive} keys in one keyset", "", form.name)
+        try:
+            keyset = _written(owner, own, form, kek)
+            messages = [message for _, message in ring.outputs]
+            opened = other.consume(primitive, keyset, messages)
+            for (label, _), found in zip(ring.outputs, opened):
+                cell.check(found == _plaintext(ring), f"{other.name} does not open {label}")
+            answers = other.produce(primitive, keyset, [ring.message])
+            [found] = owner.consume(primitive, own, [ring.message | {"output": answers[0]}])
+            cell.check(found == _plaintext(ring), f"{owner.name} does not open the answer")
+        except Refused as refused:
+            cell.failures.append(str(refused))
+        yield cell
+
+
+def _plaintext(ring: Ring) -> bytes:
+    return binary(ring.message["input"])
+
+
+def _written(owner: Peer, own: Keyset, form: table.Form, kek: bytes) -> Keyset:
+    """The owner's keyset in a form."""
+    if form.associated_data is None:
+        return Keyset(owner.write(own, target(form.format)), form.format)
+    wanted = target(form.format, kek, form.associated_data)
+    return Keyset(owner.write(own, wanted), form.format, kek, form.associated_data)
+
+
+def _hole(cell: Cell, reason: str, attempt) -> Cell:
+    """A combination that is not there: it is checked that it is not, or the reason is stale."""
+    cell.hole = reason
+    try:
+        attempt()
+    except Refused:
+        return cell
+    cell.failures.append(f"it is there, against the stated reason: {reason}")
+    return cell
+
+
+def _exchange(cell, owner, other, messages, own, outputs, form, kek):
+    """One keyset in one form, and its messages in both directions."""
+    primitive = messages.primitive
+    keyset = _written(owner, own, form, kek)
+
+    # The owner's outputs.
+    sealed = messages.sealed(outputs)
+    bad = [
+        spoil
+        for index in messages.to_spoil
+        for spoil in spoiled(sealed[index], primitive.associated_data)
+    ]
+    opened = other.consume(primitive.name, keyset, sealed + [message for _, message in bad])
+    for plaintext, label, found in zip(messages.plaintexts, messages.labels, opened):
+        cell.check(found == plaintext, f"{other.name} does not open {label}")
+    for (what, _), found in zip(bad, opened[len(sealed) :]):
+        cell.check(found is None, f"{other.name} opens {what}")
+
+    # The other's outputs.
+    answers = messages.sealed(other.produce(primitive.name, keyset, messages.requests))
+    opened = owner.consume(primitive.name, own, answers)
+    for plaintext, label, found in zip(messages.plaintexts, messages.labels, opened):
+        cell.check(found == plaintext, f"{owner.name} does not open {label}")
+    if primitive.deterministic:
+        for output, answer, label in zip(outputs, answers, messages.labels):
+            same = binary(output) == binary(answer["output"])
+            cell.check(same, f"the outputs of {label} differ")
+
+    # The keyset as the other writes it, back at its owner.
+    returned = replace(keyset, data=other.write(keyset, keyset.target()))
+    [found] = owner.consume(primitive.name, returned, answers[:1])
+    works = found == messages.plaintexts[0]
+    cell.check(works, f"{owner.name} cannot use what {other.name} wrote")
+
+    if form.associated_data is not None:
+        wrong = replace(keyset, associated_data=b"other")
+        cell.check(
+            _refuses(other, messages, wrong), f"{other.name} ignores the keyset's associated data"
+        )
+
+
+def _refuses(peer: Peer, messages: Messages, keyset: Keyset) -> bool:
+    try:
+        peer.produce(messages.primitive.name, keyset, messages.requests[:1])
+    except Refused as refused:
+        return refused.stage == "load"
+    return False
+
+
+def templates(peer: Peer) -> Iterable[Cell]:
+    """Compares the templates that an implementation has by name with the table."""
+    for template in table.TEMPLATES:
+        for name, prefix in template.aliases:
+            found = peer.template(template.primitive, name)
+            cell = Cell(peer.name, peer.name, name, prefix, "template")
+            if found is None:
+                cell.hole = table.hole(peer.name, template, prefix) or "no template of this name"
+                cell.check(peer.name != "keyseal", f"{peer.name} has no template of this name")
+            else:
+                wanted = {
+                    "type_url": template.type_url,
+                    "value": b64(bytes.fromhex(template.value)),
+                    "prefix": prefix,
+                }
+                cell.check(found == wanted, f"the template of {peer.name} is {found}")
+            yield cell
+
+
+def recorded(peer: Peer) -> Iterable[Cell]:
+    """Compares what an implementation makes of malformed input with what is written down."""
+    folder = REPOSITORY / "tests" / "vectors" / "malformed"
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    entries = {entry["file"]: entry for entry in manifest["cases"]}
+    for case in malformed.cases():
+        cell = Cell(peer.name, peer.name, case.file, "", "malformed")
+        wanted = {"keyseal": case.expected} | entries[case.file]["verdicts"]
+        verdict = verdicts.of(peer, case)
+        cell.check(
+            verdict == wanted[peer.name], f"it says {verdict}, written down is {wanted[peer.name]}"
+        )
+        cell.check(
+            (folder / case.file).read_bytes() == case.data, "the file is not what the script makes"
+        )
+        yield cell
+
+
+def as_json(peers: list[Peer], cells: list[Cell]) -> str:
+    return json.dumps(
+        {"peers": {peer.name: peer.info for peer in peers}, "cells": [asdict(c) for c in cells]},
+        indent=1,
+    )

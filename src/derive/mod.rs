@@ -1,0 +1,83 @@
+//! Keysets derived from a keyset: one for each salt.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    cipher::Provider,
+    error::KeysetError,
+    key::{KeyDeriver, KeyId, KeyKind},
+    keyset::{KeysetHandle, Primitive},
+};
+
+/// Makes keysets from salts: the same salt gives the same keyset, in every Tink.
+///
+/// Each enabled key of the deriver's keyset makes one key, with its own id and of its own template;
+/// the primary key makes the primary one. So a deriver is rotated as any keyset is, and what a
+/// derived keyset wrote before still opens after.
+///
+/// # Security
+/// A salt is no secret, and it names what the keyset is for: a tenant's number, a name. Take care
+/// that two names never make one salt. A derived keyset holds secrets as any other does, and need
+/// not be stored: derive it again.
+///
+/// # Example
+/// A keyset for each tenant, from one secret:
+/// ```
+/// use keyseal::{Aead, KeysetAead, KeysetDeriver, KeysetHandle};
+///
+/// let deriver: KeysetDeriver =
+///     KeysetHandle::generate("HKDF_SHA256_DERIVES_AES256_GCM")?.primitive()?;
+/// let ada: KeysetAead = deriver.derive_keyset(b"tenant/ada")?.primitive()?;
+/// let eve: KeysetAead = deriver.derive_keyset(b"tenant/eve")?.primitive()?;
+///
+/// let ciphertext = ada.encrypt(b"of ada alone", b"")?;
+/// assert!(eve.decrypt(&ciphertext, b"").is_err());
+///
+/// let ada_again: KeysetAead = deriver.derive_keyset(b"tenant/ada")?.primitive()?;
+/// assert_eq!(ada_again.decrypt(&ciphertext, b"")?, b"of ada alone");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct KeysetDeriver(Arc<Derivers>);
+
+struct Derivers {
+    primary: KeyId,
+    /// In the order of the keyset.
+    keys: Vec<(KeyId, KeyDeriver)>,
+}
+
+impl KeysetDeriver {
+    /// Derives the keyset of a salt, which may be empty.
+    ///
+    /// # Errors
+    /// [`KeysetError::Key`] when a key cannot be derived, which making the deriver has ruled out.
+    pub fn derive_keyset(&self, salt: &[u8]) -> Result<KeysetHandle, KeysetError> {
+        let keys = self
+            .0
+            .keys
+            .iter()
+            .map(|(id, deriver)| match deriver.derive(salt) {
+                Ok(key) => Ok((*id, key)),
+                Err(source) => Err(KeysetError::Key { id: *id, source }),
+            })
+            .collect::<Result<_, _>>()?;
+        KeysetHandle::from_enabled(keys, self.0.primary)
+    }
+}
+
+impl Primitive for KeysetDeriver {
+    fn from_keyset(keyset: &KeysetHandle, _provider: Provider) -> Result<Self, KeysetError> {
+        Ok(Self(Arc::new(Derivers {
+            primary: keyset.primary(),
+            keys: keyset.make_each(KeyKind::KeysetDeriver, |_, key| key.deriver())?,
+        })))
+    }
+}
+
+impl fmt::Debug for KeysetDeriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeysetDeriver")
+            .field("keys", &self.0.keys.len())
+            .finish_non_exhaustive()
+    }
+}

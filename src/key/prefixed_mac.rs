@@ -1,0 +1,94 @@
+//! The MAC of one key: an output prefix in front of a tag.
+
+use subtle::ConstantTimeEq as _;
+
+use super::{OutputPrefix, Variant, prefix_map::Prefixed};
+use crate::cipher::{RawMac, RunningMac};
+
+/// Makes and checks `prefix(0|5) ‖ tag`.
+pub(crate) struct PrefixedMac {
+    prefix: OutputPrefix,
+    /// Stands after each message: a zero byte for a `LEGACY` key, else nothing.
+    suffix: &'static [u8],
+    mac: Box<dyn RawMac>,
+}
+
+impl PrefixedMac {
+    pub(super) const fn new(prefix: OutputPrefix, variant: Variant, mac: Box<dyn RawMac>) -> Self {
+        let suffix: &[u8] = match variant {
+            Variant::Legacy => &[0],
+            Variant::Crunchy | Variant::Raw | Variant::Tink => &[],
+        };
+        Self {
+            prefix,
+            suffix,
+            mac,
+        }
+    }
+
+    pub(crate) fn compute(&self, data: &[u8]) -> Vec<u8> {
+        prefixed_tag(self.prefix, self.mac.tag_len(), |tag| {
+            self.mac.compute(&[data, self.suffix], tag);
+        })
+    }
+
+    /// Returns whether `tag` is the whole tag of `data`.
+    pub(crate) fn verify(&self, tag: &[u8], data: &[u8]) -> bool {
+        // A length says nothing of the key; only a tag of the right one is worth computing.
+        tag.len() == self.tag_len() && self.compute(data).ct_eq(tag).into()
+    }
+
+    /// Starts on a message that comes in pieces.
+    pub(crate) fn start(&self) -> RunningPrefixedMac {
+        RunningPrefixedMac {
+            prefix: self.prefix,
+            suffix: self.suffix,
+            tag_len: self.mac.tag_len(),
+            running: self.mac.start(),
+        }
+    }
+
+    /// Returns the bytes of a tag, prefix included.
+    pub(crate) fn tag_len(&self) -> usize {
+        self.prefix.as_bytes().len() + self.mac.tag_len()
+    }
+}
+
+impl Prefixed for PrefixedMac {
+    fn prefix(&self) -> OutputPrefix {
+        self.prefix
+    }
+}
+
+/// The MAC of one key over what has come so far of a message.
+pub(crate) struct RunningPrefixedMac {
+    prefix: OutputPrefix,
+    suffix: &'static [u8],
+    tag_len: usize,
+    running: Box<dyn RunningMac>,
+}
+
+impl RunningPrefixedMac {
+    pub(crate) fn update(&mut self, data: &[u8]) {
+        self.running.update(data);
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.running.update(self.suffix);
+        prefixed_tag(self.prefix, self.tag_len, |tag| self.running.tag(tag))
+    }
+
+    /// Returns whether `tag` is the whole tag of what has come.
+    pub(crate) fn verify(self, tag: &[u8]) -> bool {
+        self.finish().ct_eq(tag).into()
+    }
+}
+
+fn prefixed_tag(prefix: OutputPrefix, tag_len: usize, write: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    let prefix = prefix.as_bytes();
+    let mut output = vec![0; prefix.len() + tag_len];
+    let (head, tag) = output.split_at_mut(prefix.len());
+    head.copy_from_slice(prefix);
+    write(tag);
+    output
+}

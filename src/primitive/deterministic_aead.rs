@@ -1,0 +1,112 @@
+use crate::error::{DecryptError, EncryptError};
+
+/// Authenticated encryption that gives the same ciphertext for the same input.
+///
+/// For what must be found again by its ciphertext: a searchable column, a join key, a wrapped key.
+/// The associated data is authenticated, not encrypted and not part of the ciphertext. Empty
+/// plaintext and empty associated data are legal.
+///
+/// # Security
+/// Whoever sees two ciphertexts sees whether plaintext and associated data are the same. Where
+/// there are few possible plaintexts, counting is enough to guess them: use an
+/// [`Aead`](crate::Aead) wherever equality need not be seen.
+///
+/// # Example
+/// ```
+/// use keyseal::{DeterministicAead, KeysetDeterministicAead, KeysetHandle};
+///
+/// let daead: KeysetDeterministicAead = KeysetHandle::generate("AES256_SIV")?.primitive()?;
+/// let stored = daead.encrypt_deterministically(b"ada@example.org", b"users.email")?;
+/// let sought = daead.encrypt_deterministically(b"ada@example.org", b"users.email")?;
+/// assert_eq!(stored, sought);
+/// assert_eq!(daead.decrypt_deterministically(&stored, b"users.email")?, b"ada@example.org");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait DeterministicAead: Send + Sync {
+    /// Encrypts `plaintext` and appends the ciphertext to `out`.
+    ///
+    /// # Errors
+    /// [`EncryptError::TooLong`]; `out` is then as it was.
+    fn encrypt_deterministically_into(
+        &self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncryptError>;
+
+    /// Decrypts `ciphertext` and appends the plaintext to `out`.
+    ///
+    /// # Errors
+    /// [`DecryptError`] when it does not open; `out` is then as long as it was.
+    fn decrypt_deterministically_into(
+        &self,
+        ciphertext: &[u8],
+        associated_data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), DecryptError>;
+
+    /// Encrypts `plaintext`, in one allocation.
+    ///
+    /// # Errors
+    /// [`EncryptError::TooLong`]
+    fn encrypt_deterministically(
+        &self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Vec<u8>, EncryptError> {
+        let mut ciphertext = Vec::new();
+        self.encrypt_deterministically_into(plaintext, associated_data, &mut ciphertext)?;
+        Ok(ciphertext)
+    }
+
+    /// Decrypts `ciphertext`, in one allocation.
+    ///
+    /// # Errors
+    /// [`DecryptError`] when it does not open.
+    fn decrypt_deterministically(
+        &self,
+        ciphertext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Vec<u8>, DecryptError> {
+        let mut plaintext = Vec::new();
+        self.decrypt_deterministically_into(ciphertext, associated_data, &mut plaintext)?;
+        Ok(plaintext)
+    }
+
+    /// Encrypts what is in `buffer`, which then holds the ciphertext.
+    ///
+    /// # Errors
+    /// [`EncryptError::TooLong`]; `buffer` is then as it was.
+    fn encrypt_deterministically_in_place(
+        &self,
+        buffer: &mut Vec<u8>,
+        associated_data: &[u8],
+    ) -> Result<(), EncryptError> {
+        let ciphertext = self.encrypt_deterministically(buffer, associated_data)?;
+        // The plaintext goes with the old buffer.
+        zeroize::Zeroize::zeroize(buffer);
+        *buffer = ciphertext;
+        Ok(())
+    }
+
+    /// Decrypts what is in `buffer`, which then holds the plaintext.
+    ///
+    /// # Errors
+    /// [`DecryptError`] when it does not open; `buffer` is then empty.
+    fn decrypt_deterministically_in_place(
+        &self,
+        buffer: &mut Vec<u8>,
+        associated_data: &[u8],
+    ) -> Result<(), DecryptError> {
+        match self.decrypt_deterministically(buffer, associated_data) {
+            Ok(plaintext) => {
+                *buffer = plaintext;
+                Ok(())
+            }
+            Err(error) => {
+                buffer.clear();
+                Err(error)
+            }
+        }
+    }
+}

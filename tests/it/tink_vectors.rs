@@ -1,0 +1,130 @@
+//! `tests/vectors/tink`: what the official implementations of Tink wrote, read by this crate.
+
+use keyseal::{Aead as _, KeysetAead, KeysetHandle, keyset::Format};
+use serde_json::Value;
+
+use crate::{
+    corpus::{Corpus, list, text},
+    support::{FORMATS, aeads, bytes_of, read, write},
+};
+
+#[derive(Default)]
+struct Counts {
+    keysets: usize,
+    files: usize,
+    messages: usize,
+}
+
+#[test]
+fn every_keyset_and_message_of_the_official_implementations_is_read() {
+    let mut corpus = Corpus::open("tink");
+    let manifest = corpus.json("manifest.json");
+    let kek = read(corpus.bytes(text(&manifest, "kek")), Format::Binary).unwrap();
+    let kek: KeysetAead = kek.primitive().unwrap();
+    let mut counts = Counts::default();
+    for entry in list(&manifest, "keysets") {
+        check_keyset(entry, &kek, &mut corpus, &mut counts);
+        counts.keysets += 1;
+    }
+    assert!(
+        counts.keysets > 0 && counts.messages > 0,
+        "the manifest names nothing"
+    );
+    corpus.assert_all_read();
+    println!(
+        "{} keysets in {} files, {} messages; made by {}",
+        counts.keysets, counts.files, counts.messages, manifest["made_by"]
+    );
+}
+
+fn check_keyset(entry: &Value, kek: &KeysetAead, corpus: &mut Corpus, counts: &mut Counts) {
+    let mut messages: Vec<(Value, Vec<u8>)> = Vec::new();
+    let written = corpus.json(text(entry, "messages"));
+    for message in written.as_array().unwrap() {
+        messages.push((message.clone(), bytes_of(text(message, "output"))));
+    }
+    if let Some(large) = entry.get("large") {
+        messages.push((large.clone(), corpus.bytes(text(large, "file"))));
+    }
+    assert!(!messages.is_empty(), "{entry}");
+
+    for form in list(entry, "forms") {
+        let name = text(form, "file");
+        let keyset = read_form(form, &corpus.bytes(name), kek)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let info = keyset.info();
+        let [key] = info.keys() else {
+            panic!("{name} has {} keys", keyset.len());
+        };
+        assert_eq!(key.type_url(), text(entry, "type_url"), "{name}");
+        assert_eq!(key.variant().unwrap().name(), text(entry, "prefix"));
+
+        check_messages(name, text(entry, "primitive"), &keyset, &messages);
+        // The keyset is the same when it has been written and read again.
+        for format in FORMATS {
+            let again = read(write(&keyset, format), format).unwrap();
+            check_messages(name, text(entry, "primitive"), &again, &messages[..1]);
+        }
+        counts.files += 1;
+        counts.messages += messages.len();
+    }
+}
+
+fn read_form(
+    form: &Value,
+    bytes: &[u8],
+    kek: &KeysetAead,
+) -> Result<KeysetHandle, keyseal::KeysetError> {
+    let format = match text(form, "format") {
+        "binary" => Format::Binary,
+        "json" => Format::Json,
+        other => panic!("no format {other}"),
+    };
+    assert_eq!(Format::detect(bytes), format);
+    match form.get("associated_data").and_then(Value::as_str) {
+        None => read(bytes, format),
+        Some(data) => {
+            let other = KeysetHandle::read_encrypted(bytes, format, kek, b"other");
+            assert!(other.is_err(), "other associated data opens the keyset");
+            KeysetHandle::read_encrypted(bytes, format, kek, data.as_bytes())
+        }
+    }
+}
+
+fn check_messages(
+    name: &str,
+    primitive: &str,
+    keyset: &KeysetHandle,
+    messages: &[(Value, Vec<u8>)],
+) {
+    let check = match primitive {
+        "aead" => check_aead,
+        other => panic!("{name}: nothing checks the primitive {other}"),
+    };
+    for (message, output) in messages {
+        let size = usize::try_from(message["size"].as_u64().unwrap()).unwrap();
+        let associated_data = text(message, "associated_data").as_bytes();
+        check(name, keyset, &plaintext(size), associated_data, output);
+    }
+}
+
+fn check_aead(
+    name: &str,
+    keyset: &KeysetHandle,
+    plaintext: &[u8],
+    associated_data: &[u8],
+    ciphertext: &[u8],
+) {
+    for aead in aeads(keyset) {
+        let opened = aead.decrypt(ciphertext, associated_data);
+        assert_eq!(opened.as_deref(), Ok(plaintext), "{name}");
+        aead.decrypt(ciphertext, b"other").unwrap_err();
+    }
+}
+
+/// The rule of the manifest: byte `i` of a message of `n` bytes is `(31 i + n) mod 256`.
+fn plaintext(size: usize) -> Vec<u8> {
+    (0..size)
+        .map(|at| u8::try_from((31 * at + size) % 256).unwrap())
+        .collect()
+}
