@@ -143,7 +143,7 @@ impl ReadAt for Wayward<'_> {
         if call == self.fails_at {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        if call % 3 == 0 {
+        if call.is_multiple_of(3) {
             return Err(io::ErrorKind::Interrupted.into());
         }
         let less = (buf.len() / 2).max(1);
@@ -163,7 +163,7 @@ struct Slow {
 
 impl WriteAt for Slow {
     fn write_at(&self, buf: &[u8], position: u64) -> io::Result<usize> {
-        if self.calls.fetch_add(1, Ordering::Relaxed) % 3 == 0 {
+        if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) {
             return Err(io::ErrorKind::Interrupted.into());
         }
         self.inner
