@@ -24,6 +24,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/mac"
 	"github.com/tink-crypto/tink-go/v2/prf"
 	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
+	"github.com/tink-crypto/tink-go/v2/streamingaead"
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
@@ -130,6 +131,31 @@ var primitives = map[string]func(*keyset.Handle) (primitive, error){
 			},
 		}, err
 	},
+	"streaming": func(handle *keyset.Handle) (primitive, error) {
+		made, err := streamingaead.New(handle)
+		return primitive{
+			func(m message) ([]byte, error) {
+				var out bytes.Buffer
+				writer, err := made.NewEncryptingWriter(&out, m.AssociatedData)
+				if err != nil {
+					return nil, err
+				}
+				if _, err := writer.Write(m.Input); err != nil {
+					return nil, err
+				}
+				err = writer.Close()
+				return out.Bytes(), err
+			},
+			func(m message) ([]byte, error) {
+				source := bytes.NewReader(m.Output)
+				reader, err := made.NewDecryptingReader(source, m.AssociatedData)
+				if err != nil {
+					return nil, err
+				}
+				return io.ReadAll(reader)
+			},
+		}, err
+	},
 	"mac": func(handle *keyset.Handle) (primitive, error) {
 		made, err := mac.New(handle)
 		return primitive{
@@ -198,6 +224,14 @@ var templates = map[string]func() *tinkpb.KeyTemplate{
 	"XAES_256_GCM_192_BIT_NONCE_NO_PREFIX": aead.XAES256GCM192BitNonceNoPrefixKeyTemplate,
 	"XAES_256_GCM_160_BIT_NONCE_NO_PREFIX": aead.XAES256GCM160BitNonceNoPrefixKeyTemplate,
 	"AES256_SIV":                           daead.AESSIVKeyTemplate,
+	"AES128_GCM_HKDF_4KB":                  streamingaead.AES128GCMHKDF4KBKeyTemplate,
+	"AES128_GCM_HKDF_1MB":                  streamingaead.AES128GCMHKDF1MBKeyTemplate,
+	"AES256_GCM_HKDF_4KB":                  streamingaead.AES256GCMHKDF4KBKeyTemplate,
+	"AES256_GCM_HKDF_1MB":                  streamingaead.AES256GCMHKDF1MBKeyTemplate,
+	"AES128_CTR_HMAC_SHA256_4KB":           streamingaead.AES128CTRHMACSHA256Segment4KBKeyTemplate,
+	"AES128_CTR_HMAC_SHA256_1MB":           streamingaead.AES128CTRHMACSHA256Segment1MBKeyTemplate,
+	"AES256_CTR_HMAC_SHA256_4KB":           streamingaead.AES256CTRHMACSHA256Segment4KBKeyTemplate,
+	"AES256_CTR_HMAC_SHA256_1MB":           streamingaead.AES256CTRHMACSHA256Segment1MBKeyTemplate,
 	"HMAC_SHA256_128BITTAG":                mac.HMACSHA256Tag128KeyTemplate,
 	"HMAC_SHA256_256BITTAG":                mac.HMACSHA256Tag256KeyTemplate,
 	"HMAC_SHA512_256BITTAG":                mac.HMACSHA512Tag256KeyTemplate,

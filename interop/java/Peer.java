@@ -9,6 +9,7 @@ import com.google.crypto.tink.KeysetHandle;
 import com.google.crypto.tink.Mac;
 import com.google.crypto.tink.RegistryConfiguration;
 import com.google.crypto.tink.SecretKeyAccess;
+import com.google.crypto.tink.StreamingAead;
 import com.google.crypto.tink.TinkJsonProtoKeysetFormat;
 import com.google.crypto.tink.TinkProtoKeysetFormat;
 import com.google.crypto.tink.Version;
@@ -27,8 +28,12 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
 import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -89,7 +94,8 @@ public final class Peer {
               "daead", Peer::daead,
               "mac", Peer::mac,
               "prf", Peer::prf,
-              "deriver", Peer::deriver));
+              "deriver", Peer::deriver,
+              "streaming", Peer::streaming));
 
   private static <P> P primitive(KeysetHandle handle, Class<P> type)
       throws GeneralSecurityException {
@@ -124,6 +130,30 @@ public final class Peer {
       public byte[] consume(JsonObject message) throws GeneralSecurityException, IOException {
         return daead.decryptDeterministically(
             bytes(message, "output"), bytes(message, "associated_data"));
+      }
+    };
+  }
+
+  private static Primitive streaming(KeysetHandle handle) throws GeneralSecurityException {
+    StreamingAead streaming = primitive(handle, StreamingAead.class);
+    return new Primitive() {
+      @Override
+      public byte[] produce(JsonObject message) throws GeneralSecurityException, IOException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        byte[] ad = bytes(message, "associated_data");
+        try (OutputStream stream = streaming.newEncryptingStream(out, ad)) {
+          stream.write(bytes(message, "input"));
+        }
+        return out.toByteArray();
+      }
+
+      @Override
+      public byte[] consume(JsonObject message) throws GeneralSecurityException, IOException {
+        ByteArrayInputStream source = new ByteArrayInputStream(bytes(message, "output"));
+        byte[] ad = bytes(message, "associated_data");
+        try (InputStream stream = streaming.newDecryptingStream(source, ad)) {
+          return stream.readAllBytes();
+        }
       }
     };
   }

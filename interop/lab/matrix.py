@@ -39,7 +39,7 @@ class Messages:
         self.requests: list[dict] = []
         self.labels: list[str] = []
         self.to_spoil: list[int] = []
-        for size in table.SIZES:
+        for size in table.SIZES + primitive.more_sizes:
             plaintext = table.plaintext(size)
             text = SCRATCH.keep(plaintext)
             for associated_data in table.associated_data(primitive):
@@ -247,7 +247,8 @@ def templates(peer: Peer) -> Iterable[Cell]:
             cell = Cell(peer.name, peer.name, name, prefix, "template")
             if found is None:
                 cell.hole = table.hole(peer.name, template, prefix) or "no template of this name"
-                cell.check(peer.name != "keyseal", f"{peer.name} has no template of this name")
+                if peer.name == "keyseal":
+                    cell.failures.append("keyseal has no template of this name")
             else:
                 wanted = {
                     "type_url": template.type_url,

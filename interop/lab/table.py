@@ -25,6 +25,8 @@ class Primitive:
     associated_data: bool
     # Whether one input has one output under one key.
     deterministic: bool
+    # Messages beside those of SIZES.
+    more_sizes: tuple[int, ...] = ()
     # Whether an output of any key of a keyset is taken, not of the primary one alone.
     ring: bool = True
 
@@ -34,6 +36,13 @@ PRIMITIVES = {
     for primitive in (
         Primitive("aead", associated_data=True, deterministic=False),
         Primitive("daead", associated_data=True, deterministic=True),
+        # The ends of the first segments of 4 KiB, one byte more, and the end of a second segment.
+        Primitive(
+            "streaming",
+            associated_data=True,
+            deterministic=False,
+            more_sizes=(4024, 4040, 4056, 4057, 8120, 8121, 8136, 8137),
+        ),
         Primitive("mac", associated_data=False, deterministic=True),
         # An output is 16 bytes; it is taken if any key of the set makes it.
         Primitive("prf", associated_data=False, deterministic=True),
@@ -78,6 +87,10 @@ def _prf(name, key_type, value):
     return _template(name, "prf", key_type, value, ("RAW",), raw_name=name, tink=False)
 
 
+def _stream(name, key_type, value):
+    return _template(name, "streaming", key_type, value, ("RAW",), raw_name=name, tink=False)
+
+
 def _key_template(key_type: str, value: str, prefix: int) -> bytes:
     # An empty field is not written.
     format = data(2, bytes.fromhex(value)) if value else b""
@@ -99,6 +112,10 @@ _HKDF_SHA256 = "0a0208031020"
 
 _CTR_HMAC_128 = "0a060a020810101012080a04080310101020"
 _CTR_HMAC_256 = "0a060a020810102012080a04080310201020"
+_STREAM_128_4KB = "0a0d088020101018032204080310201010"
+_STREAM_128_1MB = "0a0e08808040101018032204080310201010"
+_STREAM_256_4KB = "0a0d088020102018032204080310201020"
+_STREAM_256_1MB = "0a0e08808040102018032204080310201020"
 
 TEMPLATES = (
     _aead("AES128_GCM", "AesGcmKey", "1010"),
@@ -129,6 +146,14 @@ TEMPLATES = (
         tink=False,
     ),
     _template("AES256_SIV", "daead", "AesSivKey", "0840", raw_name="AES256_SIV_RAW"),
+    _stream("AES128_GCM_HKDF_4KB", "AesGcmHkdfStreamingKey", "0a07088020101018031010"),
+    _stream("AES128_GCM_HKDF_1MB", "AesGcmHkdfStreamingKey", "0a0808808040101018031010"),
+    _stream("AES256_GCM_HKDF_4KB", "AesGcmHkdfStreamingKey", "0a07088020102018031020"),
+    _stream("AES256_GCM_HKDF_1MB", "AesGcmHkdfStreamingKey", "0a0808808040102018031020"),
+    _stream("AES128_CTR_HMAC_SHA256_4KB", "AesCtrHmacStreamingKey", _STREAM_128_4KB),
+    _stream("AES128_CTR_HMAC_SHA256_1MB", "AesCtrHmacStreamingKey", _STREAM_128_1MB),
+    _stream("AES256_CTR_HMAC_SHA256_4KB", "AesCtrHmacStreamingKey", _STREAM_256_4KB),
+    _stream("AES256_CTR_HMAC_SHA256_1MB", "AesCtrHmacStreamingKey", _STREAM_256_1MB),
     _mac("HMAC_SHA256_128BITTAG", "HmacKey", "0a04080310101020"),
     _mac("HMAC_SHA256_256BITTAG", "HmacKey", "0a04080310201020"),
     _mac("HMAC_SHA512_128BITTAG", "HmacKey", "0a04080410101040"),

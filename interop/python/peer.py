@@ -2,6 +2,7 @@
 
 import base64
 import importlib.metadata
+import io
 import itertools
 import json
 import pathlib
@@ -16,6 +17,7 @@ from tink import mac
 from tink import prf
 from tink import proto_keyset_format
 from tink import secret_key_access
+from tink import streaming_aead
 from tink.proto import tink_pb2
 
 TOKEN = secret_key_access.TOKEN
@@ -100,6 +102,33 @@ class Sealed:
         return self._consume(binary(message["output"]), unb64(message["associated_data"]))
 
 
+class Kept(io.BytesIO):
+    """Keeps what was written when the stream closes it."""
+
+    def close(self):
+        pass
+
+
+class Streaming:
+    """Encrypts and decrypts streams."""
+
+    def __init__(self, primitive):
+        self._primitive = primitive
+
+    def produce(self, message):
+        out = Kept()
+        associated_data = unb64(message["associated_data"])
+        with self._primitive.new_encrypting_stream(out, associated_data) as stream:
+            stream.write(binary(message["input"]))
+        return out.getvalue()
+
+    def consume(self, message):
+        source = io.BytesIO(binary(message["output"]))
+        associated_data = unb64(message["associated_data"])
+        with self._primitive.new_decrypting_stream(source, associated_data) as stream:
+            return stream.read()
+
+
 class Mac:
     """Computes and verifies tags."""
 
@@ -146,6 +175,11 @@ PRIMITIVES = {
             "encrypt_deterministically",
             "decrypt_deterministically",
         ),
+    ),
+    "streaming": (
+        streaming_aead,
+        streaming_aead.streaming_aead_key_templates,
+        lambda handle: Streaming(handle.primitive(streaming_aead.StreamingAead)),
     ),
     "mac": (mac, mac.mac_key_templates, lambda handle: Mac(handle.primitive(mac.Mac))),
     "prf": (prf, prf.prf_key_templates, lambda handle: PrfSet(handle.primitive(prf.PrfSet))),

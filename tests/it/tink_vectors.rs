@@ -1,6 +1,11 @@
 //! `tests/vectors/tink`: what the official implementations of Tink wrote, read by this crate.
 
-use keyseal::{Aead as _, KeysetAead, KeysetHandle, keyset::Format};
+use std::{collections::BTreeMap, io::Read as _};
+
+use keyseal::{
+    Aead as _, DeterministicAead as _, KeysetAead, KeysetDeriver, KeysetDeterministicAead,
+    KeysetHandle, KeysetMac, KeysetPrfSet, KeysetStreamingAead, Mac as _, Provider, keyset::Format,
+};
 use serde_json::Value;
 
 use crate::{
@@ -10,7 +15,8 @@ use crate::{
 
 #[derive(Default)]
 struct Counts {
-    keysets: usize,
+    /// By primitive and maker.
+    keysets: BTreeMap<String, usize>,
     files: usize,
     messages: usize,
 }
@@ -24,16 +30,17 @@ fn every_keyset_and_message_of_the_official_implementations_is_read() {
     let mut counts = Counts::default();
     for entry in list(&manifest, "keysets") {
         check_keyset(entry, &kek, &mut corpus, &mut counts);
-        counts.keysets += 1;
+        let kind = format!("{} of {}", text(entry, "primitive"), text(entry, "made_by"));
+        *counts.keysets.entry(kind).or_default() += 1;
     }
     assert!(
-        counts.keysets > 0 && counts.messages > 0,
+        !counts.keysets.is_empty() && counts.messages > 0,
         "the manifest names nothing"
     );
     corpus.assert_all_read();
     println!(
-        "{} keysets in {} files, {} messages; made by {}",
-        counts.keysets, counts.files, counts.messages, manifest["made_by"]
+        "{} files, {} messages, keysets: {:#?}",
+        counts.files, counts.messages, counts.keysets
     );
 }
 
@@ -99,6 +106,11 @@ fn check_messages(
 ) {
     let check = match primitive {
         "aead" => check_aead,
+        "daead" => check_daead,
+        "deriver" => check_deriver,
+        "mac" => check_mac,
+        "prf" => check_prf,
+        "streaming" => check_streaming,
         other => panic!("{name}: nothing checks the primitive {other}"),
     };
     for (message, output) in messages {
@@ -120,6 +132,60 @@ fn check_aead(
         assert_eq!(opened.as_deref(), Ok(plaintext), "{name}");
         aead.decrypt(ciphertext, b"other").unwrap_err();
     }
+}
+
+fn check_daead(
+    name: &str,
+    keyset: &KeysetHandle,
+    plaintext: &[u8],
+    associated_data: &[u8],
+    ciphertext: &[u8],
+) {
+    let daead: KeysetDeterministicAead = keyset.primitive().unwrap();
+    let made = daead.encrypt_deterministically(plaintext, associated_data);
+    assert_eq!(made.as_deref(), Ok(ciphertext), "{name}");
+    let opened = daead.decrypt_deterministically(ciphertext, associated_data);
+    assert_eq!(opened.as_deref(), Ok(plaintext), "{name}");
+}
+
+fn check_streaming(
+    name: &str,
+    keyset: &KeysetHandle,
+    plaintext: &[u8],
+    associated_data: &[u8],
+    stream: &[u8],
+) {
+    for &provider in Provider::ALL {
+        let aead: KeysetStreamingAead = keyset.primitive_with(provider).unwrap();
+        let mut opened = Vec::new();
+        let mut reader = aead.decrypting_reader(stream, associated_data);
+        reader
+            .read_to_end(&mut opened)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(opened, plaintext, "{name}");
+        let mut other = aead.decrypting_reader(stream, b"other");
+        other.read_to_end(&mut opened).unwrap_err();
+    }
+}
+
+fn check_mac(name: &str, keyset: &KeysetHandle, data: &[u8], _: &[u8], tag: &[u8]) {
+    let mac: KeysetMac = keyset.primitive().unwrap();
+    assert_eq!(mac.compute_mac(data), tag, "{name}");
+    assert_eq!(mac.verify_mac(tag, data), Ok(()), "{name}");
+}
+
+fn check_prf(name: &str, keyset: &KeysetHandle, input: &[u8], _: &[u8], output: &[u8]) {
+    let set: KeysetPrfSet = keyset.primitive().unwrap();
+    let computed = set.primary().compute_prf(input, output.len());
+    assert_eq!(computed.as_deref(), Ok(output), "{name}");
+}
+
+fn check_deriver(name: &str, keyset: &KeysetHandle, salt: &[u8], _: &[u8], derived: &[u8]) {
+    let deriver: KeysetDeriver = keyset.primitive().unwrap();
+    let ours = deriver.derive_keyset(salt).unwrap();
+    let theirs = read(derived, Format::Binary).unwrap();
+    let [ours, theirs] = [ours, theirs].map(|keyset| write(&keyset, Format::Binary));
+    assert_eq!(ours, theirs, "{name}");
 }
 
 /// The rule of the manifest: byte `i` of a message of `n` bytes is `(31 i + n) mod 256`.

@@ -4,15 +4,15 @@ use std::{
     env,
     error::Error,
     fmt, fs,
-    io::{self, BufRead as _, Write as _},
+    io::{self, BufRead as _, Read as _, Write as _},
     path::PathBuf,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use keyseal::{
     Aead as _, DeterministicAead as _, KeyTypes, KeysetAead, KeysetDeriver,
-    KeysetDeterministicAead, KeysetHandle, KeysetMac, KeysetPrfSet, Mac as _, Prf, Provider,
-    SecretAccess, Variant, key::KeyTemplate, keyset::Format,
+    KeysetDeterministicAead, KeysetHandle, KeysetMac, KeysetPrfSet, KeysetStreamingAead, Mac as _,
+    Prf, Provider, SecretAccess, Variant, key::KeyTemplate, keyset::Format,
 };
 use serde_json::{Value, json};
 
@@ -151,6 +151,9 @@ const PRIMITIVES: &[(&str, Open)] = &[
     ("mac", |keyset| {
         Ok(Box::new(Mac(at("primitive", keyset.primitive())?)))
     }),
+    ("streaming", |keyset| {
+        Ok(Box::new(Streaming(at("primitive", keyset.primitive())?)))
+    }),
     ("prf", |keyset| {
         Ok(Box::new(PrfSet(at("primitive", keyset.primitive())?)))
     }),
@@ -244,6 +247,26 @@ impl Primitive for Daead {
         daead
             .decrypt_deterministically(output, &message.associated_data)
             .ok()
+    }
+}
+
+struct Streaming(KeysetStreamingAead);
+
+impl Primitive for Streaming {
+    fn produce(&self, message: &Message) -> Result<Vec<u8>, Failure> {
+        let writer = self
+            .0
+            .encrypting_writer(Vec::new(), &message.associated_data);
+        let mut writer = at("use", writer)?;
+        at("use", writer.write_all(&message.input))?;
+        at("use", writer.finish())
+    }
+
+    fn consume(&self, output: &[u8], message: &Message) -> Option<Vec<u8>> {
+        let mut input = Vec::new();
+        let mut reader = self.0.decrypting_reader(output, &message.associated_data);
+        reader.read_to_end(&mut input).ok()?;
+        Some(input)
     }
 }
 
