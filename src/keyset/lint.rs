@@ -8,7 +8,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use self::{
-    keys::{check_key, check_same_material},
+    keys::{check_key, check_kinds, check_same_material},
     states::{State, check_states},
 };
 use super::{Format, Reader, format, info::names_a_type};
@@ -253,6 +253,7 @@ fn check_keyset(keyset: &proto::Keyset, findings: &mut Vec<Finding>) {
     for key in &keyset.key {
         check_key(key, findings);
     }
+    check_kinds(keyset, findings);
     check_same_material(keyset, findings);
 }
 

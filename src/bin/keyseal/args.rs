@@ -18,19 +18,19 @@ const AAD_LIMIT: u64 = 64 << 20;
 
 /// What every command has.
 #[derive(Args, Clone, Copy, Debug)]
-pub struct Globals {
+pub(crate) struct Globals {
     /// Print reports and errors as JSON
     ///
     /// Errors are on standard error. Reports are on standard output, and on standard error where
     /// the data go to standard output.
     #[arg(long, global = true, help_heading = "Messages")]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Print nothing but errors
     #[arg(short, long, global = true, help_heading = "Messages")]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// Say more about what is done
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Messages")]
-    pub verbose: u8,
+    pub(crate) verbose: u8,
 }
 
 /// Associated data as text, from a file or in hexadecimal.
@@ -38,7 +38,7 @@ macro_rules! associated_data {
     ($name:ident, $text:literal, $file:literal, $hex:literal, $what:literal) => {
         #[derive(Args, Clone, Debug)]
         #[group(multiple = false)]
-        pub struct $name {
+        pub(crate) struct $name {
             #[arg(id = $text, long = $text, value_name = "TEXT", help = $what)]
             text: Option<String>,
             #[arg(id = $file, long = $file, value_name = "FILE", help = "The same, from a file")]
@@ -48,16 +48,16 @@ macro_rules! associated_data {
         }
 
         impl $name {
-            pub fn place(&self) -> Option<&Place> {
+            pub(crate) fn place(&self) -> Option<&Place> {
                 self.file.as_ref()
             }
 
-            pub fn is_given(&self) -> bool {
+            pub(crate) fn is_given(&self) -> bool {
                 self.text.is_some() || self.file.is_some() || self.hex.is_some()
             }
 
             /// Returns the bytes: none where nothing is given.
-            pub fn read(&self, context: &Context) -> Result<Zeroizing<Vec<u8>>, Failure> {
+            pub(crate) fn read(&self, context: &Context) -> Result<Zeroizing<Vec<u8>>, Failure> {
                 match (&self.text, &self.file, &self.hex) {
                     (Some(text), _, _) => Ok(Zeroizing::new(text.clone().into_bytes())),
                     (_, Some(file), _) => file.read_small(AAD_LIMIT, context),
@@ -102,7 +102,7 @@ associated_data!(
 /// How a keyset file is opened and written.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Keyset")]
-pub struct KeysetAccess {
+pub(crate) struct KeysetAccess {
     /// The key-encryption key of an encrypted keyset, such as file-kms://kek.json
     #[arg(long, value_name = "URI")]
     keyset_kek: Option<String>,
@@ -114,15 +114,15 @@ pub struct KeysetAccess {
 }
 
 impl KeysetAccess {
-    pub fn places(&self) -> impl Iterator<Item = &Place> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = &Place> {
         self.aad.place().into_iter()
     }
 
-    pub const fn allows_cleartext(&self) -> bool {
+    pub(crate) const fn allows_cleartext(&self) -> bool {
         self.insecure_cleartext
     }
 
-    pub fn resolve(&self, context: &Context) -> Result<Access, Failure> {
+    pub(crate) fn resolve(&self, context: &Context) -> Result<Access, Failure> {
         if self.keyset_kek.is_none() && self.aad.is_given() {
             return Err(Failure::usage(
                 "keyset_aad",
@@ -145,18 +145,18 @@ impl KeysetAccess {
 /// A keyset to encrypt or decrypt with.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Keyset")]
-pub struct KeysetChoice {
+pub(crate) struct KeysetChoice {
     /// The keyset file
     #[arg(long, value_name = "FILE")]
-    pub keyset: Place,
+    pub(crate) keyset: Place,
     #[command(flatten)]
-    pub access: KeysetAccess,
+    pub(crate) access: KeysetAccess,
 }
 
 /// Where a new file goes.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
-pub struct NewFile {
+pub(crate) struct NewFile {
     /// The output; `-` is standard output
     #[arg(
         short,
@@ -172,7 +172,7 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    pub fn plan<'c>(
+    pub(crate) fn plan<'c>(
         &self,
         inputs: &[&Place],
         holds: Holds,
@@ -185,7 +185,7 @@ impl NewFile {
 /// Where a changed file goes.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
-pub struct ChangedFile {
+pub(crate) struct ChangedFile {
     /// The output; `-`, which is standard output, unless told otherwise
     #[arg(short, long, value_name = "OUT", conflicts_with = "in_place")]
     output: Option<Place>,
@@ -199,7 +199,7 @@ pub struct ChangedFile {
 
 impl ChangedFile {
     /// Plans the output of `input`; it is none of `others` either.
-    pub fn plan<'c>(
+    pub(crate) fn plan<'c>(
         &self,
         input: &Place,
         others: &[&Place],
@@ -215,7 +215,7 @@ impl ChangedFile {
     }
 }
 
-pub const fn overwrite(force: bool) -> Overwrite {
+pub(crate) const fn overwrite(force: bool) -> Overwrite {
     if force {
         Overwrite::Force
     } else {
@@ -225,13 +225,13 @@ pub const fn overwrite(force: bool) -> Overwrite {
 
 /// How a keyset is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FormatName {
+pub(crate) enum FormatName {
     Json,
     Binary,
 }
 
 impl FormatName {
-    pub const fn format(self) -> Format {
+    pub(crate) const fn format(self) -> Format {
         match self {
             Self::Json => Format::Json,
             Self::Binary => Format::Binary,
@@ -241,7 +241,7 @@ impl FormatName {
 
 /// What a key writes in front of its output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum VariantName {
+pub(crate) enum VariantName {
     /// 01 and the key id: the usual choice
     Tink,
     /// 00 and the key id
@@ -253,7 +253,7 @@ pub enum VariantName {
 }
 
 impl VariantName {
-    pub const fn variant(self) -> keyseal::Variant {
+    pub(crate) const fn variant(self) -> keyseal::Variant {
         match self {
             Self::Tink => keyseal::Variant::Tink,
             Self::Crunchy => keyseal::Variant::Crunchy,

@@ -13,7 +13,7 @@ const CONFIG: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
 /// Reads hexadecimal digits, without white space.
-pub fn from_hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn from_hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (pairs, []) = text.as_chunks::<2>() else {
         return None;
     };
@@ -25,7 +25,7 @@ pub fn from_hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(bytes)
 }
 
-pub fn to_hex(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+pub(crate) fn to_hex(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut text = Zeroizing::new(Vec::with_capacity(bytes.len() * 2));
     for byte in bytes {
         for digit in [byte >> 4, byte & 0xf] {
@@ -36,7 +36,7 @@ pub fn to_hex(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
 }
 
 /// Reads base64 of either alphabet, with or without padding, without white space.
-pub fn from_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn from_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let alphabet = match text.iter().any(|symbol| b"-_".contains(symbol)) {
         true => &URL_SAFE,
         false => &STANDARD,
@@ -49,7 +49,7 @@ pub fn from_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(bytes)
 }
 
-pub fn to_base64(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+pub(crate) fn to_base64(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut text = Zeroizing::new(vec![0; bytes.len().div_ceil(3) * 4]);
     // The buffer has the size of the text, so nothing is cut off.
     let len = GeneralPurpose::new(&STANDARD, CONFIG)

@@ -8,7 +8,7 @@ use crate::{context::Style, exit::Exit, text::printable};
 
 /// A failure: `error: WHAT: WHY`, then `hint:` lines. Nothing in it is secret.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     exit: Exit,
     /// For programs. It never changes.
     code: &'static str,
@@ -18,7 +18,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub fn new(
+    pub(crate) fn new(
         exit: Exit,
         code: &'static str,
         what: impl Into<String>,
@@ -34,12 +34,16 @@ impl Failure {
     }
 
     /// The command line asks for what cannot be.
-    pub fn usage(code: &'static str, what: impl Into<String>, why: impl Into<String>) -> Self {
+    pub(crate) fn usage(
+        code: &'static str,
+        what: impl Into<String>,
+        why: impl Into<String>,
+    ) -> Self {
         Self::new(Exit::Usage, code, what, why)
     }
 
     /// A file or stream failed.
-    pub fn io(what: impl Into<String>, error: &io::Error) -> Self {
+    pub(crate) fn io(what: impl Into<String>, error: &io::Error) -> Self {
         let code = match error.kind() {
             io::ErrorKind::NotFound => "not_found",
             io::ErrorKind::PermissionDenied => "permission_denied",
@@ -53,33 +57,33 @@ impl Failure {
     }
 
     /// A file failed that is named by its path.
-    pub fn file(verb: &str, path: &Path, error: &io::Error) -> Self {
+    pub(crate) fn file(verb: &str, path: &Path, error: &io::Error) -> Self {
         Self::io(
             format!("cannot {verb} {}", printable(path.display())),
             error,
         )
     }
 
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    pub const fn exit(&self) -> Exit {
+    pub(crate) const fn exit(&self) -> Exit {
         self.exit
     }
 
-    pub const fn code(&self) -> &'static str {
+    pub(crate) const fn code(&self) -> &'static str {
         self.code
     }
 
     /// Returns the text of the `error:` line.
-    pub fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         format!("{}: {}", self.what, self.why)
     }
 
     /// Writes to standard error, unless there is nothing to tell.
-    pub fn report(&self, style: Style, as_json: bool) {
+    pub(crate) fn report(&self, style: Style, as_json: bool) {
         if self.exit == Exit::Done {
             return;
         }
@@ -101,7 +105,7 @@ impl Failure {
 }
 
 /// Joins an error and its causes.
-pub fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

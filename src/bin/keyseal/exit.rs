@@ -3,7 +3,7 @@
 /// How the program ends. The numbers are part of its interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Exit {
+pub(crate) enum Exit {
     Done = 0,
     Failed = 1,
     Usage = 2,
@@ -17,7 +17,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    pub const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Done,
         Self::Failed,
         Self::Usage,
@@ -30,11 +30,11 @@ impl Exit {
         Self::Interrupted,
     ];
 
-    pub const fn code(self) -> u8 {
+    pub(crate) const fn code(self) -> u8 {
         self as u8
     }
 
-    pub const fn meaning(self) -> &'static str {
+    pub(crate) const fn meaning(self) -> &'static str {
         match self {
             Self::Done => "done",
             Self::Failed => "another failure",
@@ -50,7 +50,7 @@ impl Exit {
     }
 
     /// Returns the list for the help.
-    pub fn table() -> String {
+    pub(crate) fn table() -> String {
         let mut table = String::from("Exit codes:");
         for exit in Self::ALL {
             table.push_str(&format!("\n  {:3}  {}", exit.code(), exit.meaning()));

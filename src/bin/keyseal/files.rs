@@ -18,7 +18,7 @@ use crate::{
 
 /// What an output holds, which decides who may read the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holds {
+pub(crate) enum Holds {
     /// As the user's `umask` says.
     Data,
     /// Its owner alone: 0600.
@@ -27,7 +27,7 @@ pub enum Holds {
 
 /// Whether an existing file may be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overwrite {
+pub(crate) enum Overwrite {
     Never,
     Force,
 }
@@ -35,7 +35,7 @@ pub enum Overwrite {
 /// An output. Nothing exists before the first byte is written, and nothing is in its place before
 /// [`commit`](Self::commit).
 #[derive(Debug)]
-pub struct Output<'c> {
+pub(crate) struct Output<'c> {
     target: Target,
     /// For messages.
     name: String,
@@ -64,7 +64,7 @@ enum Sink {
 
 impl<'c> Output<'c> {
     /// Plans an output that is none of `inputs`.
-    pub fn new(
+    pub(crate) fn new(
         place: &Place,
         inputs: &[&Place],
         holds: Holds,
@@ -90,7 +90,7 @@ impl<'c> Output<'c> {
 
     /// Plans to replace `input`, which keeps its name, mode and owner. None of `others` is the
     /// same file.
-    pub fn in_place(
+    pub(crate) fn in_place(
         input: &Place,
         others: &[&Place],
         holds: Holds,
@@ -133,17 +133,17 @@ impl<'c> Output<'c> {
         })
     }
 
-    pub const fn is_standard(&self) -> bool {
+    pub(crate) const fn is_standard(&self) -> bool {
         matches!(self.target, Target::Standard)
     }
 
     /// Returns the name for messages.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.name.clone()
     }
 
     /// Refuses to write bytes that are no text to a terminal.
-    pub fn refuse_binary_on_terminal(&self) -> Result<(), Failure> {
+    pub(crate) fn refuse_binary_on_terminal(&self) -> Result<(), Failure> {
         if self.is_standard() && self.overwrite == Overwrite::Never && io::stdout().is_terminal() {
             return Err(Failure::usage(
                 "binary_to_terminal",
@@ -157,7 +157,7 @@ impl<'c> Output<'c> {
     }
 
     /// Writes everything at once.
-    pub fn write(mut self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn write(mut self, bytes: &[u8]) -> Result<(), Failure> {
         if !is_text(bytes) {
             self.refuse_binary_on_terminal()?;
         }
@@ -169,7 +169,7 @@ impl<'c> Output<'c> {
     }
 
     /// Opens the output at the first call, and returns what to write to.
-    pub fn writer(&mut self) -> Result<&mut dyn Write, Failure> {
+    pub(crate) fn writer(&mut self) -> Result<&mut dyn Write, Failure> {
         let sink = match self.sink.take() {
             Some(open) => open,
             None => self.open()?,
@@ -182,7 +182,7 @@ impl<'c> Output<'c> {
     }
 
     /// Makes the output final: on the disk, under its name.
-    pub fn commit(mut self) -> Result<(), Failure> {
+    pub(crate) fn commit(mut self) -> Result<(), Failure> {
         self.writer()?;
         let what = format!("cannot write {}", self.name());
         let failed = |error: io::Error| Failure::io(what.clone(), &error);

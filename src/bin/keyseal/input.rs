@@ -20,11 +20,11 @@ use crate::{
 const CHUNK: usize = 1 << 20;
 
 /// The largest keyset file that is read, in bytes. One HMAC key may be a megabyte.
-pub const KEYSET_LIMIT: u64 = 16 << 20;
+pub(crate) const KEYSET_LIMIT: u64 = 16 << 20;
 
 /// A file, or standard input or output where it is `-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     Standard,
     File(PathBuf),
 }
@@ -40,7 +40,7 @@ impl From<OsString> for Place {
 }
 
 impl Place {
-    pub fn path(&self) -> Option<&Path> {
+    pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Self::Standard => None,
             Self::File(path) => Some(path),
@@ -48,7 +48,7 @@ impl Place {
     }
 
     /// Returns the name for messages, as a place to read from.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::Standard => "standard input".into(),
             Self::File(path) => printable(path.display()),
@@ -56,7 +56,7 @@ impl Place {
     }
 
     /// Returns what stands for it on a command line.
-    pub fn argument(&self) -> String {
+    pub(crate) fn argument(&self) -> String {
         match self {
             Self::Standard => "-".into(),
             Self::File(path) => crate::text::quoted(path.as_os_str()),
@@ -66,7 +66,7 @@ impl Place {
     /// Reads all of it into memory that is wiped, with room for `spare` bytes more.
     ///
     /// The outcome is none where there is more than `limit` bytes.
-    pub fn read(
+    pub(crate) fn read(
         &self,
         limit: u64,
         spare: usize,
@@ -97,7 +97,11 @@ impl Place {
     }
 
     /// Reads something that is small by its nature.
-    pub fn read_small(&self, limit: u64, context: &Context) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    pub(crate) fn read_small(
+        &self,
+        limit: u64,
+        context: &Context,
+    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
         self.read(limit, 0, context)?.ok_or_else(|| {
             Failure::new(
                 Exit::Failed,
@@ -110,7 +114,7 @@ impl Place {
 }
 
 /// Refuses a command that would read standard input for two purposes.
-pub fn check_one_standard_input<'p>(
+pub(crate) fn check_one_standard_input<'p>(
     places: impl IntoIterator<Item = &'p Place>,
 ) -> Result<(), Failure> {
     let standard = places

@@ -14,11 +14,11 @@ use crate::{context::Style, error::Failure, exit::Exit};
 /// The lock is held while one is made or becomes final, so that an interruption comes before or
 /// after, and never in between.
 #[derive(Clone, Debug, Default)]
-pub struct Leftovers(Arc<Mutex<Vec<PathBuf>>>);
+pub(crate) struct Leftovers(Arc<Mutex<Vec<PathBuf>>>);
 
 impl Leftovers {
     /// Removes what there is when the process is told to stop, and ends it.
-    pub fn remove_on_signal(&self, style: Style, json: bool) -> Result<(), Failure> {
+    pub(crate) fn remove_on_signal(&self, style: Style, json: bool) -> Result<(), Failure> {
         let leftovers = self.clone();
         let stop = move || {
             leftovers.change(|paths| {
@@ -42,7 +42,7 @@ impl Leftovers {
     }
 
     /// Makes a file or folder that has to go.
-    pub fn create<T>(
+    pub(crate) fn create<T>(
         &self,
         make: impl FnOnce() -> io::Result<T>,
         path: impl FnOnce(&T) -> PathBuf,
@@ -55,7 +55,7 @@ impl Leftovers {
     }
 
     /// Makes a file or folder final, or removes it.
-    pub fn settle<T>(&self, path: &Path, settle: impl FnOnce() -> T) -> T {
+    pub(crate) fn settle<T>(&self, path: &Path, settle: impl FnOnce() -> T) -> T {
         self.change(|paths| {
             let settled = settle();
             paths.retain(|known| known != path);

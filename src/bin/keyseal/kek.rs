@@ -18,7 +18,7 @@ use crate::{
 
 /// A key that encrypts keysets.
 #[derive(Clone, Debug)]
-pub struct Kek {
+pub(crate) struct Kek {
     uri: String,
     key: Key,
 }
@@ -43,7 +43,7 @@ const SCHEMES: &[Scheme] = &[Scheme {
 
 impl Kek {
     /// Opens the key of a URI. `cleartext` allows one that is a cleartext file.
-    pub fn open(uri: &str, cleartext: bool, context: &Context) -> Result<Self, Failure> {
+    pub(crate) fn open(uri: &str, cleartext: bool, context: &Context) -> Result<Self, Failure> {
         let known = SCHEMES
             .iter()
             .find_map(|scheme| Some((scheme, uri.strip_prefix(scheme.start)?)));
@@ -67,18 +67,18 @@ impl Kek {
         })
     }
 
-    pub fn uri(&self) -> String {
+    pub(crate) fn uri(&self) -> String {
         printable(&self.uri)
     }
 
     /// Returns the file that holds the key, if one does.
-    pub const fn place(&self) -> Option<&Place> {
+    pub(crate) const fn place(&self) -> Option<&Place> {
         match &self.key {
             Key::File { path, .. } => Some(path),
         }
     }
 
-    pub fn read(
+    pub(crate) fn read(
         &self,
         name: &str,
         bytes: &[u8],
@@ -91,7 +91,7 @@ impl Kek {
         }
     }
 
-    pub fn write(
+    pub(crate) fn write(
         &self,
         handle: &KeysetHandle,
         format: Format,
@@ -105,7 +105,7 @@ impl Kek {
         }
     }
 
-    pub fn lint(
+    pub(crate) fn lint(
         &self,
         name: &str,
         bytes: &[u8],

@@ -18,15 +18,15 @@ use crate::{
 
 /// What a command may open keysets with.
 #[derive(Clone, Debug)]
-pub struct Access {
-    pub kek: Option<Kek>,
-    pub aad: Zeroizing<Vec<u8>>,
-    pub cleartext: bool,
+pub(crate) struct Access {
+    pub(crate) kek: Option<Kek>,
+    pub(crate) aad: Zeroizing<Vec<u8>>,
+    pub(crate) cleartext: bool,
 }
 
 /// How a keyset is kept from other eyes.
 #[derive(Clone, Debug)]
-pub enum Seal {
+pub(crate) enum Seal {
     /// Not at all.
     Cleartext,
     /// There is nothing to keep: all keys are in a KMS, or public.
@@ -37,21 +37,21 @@ pub enum Seal {
 
 /// An opened keyset, and how its file was written.
 #[derive(Clone, Debug)]
-pub struct Keyset {
-    pub handle: KeysetHandle,
-    pub format: Format,
-    pub seal: Seal,
+pub(crate) struct Keyset {
+    pub(crate) handle: KeysetHandle,
+    pub(crate) format: Format,
+    pub(crate) seal: Seal,
 }
 
 impl Keyset {
     /// Reads and opens a keyset file.
-    pub fn open(place: &Place, access: Access, context: &Context) -> Result<Self, Failure> {
+    pub(crate) fn open(place: &Place, access: Access, context: &Context) -> Result<Self, Failure> {
         let bytes = place.read_small(KEYSET_LIMIT, context)?;
         Self::parse(place, &bytes, access, context)
     }
 
     /// Opens the bytes of a keyset file.
-    pub fn parse(
+    pub(crate) fn parse(
         place: &Place,
         bytes: &[u8],
         access: Access,
@@ -116,7 +116,10 @@ impl Keyset {
     }
 
     /// Makes a primitive of the keyset.
-    pub fn primitive<P: keyseal::keyset::Primitive>(&self, place: &Place) -> Result<P, Failure> {
+    pub(crate) fn primitive<P: keyseal::keyset::Primitive>(
+        &self,
+        place: &Place,
+    ) -> Result<P, Failure> {
         let made = self.handle.primitive();
         made.map_err(|error| keyset_failure(&place.name(), error))
     }
@@ -124,7 +127,7 @@ impl Keyset {
 
 impl Seal {
     /// Returns how a new keyset is kept, where the options say so.
-    pub fn of_new(access: Access) -> Result<Self, Failure> {
+    pub(crate) fn of_new(access: Access) -> Result<Self, Failure> {
         match access {
             Access {
                 kek: Some(kek),
@@ -142,7 +145,7 @@ impl Seal {
     }
 
     /// Returns the bytes of a keyset file.
-    pub fn serialize(
+    pub(crate) fn serialize(
         &self,
         handle: &KeysetHandle,
         format: Format,
@@ -161,7 +164,7 @@ impl Seal {
         }
     }
 
-    pub fn write(
+    pub(crate) fn write(
         &self,
         handle: &KeysetHandle,
         format: Format,
@@ -176,11 +179,11 @@ impl Seal {
 }
 
 /// Recognises a keyset file, or says that it is none.
-pub fn recognize(name: &str, bytes: &[u8]) -> Result<KeysetFile, Failure> {
+pub(crate) fn recognize(name: &str, bytes: &[u8]) -> Result<KeysetFile, Failure> {
     KeysetFile::recognize(bytes).map_err(|error| keyset_failure(name, error))
 }
 
-pub const fn format_name(format: Format) -> &'static str {
+pub(crate) const fn format_name(format: Format) -> &'static str {
     match format {
         Format::Binary => "binary",
         Format::Json => "JSON",
@@ -188,14 +191,14 @@ pub const fn format_name(format: Format) -> &'static str {
 }
 
 /// What is said where cleartext would need a flag.
-pub fn cleartext_failure(what: &str, why: &str) -> Failure {
+pub(crate) fn cleartext_failure(what: &str, why: &str) -> Failure {
     Failure::usage("cleartext_not_allowed", what, why)
         .hint("whoever can read such a file has its keys; --insecure-cleartext allows it")
         .hint("--keyset-kek URI names the key-encryption key of an encrypted keyset")
 }
 
 /// Says what is wrong with a keyset.
-pub fn keyset_failure(name: &str, error: KeysetError) -> Failure {
+pub(crate) fn keyset_failure(name: &str, error: KeysetError) -> Failure {
     let why = printable(chain(&error));
     let what = format!("cannot use keyset {name}");
     let refused = |code| {
@@ -245,7 +248,7 @@ pub fn keyset_failure(name: &str, error: KeysetError) -> Failure {
 }
 
 /// Says that no template has a name, and which one was perhaps meant.
-pub fn unknown_template(name: &str) -> Failure {
+pub(crate) fn unknown_template(name: &str) -> Failure {
     let templates: Vec<_> = KeyTypes::default().templates().collect();
     let failure = Failure::usage(
         "unknown_template",

@@ -1,8 +1,10 @@
 //! The `keyseal` program: the library's public API on a command line.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a program talks")]
 
 mod args;
+mod cipher;
 mod cmd;
 mod context;
 mod encoding;
@@ -40,7 +42,7 @@ use crate::{
     arg_required_else_help = true,
     subcommand_required = true
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
     globals: Globals,
     #[command(subcommand)]

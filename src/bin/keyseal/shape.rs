@@ -1,6 +1,9 @@
 //! What the first bytes of a file say, to someone without any key.
 
-use keyseal::{KeyId, KeyTypes, Variant, key::OutputPrefix};
+use keyseal::{
+    KeyId, KeyTypes, Variant,
+    key::{KeyKind, OutputPrefix},
+};
 
 /// The longest wrapped key of an envelope, in bytes.
 const MAX_WRAPPED: u32 = 4096;
@@ -10,22 +13,22 @@ const MIN_PAYLOAD: u64 = 28;
 
 /// What a ciphertext looks like. Its first bytes may be chance: a raw ciphertext starts with any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    pub prefix: Option<Prefix>,
+pub(crate) struct Shape {
+    pub(crate) prefix: Option<Prefix>,
     /// The length in bytes of a wrapped key, if this is an envelope.
-    pub wrapped: Option<u32>,
-    pub size: u64,
+    pub(crate) wrapped: Option<u32>,
+    pub(crate) size: u64,
 }
 
 /// Five bytes that may name a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Prefix {
-    pub start: Start,
-    pub id: KeyId,
+pub(crate) struct Prefix {
+    pub(crate) start: Start,
+    pub(crate) id: KeyId,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub(crate) enum Start {
     /// `01`
     Tink,
     /// `00`
@@ -33,14 +36,14 @@ pub enum Start {
 }
 
 impl Start {
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Tink => "TINK",
             Self::CrunchyOrLegacy => "CRUNCHY or LEGACY",
         }
     }
 
-    pub const fn is_of(self, variant: Variant) -> bool {
+    pub(crate) const fn is_of(self, variant: Variant) -> bool {
         match self {
             Self::Tink => matches!(variant, Variant::Tink),
             Self::CrunchyOrLegacy => matches!(variant, Variant::Crunchy | Variant::Legacy),
@@ -50,7 +53,7 @@ impl Start {
 
 impl Shape {
     /// Looks at the first bytes of something that is `size` bytes long.
-    pub fn of(start: &[u8], size: u64) -> Self {
+    pub(crate) fn of(start: &[u8], size: u64) -> Self {
         let prefix = match start {
             [0x01, a, b, c, d, ..] => Some((Start::Tink, [*a, *b, *c, *d])),
             [0x00, a, b, c, d, ..] => Some((Start::CrunchyOrLegacy, [*a, *b, *c, *d])),
@@ -72,7 +75,7 @@ impl Shape {
     }
 
     /// Returns the bytes in front of the cipher's output.
-    pub const fn prefix_size(&self) -> u64 {
+    pub(crate) const fn prefix_size(&self) -> u64 {
         match self.prefix {
             Some(_) => OutputPrefix::SIZE as u64,
             None => 0,
@@ -82,16 +85,18 @@ impl Shape {
 
 /// Key types whose messages are longer than their plaintext by the same number of bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overhead {
+pub(crate) struct Overhead {
     /// Without an output prefix.
-    pub bytes: u64,
-    pub type_urls: Vec<&'static str>,
+    pub(crate) bytes: u64,
+    pub(crate) type_urls: Vec<&'static str>,
 }
 
 /// Returns the overheads of the stock templates, smallest first.
-pub fn overheads() -> Vec<Overhead> {
+pub(crate) fn overheads() -> Vec<Overhead> {
     let mut overheads: Vec<Overhead> = Vec::new();
-    for key_type in KeyTypes::default().iter() {
+    let encrypts = |kind| matches!(kind, KeyKind::Aead | KeyKind::DeterministicAead);
+    let types = KeyTypes::default();
+    for key_type in types.iter().filter(|known| encrypts(known.kind())) {
         let type_url = key_type.type_url();
         for template in key_type.templates() {
             let bytes = template.facts().overhead as u64;

@@ -3,7 +3,7 @@
 use std::{ffi::OsStr, fmt::Display};
 
 /// Escapes what would change a terminal's state: names of files and types come from others.
-pub fn printable(text: impl Display) -> String {
+pub(crate) fn printable(text: impl Display) -> String {
     let text = text.to_string();
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
@@ -19,7 +19,7 @@ pub fn printable(text: impl Display) -> String {
 }
 
 /// Returns whether bytes can go to a terminal as they are.
-pub fn is_text(bytes: &[u8]) -> bool {
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
     str::from_utf8(bytes).is_ok_and(|text| {
         !text
             .chars()
@@ -28,7 +28,7 @@ pub fn is_text(bytes: &[u8]) -> bool {
 }
 
 /// Writes an argument so that a shell reads it back as it is.
-pub fn quoted(argument: &OsStr) -> String {
+pub(crate) fn quoted(argument: &OsStr) -> String {
     let text = argument.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
@@ -38,7 +38,7 @@ pub fn quoted(argument: &OsStr) -> String {
 }
 
 /// Returns `1 key`, `2 keys` and so on.
-pub fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
         _ => format!("{number} {noun}s"),
@@ -46,30 +46,47 @@ pub fn count(number: usize, noun: &str) -> String {
 }
 
 /// Returns the last word of a type URL.
-pub fn short_type(type_url: &str) -> String {
+pub(crate) fn short_type(type_url: &str) -> String {
     match type_url.strip_prefix("type.googleapis.com/google.crypto.tink.") {
         Some(short) => printable(short),
         None => printable(type_url),
     }
 }
 
-/// Returns a number of bytes in the largest unit that it fills.
-pub fn size(bytes: u64) -> String {
-    let units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let mut unit = 0;
-    let mut whole = bytes;
-    while whole >= 1024 && unit + 1 < units.len() {
-        whole /= 1024;
-        unit += 1;
+const UNITS: [(&str, u32); 7] = [
+    ("EiB", 60),
+    ("PiB", 50),
+    ("TiB", 40),
+    ("GiB", 30),
+    ("MiB", 20),
+    ("KiB", 10),
+    ("bytes", 0),
+];
+
+/// Returns a number of bytes in the largest unit that says it exactly.
+pub(crate) fn size(bytes: u64) -> String {
+    let exact = |shift: u32| bytes >> shift << shift == bytes && bytes >> shift > 0;
+    let unit = UNITS.iter().find(|(_, shift)| exact(*shift));
+    match unit {
+        Some((name, shift)) => format!("{} {name}", bytes >> shift),
+        None => format!("{bytes} bytes"),
     }
-    match units.get(unit) {
-        Some(name) => format!("{whole} {name}"),
+}
+
+/// Returns a number of bytes in the unit of its size, rounded.
+pub(crate) fn about(bytes: u64) -> String {
+    let rounded = |shift: u32| (bytes >> shift) + (bytes >> shift.saturating_sub(1) & 1);
+    let unit = UNITS
+        .iter()
+        .find(|(_, shift)| *shift > 0 && rounded(*shift) > 0);
+    match unit {
+        Some((name, shift)) => format!("{} {name}", rounded(*shift)),
         None => format!("{bytes} bytes"),
     }
 }
 
 /// Returns the name that was most likely meant.
-pub fn closest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn closest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let wanted = folded(name);
     known
         .into_iter()
@@ -80,7 +97,7 @@ pub fn closest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Opti
 }
 
 /// Spelling without what people vary.
-pub fn folded(name: &str) -> Vec<u8> {
+pub(crate) fn folded(name: &str) -> Vec<u8> {
     name.bytes()
         .filter(u8::is_ascii_alphanumeric)
         .map(|byte| byte.to_ascii_lowercase())
@@ -168,11 +185,16 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_in_whole_units() {
+    fn sizes_are_exact_or_rounded() {
         assert_eq!(size(0), "0 bytes");
-        assert_eq!(size(1023), "1023 bytes");
-        assert_eq!(size((1 << 36) - 32), "63 GiB");
-        assert_eq!(size(1 << 36), "64 GiB");
-        assert_eq!(size(u64::MAX), "15 EiB");
+        assert_eq!(size(1025), "1025 bytes");
+        assert_eq!(size(16 << 20), "16 MiB");
+        assert_eq!(size(2 << 30), "2 GiB");
+        assert_eq!(about(0), "0 bytes");
+        assert_eq!(about(511), "511 bytes");
+        assert_eq!(about(1500), "1 KiB");
+        assert_eq!(about((1 << 36) - 32), "64 GiB");
+        assert_eq!(about(1 << 36), "64 GiB");
+        assert_eq!(about((1 << 38) - 64), "256 GiB");
     }
 }

@@ -5,7 +5,7 @@ use clap::error::ErrorKind;
 use crate::{context::Style, error::Failure, exit::Exit};
 
 /// Prints help where it was asked for, and a failure where the arguments are wrong.
-pub fn report(error: &clap::Error, style: Style, as_json: bool) -> Exit {
+pub(crate) fn report(error: &clap::Error, style: Style, as_json: bool) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A closed pipe is not worth a word.

@@ -6,7 +6,10 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 use super::{Finding, chain};
 use crate::{
     error::KeyError,
-    key::{Key, KeyTypes, Variant, aes_ctr_hmac::AesCtrHmacKey},
+    key::{
+        Key, KeyKind, KeyTypes, Variant, aes_cmac::AesCmacKey, aes_ctr_hmac::AesCtrHmacKey,
+        hmac::HmacKey,
+    },
     keyset::{Status, format},
     wire::proto,
 };
@@ -127,21 +130,26 @@ fn check_good_key(id: u32, key: &Key, value: &[u8], findings: &mut Vec<Finding>)
             .of(id),
         );
     }
-    if let Some(key) = key.downcast_ref::<AesCtrHmacKey>()
-        && key.parameters().tag_size() < SHORT_TAG
-    {
+    if let Some(size) = tag_size(key).filter(|size| *size < SHORT_TAG) {
         findings.push(
             Finding::warning(
                 "short-tag",
-                format!(
-                    "key {id} writes tags of {} bytes",
-                    key.parameters().tag_size()
-                ),
+                format!("key {id} writes tags of {size} bytes"),
                 "rotate to a key with tags of 16 bytes or more: a shorter one is easier to forge",
             )
             .of(id),
         );
     }
+}
+
+/// Returns the size of a key's tags, where it is a parameter.
+fn tag_size(key: &Key) -> Option<usize> {
+    let cipher = key.downcast_ref().map(AesCtrHmacKey::parameters);
+    let hmac = key.downcast_ref().map(HmacKey::parameters);
+    let cmac = key.downcast_ref().map(AesCmacKey::parameters);
+    None.or_else(|| cipher.map(|known| known.tag_size()))
+        .or_else(|| hmac.map(|known| known.tag_size()))
+        .or_else(|| cmac.map(|known| known.tag_size()))
 }
 
 pub(super) fn check_same_material(keyset: &proto::Keyset, findings: &mut Vec<Finding>) {
@@ -206,4 +214,25 @@ fn is_run(bytes: &[u8]) -> bool {
 
 fn short_type(type_url: &str) -> &str {
     type_url.rsplit('.').next().unwrap_or(type_url)
+}
+
+/// A keyset is for one primitive.
+pub(super) fn check_kinds(keyset: &proto::Keyset, findings: &mut Vec<Finding>) {
+    let types = KeyTypes::default();
+    let mut kinds: Vec<KeyKind> = keyset
+        .key
+        .iter()
+        .filter(|key| format::read_status(key.status) == Some(Status::Enabled))
+        .filter_map(|key| Some(types.find(&key.key_data.as_ref()?.type_url)?.kind()))
+        .collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    if kinds.len() > 1 {
+        let names: Vec<&str> = kinds.iter().map(|kind| kind.with_article()).collect();
+        findings.push(Finding::error(
+            "mixed-kinds",
+            format!("enabled keys are for {}", names.join(" and for ")),
+            "keep those of one kind, and give the others a keyset of their own",
+        ));
+    }
 }

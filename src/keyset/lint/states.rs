@@ -1,7 +1,11 @@
 //! Ids, states and prefixes of a keyset's keys, and how they go together.
 
 use super::Finding;
-use crate::{key::Variant, keyset::Status, wire::proto};
+use crate::{
+    key::{KeyKind, KeyTypes, Variant},
+    keyset::Status,
+    wire::proto,
+};
 
 /// Enabled raw keys above this number are worth a word.
 const MANY_RAW_KEYS: usize = 4;
@@ -127,9 +131,13 @@ fn check_raw(keys: &[State<'_>], findings: &mut Vec<Finding>) {
         keys.iter()
             .filter(|key| key.status == Some(Status::Enabled))
     };
-    // Streaming and PRF keys have no prefix anyway.
+    let types = KeyTypes::default();
+    // Streams, PRFs and derivers have no prefix anyway.
     let prefixed = |key: &&State<'_>| {
-        !key.type_url.ends_with("StreamingKey") && !key.type_url.ends_with("PrfKey")
+        types.find(key.type_url).is_none_or(|known| {
+            let kinds = [KeyKind::Aead, KeyKind::DeterministicAead, KeyKind::Mac];
+            kinds.contains(&known.kind())
+        })
     };
     let raws = enabled()
         .filter(|key| key.prefix == raw)

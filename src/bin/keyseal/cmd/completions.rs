@@ -10,11 +10,11 @@ use crate::{Cli, context::Context, error::Failure, exit::Exit};
 #[command(after_help = "\
 Example:
   keyseal completions bash > ~/.local/share/bash-completion/completions/keyseal")]
-pub struct CompletionsArgs {
+pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-pub fn run(args: CompletionsArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: CompletionsArgs, context: &Context) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "keyseal", &mut script);
     context.print(&String::from_utf8_lossy(&script))?;

@@ -1,12 +1,12 @@
 //! `decrypt`: the reverse.
 
 use clap::Args;
-use keyseal::{Aead as _, KeysetAead};
 use serde_json::json;
 
-use super::encrypt::{LIMIT, too_large};
+use super::encrypt::too_large;
 use crate::{
     args::{Aad, ChangedFile, KeysetChoice},
+    cipher::{Cipher, LIMIT},
     context::Context,
     error::Failure,
     exit::Exit,
@@ -26,7 +26,7 @@ const MOST_OVERHEAD: u64 = 4096;
 Example:
   keyseal decrypt letter.sealed --keyset keyset.json --keyset-kek file-kms://kek.json \\
     --insecure-cleartext --aad 'letter 7' -o letter.txt")]
-pub struct DecryptArgs {
+pub(crate) struct DecryptArgs {
     /// The ciphertext; `-` is standard input
     #[arg(value_name = "IN", default_value = "-", hide_default_value = true)]
     input: Place,
@@ -38,7 +38,7 @@ pub struct DecryptArgs {
     keyset: KeysetChoice,
 }
 
-pub fn run(args: DecryptArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: DecryptArgs, context: &Context) -> Result<Exit, Failure> {
     let DecryptArgs {
         input,
         aad,
@@ -54,13 +54,14 @@ pub fn run(args: DecryptArgs, context: &Context) -> Result<Exit, Failure> {
     let output = output.plan(&input, &others, Holds::Data, context)?;
 
     let keyset = Keyset::open(&choice.keyset, access, context)?;
-    let aead: KeysetAead = keyset.primitive(&choice.keyset)?;
+    let cipher = Cipher::of(&keyset, &choice.keyset)?;
     let associated_data = aad.read(context)?;
     let mut buffer = input
         .read(LIMIT + MOST_OVERHEAD, 0, context)?
         .ok_or_else(|| too_large(&input))?;
     let ciphertext = buffer.len();
-    aead.decrypt_in_place(&mut buffer, &associated_data)
+    cipher
+        .decrypt(&mut buffer, &associated_data)
         .map_err(|error| {
             Failure::new(
                 Exit::NotDecrypted,

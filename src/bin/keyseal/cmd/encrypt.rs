@@ -1,11 +1,11 @@
 //! `encrypt`: a file or standard input, with a keyset.
 
 use clap::Args;
-use keyseal::{Aead as _, KeysetAead, KeysetHandle, key::OutputPrefix};
 use serde_json::json;
 
 use crate::{
     args::{Aad, ChangedFile, KeysetChoice},
+    cipher::{Cipher, LIMIT, overhead},
     context::Context,
     error::{Failure, chain},
     exit::Exit,
@@ -15,18 +15,15 @@ use crate::{
     text::size,
 };
 
-/// The longest plaintext that is encrypted in memory, in bytes.
-pub const LIMIT: u64 = 2 << 30;
-
 /// Encrypt a file or standard input
 ///
-/// The primary key of the keyset encrypts. The whole input is held in memory, at most 2 GiB.
+/// The primary key of the keyset encrypts, with its kind of encryption. The whole input is held in memory, at most 2 GiB.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
   keyseal encrypt letter.txt --keyset keyset.json --keyset-kek file-kms://kek.json \\
     --insecure-cleartext --aad 'letter 7' -o letter.sealed")]
-pub struct EncryptArgs {
+pub(crate) struct EncryptArgs {
     /// The plaintext; `-` is standard input
     #[arg(value_name = "IN", default_value = "-", hide_default_value = true)]
     input: Place,
@@ -38,7 +35,7 @@ pub struct EncryptArgs {
     keyset: KeysetChoice,
 }
 
-pub fn run(args: EncryptArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: EncryptArgs, context: &Context) -> Result<Exit, Failure> {
     let EncryptArgs {
         input,
         aad,
@@ -55,13 +52,13 @@ pub fn run(args: EncryptArgs, context: &Context) -> Result<Exit, Failure> {
     output.refuse_binary_on_terminal()?;
 
     let keyset = Keyset::open(&choice.keyset, access, context)?;
-    let aead: KeysetAead = keyset.primitive(&choice.keyset)?;
+    let cipher = Cipher::of(&keyset, &choice.keyset)?;
     let aad = aad.read(context)?;
     let mut buffer = input
-        .read(LIMIT, overhead(&keyset.handle), context)?
+        .read(LIMIT, overhead(&keyset), context)?
         .ok_or_else(|| too_large(&input))?;
     let plaintext = buffer.len();
-    aead.encrypt_in_place(&mut buffer, &aad).map_err(|error| {
+    cipher.encrypt(&mut buffer, &aad).map_err(|error| {
         Failure::new(
             Exit::Failed,
             "not_encrypted",
@@ -86,14 +83,7 @@ pub fn run(args: EncryptArgs, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Returns the bytes that encrypting adds, so that the buffer need not grow.
-fn overhead(handle: &KeysetHandle) -> usize {
-    let primary = handle.entries().find(keyseal::keyset::Entry::is_primary);
-    let facts = primary.and_then(|entry| entry.key()?.facts());
-    OutputPrefix::SIZE + facts.map_or(0, |facts| facts.overhead)
-}
-
-pub fn too_large(input: &Place) -> Failure {
+pub(crate) fn too_large(input: &Place) -> Failure {
     Failure::new(
         Exit::Failed,
         "too_large",

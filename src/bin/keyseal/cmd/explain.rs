@@ -2,18 +2,16 @@
 
 use clap::Args;
 use keyseal::{
-    Aead as _, KeyTypes, KeysetAead, Variant,
-    key::OutputPrefix,
+    KeyTypes, Variant,
+    key::{KeyKind, OutputPrefix},
     keyset::{KeyInfo, KeysetInfo, Protection, Status},
 };
 use serde_json::json;
 
-use super::{
-    encrypt::LIMIT,
-    inspect::{Kind, Seen},
-};
+use super::inspect::{Kind, Seen};
 use crate::{
     args::{Aad, KeysetChoice},
+    cipher::{Cipher, LIMIT},
     context::Context,
     error::Failure,
     exit::Exit,
@@ -31,7 +29,7 @@ use crate::{
 #[command(after_help = "\
 Example:
   keyseal explain letter.sealed --keyset keyset.json")]
-pub struct ExplainArgs {
+pub(crate) struct ExplainArgs {
     /// The file that does not decrypt
     #[arg(value_name = "IN")]
     input: Place,
@@ -41,7 +39,7 @@ pub struct ExplainArgs {
     keyset: KeysetChoice,
 }
 
-pub fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure> {
     let ExplainArgs { input, aad, keyset } = args;
     if input == Place::Standard || keyset.keyset == Place::Standard {
         return Err(Failure::usage(
@@ -67,7 +65,13 @@ pub fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure> {
                 count(info.keys().len(), "key"),
                 info.primary()
             ));
-            compare(*shape, info, &mut report);
+            match other_kind(info) {
+                Some(kind) => report.problem(
+                    "other_kind",
+                    format!("the keyset is for {}, not for this", kind.with_article()),
+                ),
+                None => compare(*shape, info, &mut report),
+            }
         }
         (Kind::Bytes(_), None) if !report.problems.is_empty() => {}
         (Kind::Bytes(_), None) => report.fact(format!(
@@ -183,6 +187,14 @@ fn described(keyset: &Place, context: &Context) -> Result<Option<KeysetInfo>, Fa
     Ok(seen.info().cloned())
 }
 
+/// Returns what a keyset is for, where that is not to encrypt messages.
+fn other_kind(info: &KeysetInfo) -> Option<KeyKind> {
+    let primary = info.keys().iter().find(|key| key.id() == info.primary())?;
+    let kind = KeyTypes::default().find(primary.type_url())?.kind();
+    let encrypts = matches!(kind, KeyKind::Aead | KeyKind::DeterministicAead);
+    (!encrypts).then_some(kind)
+}
+
 fn compare(shape: Shape, info: &KeysetInfo, report: &mut Report) {
     let raw = |key: &&KeyInfo| {
         key.variant() == Some(Variant::Raw) && key.status() == Some(Status::Enabled)
@@ -275,10 +287,12 @@ fn try_it(
     context: &Context,
     report: &mut Report,
 ) -> Result<Option<bool>, Failure> {
-    let aead: KeysetAead = match opened.primitive(place) {
-        Ok(aead) => aead,
+    let cipher = match Cipher::of(opened, place) {
+        Ok(cipher) => cipher,
         Err(failure) => {
-            report.problem("wrong_primitive", failure.message());
+            if report.problems.is_empty() {
+                report.problem("wrong_primitive", failure.message());
+            }
             return Ok(Some(false));
         }
     };
@@ -286,7 +300,7 @@ fn try_it(
     let Some(mut buffer) = input.read(LIMIT, 0, context)? else {
         return Ok(None);
     };
-    Ok(Some(aead.decrypt_in_place(&mut buffer, &aad).is_ok()))
+    Ok(Some(cipher.decrypt(&mut buffer, &aad).is_ok()))
 }
 
 /// Returns the fewest bytes that a key of a type adds; none where the type is not known.

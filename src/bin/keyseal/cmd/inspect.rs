@@ -23,13 +23,13 @@ use crate::{
 #[command(after_help = "\
 Example:
   keyseal inspect letter.sealed")]
-pub struct InspectArgs {
+pub(crate) struct InspectArgs {
     /// The file; `-` is standard input
     #[arg(value_name = "IN")]
     input: Place,
 }
 
-pub fn run(args: InspectArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: InspectArgs, context: &Context) -> Result<Exit, Failure> {
     let seen = Seen::read(&args.input, context)?;
     let (text, value) = match &seen.kind {
         Kind::Keyset(file) => keyset_report(&seen, file),
@@ -47,13 +47,13 @@ pub fn run(args: InspectArgs, context: &Context) -> Result<Exit, Failure> {
 }
 
 /// A file, as far as it shows itself.
-pub struct Seen {
-    pub name: String,
-    pub size: u64,
-    pub kind: Kind,
+pub(crate) struct Seen {
+    pub(crate) name: String,
+    pub(crate) size: u64,
+    pub(crate) kind: Kind,
 }
 
-pub enum Kind {
+pub(crate) enum Kind {
     Keyset(KeysetFile),
     /// Meant as a keyset, and none.
     Damaged(String),
@@ -64,7 +64,7 @@ pub enum Kind {
 
 impl Seen {
     /// Reads no more than it takes to tell: a large file is no keyset.
-    pub fn read(input: &Place, context: &Context) -> Result<Self, Failure> {
+    pub(crate) fn read(input: &Place, context: &Context) -> Result<Self, Failure> {
         let name = input.name();
         let (bytes, size) = match input.read(KEYSET_LIMIT, 0, context)? {
             Some(bytes) => {
@@ -244,7 +244,7 @@ fn bytes_report(seen: &Seen, shape: Shape) -> (String, Value) {
     (text, value)
 }
 
-pub fn insert(value: &mut Value, name: &str, member: Value) {
+pub(crate) fn insert(value: &mut Value, name: &str, member: Value) {
     if let Some(object) = value.as_object_mut() {
         object.insert(name.to_owned(), member);
     }

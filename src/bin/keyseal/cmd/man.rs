@@ -21,7 +21,7 @@ use crate::{
 #[command(after_help = "\
 Example:
   keyseal man ~/.local/share/man/man1")]
-pub struct ManArgs {
+pub(crate) struct ManArgs {
     /// The folder; made if there is none
     #[arg(value_name = "DIR")]
     folder: PathBuf,
@@ -30,7 +30,7 @@ pub struct ManArgs {
     force: bool,
 }
 
-pub fn run(args: ManArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: ManArgs, context: &Context) -> Result<Exit, Failure> {
     let mut pages = Vec::new();
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();

@@ -16,7 +16,7 @@ use clap::Subcommand;
 use crate::{context::Context, error::Failure, exit::Exit};
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     Quickstart(quickstart::QuickstartArgs),
     Encrypt(encrypt::EncryptArgs),
     Decrypt(decrypt::DecryptArgs),
@@ -31,7 +31,7 @@ pub enum Command {
 }
 
 impl Command {
-    pub fn run(self, context: &Context) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         match self {
             Self::Quickstart(args) => quickstart::run(args, context),
             Self::Encrypt(args) => encrypt::run(args, context),

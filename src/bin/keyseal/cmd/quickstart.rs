@@ -31,7 +31,7 @@ const LETTER: &str = "Keys are small, and worth what they open.\n";
 #[command(after_help = "\
 Example:
   keyseal quickstart README.md")]
-pub struct QuickstartArgs {
+pub(crate) struct QuickstartArgs {
     /// The file to encrypt; README.md, or a line of text where there is none
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
@@ -40,7 +40,7 @@ pub struct QuickstartArgs {
     keep: Option<PathBuf>,
 }
 
-pub fn run(args: QuickstartArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: QuickstartArgs, context: &Context) -> Result<Exit, Failure> {
     let file = chosen(args.file)?;
     let folder = Folder::new(args.keep, context)?;
     let start = env::current_dir().map_err(|error| Failure::io("cannot start", &error))?;

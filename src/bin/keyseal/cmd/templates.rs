@@ -1,7 +1,10 @@
 //! `templates`: what keys there are.
 
 use clap::Args;
-use keyseal::{KeyTypes, key::Template};
+use keyseal::{
+    KeyTypes,
+    key::{KeyKind, Template},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -9,8 +12,11 @@ use crate::{
     error::Failure,
     exit::Exit,
     keysets::unknown_template,
-    text::{short_type, size},
+    text::{about, short_type},
 };
+
+/// Bytes that nobody has.
+const ANY_LENGTH: u64 = 1 << 60;
 
 /// List the key templates: sizes, limits, when to use which
 #[derive(Args, Debug)]
@@ -18,13 +24,13 @@ use crate::{
 Examples:
   keyseal templates
   keyseal templates AES256_GCM --json")]
-pub struct TemplatesArgs {
+pub(crate) struct TemplatesArgs {
     /// Only these
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 }
 
-pub fn run(args: TemplatesArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: TemplatesArgs, context: &Context) -> Result<Exit, Failure> {
     let mut templates: Vec<Template> = KeyTypes::default().templates().collect();
     if !args.names.is_empty() {
         for name in &args.names {
@@ -43,27 +49,59 @@ pub fn run(args: TemplatesArgs, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Returns a table for each kind of key.
 fn table(templates: &[Template]) -> String {
-    let mut text = String::from(
-        "NAME                                  KEY  OVERHEAD  MESSAGES  LONGEST  WHEN TO USE IT\n",
-    );
-    for template in templates {
-        let facts = template.facts();
+    let mut text = String::new();
+    for kind in KeyKind::ALL {
+        let mut of_kind = templates
+            .iter()
+            .filter(|known| known.kind() == *kind)
+            .peekable();
+        if of_kind.peek().is_none() {
+            continue;
+        }
         text.push_str(&format!(
-            "{:36} {:4}  {:8}  {:>8}  {:>7}  {}\n",
-            template.name(),
-            facts.key_size,
-            template.overhead(),
-            format!("2^{}", facts.messages_log2),
-            size(facts.max_plaintext),
-            facts.advice,
+            "{}\n  {:40} {:>4}  {:>8}  {:>8}  {:>7}  WHEN TO USE IT\n",
+            kind.name(),
+            "NAME",
+            "KEY",
+            "OVERHEAD",
+            "MESSAGES",
+            "LONGEST"
         ));
+        for template in of_kind {
+            text.push_str(&line(template));
+        }
+        text.push('\n');
     }
     text.push_str(
-        "\nKEY and OVERHEAD in bytes; MESSAGES is how many one key may encrypt, LONGEST how long a\n\
-         plaintext may be. Without _RAW or _NO_PREFIX, five bytes of overhead name the key.\n",
+        "KEY and OVERHEAD in bytes; MESSAGES is how many one key may be used for, LONGEST how long\n\
+         one may be. Without _RAW or _NO_PREFIX, five bytes of the overhead name the key. Of a MAC\n\
+         the overhead is the tag, of a stream the header and one segment's tag.\n",
     );
     text
+}
+
+fn line(template: &Template) -> String {
+    let facts = template.facts();
+    let overhead = match template.kind() {
+        KeyKind::Prf | KeyKind::KeysetDeriver => "-".to_owned(),
+        _ => template.overhead().to_string(),
+    };
+    let messages = match facts.messages_log2 {
+        some @ 0..=64 => format!("2^{some}"),
+        _ => "any".to_owned(),
+    };
+    let longest = match facts.max_plaintext {
+        some @ 0..ANY_LENGTH => about(some),
+        _ => "any".to_owned(),
+    };
+    format!(
+        "  {:40} {:4}  {overhead:>8}  {messages:>8}  {longest:>7}  {}\n",
+        template.name(),
+        facts.key_size,
+        facts.advice,
+    )
 }
 
 fn as_json(template: &Template) -> Value {
@@ -71,6 +109,7 @@ fn as_json(template: &Template) -> Value {
     json!({
         "advice": facts.advice,
         "key_size": facts.key_size,
+        "kind": template.kind().name(),
         "max_plaintext": facts.max_plaintext,
         "messages_log2": facts.messages_log2,
         "name": template.name(),

@@ -27,7 +27,7 @@ use crate::{
 };
 
 #[derive(Debug, Subcommand)]
-pub enum TinkeyCommand {
+pub(crate) enum TinkeyCommand {
     /// Tinkey's name for `keyset create`
     #[command(hide = true)]
     CreateKeyset(TinkeyArgs),
@@ -65,7 +65,7 @@ pub enum TinkeyCommand {
 
 /// Tinkey's flags. As there, those that a command has no use for are tolerated.
 #[derive(Args, Debug)]
-pub struct TinkeyArgs {
+pub(crate) struct TinkeyArgs {
     /// The input; standard input unless told otherwise
     #[arg(
         long = "in",
@@ -131,7 +131,7 @@ impl TinkeyFormat {
     }
 }
 
-pub fn run(command: TinkeyCommand, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(command: TinkeyCommand, context: &Context) -> Result<Exit, Failure> {
     match command {
         TinkeyCommand::CreateKeyset(args) => create(&args, context),
         TinkeyCommand::AddKey(args) => edit(&args, Change::Add(args.template()?), context),

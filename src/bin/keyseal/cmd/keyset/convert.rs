@@ -25,7 +25,7 @@ Examples:
     --insecure-cleartext -o keyset.bin
   keyseal keyset convert plain.json --insecure-cleartext --new-keyset-kek file-kms://kek.json \\
     -o keyset.json")]
-pub struct ConvertArgs {
+pub(crate) struct ConvertArgs {
     /// The keyset file; `-` is standard input
     #[arg(value_name = "FILE")]
     keyset: Place,
@@ -56,7 +56,7 @@ pub struct ConvertArgs {
     to_cleartext: bool,
 }
 
-pub fn run(args: ConvertArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: ConvertArgs, context: &Context) -> Result<Exit, Failure> {
     let mut others: Vec<&Place> = args.access.places().chain(args.new_aad.place()).collect();
     check_one_standard_input(others.iter().copied().chain([&args.keyset]))?;
     if args.new_keyset_kek.is_none() && args.new_aad.is_given() {

@@ -20,7 +20,7 @@ Examples:
   keyseal keyset create --template AES256_GCM --insecure-cleartext -o kek.json
   keyseal keyset create --template AES256_GCM --keyset-kek file-kms://kek.json \\
     --insecure-cleartext -o keyset.json")]
-pub struct CreateArgs {
+pub(crate) struct CreateArgs {
     /// The template of the key: `keyseal templates` lists them
     #[arg(long, value_name = "NAME")]
     template: String,
@@ -36,7 +36,7 @@ pub struct CreateArgs {
     access: KeysetAccess,
 }
 
-pub fn run(args: CreateArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: CreateArgs, context: &Context) -> Result<Exit, Failure> {
     let mut inputs: Vec<&Place> = args.access.places().collect();
     check_one_standard_input(inputs.iter().copied())?;
     let access = args.access.resolve(context)?;

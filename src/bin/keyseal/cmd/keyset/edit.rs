@@ -17,16 +17,16 @@ use crate::{
 
 /// A change of a keyset, and where it goes.
 #[derive(Debug)]
-pub struct Edit {
-    pub changes: Vec<Change>,
-    pub common: EditArgs,
+pub(crate) struct Edit {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) common: EditArgs,
 }
 
 /// One step. The order of the variants is the order in which steps are done, so that each finds
 /// what it needs: a key is enabled before it is promoted, and another promoted before the old
 /// primary key is disabled.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Change {
+pub(crate) enum Change {
     Enable(KeyId),
     Add(String),
     Rotate(String),
@@ -38,7 +38,7 @@ pub enum Change {
 
 /// What the edits have in common.
 #[derive(Args, Debug)]
-pub struct EditArgs {
+pub(crate) struct EditArgs {
     /// The keyset file; `-` is standard input
     #[arg(value_name = "FILE")]
     keyset: Place,
@@ -86,7 +86,7 @@ const MORE: &str =
 Example:
   keyseal keyset add keyset.json --template AES256_GCM --keyset-kek file-kms://kek.json \\
     --insecure-cleartext --in-place")]
-pub struct AddArgs {
+pub(crate) struct AddArgs {
     /// The template of the key: `keyseal templates` lists them
     #[arg(long, value_name = "NAME")]
     template: String,
@@ -100,7 +100,7 @@ pub struct AddArgs {
 Example:
   keyseal keyset rotate keyset.json --template AES256_GCM --keyset-kek file-kms://kek.json \\
     --insecure-cleartext --in-place")]
-pub struct RotateArgs {
+pub(crate) struct RotateArgs {
     /// The template of the key: `keyseal templates` lists them
     #[arg(long, value_name = "NAME")]
     template: String,
@@ -114,7 +114,7 @@ pub struct RotateArgs {
 Example, which also takes the old primary key out of use:
   keyseal keyset promote keyset.json --key-id 1811294 --disable 2948273 \\
     --keyset-kek file-kms://kek.json --insecure-cleartext --in-place")]
-pub struct PromoteArgs {
+pub(crate) struct PromoteArgs {
     /// The key
     #[arg(long, value_name = "ID")]
     key_id: u32,
@@ -127,7 +127,7 @@ macro_rules! of_keys {
     ($(#[$doc:meta])* $name:ident, $change:expr) => {
         #[derive(Args, Debug)]
         $(#[$doc])*
-        pub struct $name {
+        pub(crate) struct $name {
             /// The key; may be given more than once
             #[arg(long, value_name = "ID", required = true)]
             key_id: Vec<u32>,
@@ -218,7 +218,7 @@ impl Edit {
     }
 }
 
-pub fn run(edit: Edit, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(edit: Edit, context: &Context) -> Result<Exit, Failure> {
     let Edit { changes, common } = edit;
     check_one_primary(&changes)?;
     let mut others: Vec<&Place> = common.access.places().collect();
@@ -244,7 +244,7 @@ pub fn run(edit: Edit, context: &Context) -> Result<Exit, Failure> {
 }
 
 /// Does all changes, in their order, and says what each has done.
-pub fn apply(
+pub(crate) fn apply(
     handle: &mut KeysetHandle,
     mut changes: Vec<Change>,
     variant: Option<VariantName>,

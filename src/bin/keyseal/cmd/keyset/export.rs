@@ -1,18 +1,11 @@
 //! `keyset export`: the keyset in cleartext, or one raw key.
 
 use clap::Args;
-use keyseal::{
-    Key, KeyId, KeysetError, SecretAccess, SecretBytes,
-    key::{
-        aes_ctr_hmac::AesCtrHmacKey, aes_eax::AesEaxKey, aes_gcm::AesGcmKey,
-        aes_gcm_siv::AesGcmSivKey, chacha20_poly1305::ChaCha20Poly1305Key, x_aes_gcm::XAesGcmKey,
-        xchacha20_poly1305::XChaCha20Poly1305Key,
-    },
-};
+use keyseal::{KeyId, KeysetError};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::list;
+use super::{list, material::material};
 use crate::{
     args::{FormatName, KeysetAccess, NewFile},
     context::Context,
@@ -22,7 +15,6 @@ use crate::{
     files::Holds,
     input::{Place, check_one_standard_input},
     keysets::{Keyset, Seal, cleartext_failure, keyset_failure},
-    text::short_type,
 };
 
 /// Write a keyset in cleartext, or one of its keys as bare bytes
@@ -35,7 +27,7 @@ Examples:
     -o plain.json
   keyseal keyset export keyset.json --keyset-kek file-kms://kek.json --insecure-cleartext \\
     --key-id 2948273 --raw -o key.bin")]
-pub struct ExportArgs {
+pub(crate) struct ExportArgs {
     /// The keyset file; `-` is standard input
     #[arg(value_name = "FILE")]
     keyset: Place,
@@ -73,7 +65,7 @@ struct Encoding {
     raw: bool,
 }
 
-pub fn run(args: ExportArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: ExportArgs, context: &Context) -> Result<Exit, Failure> {
     let mut inputs: Vec<&Place> = args.access.places().chain([&args.keyset]).collect();
     check_one_standard_input(inputs.iter().copied())?;
     if !args.access.allows_cleartext() {
@@ -134,40 +126,4 @@ fn encode(bytes: &[u8], encoding: Encoding) -> Zeroizing<Vec<u8>> {
     line.extend_from_slice(&text);
     line.push(b'\n');
     line
-}
-
-/// Returns the bytes of a key, in the order in which `import` takes them.
-fn material(key: &Key) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let parts = aead_parts(key).ok_or_else(|| {
-        Failure::new(
-            Exit::Failed,
-            "no_raw_key",
-            "cannot export the key",
-            format!(
-                "keys of type {} have no bare form",
-                short_type(key.type_url())
-            ),
-        )
-        .hint("without --key-id, the whole keyset is exported")
-    })?;
-    let size = parts.iter().map(|part| part.len()).sum();
-    let mut bytes = Zeroizing::new(Vec::with_capacity(size));
-    for part in parts {
-        bytes.extend_from_slice(part.expose(SecretAccess::insecure()));
-    }
-    Ok(bytes)
-}
-
-fn aead_parts(key: &Key) -> Option<Vec<&SecretBytes>> {
-    if let Some(key) = key.downcast_ref::<AesCtrHmacKey>() {
-        return Some(vec![key.aes_key(), key.hmac_key()]);
-    }
-    let one = None
-        .or_else(|| key.downcast_ref().map(AesEaxKey::key))
-        .or_else(|| key.downcast_ref().map(AesGcmKey::key))
-        .or_else(|| key.downcast_ref().map(AesGcmSivKey::key))
-        .or_else(|| key.downcast_ref().map(ChaCha20Poly1305Key::key))
-        .or_else(|| key.downcast_ref().map(XAesGcmKey::key))
-        .or_else(|| key.downcast_ref().map(XChaCha20Poly1305Key::key))?;
-    Some(vec![one])
 }

@@ -1,17 +1,16 @@
 //! `keyset import`: a key that exists already becomes a key of a keyset.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use keyseal::{
-    Hash, Key, KeyError, KeyId, KeyTypes, KeysetError, KeysetHandle, SecretAccess, SecretBytes,
-    Variant,
-    key::{
-        KeyTemplate, aes_ctr_hmac::AesCtrHmacParameters, aes_eax::AesEaxParameters,
-        x_aes_gcm::XAesGcmParameters,
-    },
+    Key, KeyError, KeyId, KeyTypes, KeysetError, KeysetHandle, SecretAccess, SecretBytes,
+    key::KeyTemplate,
 };
 use zeroize::Zeroizing;
 
-use super::list;
+use super::{
+    list,
+    parameters::{Parameters, parameters_of},
+};
 use crate::{
     args::{ChangedFile, FormatName, KeysetAccess, VariantName},
     context::Context,
@@ -38,7 +37,7 @@ Examples:
     --keyset-kek file-kms://kek.json --insecure-cleartext -o keyset.json
   openssl rand -hex 32 | keyseal keyset import --type AES256_GCM --key-file - --hex \\
     --insecure-cleartext -o keyset.json")]
-pub struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// The keyset to add it to; without, a new keyset is made
     #[arg(value_name = "FILE")]
     keyset: Option<Place>,
@@ -85,37 +84,7 @@ struct Encoding {
     raw: bool,
 }
 
-/// Parameters that a type has beside the size of its key.
-#[derive(Args, Clone, Copy, Debug)]
-#[command(next_help_heading = "Parameters, where they are not those of the templates")]
-struct Parameters {
-    /// Bytes of the IV: AesEaxKey, AesCtrHmacAeadKey
-    #[arg(long, value_name = "BYTES")]
-    iv_size: Option<usize>,
-    /// Bytes of the salt: XAesGcmKey
-    #[arg(long, value_name = "BYTES")]
-    salt_size: Option<usize>,
-    /// Bytes of the HMAC key: AesCtrHmacAeadKey
-    #[arg(long, value_name = "BYTES")]
-    hmac_key_size: Option<usize>,
-    /// Bytes of the tag: AesCtrHmacAeadKey
-    #[arg(long, value_name = "BYTES")]
-    tag_size: Option<usize>,
-    /// The hash of the HMAC: AesCtrHmacAeadKey
-    #[arg(long, value_name = "HASH")]
-    hash: Option<HashName>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum HashName {
-    Sha1,
-    Sha224,
-    Sha256,
-    Sha384,
-    Sha512,
-}
-
-pub fn run(args: ImportArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: ImportArgs, context: &Context) -> Result<Exit, Failure> {
     let mut others: Vec<&Place> = args.access.places().chain([&args.key_file]).collect();
     check_one_standard_input(others.iter().copied().chain(&args.keyset))?;
     let access = args.access.resolve(context)?;
@@ -306,98 +275,6 @@ fn template(args: &ImportArgs, size: usize) -> Result<KeyTemplate, Failure> {
                 [] => "keyseal templates says what they are".to_owned(),
                 options => format!("or say {}", options.join(" or ")),
             }))
-        }
-    }
-}
-
-/// Returns the options that say something of a key type.
-fn parameters_of(type_name: &str) -> &'static [&'static str] {
-    match type_name {
-        "AesEaxKey" => &["--iv-size"],
-        "XAesGcmKey" => &["--salt-size"],
-        "AesCtrHmacAeadKey" => &["--iv-size", "--hmac-key-size", "--tag-size", "--hash"],
-        _ => &[],
-    }
-}
-
-impl Parameters {
-    /// Refuses options that would go unheard.
-    fn check(self, name: &str, allowed: &[&str]) -> Result<(), Failure> {
-        let given = [
-            (self.iv_size.is_some(), "--iv-size"),
-            (self.salt_size.is_some(), "--salt-size"),
-            (self.hmac_key_size.is_some(), "--hmac-key-size"),
-            (self.tag_size.is_some(), "--tag-size"),
-            (self.hash.is_some(), "--hash"),
-        ];
-        let unheard = given
-            .iter()
-            .find(|(is_given, option)| *is_given && !allowed.contains(option));
-        match unheard {
-            None => Ok(()),
-            Some((_, option)) => Err(Failure::usage(
-                "parameter_unused",
-                format!("cannot use {option}"),
-                format!("{} has no such parameter to choose", printable(name)),
-            )),
-        }
-    }
-
-    /// Returns the template of these parameters; none where none is given.
-    fn template(
-        self,
-        type_name: &str,
-        size: usize,
-        variant: Variant,
-    ) -> Option<Result<KeyTemplate, KeyError>> {
-        let Self {
-            iv_size,
-            salt_size,
-            hmac_key_size,
-            tag_size,
-            hash,
-        } = self;
-        let made = match type_name {
-            "AesEaxKey" => AesEaxParameters::new(size, iv_size?)
-                .and_then(|parameters| Key::generate_with(&parameters, variant)),
-            "XAesGcmKey" => XAesGcmParameters::new(salt_size?)
-                .and_then(|parameters| Key::generate_with(&parameters, variant)),
-            "AesCtrHmacAeadKey" => {
-                if iv_size.is_none()
-                    && hmac_key_size.is_none()
-                    && tag_size.is_none()
-                    && hash.is_none()
-                {
-                    return None;
-                }
-                let hmac_key_size = hmac_key_size.unwrap_or(32);
-                let aes_key_size = size.saturating_sub(hmac_key_size);
-                AesCtrHmacParameters::new(aes_key_size)
-                    .and_then(|known| known.with_hmac_key_size(hmac_key_size))
-                    .and_then(|known| {
-                        known.with_iv_size(iv_size.unwrap_or_else(|| known.iv_size()))
-                    })
-                    .and_then(|known| {
-                        let hash = hash.map_or_else(|| known.hash(), HashName::hash);
-                        known.with_tag(hash, tag_size.unwrap_or_else(|| known.tag_size()))
-                    })
-                    .and_then(|parameters| Key::generate_with(&parameters, variant))
-            }
-            _ => return None,
-        };
-        // The key itself is thrown away: it has the template.
-        made.map(|key| key.template()).transpose()
-    }
-}
-
-impl HashName {
-    const fn hash(self) -> Hash {
-        match self {
-            Self::Sha1 => Hash::Sha1,
-            Self::Sha224 => Hash::Sha224,
-            Self::Sha256 => Hash::Sha256,
-            Self::Sha384 => Hash::Sha384,
-            Self::Sha512 => Hash::Sha512,
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::{
 #[command(after_help = "\
 Example:
   keyseal keyset lint keyset.json")]
-pub struct LintArgs {
+pub(crate) struct LintArgs {
     /// The keyset file; `-` is standard input
     #[arg(value_name = "FILE")]
     keyset: Place,
@@ -32,7 +32,7 @@ pub struct LintArgs {
     access: KeysetAccess,
 }
 
-pub fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
     check_one_standard_input(args.access.places().chain([&args.keyset]))?;
     let access = args.access.resolve(context)?;
     let name = args.keyset.name();

@@ -21,7 +21,7 @@ use crate::{
 #[command(after_help = "\
 Example:
   keyseal keyset list keyset.json")]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     /// The keyset file; `-` is standard input
     #[arg(value_name = "FILE")]
     keyset: Place,
@@ -29,7 +29,7 @@ pub struct ListArgs {
     access: KeysetAccess,
 }
 
-pub fn run(args: ListArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: ListArgs, context: &Context) -> Result<Exit, Failure> {
     check_one_standard_input(args.access.places().chain([&args.keyset]))?;
     let access = args.access.resolve(context)?;
     let bytes = args.keyset.read_small(KEYSET_LIMIT, context)?;
@@ -55,7 +55,7 @@ pub fn run(args: ListArgs, context: &Context) -> Result<Exit, Failure> {
 }
 
 /// Returns a line for each key; the primary key has a star.
-pub fn table(info: &KeysetInfo) -> String {
+pub(crate) fn table(info: &KeysetInfo) -> String {
     let mut text = String::from("  KEY ID      STATUS     PREFIX   TYPE\n");
     for key in info.keys() {
         text.push_str(&format!(
@@ -70,7 +70,7 @@ pub fn table(info: &KeysetInfo) -> String {
     text
 }
 
-pub fn as_json(info: Option<&KeysetInfo>) -> Value {
+pub(crate) fn as_json(info: Option<&KeysetInfo>) -> Value {
     let keys = |info: &KeysetInfo| -> Vec<Value> {
         let key = |key: &KeyInfo| {
             json!({
@@ -89,11 +89,11 @@ pub fn as_json(info: Option<&KeysetInfo>) -> Value {
     })
 }
 
-pub fn status(key: &KeyInfo) -> &'static str {
+pub(crate) fn status(key: &KeyInfo) -> &'static str {
     key.status()
         .map_or("UNKNOWN", keyseal::keyset::Status::name)
 }
 
-pub fn prefix(key: &KeyInfo) -> &'static str {
+pub(crate) fn prefix(key: &KeyInfo) -> &'static str {
     key.variant().map_or("UNKNOWN", keyseal::Variant::name)
 }

@@ -2,11 +2,13 @@
 
 mod convert;
 mod create;
-pub mod edit;
+pub(crate) mod edit;
 mod export;
 mod import;
 mod lint;
-pub mod list;
+pub(crate) mod list;
+mod material;
+mod parameters;
 
 use std::error::Error;
 
@@ -24,7 +26,7 @@ use crate::{
 /// Create, list and change keysets
 #[derive(Args, Debug)]
 #[command(arg_required_else_help = true, subcommand_required = true)]
-pub struct KeysetArgs {
+pub(crate) struct KeysetArgs {
     #[command(subcommand)]
     command: KeysetCommand,
 }
@@ -46,7 +48,7 @@ enum KeysetCommand {
     Lint(lint::LintArgs),
 }
 
-pub fn run(args: KeysetArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: KeysetArgs, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         KeysetCommand::Create(args) => create::run(args, context),
         KeysetCommand::List(args) => list::run(args, context),
@@ -65,7 +67,7 @@ pub fn run(args: KeysetArgs, context: &Context) -> Result<Exit, Failure> {
 }
 
 /// Generates a key by the name of its template, with another prefix where one is given.
-pub fn generate(template: &str, variant: Option<VariantName>) -> Result<Key, Failure> {
+pub(crate) fn generate(template: &str, variant: Option<VariantName>) -> Result<Key, Failure> {
     let types = KeyTypes::default();
     let known = types
         .template(template)
@@ -80,7 +82,7 @@ pub fn generate(template: &str, variant: Option<VariantName>) -> Result<Key, Fai
 }
 
 /// Makes a keyset of one new key.
-pub fn generate_keyset(
+pub(crate) fn generate_keyset(
     template: &str,
     variant: Option<VariantName>,
 ) -> Result<KeysetHandle, Failure> {
