@@ -3,7 +3,7 @@
 
 use aes::{Aes256, cipher::KeyInit as _};
 use chacha20::{R20, hchacha};
-use cmac::{Cmac, Mac as _};
+use cmac::{Cmac, Mac as _, digest::InnerInit as _};
 use zeroize::Zeroizing;
 
 use super::{Provider, RawAead, Refused};
@@ -40,10 +40,10 @@ pub(crate) fn x_aes_gcm(
     key: &[u8],
     salt_size: usize,
 ) -> Result<Box<dyn RawAead>, KeyError> {
-    let cmac = Cmac::new_from_slice(key).map_err(|_| KeyError::Provider)?;
+    let aes = Aes256::new_from_slice(key).map_err(|_| KeyError::Provider)?;
     boxed(XAesGcm {
         provider,
-        cmac,
+        aes,
         salt_size,
     })
 }
@@ -171,7 +171,7 @@ impl Derive for XChaCha20Poly1305 {
 
 struct XAesGcm {
     provider: Provider,
-    cmac: Cmac<Aes256>,
+    aes: Aes256,
     salt_size: usize,
 }
 
@@ -193,7 +193,8 @@ impl Derive for XAesGcm {
                 .get_mut(..salt.len())
                 .ok_or(KeyError::Provider)?
                 .copy_from_slice(salt);
-            let mut cmac = self.cmac.clone();
+            // Borrows the cipher: a copy for each message would be one more to wipe.
+            let mut cmac = Cmac::inner_init(&self.aes);
             cmac.update(&block);
             half.copy_from_slice(&cmac.finalize().into_bytes());
         }
