@@ -16,7 +16,7 @@ use aes::{
     },
 };
 use aes_gcm::aead::inout::InOutBuf;
-use cmac::{Cmac, Mac};
+use cmac::{Cmac, Mac as _, digest::InnerInit as _};
 use ctr::{CtrCore, flavors::Ctr128BE};
 use subtle::ConstantTimeEq as _;
 
@@ -36,33 +36,35 @@ enum Part {
 
 pub(crate) fn aes_eax(key: &[u8], iv_size: usize) -> Result<Box<dyn RawAead>, KeyError> {
     Ok(if key.len() == 16 {
-        Box::new(AesEax::<Aes128, Cmac<Aes128>>::new(key, iv_size)?)
+        Box::new(AesEax::<Aes128>::new(key, iv_size)?)
     } else {
-        Box::new(AesEax::<Aes256, Cmac<Aes256>>::new(key, iv_size)?)
+        Box::new(AesEax::<Aes256>::new(key, iv_size)?)
     })
 }
 
-struct AesEax<C, M> {
+struct AesEax<C> {
     aes: C,
-    cmac: M,
     iv_size: usize,
 }
 
-impl<C, M> AesEax<C, M>
+impl<C> AesEax<C>
 where
     C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16> + KeyInit,
-    M: Mac<OutputSize = U16> + KeyInit + Clone,
 {
     fn new(key: &[u8], iv_size: usize) -> Result<Self, KeyError> {
         Ok(Self {
             aes: C::new_from_slice(key).map_err(|_| KeyError::Provider)?,
-            cmac: <M as KeyInit>::new_from_slice(key).map_err(|_| KeyError::Provider)?,
             iv_size,
         })
     }
 
+    /// Starts a CMAC that borrows the cipher: a copy for each message would be one more to wipe.
+    fn cmac(&self) -> Cmac<&C> {
+        Cmac::inner_init(&self.aes)
+    }
+
     fn omac(&self, part: Part, message: &[u8]) -> [u8; BLOCK] {
-        let mut cmac = self.cmac.clone();
+        let mut cmac = self.cmac();
         cmac.update(&(part as u128).to_be_bytes());
         cmac.update(message);
         cmac.finalize().into_bytes().into()
@@ -100,10 +102,9 @@ where
     }
 }
 
-impl<C, M> RawAead for AesEax<C, M>
+impl<C> RawAead for AesEax<C>
 where
     C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16> + KeyInit + Send + Sync,
-    M: Mac<OutputSize = U16> + KeyInit + Clone + Send + Sync,
 {
     fn nonce_len(&self) -> usize {
         self.iv_size
@@ -180,21 +181,18 @@ mod tests {
     use super::*;
 
     fn cmac(key: &[u8], message: &[u8]) -> Option<[u8; BLOCK]> {
-        fn of<C, M>(cipher: &AesEax<C, M>, message: &[u8]) -> [u8; BLOCK]
+        fn of<C>(key: &[u8], message: &[u8]) -> Option<[u8; BLOCK]>
         where
-            M: Mac<OutputSize = U16> + Clone,
+            C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16> + KeyInit,
         {
-            let mut cmac = cipher.cmac.clone();
+            let cipher = AesEax::<C>::new(key, 16).ok()?;
+            let mut cmac = cipher.cmac();
             cmac.update(message);
-            cmac.finalize().into_bytes().into()
+            Some(cmac.finalize().into_bytes().into())
         }
         match key.len() {
-            16 => AesEax::<Aes128, Cmac<Aes128>>::new(key, 16)
-                .ok()
-                .map(|cipher| of(&cipher, message)),
-            _ => AesEax::<Aes256, Cmac<Aes256>>::new(key, 16)
-                .ok()
-                .map(|cipher| of(&cipher, message)),
+            16 => of::<Aes128>(key, message),
+            _ => of::<Aes256>(key, message),
         }
     }
 

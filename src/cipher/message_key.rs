@@ -2,7 +2,7 @@
 //! random nonce is safe for any number of messages.
 
 use aes::{Aes256, cipher::KeyInit as _};
-use cmac::{Cmac, Mac as _};
+use cmac::{Cmac, Mac as _, digest::InnerInit as _};
 use zeroize::Zeroizing;
 
 use super::{Provider, RawAead, Refused};
@@ -40,16 +40,16 @@ pub(crate) fn x_aes_gcm(
     key: &[u8],
     salt_size: usize,
 ) -> Result<Box<dyn RawAead>, KeyError> {
-    let cmac = Cmac::new_from_slice(key).map_err(|_| KeyError::Provider)?;
+    let aes = Aes256::new_from_slice(key).map_err(|_| KeyError::Provider)?;
     match provider {
         #[cfg(feature = "aws-lc-rs")]
         Provider::AwsLc => boxed(XAesGcm {
-            cmac,
+            aes,
             salt_size,
             aes_gcm: super::aws_lc::aes_gcm,
         }),
         Provider::RustCrypto => boxed(XAesGcm {
-            cmac,
+            aes,
             salt_size,
             aes_gcm: super::rustcrypto::aes_256_gcm,
         }),
@@ -184,7 +184,7 @@ impl Derive for XChaCha20Poly1305 {
 }
 
 struct XAesGcm<I> {
-    cmac: Cmac<Aes256>,
+    aes: Aes256,
     salt_size: usize,
     aes_gcm: fn(&[u8]) -> Result<I, KeyError>,
 }
@@ -209,7 +209,8 @@ impl<I: RawAead> Derive for XAesGcm<I> {
                 .get_mut(..salt.len())
                 .ok_or(KeyError::Provider)?
                 .copy_from_slice(salt);
-            let mut cmac = self.cmac.clone();
+            // Borrows the cipher: a copy for each message would be one more to wipe.
+            let mut cmac = Cmac::inner_init(&self.aes);
             cmac.update(&block);
             half.copy_from_slice(&cmac.finalize().into_bytes());
         }

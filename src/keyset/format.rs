@@ -352,7 +352,8 @@ pub(super) fn parse_encrypted_keyset(
     format: Format,
 ) -> Result<proto::EncryptedKeyset, KeysetError> {
     let parsed: proto::EncryptedKeyset = match format {
-        Format::Binary => wire::decode(Bytes::copy_from_slice(bytes)),
+        // It may be a cleartext keyset, by mistake.
+        Format::Binary => wire::decode(wire::secret(Zeroizing::new(bytes.to_vec()))),
         Format::Json => json::read_encrypted_keyset(bytes),
     }
     .map_err(KeysetError::Malformed)?;
