@@ -33,7 +33,7 @@ pub(crate) struct Globals {
     pub(crate) verbose: u8,
 }
 
-/// Associated data as text, from a file or in hexadecimal.
+/// Associated data or a salt as text, from a file or in hexadecimal.
 macro_rules! associated_data {
     ($name:ident, $text:literal, $file:literal, $hex:literal, $what:literal) => {
         #[derive(Args, Clone, Debug)]
@@ -83,6 +83,13 @@ associated_data!(
     "aad-file",
     "aad-hex",
     "Associated data: authenticated and not stored; decryption takes the same"
+);
+associated_data!(
+    Salt,
+    "salt",
+    "salt-file",
+    "salt-hex",
+    "The salt: public, and the same for the same derived keyset"
 );
 associated_data!(
     KeysetAad,

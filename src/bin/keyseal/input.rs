@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs::File,
-    io::{self, IsTerminal as _, Read},
+    io::{self, IsTerminal as _, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -96,6 +96,20 @@ impl Place {
         }
     }
 
+    /// Gives all of it to `taker`, a part at a time, through memory that is wiped.
+    pub(crate) fn copy_to(&self, taker: &mut impl Write, context: &Context) -> Result<(), Failure> {
+        let mut copy = || match self {
+            Self::Standard => {
+                if io::stdin().is_terminal() {
+                    context.note("reading from the terminal; Ctrl-D ends the input");
+                }
+                copy_all(io::stdin().lock(), taker)
+            }
+            Self::File(path) => copy_all(File::open(path)?, taker),
+        };
+        copy().map_err(|error| Failure::io(format!("cannot read {}", self.name()), &error))
+    }
+
     /// Reads something that is small by its nature.
     pub(crate) fn read_small(
         &self,
@@ -164,6 +178,18 @@ fn read_all(
             Err(error) => return Err(error),
         };
         bytes.truncate(len + read);
+    }
+}
+
+fn copy_all(mut reader: impl Read, taker: &mut impl Write) -> io::Result<()> {
+    let mut part = Zeroizing::new(vec![0; CHUNK]);
+    loop {
+        match reader.read(&mut part) {
+            Ok(0) => return Ok(()),
+            Ok(len) => taker.write_all(part.split_at(len).0)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

@@ -49,6 +49,16 @@ fn the_quickstart_tells_its_story() {
     run("quickstart");
 }
 
+#[test]
+fn tags_are_computed_and_verified() {
+    run("mac");
+}
+
+#[test]
+fn keysets_are_derived() {
+    run("derive");
+}
+
 #[derive(Default)]
 struct Case<'t> {
     line: usize,

@@ -6,10 +6,12 @@ mod encrypt;
 mod explain;
 mod inspect;
 mod keyset;
+mod mac;
 mod man;
 mod quickstart;
 mod templates;
 mod tinkey;
+mod verify_mac;
 
 use clap::Subcommand;
 
@@ -23,6 +25,8 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArgs),
     Explain(explain::ExplainArgs),
     Keyset(keyset::KeysetArgs),
+    Mac(mac::MacArgs),
+    VerifyMac(verify_mac::VerifyMacArgs),
     Templates(templates::TemplatesArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -39,6 +43,8 @@ impl Command {
             Self::Inspect(args) => inspect::run(args, context),
             Self::Explain(args) => explain::run(args, context),
             Self::Keyset(args) => keyset::run(args, context),
+            Self::Mac(args) => mac::run(args, context),
+            Self::VerifyMac(args) => verify_mac::run(args, context),
             Self::Templates(args) => templates::run(args, context),
             Self::Completions(args) => completions::run(args, context),
             Self::Man(args) => man::run(args, context),

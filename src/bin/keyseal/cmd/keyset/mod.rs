@@ -2,6 +2,7 @@
 
 mod convert;
 mod create;
+mod derive;
 pub(crate) mod edit;
 mod export;
 mod import;
@@ -43,6 +44,7 @@ enum KeysetCommand {
     Destroy(edit::DestroyArgs),
     Delete(edit::DeleteArgs),
     Convert(convert::ConvertArgs),
+    Derive(derive::DeriveArgs),
     Import(import::ImportArgs),
     Export(export::ExportArgs),
     Lint(lint::LintArgs),
@@ -60,6 +62,7 @@ pub(crate) fn run(args: KeysetArgs, context: &Context) -> Result<Exit, Failure> 
         KeysetCommand::Destroy(args) => edit::run(args.into(), context),
         KeysetCommand::Delete(args) => edit::run(args.into(), context),
         KeysetCommand::Convert(args) => convert::run(args, context),
+        KeysetCommand::Derive(args) => derive::run(args, context),
         KeysetCommand::Import(args) => import::run(args, context),
         KeysetCommand::Export(args) => export::run(args, context),
         KeysetCommand::Lint(args) => lint::run(args, context),
