@@ -148,6 +148,15 @@ impl KeySpec for PrfBasedDeriver {
             ),
         ),
         (
+            "HKDF_SHA256_DERIVES_AES256_GCM_HKDF_1MB",
+            Variant::Raw,
+            PrfBasedDeriverParameters::stock(
+                super::aes_gcm_hkdf_streaming::AesGcmHkdfStreaming::TYPE_URL,
+                b"\x0a\x08\x08\x80\x80\x40\x10\x20\x18\x03\x10\x20",
+                Variant::Raw,
+            ),
+        ),
+        (
             "HKDF_SHA256_DERIVES_AES256_SIV",
             Variant::Tink,
             PrfBasedDeriverParameters::stock(

@@ -21,6 +21,7 @@ const MAX_NONCE: usize = 16;
 pub(crate) type MakeCipher = Box<dyn Fn(&[u8]) -> Result<Box<dyn RawAead>, KeyError> + Send + Sync>;
 
 /// A streaming key: makes the keys of a stream from its header and associated data.
+#[allow(missing_debug_implementations, reason = "no caller sees it")]
 pub struct StreamKey {
     layout: StreamLayout,
     key: SecretBytes,
