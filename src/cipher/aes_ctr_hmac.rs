@@ -266,14 +266,17 @@ mod tests {
             for test in group.tests {
                 let cipher = AesCtrHmac {
                     aes: Aes128::new(&[0; 16].into()),
-                    iv_size: 16,
                     hmac: M::new_from_slice(&test.key).unwrap(),
-                    tag_size: group.tag_size / 8,
+                    shape: Shape {
+                        iv_size: 16,
+                        tag_size: group.tag_size / 8,
+                        ending: Ending::AssociatedDataBits,
+                    },
                 };
                 let mut hmac = cipher.hmac.clone();
                 hmac.update(&test.msg);
                 let made = hmac.finalize().into_bytes();
-                let valid = made[..cipher.tag_size] == test.tag[..];
+                let valid = made[..cipher.shape.tag_size] == test.tag[..];
                 assert_eq!(
                     valid,
                     test.result == TestResult::Valid,

@@ -174,7 +174,12 @@ mod tests {
             };
             let stream = bytes(stream);
             for &provider in Provider::ALL {
-                let key = key.as_ref().unwrap().streaming_aead(provider).unwrap();
+                let key = key
+                    .as_ref()
+                    .unwrap()
+                    .streaming_aead(provider)
+                    .unwrap()
+                    .unwrap();
                 let sealer = Sealer::new(key.start_with(&stream, &bytes(aad)));
                 let mut state = Encrypting::new(sealer);
                 let mut written = Vec::new();

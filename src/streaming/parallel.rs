@@ -281,7 +281,11 @@ mod tests {
         ];
         let plaintext: Vec<u8> = (0..=255).cycle().take(1_000_000).collect();
         for (key, longest) in keys {
-            let key = key.unwrap().streaming_aead(Provider::FASTEST).unwrap();
+            let key = key
+                .unwrap()
+                .streaming_aead(Provider::FASTEST)
+                .unwrap()
+                .unwrap();
             let layout = *key.layout();
             let header = vec![u8::try_from(layout.header_size()).unwrap(); 40];
             let sealer = || Sealer::new(key.start_with(&header, b"associated data"));
@@ -306,7 +310,7 @@ mod tests {
     #[test]
     fn a_sealer_that_was_used_is_refused() {
         let key = Key::generate("AES128_GCM_HKDF_4KB").unwrap();
-        let key = key.streaming_aead(Provider::FASTEST).unwrap();
+        let key = key.streaming_aead(Provider::FASTEST).unwrap().unwrap();
         let mut sealer = Sealer::new(key.start(b"").unwrap());
         let full = vec![0; sealer.capacity()];
         sealer.seal(&full, &mut Vec::new()).unwrap();
