@@ -136,13 +136,13 @@ pub enum KeyError {
         derived: Variant,
     },
     /// No key of this type can be derived from another key.
-    #[error("keys of type `{type_url}` cannot be derived")]
+    #[error("keys of type `{}` cannot be derived", .type_url.escape_debug())]
     NotDerivable {
         /// The type of the keys to derive.
         type_url: String,
     },
     /// Keys are derived with a key of this type, and only `HkdfPrfKey` will do.
-    #[error("keys cannot be derived with a key of type `{type_url}`, only with an HkdfPrfKey")]
+    #[error("keys cannot be derived with a key of type `{}`, only with an HkdfPrfKey", .type_url.escape_debug())]
     DerivingPrf {
         /// The type of the key to derive with.
         type_url: String,
