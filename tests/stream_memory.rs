@@ -1,5 +1,6 @@
 //! Memory that streams take: a process of its own, whose peak the system counts.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::{
     fs,

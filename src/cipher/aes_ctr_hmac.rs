@@ -260,7 +260,7 @@ mod tests {
 
     use super::*;
 
-    fn check<M: Mac + hmac::KeyInit + Clone>(name: TestName, expected: [usize; 2]) {
+    fn check<M: Mac + KeyInit + Clone>(name: TestName, expected: [usize; 2]) {
         let mut counts = [0; 2];
         for group in TestSet::load(name).unwrap().test_groups {
             for test in group.tests {

@@ -35,6 +35,10 @@ use crate::{
 /// assert_eq!(plaintext, [7; 100_000]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[allow(
+    clippy::missing_panics_doc,
+    reason = "the batches cover what they are made of"
+)]
 pub fn encrypt_slice(
     sealer: Sealer,
     plaintext: &[u8],
@@ -71,6 +75,10 @@ pub fn encrypt_slice(
 ///
 /// # Errors
 /// [`DecryptError`]
+#[allow(
+    clippy::missing_panics_doc,
+    reason = "the batches cover what they are made of"
+)]
 pub fn decrypt_slice(
     opener: Opener,
     stream: &[u8],

@@ -58,7 +58,7 @@ struct ModelKey {
 
 impl Model {
     /// Makes a key that no other equals, for the keyset and for the model.
-    fn new_key(&mut self, variant: Variant) -> Key {
+    fn new_key(&self, variant: Variant) -> Key {
         let number = u8::try_from(self.ciphertexts.len()).unwrap();
         Key::new(AesGcmKey::new(secret([number; 16])).unwrap(), variant).unwrap()
     }

@@ -1,6 +1,11 @@
 //! Tests of the public API. One binary, so that it links once.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "tests"
+)]
 
 #[path = "../canary/mod.rs"]
 mod canary;

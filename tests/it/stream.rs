@@ -7,7 +7,7 @@ use std::{
 };
 
 use keyseal::{
-    Hash, Key, KeysetHandle, KeysetStreamingAead, Provider, SecretAccess, SecretBytes,
+    Hash, Key, KeyTypes, KeysetHandle, KeysetStreamingAead, Provider, SecretAccess, SecretBytes,
     StreamingAead as _, Variant,
     key::{
         Template,
@@ -210,8 +210,20 @@ pub(crate) fn opens_no_way(kind: &Kind, stream: &[u8], what: impl std::fmt::Disp
     }
 }
 
-/// Used for every template of the table.
-pub(crate) fn every_provider_round_trips(keyset: &KeysetHandle, template: &Template) {
+#[test]
+fn every_template_round_trips_with_every_provider() {
+    let mut templates = 0;
+    for template in KeyTypes::default().templates() {
+        let keyset = KeysetHandle::generate(template.name()).unwrap();
+        if keyset.primitive::<KeysetStreamingAead>().is_ok() {
+            every_provider_round_trips(&keyset, &template);
+            templates += 1;
+        }
+    }
+    assert!(templates >= 8, "only {templates} templates");
+}
+
+fn every_provider_round_trips(keyset: &KeysetHandle, template: &Template) {
     for &provider in Provider::ALL {
         let aead: KeysetStreamingAead = keyset.primitive_with(provider).unwrap();
         let stream = seal(&aead, b"plaintext");

@@ -22,7 +22,7 @@ fn keyset() -> proto::Keyset {
 
 fn key(id: u32) -> proto::keyset::Key {
     let mut value = vec![0x1a, 16];
-    value.extend((0..16).map(|n: u32| (id + n * n * 7) as u8));
+    value.extend((0..16).map(|n: u32| (id + n * n * 7).to_le_bytes()[0]));
     proto::keyset::Key {
         key_data: Some(proto::KeyData {
             type_url: GCM.to_owned(),
@@ -193,7 +193,11 @@ fn what_is_unwise_is_found() {
     );
     let same = key(42).key_data;
     assert_eq!(changed_key(|key| key.key_data = same), ["same-material"]);
-    for run in [[0; 16], [0xaa; 16], std::array::from_fn(|n| n as u8)] {
+    for run in [
+        [0; 16],
+        [0xaa; 16],
+        std::array::from_fn(|n| n.to_le_bytes()[0]),
+    ] {
         let value = [&[0x1a, 16][..], &run].concat();
         assert_eq!(
             changed_data(|data| data.value = value.into()),
