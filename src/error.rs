@@ -4,6 +4,10 @@
 //! one, is its [`source`](std::error::Error::source). None of them holds key bytes, plaintext or
 //! associated data.
 
+pub(crate) mod kms;
+
+pub use kms::{KmsError, KmsErrorKind};
+
 use crate::{
     kind::KeyKind,
     prefix::{KeyId, Variant},
@@ -87,13 +91,13 @@ impl From<RandomError> for EncryptError {
 #[non_exhaustive]
 pub enum KeyError {
     /// No key type of the table in use has this type URL.
-    #[error("no key type is known for `{type_url}`")]
+    #[error("no key type is known for `{}`", .type_url.escape_debug())]
     UnknownType {
         /// The type URL as it was read.
         type_url: String,
     },
     /// No key type of the table in use has a template of this name.
-    #[error("no key template is named `{name}`")]
+    #[error("no key template is named `{}`", .name.escape_debug())]
     UnknownTemplate {
         /// The name as it was given.
         name: String,
@@ -301,7 +305,7 @@ impl From<RandomError> for KeysetError {
 /// Says what a key is that is not the one wanted.
 fn described(found: Option<KeyKind>, type_url: &str) -> String {
     found.map_or_else(
-        || format!("of the unknown type `{type_url}`"),
+        || format!("of the unknown type `{}`", type_url.escape_debug()),
         |kind| format!("{} key of type `{type_url}`", kind.with_article()),
     )
 }

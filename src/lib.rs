@@ -14,6 +14,7 @@ mod segment;
 mod wire;
 
 mod primitive; // 2
+mod remote;
 
 pub mod key; // 3
 
@@ -22,6 +23,7 @@ pub mod keyset; // 4
 mod aead; // 5
 mod daead;
 mod derive;
+pub mod kms;
 mod mac;
 mod prf;
 pub mod streaming;
@@ -34,13 +36,14 @@ pub use cipher::{Hash, Provider};
 pub use daead::KeysetDeterministicAead;
 pub use derive::KeysetDeriver;
 pub use error::{
-    DecryptError, EncryptError, KeyError, KeysetError, ParseError, PrfError, RandomError,
-    VerifyError,
+    DecryptError, EncryptError, KeyError, KeysetError, KmsError, KmsErrorKind, ParseError,
+    PrfError, RandomError, VerifyError,
 };
 pub use key::{Key, KeyId, KeyTypes, Variant};
 pub use keyset::KeysetHandle;
 pub use mac::{KeysetMac, MacComputation, MacVerification};
 pub use prf::KeysetPrfSet;
 pub use primitive::{Aead, DeterministicAead, Mac, Prf, StreamingAead};
+pub use remote::{BoxFuture, RemoteAead};
 pub use secret::{SecretAccess, SecretBytes};
 pub use streaming::KeysetStreamingAead;

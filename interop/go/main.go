@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,8 +17,12 @@ import (
 	"strconv"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/daead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
+	"github.com/tink-crypto/tink-go/v2/keyderivation"
 	"github.com/tink-crypto/tink-go/v2/keyset"
+	"github.com/tink-crypto/tink-go/v2/mac"
+	"github.com/tink-crypto/tink-go/v2/prf"
 	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
@@ -109,13 +114,70 @@ type primitive struct {
 var primitives = map[string]func(*keyset.Handle) (primitive, error){
 	"aead": func(handle *keyset.Handle) (primitive, error) {
 		made, err := aead.New(handle)
-		if err != nil {
-			return primitive{}, err
-		}
 		return primitive{
 			func(m message) ([]byte, error) { return made.Encrypt(m.Input, m.AssociatedData) },
 			func(m message) ([]byte, error) { return made.Decrypt(m.Output, m.AssociatedData) },
-		}, nil
+		}, err
+	},
+	"daead": func(handle *keyset.Handle) (primitive, error) {
+		made, err := daead.New(handle)
+		return primitive{
+			func(m message) ([]byte, error) {
+				return made.EncryptDeterministically(m.Input, m.AssociatedData)
+			},
+			func(m message) ([]byte, error) {
+				return made.DecryptDeterministically(m.Output, m.AssociatedData)
+			},
+		}, err
+	},
+	"mac": func(handle *keyset.Handle) (primitive, error) {
+		made, err := mac.New(handle)
+		return primitive{
+			func(m message) ([]byte, error) { return made.ComputeMAC(m.Input) },
+			func(m message) ([]byte, error) { return m.Input, made.VerifyMAC(m.Output, m.Input) },
+		}, err
+	},
+	// 16 bytes; what any key of the set computes is taken.
+	"prf": func(handle *keyset.Handle) (primitive, error) {
+		made, err := prf.NewPRFSet(handle)
+		return primitive{
+			func(m message) ([]byte, error) { return made.ComputePrimaryPRF(m.Input, 16) },
+			func(m message) ([]byte, error) {
+				for _, one := range made.PRFs {
+					output, err := one.ComputePRF(m.Input, 16)
+					if err == nil && bytes.Equal(output, m.Output) {
+						return m.Input, nil
+					}
+				}
+				return nil, errors.New("no key of the set computes this")
+			},
+		}, err
+	},
+	// The derived keyset; it is taken if it is the same when it is derived again.
+	"deriver": func(handle *keyset.Handle) (primitive, error) {
+		made, err := keyderivation.New(handle)
+		derive := func(m message) ([]byte, error) {
+			derived, err := made.DeriveKeyset(m.Input)
+			if err != nil {
+				return nil, err
+			}
+			return store(derived, form{Format: "binary"})
+		}
+		return primitive{derive, func(m message) ([]byte, error) {
+			derived, err := derive(m)
+			if err != nil {
+				return nil, err
+			}
+			given, err := load(form{Format: "binary", Data: m.Output})
+			if err != nil {
+				return nil, err
+			}
+			again, err := store(given, form{Format: "binary"})
+			if err == nil && !bytes.Equal(derived, again) {
+				err = errors.New("another keyset")
+			}
+			return m.Input, err
+		}}, err
 	},
 }
 
@@ -135,6 +197,16 @@ var templates = map[string]func() *tinkpb.KeyTemplate{
 	"XAES_256_GCM_192_BIT_NONCE":           aead.XAES256GCM192BitNonceKeyTemplate,
 	"XAES_256_GCM_192_BIT_NONCE_NO_PREFIX": aead.XAES256GCM192BitNonceNoPrefixKeyTemplate,
 	"XAES_256_GCM_160_BIT_NONCE_NO_PREFIX": aead.XAES256GCM160BitNonceNoPrefixKeyTemplate,
+	"AES256_SIV":                           daead.AESSIVKeyTemplate,
+	"HMAC_SHA256_128BITTAG":                mac.HMACSHA256Tag128KeyTemplate,
+	"HMAC_SHA256_256BITTAG":                mac.HMACSHA256Tag256KeyTemplate,
+	"HMAC_SHA512_256BITTAG":                mac.HMACSHA512Tag256KeyTemplate,
+	"HMAC_SHA512_512BITTAG":                mac.HMACSHA512Tag512KeyTemplate,
+	"AES256_CMAC":                          mac.AESCMACTag128KeyTemplate,
+	"HKDF_SHA256":                          prf.HKDFSHA256PRFKeyTemplate,
+	"HMAC_SHA256_PRF":                      prf.HMACSHA256PRFKeyTemplate,
+	"HMAC_SHA512_PRF":                      prf.HMACSHA512PRFKeyTemplate,
+	"AES_CMAC_PRF":                         prf.AESCMACPRFKeyTemplate,
 }
 
 func info(request) (answer, error) {

@@ -1,18 +1,25 @@
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.google.crypto.tink.Aead;
+import com.google.crypto.tink.DeterministicAead;
 import com.google.crypto.tink.InsecureSecretKeyAccess;
 import com.google.crypto.tink.KeyTemplate;
 import com.google.crypto.tink.KeyTemplates;
 import com.google.crypto.tink.KeysetHandle;
+import com.google.crypto.tink.Mac;
 import com.google.crypto.tink.RegistryConfiguration;
 import com.google.crypto.tink.SecretKeyAccess;
 import com.google.crypto.tink.TinkJsonProtoKeysetFormat;
 import com.google.crypto.tink.TinkProtoKeysetFormat;
 import com.google.crypto.tink.Version;
 import com.google.crypto.tink.config.TinkConfig;
-import com.google.gson.GsonBuilder;
+import com.google.crypto.tink.keyderivation.KeyDerivationConfig;
+import com.google.crypto.tink.keyderivation.KeysetDeriver;
+import com.google.crypto.tink.prf.Prf;
+import com.google.crypto.tink.prf.PrfConfig;
+import com.google.crypto.tink.prf.PrfSet;
 import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
@@ -27,6 +34,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.Security;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.Map;
 import java.util.TreeMap;
@@ -74,10 +82,22 @@ public final class Peer {
     Primitive of(KeysetHandle handle) throws GeneralSecurityException;
   }
 
-  private static final Map<String, Open> PRIMITIVES = new TreeMap<>(Map.of("aead", Peer::aead));
+  private static final Map<String, Open> PRIMITIVES =
+      new TreeMap<>(
+          Map.of(
+              "aead", Peer::aead,
+              "daead", Peer::daead,
+              "mac", Peer::mac,
+              "prf", Peer::prf,
+              "deriver", Peer::deriver));
+
+  private static <P> P primitive(KeysetHandle handle, Class<P> type)
+      throws GeneralSecurityException {
+    return handle.getPrimitive(RegistryConfiguration.get(), type);
+  }
 
   private static Primitive aead(KeysetHandle handle) throws GeneralSecurityException {
-    Aead aead = handle.getPrimitive(RegistryConfiguration.get(), Aead.class);
+    Aead aead = primitive(handle, Aead.class);
     return new Primitive() {
       @Override
       public byte[] produce(JsonObject message) throws GeneralSecurityException, IOException {
@@ -87,6 +107,84 @@ public final class Peer {
       @Override
       public byte[] consume(JsonObject message) throws GeneralSecurityException, IOException {
         return aead.decrypt(bytes(message, "output"), bytes(message, "associated_data"));
+      }
+    };
+  }
+
+  private static Primitive daead(KeysetHandle handle) throws GeneralSecurityException {
+    DeterministicAead daead = primitive(handle, DeterministicAead.class);
+    return new Primitive() {
+      @Override
+      public byte[] produce(JsonObject message) throws GeneralSecurityException, IOException {
+        return daead.encryptDeterministically(
+            bytes(message, "input"), bytes(message, "associated_data"));
+      }
+
+      @Override
+      public byte[] consume(JsonObject message) throws GeneralSecurityException, IOException {
+        return daead.decryptDeterministically(
+            bytes(message, "output"), bytes(message, "associated_data"));
+      }
+    };
+  }
+
+  private static Primitive mac(KeysetHandle handle) throws GeneralSecurityException {
+    Mac mac = primitive(handle, Mac.class);
+    return new Primitive() {
+      @Override
+      public byte[] produce(JsonObject message) throws GeneralSecurityException, IOException {
+        return mac.computeMac(bytes(message, "input"));
+      }
+
+      @Override
+      public byte[] consume(JsonObject message) throws GeneralSecurityException, IOException {
+        byte[] data = bytes(message, "input");
+        mac.verifyMac(bytes(message, "output"), data);
+        return data;
+      }
+    };
+  }
+
+  /** 16 bytes; what any key of the set computes is taken. */
+  private static Primitive prf(KeysetHandle handle) throws GeneralSecurityException {
+    PrfSet set = primitive(handle, PrfSet.class);
+    return new Primitive() {
+      @Override
+      public byte[] produce(JsonObject message) throws GeneralSecurityException, IOException {
+        return set.computePrimary(bytes(message, "input"), 16);
+      }
+
+      @Override
+      public byte[] consume(JsonObject message) throws GeneralSecurityException, IOException {
+        byte[] data = bytes(message, "input");
+        for (Prf prf : set.getPrfs().values()) {
+          if (Arrays.equals(prf.compute(data, 16), bytes(message, "output"))) {
+            return data;
+          }
+        }
+        throw new GeneralSecurityException("no key of the set computes this");
+      }
+    };
+  }
+
+  /** The derived keyset; it is taken if it is the same when it is derived again. */
+  private static Primitive deriver(KeysetHandle handle) throws GeneralSecurityException {
+    KeysetDeriver deriver = primitive(handle, KeysetDeriver.class);
+    return new Primitive() {
+      @Override
+      public byte[] produce(JsonObject message) throws GeneralSecurityException, IOException {
+        return TinkProtoKeysetFormat.serializeKeyset(
+            deriver.deriveKeyset(bytes(message, "input")), ACCESS);
+      }
+
+      @Override
+      public byte[] consume(JsonObject message) throws GeneralSecurityException, IOException {
+        KeysetHandle given = TinkProtoKeysetFormat.parseKeyset(bytes(message, "output"), ACCESS);
+        byte[] again = TinkProtoKeysetFormat.serializeKeyset(given, ACCESS);
+        if (!Arrays.equals(again, produce(message))) {
+          throw new GeneralSecurityException("another keyset");
+        }
+        return bytes(message, "input");
       }
     };
   }
@@ -277,6 +375,8 @@ public final class Peer {
     folder = Path.of(arguments[0]);
     Security.addProvider(Conscrypt.newProvider());
     TinkConfig.register();
+    PrfConfig.register();
+    KeyDerivationConfig.register();
     BufferedReader in = new BufferedReader(new InputStreamReader(System.in, UTF_8));
     PrintStream out = new PrintStream(System.out, false, UTF_8);
     Gson gson = new GsonBuilder().serializeNulls().create();

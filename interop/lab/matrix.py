@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Iterable
 
-from . import table
-from .peers import SCRATCH, Keyset, Peer, Refused, b64, binary, target
+from . import malformed, table, verdicts
+from .peers import REPOSITORY, SCRATCH, Keyset, Peer, Refused, b64, binary, target
 
 
 @dataclass
@@ -31,9 +31,10 @@ class Cell:
 
 
 class Messages:
-    """The messages of a cell, and what must come of them."""
+    """The messages of a primitive, and what must come of them."""
 
-    def __init__(self):
+    def __init__(self, primitive: table.Primitive):
+        self.primitive = primitive
         self.plaintexts: list[bytes] = []
         self.requests: list[dict] = []
         self.labels: list[str] = []
@@ -41,7 +42,7 @@ class Messages:
         for size in table.SIZES:
             plaintext = table.plaintext(size)
             text = SCRATCH.keep(plaintext)
-            for associated_data in table.ASSOCIATED_DATA:
+            for associated_data in table.associated_data(primitive):
                 if size == 17:
                     self.to_spoil.append(len(self.requests))
                 self.plaintexts.append(plaintext)
@@ -52,10 +53,10 @@ class Messages:
         return [request | {"output": output} for request, output in zip(self.requests, outputs)]
 
 
-MESSAGES = Messages()
+MESSAGES = {name: Messages(primitive) for name, primitive in table.PRIMITIVES.items()}
 
 
-def spoiled(message: dict) -> Iterable[tuple[str, dict]]:
+def spoiled(message: dict, associated_data: bool) -> Iterable[tuple[str, dict]]:
     """Ways to spoil an output that must each be refused."""
     output = binary(message["output"])
 
@@ -67,7 +68,10 @@ def spoiled(message: dict) -> Iterable[tuple[str, dict]]:
     yield "a lost last byte", with_output(output[:-1])
     yield "a byte too many", with_output(output + b"\0")
     yield "nothing at all", with_output(b"")
-    yield "other associated data", message | {"associated_data": b64(b"other")}
+    if associated_data:
+        yield "other associated data", message | {"associated_data": b64(b"other")}
+    else:
+        yield "another input", message | {"input": b64(b"other")}
 
 
 def cross(owner: Peer, other: Peer) -> Iterable[Cell]:
@@ -75,13 +79,14 @@ def cross(owner: Peer, other: Peer) -> Iterable[Cell]:
     kek = owner.generate(table.KEK, "TINK")
     rings: dict[str, Ring] = {}
     for template in table.TEMPLATES:
-        ring = rings.setdefault(template.primitive, Ring())
+        ring = rings.setdefault(template.primitive, Ring(MESSAGES[template.primitive]))
         for prefix in template.prefixes:
             yield from _cells(owner, other, template, prefix, kek, ring)
             SCRATCH.clear(owner.name)
             SCRATCH.clear(other.name)
     for primitive, ring in rings.items():
-        yield from _ring_cells(owner, other, primitive, ring, kek)
+        if table.PRIMITIVES[primitive].ring:
+            yield from _ring_cells(owner, other, primitive, ring, kek)
 
 
 @dataclass
@@ -92,13 +97,17 @@ class Ring:
     keysets, the primary key is that of the last.
     """
 
+    messages: Messages
     keyset: bytes = b""
-    message: dict = field(default_factory=lambda: MESSAGES.requests[MESSAGES.to_spoil[-1]])
     outputs: list[tuple[str, dict]] = field(default_factory=list)
+
+    @property
+    def message(self) -> dict:
+        return self.messages.requests[self.messages.to_spoil[-1]]
 
     def add(self, label: str, keyset: bytes, outputs: list):
         self.keyset += keyset
-        output = outputs[MESSAGES.to_spoil[-1]]
+        output = outputs[self.messages.to_spoil[-1]]
         self.outputs.append((label, self.message | {"output": output}))
 
 
@@ -106,13 +115,14 @@ def _cells(owner: Peer, other: Peer, template: table.Template, prefix: str, kek,
     def cell(form: str) -> Cell:
         return Cell(owner.name, other.name, template.name, prefix, form)
 
+    messages = MESSAGES[template.primitive]
     missing = table.hole(owner.name, template, prefix)
     if missing is not None:
-        yield _hole(cell("all"), missing, lambda: owner.generate(template, prefix))
+        yield _hole(cell("all"), missing, lambda: _use_own(owner, template, prefix))
         return
     try:
         own = Keyset(owner.generate(template, prefix))
-        outputs = owner.produce(template.primitive, own, MESSAGES.requests)
+        outputs = owner.produce(template.primitive, own, messages.requests)
     except Refused as refused:
         broken = cell("all")
         broken.failures.append(f"{owner.name} cannot make a keyset and use it: {refused}")
@@ -120,17 +130,22 @@ def _cells(owner: Peer, other: Peer, template: table.Template, prefix: str, kek,
         return
     missing = table.hole(other.name, template, prefix)
     if missing is not None:
-        use = lambda: other.produce(template.primitive, own, MESSAGES.requests[:1])
+        use = lambda: other.produce(template.primitive, own, messages.requests[:1])
         yield _hole(cell("all"), missing, use)
         return
     ring.add(f"{template.name} {prefix}", own.data, outputs)
     for form in table.FORMS:
         done = cell(form.name)
         try:
-            _exchange(done, owner, other, template.primitive, own, outputs, form, kek)
+            _exchange(done, owner, other, messages, own, outputs, form, kek)
         except Refused as refused:
             done.failures.append(str(refused))
         yield done
+
+
+def _use_own(peer: Peer, template: table.Template, prefix: str):
+    own = Keyset(peer.generate(template, prefix))
+    peer.produce(template.primitive, own, MESSAGES[template.primitive].requests[:1])
 
 
 def _ring_cells(owner: Peer, other: Peer, primitive: str, ring: Ring, kek: bytes):
@@ -175,40 +190,50 @@ def _hole(cell: Cell, reason: str, attempt) -> Cell:
     return cell
 
 
-def _exchange(cell, owner, other, primitive, own, outputs, form, kek):
+def _exchange(cell, owner, other, messages, own, outputs, form, kek):
     """One keyset in one form, and its messages in both directions."""
+    primitive = messages.primitive
     keyset = _written(owner, own, form, kek)
 
     # The owner's outputs.
-    sealed = MESSAGES.sealed(outputs)
-    bad = [spoil for index in MESSAGES.to_spoil for spoil in spoiled(sealed[index])]
-    opened = other.consume(primitive, keyset, sealed + [message for _, message in bad])
-    for plaintext, label, found in zip(MESSAGES.plaintexts, MESSAGES.labels, opened):
+    sealed = messages.sealed(outputs)
+    bad = [
+        spoil
+        for index in messages.to_spoil
+        for spoil in spoiled(sealed[index], primitive.associated_data)
+    ]
+    opened = other.consume(primitive.name, keyset, sealed + [message for _, message in bad])
+    for plaintext, label, found in zip(messages.plaintexts, messages.labels, opened):
         cell.check(found == plaintext, f"{other.name} does not open {label}")
     for (what, _), found in zip(bad, opened[len(sealed) :]):
         cell.check(found is None, f"{other.name} opens {what}")
 
     # The other's outputs.
-    answers = MESSAGES.sealed(other.produce(primitive, keyset, MESSAGES.requests))
-    opened = owner.consume(primitive, own, answers)
-    for plaintext, label, found in zip(MESSAGES.plaintexts, MESSAGES.labels, opened):
+    answers = messages.sealed(other.produce(primitive.name, keyset, messages.requests))
+    opened = owner.consume(primitive.name, own, answers)
+    for plaintext, label, found in zip(messages.plaintexts, messages.labels, opened):
         cell.check(found == plaintext, f"{owner.name} does not open {label}")
+    if primitive.deterministic:
+        for output, answer, label in zip(outputs, answers, messages.labels):
+            same = binary(output) == binary(answer["output"])
+            cell.check(same, f"the outputs of {label} differ")
 
     # The keyset as the other writes it, back at its owner.
     returned = replace(keyset, data=other.write(keyset, keyset.target()))
-    [found] = owner.consume(primitive, returned, answers[:1])
-    cell.check(found == MESSAGES.plaintexts[0], f"{owner.name} cannot use what {other.name} wrote")
+    [found] = owner.consume(primitive.name, returned, answers[:1])
+    works = found == messages.plaintexts[0]
+    cell.check(works, f"{owner.name} cannot use what {other.name} wrote")
 
     if form.associated_data is not None:
         wrong = replace(keyset, associated_data=b"other")
         cell.check(
-            _refuses(other, primitive, wrong), f"{other.name} ignores the keyset's associated data"
+            _refuses(other, messages, wrong), f"{other.name} ignores the keyset's associated data"
         )
 
 
-def _refuses(peer: Peer, primitive: str, keyset: Keyset) -> bool:
+def _refuses(peer: Peer, messages: Messages, keyset: Keyset) -> bool:
     try:
-        peer.produce(primitive, keyset, MESSAGES.requests[:1])
+        peer.produce(messages.primitive.name, keyset, messages.requests[:1])
     except Refused as refused:
         return refused.stage == "load"
     return False
@@ -218,7 +243,7 @@ def templates(peer: Peer) -> Iterable[Cell]:
     """Compares the templates that an implementation has by name with the table."""
     for template in table.TEMPLATES:
         for name, prefix in template.aliases:
-            found = peer.template(name)
+            found = peer.template(template.primitive, name)
             cell = Cell(peer.name, peer.name, name, prefix, "template")
             if found is None:
                 cell.hole = table.hole(peer.name, template, prefix) or "no template of this name"
@@ -231,6 +256,24 @@ def templates(peer: Peer) -> Iterable[Cell]:
                 }
                 cell.check(found == wanted, f"the template of {peer.name} is {found}")
             yield cell
+
+
+def recorded(peer: Peer) -> Iterable[Cell]:
+    """Compares what an implementation makes of malformed input with what is written down."""
+    folder = REPOSITORY / "tests" / "vectors" / "malformed"
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    entries = {entry["file"]: entry for entry in manifest["cases"]}
+    for case in malformed.cases():
+        cell = Cell(peer.name, peer.name, case.file, "", "malformed")
+        wanted = {"keyseal": case.expected} | entries[case.file]["verdicts"]
+        verdict = verdicts.of(peer, case)
+        cell.check(
+            verdict == wanted[peer.name], f"it says {verdict}, written down is {wanted[peer.name]}"
+        )
+        cell.check(
+            (folder / case.file).read_bytes() == case.data, "the file is not what the script makes"
+        )
+        yield cell
 
 
 def as_json(peers: list[Peer], cells: list[Cell]) -> str:

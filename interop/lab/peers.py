@@ -142,8 +142,8 @@ class Peer:
 
     # What the lab asks for. The members of requests and answers are listed in ../README.md.
 
-    def template(self, name: str) -> dict | None:
-        return self.ask("template", name=name)["template"]
+    def template(self, primitive: str, name: str) -> dict | None:
+        return self.ask("template", primitive=primitive, name=name)["template"]
 
     def generate(self, template, prefix: str) -> bytes:
         value = b64(bytes.fromhex(template.value))

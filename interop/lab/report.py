@@ -9,6 +9,10 @@ from .matrix import Cell, as_json
 from .peers import Peer
 
 
+# What is asked of one implementation alone.
+SINGLE = ("template", "malformed")
+
+
 def write_pair(folder: Path, owner: Peer, other: Peer, cells: list[Cell]):
     name = f"{owner.name}-{other.name}"
     (folder / f"{name}.json").write_text(as_json([owner, other], cells) + "\n", encoding="utf-8")
@@ -63,7 +67,7 @@ def write_summary(folder: Path, peers: list[Peer], cells: list[Cell], skipped: l
             pair = [
                 cell
                 for cell in cells
-                if (cell.owner, cell.other) == (owner.name, other.name) and cell.form != "template"
+                if (cell.owner, cell.other) == (owner.name, other.name) and cell.form not in SINGLE
             ]
             failed = sum(len(cell.failures) for cell in pair)
             holes = sum(cell.hole is not None for cell in pair)
@@ -72,7 +76,15 @@ def write_summary(folder: Path, peers: list[Peer], cells: list[Cell], skipped: l
             text += f", {holes} holes" if holes else ""
             row.append(text)
         lines.append(_row(row))
-    reasons = sorted({f"{cell.hole}" for cell in cells if cell.hole and cell.form != "template"})
+    lines += ["", "Each implementation alone:", ""]
+    for peer in peers:
+        for form, what in (("template", "templates by name"), ("malformed", "malformed inputs")):
+            own = [cell for cell in cells if (cell.owner, cell.form) == (peer.name, form)]
+            failed = sum(len(cell.failures) for cell in own)
+            known = sum(not cell.hole and not cell.failures for cell in own)
+            lines.append(f"- {peer.name}, {what}: {known} of {len(own)} as written down"
+                         + (f", **{failed} failed**" if failed else ""))
+    reasons = sorted({f"{cell.hole}" for cell in cells if cell.hole and cell.form not in SINGLE})
     lines += ["", "Holes: templates and prefixes that one of the two does not have."]
     lines += [""] + [f"- {reason}" for reason in reasons]
     lines += [""] + [f"- not run: {line}" for line in skipped]

@@ -8,10 +8,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .wire import data, num
+
 TYPE_URL = "type.googleapis.com/google.crypto.tink."
 
 ALL_PREFIXES = ("TINK", "RAW", "CRUNCHY", "LEGACY")
 TINK_OR_RAW = ("TINK", "RAW")
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """What the keys of a keyset do together."""
+
+    name: str
+    # Whether there is associated data beside the input.
+    associated_data: bool
+    # Whether one input has one output under one key.
+    deterministic: bool
+    # Whether an output of any key of a keyset is taken, not of the primary one alone.
+    ring: bool = True
+
+
+PRIMITIVES = {
+    primitive.name: primitive
+    for primitive in (
+        Primitive("aead", associated_data=True, deterministic=False),
+        Primitive("daead", associated_data=True, deterministic=True),
+        Primitive("mac", associated_data=False, deterministic=True),
+        # An output is 16 bytes; it is taken if any key of the set makes it.
+        Primitive("prf", associated_data=False, deterministic=True),
+        # An output is the derived keyset. It is taken by whom derives the same one.
+        Primitive("deriver", associated_data=False, deterministic=False, ring=False),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +68,33 @@ def _template(name, primitive, key_type, value, prefixes=ALL_PREFIXES, raw_name=
 
 def _aead(name, key_type, value):
     return _template(name, "aead", key_type, value, raw_name=name + "_RAW")
+
+
+def _mac(name, key_type, value):
+    return _template(name, "mac", key_type, value, raw_name=name + "_RAW")
+
+
+def _prf(name, key_type, value):
+    return _template(name, "prf", key_type, value, ("RAW",), raw_name=name, tink=False)
+
+
+def _key_template(key_type: str, value: str, prefix: int) -> bytes:
+    # An empty field is not written.
+    format = data(2, bytes.fromhex(value)) if value else b""
+    return data(1, (TYPE_URL + key_type).encode()) + format + num(3, prefix)
+
+
+def _deriver(derived: str, key_type: str, value: str, prefix: str = "TINK", named: bool = True):
+    """HKDF with SHA-256 derives keys of a template; the deriver has the prefix of these."""
+    prf = _key_template("HkdfPrfKey", _HKDF_SHA256, 3)
+    derives = _key_template(key_type, value, {"TINK": 1, "RAW": 3}[prefix])
+    format = data(1, prf) + data(2, data(1, derives))
+    name = "HKDF_SHA256_DERIVES_" + derived
+    aliases = ((name, prefix),) if named else ()
+    return Template(name, "deriver", "PrfBasedDeriverKey", format.hex(), (prefix,), aliases)
+
+
+_HKDF_SHA256 = "0a0208031020"
 
 
 _CTR_HMAC_128 = "0a060a020810101012080a04080310101020"
@@ -72,6 +128,27 @@ TEMPLATES = (
         raw_name="XAES_256_GCM_160_BIT_NONCE_NO_PREFIX",
         tink=False,
     ),
+    _template("AES256_SIV", "daead", "AesSivKey", "0840", raw_name="AES256_SIV_RAW"),
+    _mac("HMAC_SHA256_128BITTAG", "HmacKey", "0a04080310101020"),
+    _mac("HMAC_SHA256_256BITTAG", "HmacKey", "0a04080310201020"),
+    _mac("HMAC_SHA512_128BITTAG", "HmacKey", "0a04080410101040"),
+    _mac("HMAC_SHA512_256BITTAG", "HmacKey", "0a04080410201040"),
+    _mac("HMAC_SHA512_512BITTAG", "HmacKey", "0a04080410401040"),
+    _mac("AES256_CMAC", "AesCmacKey", "082012020810"),
+    _prf("HKDF_SHA256", "HkdfPrfKey", _HKDF_SHA256),
+    _prf("HMAC_SHA256_PRF", "HmacPrfKey", "0a0208031020"),
+    _prf("HMAC_SHA512_PRF", "HmacPrfKey", "0a0208041040"),
+    _prf("AES_CMAC_PRF", "AesCmacPrfKey", "0820"),
+    _deriver("AES128_GCM", "AesGcmKey", "1010"),
+    _deriver("AES256_GCM", "AesGcmKey", "1020"),
+    _deriver("XCHACHA20_POLY1305", "XChaCha20Poly1305Key", ""),
+    _deriver("AES256_SIV", "AesSivKey", "0840"),
+    _deriver("HMAC_SHA256_128BITTAG", "HmacKey", "0a04080310101020"),
+    _deriver("HMAC_SHA256_PRF", "HmacPrfKey", "0a0208031020", "RAW"),
+    _deriver("HKDF_SHA256", "HkdfPrfKey", _HKDF_SHA256, "RAW", named=False),
+    _deriver("AES_CMAC_PRF", "AesCmacPrfKey", "0820", "RAW", named=False),
+    _deriver("AES128_GCM_SIV", "AesGcmSivKey", "1010", named=False),
+    _deriver("AES128_CTR_HMAC_SHA256", "AesCtrHmacAeadKey", _CTR_HMAC_128, named=False),
 )
 
 # The template of every key-encryption key: each implementation has it.
@@ -80,10 +157,13 @@ KEK = next(template for template in TEMPLATES if template.name == "AES256_GCM")
 
 @dataclass(frozen=True)
 class Hole:
-    """A key type that an implementation does not have. The matrix checks that this is so."""
+    """A key type or template that an implementation does not have.
+
+    The matrix checks that this is so.
+    """
 
     peer: str
-    key_type: str
+    key_type: str  # or the name of a template
     reason: str
     prefixes: tuple[str, ...] = ALL_PREFIXES
 
@@ -91,13 +171,23 @@ class Hole:
 HOLES = (
     Hole("go", "AesEaxKey", "tink-go has no AES-EAX"),
     Hole("python", "ChaCha20Poly1305Key", "tink-py and its C++ core have no ChaCha20-Poly1305"),
+    Hole("python", "PrfBasedDeriverKey", "tink-py has no keyset derivation"),
+    Hole("go", "HKDF_SHA256_DERIVES_AES_CMAC_PRF", "tink-go does not derive AES-CMAC PRF keys"),
+    Hole("go", "HKDF_SHA256_DERIVES_AES128_GCM_SIV", "tink-go does not derive AES-GCM-SIV keys"),
+    Hole(
+        "go", "HKDF_SHA256_DERIVES_AES128_CTR_HMAC_SHA256",
+        "tink-go does not derive AES-CTR-HMAC keys",
+    ),
+    Hole("java", "HKDF_SHA256_DERIVES_HKDF_SHA256", "tink-java does not derive HKDF PRF keys"),
+    Hole("java", "HKDF_SHA256_DERIVES_AES_CMAC_PRF", "tink-java does not derive AES-CMAC PRF keys"),
 )
 
 
 def hole(peer: str, template: Template, prefix: str) -> str | None:
     """Says why `peer` has no keys of `template` with this prefix; nothing where it has them."""
     for known in HOLES:
-        if (known.peer, known.key_type) == (peer, template.key_type) and prefix in known.prefixes:
+        names = (template.key_type, template.name)
+        if known.peer == peer and known.key_type in names and prefix in known.prefixes:
             return known.reason
     return None
 
@@ -128,3 +218,8 @@ def plaintext(size: int) -> bytes:
     """The message of a size: byte i is (31 i + size) mod 256."""
     period = bytes((31 * i + size) % 256 for i in range(256))
     return (period * (size // 256 + 1))[:size]
+
+
+def associated_data(primitive: Primitive) -> tuple[bytes, ...]:
+    """The associated data of a primitive's messages."""
+    return ASSOCIATED_DATA if primitive.associated_data else (b"",)

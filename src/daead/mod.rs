@@ -42,6 +42,24 @@ impl Primitive for KeysetDeterministicAead {
 
 impl DeterministicAead for KeysetDeterministicAead {
     #[inline]
+    fn encrypt_deterministically(
+        &self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Vec<u8>, EncryptError> {
+        self.0.encrypt(plaintext, associated_data)
+    }
+
+    #[inline]
+    fn decrypt_deterministically(
+        &self,
+        ciphertext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Vec<u8>, DecryptError> {
+        self.0.decrypt(ciphertext, associated_data)
+    }
+
+    #[inline]
     fn encrypt_deterministically_into(
         &self,
         plaintext: &[u8],

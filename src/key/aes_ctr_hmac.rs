@@ -323,7 +323,9 @@ impl KeySpec for AesCtrHmac {
 
     fn facts(parameters: &AesCtrHmacParameters) -> Facts {
         Facts {
-            key_size: parameters.aes_key_size + parameters.hmac_key_size,
+            key_size: parameters
+                .aes_key_size
+                .saturating_add(parameters.hmac_key_size),
             overhead: parameters.iv_size + parameters.tag_size,
             messages_log2: 32,
             max_plaintext: cipher::AES_CTR_HMAC_MAX,

@@ -149,6 +149,35 @@ impl<'a> KeyTypes<'a> {
             .generate_from(template)
     }
 
+    /// Makes the key of a template out of bytes that exist already, such as a key of another
+    /// program.
+    ///
+    /// The bytes are those that generating would draw, in the same order: of an AES-CTR-HMAC key
+    /// the AES key, then the HMAC key.
+    ///
+    /// # Errors
+    /// [`KeyError::UnknownType`]; what is wrong with the key format; [`KeyError::Parameter`] when
+    /// there are more bytes or fewer than the template has.
+    ///
+    /// # Example
+    /// ```
+    /// use keyseal::{KeyTypes, SecretAccess, SecretBytes};
+    ///
+    /// let types = KeyTypes::default();
+    /// let template = types.template("AES256_GCM_RAW")?;
+    /// let bytes = SecretBytes::copy_from(&[7; 32], SecretAccess::insecure());
+    /// let key = types.import(template.key_template(), &bytes)?;
+    /// # assert_eq!(key.template().as_ref(), Some(template.key_template()));
+    /// # Ok::<(), keyseal::KeyError>(())
+    /// ```
+    pub fn import(&self, template: &KeyTemplate, bytes: &SecretBytes) -> Result<Key, KeyError> {
+        self.find(template.type_url())
+            .ok_or_else(|| KeyError::UnknownType {
+                type_url: template.type_url().to_owned(),
+            })?
+            .import(template, bytes)
+    }
+
     /// Reads a key of a keyset; keeps what is of no known type as it is.
     pub(crate) fn read(
         &self,
@@ -208,6 +237,9 @@ pub trait KeyType: Send + Sync + spec::Sealed {
     /// # Errors
     /// What is wrong with the key format; [`KeyError::Random`]
     fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError>;
+
+    #[doc(hidden)]
+    fn import(&self, template: &KeyTemplate, bytes: &SecretBytes) -> Result<Key, KeyError>;
 
     #[doc(hidden)]
     fn read(&self, value: Bytes, label: i32, variant: Variant) -> Result<Key, KeyError>;

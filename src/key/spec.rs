@@ -9,6 +9,7 @@ use crate::{
     cipher::{Provider, RawAead, RawMac, RawPrf},
     error::KeyError,
     rng,
+    secret::SecretBytes,
     segment::StreamKey,
     wire::{self, Fields, proto::key_data::KeyMaterialType},
 };
@@ -130,6 +131,26 @@ impl<S: KeySpec> KeyType for S {
         let parameters = template::parameters::<S>(template)?;
         let mut system = |bytes: &mut [u8]| Ok(rng::fill_secret(bytes)?);
         Key::bind::<S>(S::generate(&parameters, &mut system)?, template.variant())
+    }
+
+    fn import(&self, template: &KeyTemplate, bytes: &SecretBytes) -> Result<Key, KeyError> {
+        let parameters = template::parameters::<S>(template)?;
+        let wrong_size = || {
+            let allowed = "what the template draws";
+            KeyError::parameter("size of the key material", bytes.len(), allowed)
+        };
+        let mut left = bytes.bytes();
+        let mut given = |part: &mut [u8]| {
+            let (taken, rest) = left.split_at_checked(part.len()).ok_or_else(wrong_size)?;
+            part.copy_from_slice(taken);
+            left = rest;
+            Ok(())
+        };
+        let key = S::generate(&parameters, &mut given)?;
+        if !left.is_empty() {
+            return Err(wrong_size());
+        }
+        Key::bind::<S>(key, template.variant())
     }
 
     fn read(&self, value: Bytes, label: i32, variant: Variant) -> Result<Key, KeyError> {

@@ -66,12 +66,17 @@ impl KeysetFile {
         let format = Format::detect(bytes);
         let cleartext = format::parse_keyset(bytes, format);
         match cleartext {
-            // Random bytes may parse, but they name no type.
-            Ok(keyset) if keyset.key.iter().any(names_a_type) => Ok(Self {
-                format,
-                protection: Protection::Cleartext,
-                info: Some(KeysetInfo::read_keyset(keyset)),
-            }),
+            // Random bytes may parse, but they name no type. No text parses by chance.
+            Ok(keyset)
+                if keyset.key.iter().any(names_a_type)
+                    || (format == Format::Json && !keyset.key.is_empty()) =>
+            {
+                Ok(Self {
+                    format,
+                    protection: Protection::Cleartext,
+                    info: Some(KeysetInfo::read_keyset(keyset)),
+                })
+            }
             cleartext => match (format::parse_encrypted_keyset(bytes, format), cleartext) {
                 (Ok(encrypted), _) => Ok(Self {
                     format,
@@ -219,7 +224,7 @@ impl KeyInfo {
     }
 }
 
-fn names_a_type(key: &proto::keyset::Key) -> bool {
+pub(super) fn names_a_type(key: &proto::keyset::Key) -> bool {
     key.key_data
         .as_ref()
         .is_some_and(|data| data.type_url.contains('/'))

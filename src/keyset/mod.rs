@@ -12,9 +12,11 @@ use crate::{
 mod edit;
 mod format;
 mod info;
+mod lint;
 
 pub use format::{Format, Reader};
 pub use info::{KeyInfo, KeysetFile, KeysetInfo, Protection};
+pub use lint::{Finding, Severity, lint, lint_encrypted};
 
 /// A keyset that is always valid: at least one key, unique ids, one enabled primary key.
 ///

@@ -27,7 +27,7 @@ use crate::segment::Sealer;
 ///     writeln!(writer, "line {line}")?;
 /// }
 /// let stream = writer.finish()?;
-/// # assert!(stream.len() > 9_000);
+/// # assert!(stream.len() > 8_890);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

@@ -15,6 +15,7 @@ mod writer;
 use bytes::Bytes;
 
 use self::reader::{Member, Reader, member};
+pub(crate) use self::text::Text;
 pub(crate) use self::writer::{write_encrypted_keyset, write_keyset};
 use super::{
     proto::{

@@ -246,7 +246,7 @@ fn keys_of_other_sizes_versions_and_labels_are_refused() {
     let good = Message::new().bytes(2, pattern(64));
     let key = FileKey::new(5, "AesSivKey", &good.0);
     let short = Message::new().bytes(2, pattern(63));
-    let version = good.clone().number(1, 1);
+    let version = good.number(1, 1);
     for format in FORMATS {
         assert!(read(file(5, std::slice::from_ref(&key), format), format).is_ok());
         for (refused, reason) in [

@@ -12,7 +12,7 @@ use std::{
 const FLOORS: &[&[&str]] = &[
     &["error", "kind", "prefix", "rng", "secret"],
     &["cipher", "segment", "wire"],
-    &["primitive"],
+    &["primitive", "remote"],
     &["key"],
     &["keyset"],
     &["aead", "daead", "derive", "kms", "mac", "prf", "streaming"],

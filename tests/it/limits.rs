@@ -1,6 +1,8 @@
 //! Sizes at their limits. What only an allocation of gigabytes would show is tested in
 //! `src/key/prefixed.rs`.
 
+use std::slice::from_ref;
+
 use keyseal::{KeyError, KeyTypes, KeysetError, Variant, key::KeyTemplate, keyset::Format};
 
 use crate::support::{FORMATS, FileKey, Message, file, prefix, read, url};
@@ -94,7 +96,7 @@ fn sizes_in_keys_are_taken_as_32_bits_and_no_others_are_legal() {
             let taken = legal.contains(&(size & 0xffff_ffff));
             let key = FileKey::new(42, type_name, message(size).0);
             for format in FORMATS {
-                match read(file(42, &[key.clone()], format), format) {
+                match read(file(42, from_ref(&key), format), format) {
                     Ok(_) => assert!(taken, "{type_name} {size}"),
                     Err(KeysetError::Key {
                         source: KeyError::Parameter { found, .. },
@@ -175,7 +177,8 @@ fn sizes_in_templates_are_taken_as_32_bits_and_no_others_are_legal() {
 
 #[test]
 fn key_material_has_the_size_of_its_type() {
-    let types: &[(&str, fn(Vec<u8>) -> Message, &[usize])] = &[
+    type Type = (&'static str, fn(Vec<u8>) -> Message, &'static [usize]);
+    let types: &[Type] = &[
         ("AesGcmKey", |key| Message::new().bytes(3, key), &[16, 32]),
         (
             "AesGcmSivKey",

@@ -2,16 +2,37 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "../canary/mod.rs"]
+mod canary;
+#[cfg(feature = "cli")]
+mod cli;
+mod cli_import;
+mod corpus;
 mod daead;
+mod debug;
+mod derive;
+mod derive_refused;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod floors;
+mod key_selection;
 mod key_types;
+mod keyset_edit;
+mod keyset_format;
+mod kinds;
+#[cfg(feature = "blocking")]
+mod kms_blocking;
+mod kms_clients;
+#[cfg(feature = "testkit")]
+mod kms_testkit;
 mod known_answers;
 mod limits;
 mod mac;
+mod malformed_vectors;
 mod prf;
 mod readme;
+#[cfg(feature = "scaleway")]
+mod scaleway;
 mod stream;
 mod stream_damage;
 mod stream_io;

@@ -163,8 +163,9 @@ pub(crate) const WAYS: &[(&str, Way)] = &[
         let opener = opener.at(start, stream.len() as u64)?;
         let (size, mut plaintext) = (opener.map().plaintext_size(), Vec::new());
         // One byte more than there is, so that the end is asked for.
-        for at in (0..=size).step_by(100) {
-            let plan = opener.map().plan(at..at + 100);
+        let step = 100.max(size / 10);
+        for at in (0..=size).step_by(usize::try_from(step).unwrap()) {
+            let plan = opener.map().plan(at..at + step);
             let part = plan.ciphertext();
             let part = usize::try_from(part.start).unwrap()..usize::try_from(part.end).unwrap();
             opener.open_range(&plan, &stream[part], &mut plaintext)?;

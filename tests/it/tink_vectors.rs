@@ -1,59 +1,12 @@
 //! `tests/vectors/tink`: what the official implementations of Tink wrote, read by this crate.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
-
 use keyseal::{Aead as _, KeysetAead, KeysetHandle, keyset::Format};
 use serde_json::Value;
 
-use crate::support::{FORMATS, aeads, bytes_of, read, write};
-
-/// The folder, and which of its files have been read.
-struct Corpus {
-    folder: PathBuf,
-    used: BTreeSet<String>,
-}
-
-impl Corpus {
-    fn open() -> Self {
-        Self {
-            folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/tink"),
-            used: BTreeSet::from(["README.md".to_owned()]),
-        }
-    }
-
-    fn bytes(&mut self, name: &str) -> Vec<u8> {
-        self.used.insert(name.to_owned());
-        fs::read(self.folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    fn json(&mut self, name: &str) -> Value {
-        serde_json::from_slice(&self.bytes(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    fn unused(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut folders = vec![self.folder.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                    continue;
-                }
-                let name = path.strip_prefix(&self.folder).unwrap().to_str().unwrap();
-                let name = name.replace('\\', "/");
-                if !self.used.contains(&name) {
-                    found.push(name);
-                }
-            }
-        }
-        found
-    }
-}
+use crate::{
+    corpus::{Corpus, list, text},
+    support::{FORMATS, aeads, bytes_of, read, write},
+};
 
 #[derive(Default)]
 struct Counts {
@@ -64,7 +17,7 @@ struct Counts {
 
 #[test]
 fn every_keyset_and_message_of_the_official_implementations_is_read() {
-    let mut corpus = Corpus::open();
+    let mut corpus = Corpus::open("tink");
     let manifest = corpus.json("manifest.json");
     let kek = read(corpus.bytes(text(&manifest, "kek")), Format::Binary).unwrap();
     let kek: KeysetAead = kek.primitive().unwrap();
@@ -77,7 +30,7 @@ fn every_keyset_and_message_of_the_official_implementations_is_read() {
         counts.keysets > 0 && counts.messages > 0,
         "the manifest names nothing"
     );
-    assert_eq!(corpus.unused(), Vec::<String>::new(), "nobody reads these");
+    corpus.assert_all_read();
     println!(
         "{} keysets in {} files, {} messages; made by {}",
         counts.keysets, counts.files, counts.messages, manifest["made_by"]
@@ -174,16 +127,4 @@ fn plaintext(size: usize) -> Vec<u8> {
     (0..size)
         .map(|at| u8::try_from((31 * at + size) % 256).unwrap())
         .collect()
-}
-
-fn text<'v>(value: &'v Value, member: &str) -> &'v str {
-    value[member]
-        .as_str()
-        .unwrap_or_else(|| panic!("{member} is no text in {value}"))
-}
-
-fn list<'v>(value: &'v Value, member: &str) -> &'v [Value] {
-    value[member]
-        .as_array()
-        .unwrap_or_else(|| panic!("{member} is no list in {value}"))
 }

@@ -10,8 +10,9 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use keyseal::{
-    Aead as _, KeyTypes, KeysetAead, KeysetHandle, Provider, SecretAccess, Variant,
-    key::KeyTemplate, keyset::Format,
+    Aead as _, DeterministicAead as _, KeyTypes, KeysetAead, KeysetDeriver,
+    KeysetDeterministicAead, KeysetHandle, KeysetMac, KeysetPrfSet, Mac as _, Prf, Provider,
+    SecretAccess, Variant, key::KeyTemplate, keyset::Format,
 };
 use serde_json::{Value, json};
 
@@ -107,8 +108,7 @@ fn generate(request: &Value) -> Result<Value, Failure> {
     let template = KeyTemplate::new(text(wanted, "type_url")?, bytes(wanted, "value")?, variant);
     let key = at("generate", KeyTypes::default().generate_from(&template))?;
     let keyset = at("generate", KeysetHandle::new(key))?;
-    let binary = keyset.write_cleartext(Format::Binary, ACCESS);
-    Ok(json!({"keyset": BASE64.encode(binary.expose(ACCESS))}))
+    Ok(json!({"keyset": BASE64.encode(binary(&keyset))}))
 }
 
 fn write(request: &Value) -> Result<Value, Failure> {
@@ -140,7 +140,21 @@ struct Message {
     associated_data: Vec<u8>,
 }
 
-const PRIMITIVES: &[(&str, Open)] = &[("aead", |keyset| Ok(Box::new(Aead::open(keyset)?)))];
+const PRIMITIVES: &[(&str, Open)] = &[
+    ("aead", |keyset| Ok(Box::new(Aead::open(keyset)?))),
+    ("daead", |keyset| {
+        Ok(Box::new(Daead(at("primitive", keyset.primitive())?)))
+    }),
+    ("deriver", |keyset| {
+        Ok(Box::new(Deriver(at("primitive", keyset.primitive())?)))
+    }),
+    ("mac", |keyset| {
+        Ok(Box::new(Mac(at("primitive", keyset.primitive())?)))
+    }),
+    ("prf", |keyset| {
+        Ok(Box::new(PrfSet(at("primitive", keyset.primitive())?)))
+    }),
+];
 
 fn produce(request: &Value, files: &mut Files) -> Result<Value, Failure> {
     let primitive = open(request)?;
@@ -212,6 +226,79 @@ impl Primitive for Aead {
         assert!(opened.all(|other| other == first), "providers disagree");
         first
     }
+}
+
+struct Daead(KeysetDeterministicAead);
+
+impl Primitive for Daead {
+    fn produce(&self, message: &Message) -> Result<Vec<u8>, Failure> {
+        let (daead, associated_data) = (&self.0, &message.associated_data);
+        at(
+            "use",
+            daead.encrypt_deterministically(&message.input, associated_data),
+        )
+    }
+
+    fn consume(&self, output: &[u8], message: &Message) -> Option<Vec<u8>> {
+        let daead = &self.0;
+        daead
+            .decrypt_deterministically(output, &message.associated_data)
+            .ok()
+    }
+}
+
+struct Mac(KeysetMac);
+
+impl Primitive for Mac {
+    fn produce(&self, message: &Message) -> Result<Vec<u8>, Failure> {
+        Ok(self.0.compute_mac(&message.input))
+    }
+
+    fn consume(&self, output: &[u8], message: &Message) -> Option<Vec<u8>> {
+        self.0.verify_mac(output, &message.input).ok()?;
+        Some(message.input.clone())
+    }
+}
+
+/// 16 bytes; what any key of the set computes is taken.
+struct PrfSet(KeysetPrfSet);
+
+impl Primitive for PrfSet {
+    fn produce(&self, message: &Message) -> Result<Vec<u8>, Failure> {
+        at("use", self.0.primary().compute_prf(&message.input, 16))
+    }
+
+    fn consume(&self, output: &[u8], message: &Message) -> Option<Vec<u8>> {
+        let computes = |prf: &dyn Prf| {
+            prf.compute_prf(&message.input, 16)
+                .is_ok_and(|computed| computed == output)
+        };
+        self.0
+            .iter()
+            .any(|(_, prf)| computes(prf))
+            .then(|| message.input.clone())
+    }
+}
+
+/// The derived keyset; it is taken if it is the same when it is derived again.
+struct Deriver(KeysetDeriver);
+
+impl Primitive for Deriver {
+    fn produce(&self, message: &Message) -> Result<Vec<u8>, Failure> {
+        let derived = at("use", self.0.derive_keyset(&message.input))?;
+        Ok(binary(&derived))
+    }
+
+    fn consume(&self, output: &[u8], message: &Message) -> Option<Vec<u8>> {
+        let given = KeysetHandle::read_cleartext(output, Format::Binary, ACCESS).ok()?;
+        let derived = self.0.derive_keyset(&message.input).ok()?;
+        (binary(&given) == binary(&derived)).then(|| message.input.clone())
+    }
+}
+
+fn binary(keyset: &KeysetHandle) -> Vec<u8> {
+    let written = keyset.write_cleartext(Format::Binary, ACCESS);
+    written.expose(ACCESS).to_vec()
 }
 
 fn load(keyset: &Value) -> Result<KeysetHandle, Failure> {

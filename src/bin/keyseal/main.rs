@@ -1,1 +1,76 @@
-fn main() {}
+//! The `keyseal` program: the library's public API on a command line.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod cmd;
+mod context;
+mod encoding;
+mod error;
+mod exit;
+mod files;
+mod input;
+mod interrupt;
+mod kek;
+mod keysets;
+mod shape;
+mod text;
+mod usage;
+
+use std::{env, ffi::OsString, process::ExitCode};
+
+use clap::Parser;
+
+use crate::{
+    args::Globals,
+    cmd::Command,
+    context::{Context, Style},
+    error::Failure,
+    exit::Exit,
+    interrupt::Leftovers,
+};
+
+/// Encrypts with Tink's keysets, and takes care of them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "keyseal",
+    version,
+    max_term_width = 100,
+    after_help = format!("{EXAMPLES}\n\n{}", Exit::table()),
+    arg_required_else_help = true,
+    subcommand_required = true
+)]
+pub struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Start here:
+  keyseal quickstart README.md";
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    let exit = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => start(cli),
+        Err(error) => {
+            let as_json = arguments.iter().any(|argument| argument == "--json");
+            usage::report(&error, Style::detect(), as_json)
+        }
+    };
+    ExitCode::from(exit.code())
+}
+
+fn start(cli: Cli) -> Exit {
+    let leftovers = Leftovers::default();
+    let context = Context::new(&cli.globals, leftovers.clone());
+    let done = leftovers
+        .remove_on_signal(context.style, context.json)
+        .and_then(|()| cli.command.run(&context));
+    done.unwrap_or_else(|failure: Failure| {
+        failure.report(context.style, context.json);
+        failure.exit()
+    })
+}

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::error::ParseError;
 
 /// The text of a string.
-pub(super) enum Text<'a> {
+pub(crate) enum Text<'a> {
     Slice(&'a str),
     Copy(Zeroizing<String>),
 }
@@ -25,7 +25,7 @@ impl Deref for Text<'_> {
 
 impl<'a> Text<'a> {
     /// Reads what stands between the quotation marks, from byte `offset` of the input.
-    pub(super) fn new(raw: &'a str, offset: usize) -> Result<Self, ParseError> {
+    pub(crate) fn new(raw: &'a str, offset: usize) -> Result<Self, ParseError> {
         if raw.contains('\\') {
             unescape(raw, offset).map(Self::Copy)
         } else {

@@ -1,0 +1,264 @@
+//! Arguments that several commands have.
+
+use clap::{ArgAction, Args, ValueEnum};
+use keyseal::keyset::Format;
+use zeroize::Zeroizing;
+
+use crate::{
+    context::Context,
+    error::Failure,
+    files::{Holds, Output, Overwrite},
+    input::Place,
+    kek::Kek,
+    keysets::Access,
+};
+
+/// The largest associated data that are read from a file, in bytes.
+const AAD_LIMIT: u64 = 64 << 20;
+
+/// What every command has.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Globals {
+    /// Print reports and errors as JSON
+    ///
+    /// Errors are on standard error. Reports are on standard output, and on standard error where
+    /// the data go to standard output.
+    #[arg(long, global = true, help_heading = "Messages")]
+    pub json: bool,
+    /// Print nothing but errors
+    #[arg(short, long, global = true, help_heading = "Messages")]
+    pub quiet: bool,
+    /// Say more about what is done
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Messages")]
+    pub verbose: u8,
+}
+
+/// Associated data as text, from a file or in hexadecimal.
+macro_rules! associated_data {
+    ($name:ident, $text:literal, $file:literal, $hex:literal, $what:literal) => {
+        #[derive(Args, Clone, Debug)]
+        #[group(multiple = false)]
+        pub struct $name {
+            #[arg(id = $text, long = $text, value_name = "TEXT", help = $what)]
+            text: Option<String>,
+            #[arg(id = $file, long = $file, value_name = "FILE", help = "The same, from a file")]
+            file: Option<Place>,
+            #[arg(id = $hex, long = $hex, value_name = "HEX", help = "The same, in hexadecimal")]
+            hex: Option<String>,
+        }
+
+        impl $name {
+            pub fn place(&self) -> Option<&Place> {
+                self.file.as_ref()
+            }
+
+            pub fn is_given(&self) -> bool {
+                self.text.is_some() || self.file.is_some() || self.hex.is_some()
+            }
+
+            /// Returns the bytes: none where nothing is given.
+            pub fn read(&self, context: &Context) -> Result<Zeroizing<Vec<u8>>, Failure> {
+                match (&self.text, &self.file, &self.hex) {
+                    (Some(text), _, _) => Ok(Zeroizing::new(text.clone().into_bytes())),
+                    (_, Some(file), _) => file.read_small(AAD_LIMIT, context),
+                    (_, _, Some(hex)) => {
+                        crate::encoding::from_hex(hex.as_bytes()).ok_or_else(|| {
+                            Failure::usage(
+                                "hex",
+                                concat!("cannot read --", $hex),
+                                "it is not an even number of hexadecimal digits",
+                            )
+                        })
+                    }
+                    _ => Ok(Zeroizing::default()),
+                }
+            }
+        }
+    };
+}
+
+associated_data!(
+    Aad,
+    "aad",
+    "aad-file",
+    "aad-hex",
+    "Associated data: authenticated and not stored; decryption takes the same"
+);
+associated_data!(
+    KeysetAad,
+    "keyset-aad",
+    "keyset-aad-file",
+    "keyset-aad-hex",
+    "Associated data of the encrypted keyset"
+);
+associated_data!(
+    NewKeysetAad,
+    "new-keyset-aad",
+    "new-keyset-aad-file",
+    "new-keyset-aad-hex",
+    "Associated data of the new encrypted keyset"
+);
+
+/// How a keyset file is opened and written.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Keyset")]
+pub struct KeysetAccess {
+    /// The key-encryption key of an encrypted keyset, such as file-kms://kek.json
+    #[arg(long, value_name = "URI")]
+    keyset_kek: Option<String>,
+    #[command(flatten)]
+    aad: KeysetAad,
+    /// Allow keysets that are not encrypted: whoever can read such a file has its keys
+    #[arg(long)]
+    insecure_cleartext: bool,
+}
+
+impl KeysetAccess {
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        self.aad.place().into_iter()
+    }
+
+    pub const fn allows_cleartext(&self) -> bool {
+        self.insecure_cleartext
+    }
+
+    pub fn resolve(&self, context: &Context) -> Result<Access, Failure> {
+        if self.keyset_kek.is_none() && self.aad.is_given() {
+            return Err(Failure::usage(
+                "keyset_aad",
+                "cannot use --keyset-aad",
+                "there is no --keyset-kek, and only encrypted keysets have associated data",
+            ));
+        }
+        Ok(Access {
+            kek: self
+                .keyset_kek
+                .as_deref()
+                .map(|uri| Kek::open(uri, self.insecure_cleartext, context))
+                .transpose()?,
+            aad: self.aad.read(context)?,
+            cleartext: self.insecure_cleartext,
+        })
+    }
+}
+
+/// A keyset to encrypt or decrypt with.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Keyset")]
+pub struct KeysetChoice {
+    /// The keyset file
+    #[arg(long, value_name = "FILE")]
+    pub keyset: Place,
+    #[command(flatten)]
+    pub access: KeysetAccess,
+}
+
+/// Where a new file goes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub struct NewFile {
+    /// The output; `-` is standard output
+    #[arg(
+        short,
+        long,
+        value_name = "OUT",
+        default_value = "-",
+        hide_default_value = true
+    )]
+    output: Place,
+    /// Replace an existing file; write binary to a terminal
+    #[arg(long)]
+    force: bool,
+}
+
+impl NewFile {
+    pub fn plan<'c>(
+        &self,
+        inputs: &[&Place],
+        holds: Holds,
+        context: &'c Context,
+    ) -> Result<Output<'c>, Failure> {
+        Output::new(&self.output, inputs, holds, overwrite(self.force), context)
+    }
+}
+
+/// Where a changed file goes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub struct ChangedFile {
+    /// The output; `-`, which is standard output, unless told otherwise
+    #[arg(short, long, value_name = "OUT", conflicts_with = "in_place")]
+    output: Option<Place>,
+    /// Replace the input, all at once; mode and owner stay
+    #[arg(long)]
+    in_place: bool,
+    /// Replace an existing file; write binary to a terminal
+    #[arg(long)]
+    force: bool,
+}
+
+impl ChangedFile {
+    /// Plans the output of `input`; it is none of `others` either.
+    pub fn plan<'c>(
+        &self,
+        input: &Place,
+        others: &[&Place],
+        holds: Holds,
+        context: &'c Context,
+    ) -> Result<Output<'c>, Failure> {
+        if self.in_place {
+            return Output::in_place(input, others, holds, context);
+        }
+        let place = self.output.as_ref().unwrap_or(&Place::Standard);
+        let inputs: Vec<&Place> = others.iter().copied().chain([input]).collect();
+        Output::new(place, &inputs, holds, overwrite(self.force), context)
+    }
+}
+
+pub const fn overwrite(force: bool) -> Overwrite {
+    if force {
+        Overwrite::Force
+    } else {
+        Overwrite::Never
+    }
+}
+
+/// How a keyset is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatName {
+    Json,
+    Binary,
+}
+
+impl FormatName {
+    pub const fn format(self) -> Format {
+        match self {
+            Self::Json => Format::Json,
+            Self::Binary => Format::Binary,
+        }
+    }
+}
+
+/// What a key writes in front of its output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum VariantName {
+    /// 01 and the key id: the usual choice
+    Tink,
+    /// 00 and the key id
+    Crunchy,
+    /// 00 and the key id, for very old keysets
+    Legacy,
+    /// Nothing: the bare cipher
+    Raw,
+}
+
+impl VariantName {
+    pub const fn variant(self) -> keyseal::Variant {
+        match self {
+            Self::Tink => keyseal::Variant::Tink,
+            Self::Crunchy => keyseal::Variant::Crunchy,
+            Self::Legacy => keyseal::Variant::Legacy,
+            Self::Raw => keyseal::Variant::Raw,
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! `explain`: why something does not decrypt, from public facts.
+
+use clap::Args;
+use keyseal::{
+    Aead as _, KeyTypes, KeysetAead, Variant,
+    key::OutputPrefix,
+    keyset::{KeyInfo, KeysetInfo, Protection, Status},
+};
+use serde_json::json;
+
+use super::{
+    encrypt::LIMIT,
+    inspect::{Kind, Seen},
+};
+use crate::{
+    args::{Aad, KeysetChoice},
+    context::Context,
+    error::Failure,
+    exit::Exit,
+    input::{KEYSET_LIMIT, Place, check_one_standard_input},
+    keysets::{self, Keyset},
+    shape::Shape,
+    text::{count, short_type},
+};
+
+/// Say why a file does not decrypt with a keyset, from public facts
+///
+/// Ids, states and sizes are compared. With the options that open the keyset, decryption is tried
+/// too; without them, the keyset's own description serves.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  keyseal explain letter.sealed --keyset keyset.json")]
+pub struct ExplainArgs {
+    /// The file that does not decrypt
+    #[arg(value_name = "IN")]
+    input: Place,
+    #[command(flatten)]
+    aad: Aad,
+    #[command(flatten)]
+    keyset: KeysetChoice,
+}
+
+pub fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure> {
+    let ExplainArgs { input, aad, keyset } = args;
+    if input == Place::Standard || keyset.keyset == Place::Standard {
+        return Err(Failure::usage(
+            "two_readings",
+            "cannot explain standard input",
+            "the input and the keyset are read more than once",
+        )
+        .hint("name files"));
+    }
+    check_one_standard_input(aad.place().into_iter().chain(keyset.access.places()))?;
+    let mut report = Report::default();
+    let seen = Seen::read(&input, context)?;
+    let opened = open(&keyset, context, &mut report)?;
+    let info = match &opened {
+        Some(opened) => Some(opened.handle.info()),
+        None => described(&keyset.keyset, context)?,
+    };
+    match (&seen.kind, &info) {
+        (Kind::Bytes(shape), Some(info)) => {
+            report.fact(format!(
+                "{} has {}, key {} is primary",
+                keyset.keyset.name(),
+                count(info.keys().len(), "key"),
+                info.primary()
+            ));
+            compare(*shape, info, &mut report);
+        }
+        (Kind::Bytes(_), None) if !report.problems.is_empty() => {}
+        (Kind::Bytes(_), None) => report.fact(format!(
+            "{} says nothing of its keys: --keyset-kek opens it",
+            keyset.keyset.name()
+        )),
+        (Kind::Text, _) => report.problem("input_is_text", "the input is text, no ciphertext"),
+        (Kind::Empty, _) => report.problem("input_empty", "the input is empty"),
+        (Kind::Keyset(_) | Kind::Damaged(_), _) => {
+            report.problem("input_is_keyset", "the input is a keyset, no ciphertext");
+        }
+    }
+    let decrypts = match &opened {
+        Some(opened) => try_it(&input, &aad, &keyset.keyset, opened, context, &mut report)?,
+        None => None,
+    };
+    report.print(&input.name(), decrypts, context)
+}
+
+#[derive(Default)]
+struct Report {
+    facts: Vec<String>,
+    problems: Vec<(&'static str, String)>,
+}
+
+impl Report {
+    fn fact(&mut self, text: impl Into<String>) {
+        self.facts.push(text.into());
+    }
+
+    fn problem(&mut self, code: &'static str, text: impl Into<String>) {
+        self.problems.push((code, text.into()));
+    }
+
+    fn print(
+        &self,
+        name: &str,
+        decrypts: Option<bool>,
+        context: &Context,
+    ) -> Result<Exit, Failure> {
+        let conclusion = match (decrypts, self.problems.as_slice()) {
+            (Some(true), _) => "it decrypts, with this keyset and this associated data",
+            (_, [_, ..]) => "that is why it does not decrypt",
+            (Some(false), []) => {
+                "no public fact explains it: other associated data, another key under the same id, \
+                 or a damaged file"
+            }
+            (None, []) => {
+                "nothing public speaks against it; with --keyset-kek or --insecure-cleartext, and \
+                 the associated data, it is tried"
+            }
+        };
+        if context.json {
+            let problems: Vec<_> = self
+                .problems
+                .iter()
+                .map(|(code, text)| json!({ "code": code, "text": text }))
+                .collect();
+            context.print_json(&json!({
+                "conclusion": conclusion,
+                "decrypts": decrypts,
+                "facts": self.facts,
+                "file": name,
+                "problems": problems,
+            }))?;
+            return Ok(Exit::Done);
+        }
+        let mut text = format!("{name}:\n");
+        for fact in &self.facts {
+            text.push_str(&format!("  {fact}\n"));
+        }
+        for (_, problem) in &self.problems {
+            text.push_str(&format!("  problem: {problem}\n"));
+        }
+        text.push_str(&format!("  so: {conclusion}\n"));
+        context.print(&text)?;
+        Ok(Exit::Done)
+    }
+}
+
+/// Opens the keyset where the options allow it. That it does not open is a finding too.
+fn open(
+    choice: &KeysetChoice,
+    context: &Context,
+    report: &mut Report,
+) -> Result<Option<Keyset>, Failure> {
+    let opened = choice
+        .access
+        .resolve(context)
+        .and_then(|access| Keyset::open(&choice.keyset, access, context));
+    match opened {
+        Ok(opened) => Ok(Some(opened)),
+        Err(failure) => match failure.code() {
+            "cleartext_not_allowed" | "keyset_kek_missing" => Ok(None),
+            "keyset_not_decrypted" | "keyset_invalid" | "keyset_not_encrypted" => {
+                report.problem("keyset_not_opened", failure.message());
+                Ok(None)
+            }
+            _ => Err(failure),
+        },
+    }
+}
+
+fn described(keyset: &Place, context: &Context) -> Result<Option<KeysetInfo>, Failure> {
+    let bytes = keyset.read_small(KEYSET_LIMIT, context)?;
+    // That it is no keyset has been said when it was opened.
+    let Ok(seen) = keysets::recognize(&keyset.name(), &bytes) else {
+        return Ok(None);
+    };
+    if seen.protection() == Protection::Encrypted && seen.info().is_some() {
+        context.detail("the description beside the encrypted keys is used");
+    }
+    Ok(seen.info().cloned())
+}
+
+fn compare(shape: Shape, info: &KeysetInfo, report: &mut Report) {
+    let raw = |key: &&KeyInfo| {
+        key.variant() == Some(Variant::Raw) && key.status() == Some(Status::Enabled)
+    };
+    let raws = info.keys().iter().filter(raw).count();
+    let overhead = |key: &KeyInfo| least_overhead(key.type_url());
+    if let Some(wrapped) = shape.wrapped {
+        report.fact(format!(
+            "the input may be a KMS envelope, with a wrapped key of {wrapped} bytes"
+        ));
+    }
+    let named = shape.prefix.map(|prefix| {
+        report.fact(format!(
+            "the input starts as a ciphertext of key {} does, with a {} prefix",
+            prefix.id,
+            prefix.start.name()
+        ));
+        (prefix, info.keys().iter().find(|key| key.id() == prefix.id))
+    });
+    let problem = match named {
+        None => None,
+        Some((prefix, None)) => Some((
+            "key_not_in_keyset",
+            format!("the keyset has no key {}", prefix.id),
+        )),
+        Some((prefix, Some(key))) => match (key.status(), key.variant()) {
+            (_, Some(variant)) if !prefix.start.is_of(variant) => Some((
+                "other_prefix",
+                format!("key {} has the prefix type {variant}", key.id()),
+            )),
+            (Some(Status::Disabled), _) => {
+                Some(("key_disabled", format!("key {} is disabled", key.id())))
+            }
+            (Some(Status::Destroyed), _) => {
+                Some(("key_destroyed", format!("key {} is destroyed", key.id())))
+            }
+            _ => {
+                let least = overhead(key).map(|bytes| bytes + OutputPrefix::SIZE as u64);
+                report.fact(format!(
+                    "key {} is enabled: {}",
+                    key.id(),
+                    short_type(key.type_url())
+                ));
+                least.filter(|least| shape.size < *least).map(|least| {
+                    (
+                        "too_short",
+                        format!(
+                            "the input has {} bytes, and no ciphertext of key {} has less than \
+                             {least}: it was cut short",
+                            shape.size,
+                            key.id()
+                        ),
+                    )
+                })
+            }
+        },
+    };
+    // Raw keys are tried on whatever the prefix says.
+    if raws > 0 {
+        report.fact(format!(
+            "{} tried on any input",
+            match raws {
+                1 => "1 raw key is".to_owned(),
+                _ => format!("{raws} raw keys are"),
+            }
+        ));
+        let least = info.keys().iter().filter(raw).filter_map(overhead).min();
+        if least.is_some_and(|least| shape.size < least) {
+            report.problem("too_short", "the input is too short for every raw key");
+        }
+    }
+    match problem {
+        Some((code, text)) if raws == 0 || code != "key_not_in_keyset" => {
+            report.problem(code, text)
+        }
+        Some((_, text)) => report.fact(format!("{text}: it would have to be of a raw key")),
+        None if named.is_none() && raws == 0 => report.problem(
+            "no_raw_key",
+            "the input names no key, and the keyset has no enabled raw key",
+        ),
+        None => {}
+    }
+}
+
+fn try_it(
+    input: &Place,
+    aad: &Aad,
+    place: &Place,
+    opened: &Keyset,
+    context: &Context,
+    report: &mut Report,
+) -> Result<Option<bool>, Failure> {
+    let aead: KeysetAead = match opened.primitive(place) {
+        Ok(aead) => aead,
+        Err(failure) => {
+            report.problem("wrong_primitive", failure.message());
+            return Ok(Some(false));
+        }
+    };
+    let aad = aad.read(context)?;
+    let Some(mut buffer) = input.read(LIMIT, 0, context)? else {
+        return Ok(None);
+    };
+    Ok(Some(aead.decrypt_in_place(&mut buffer, &aad).is_ok()))
+}
+
+/// Returns the fewest bytes that a key of a type adds; none where the type is not known.
+fn least_overhead(type_url: &str) -> Option<u64> {
+    let templates = KeyTypes::default().find(type_url)?.templates();
+    templates
+        .iter()
+        .map(|template| template.facts().overhead as u64)
+        .min()
+}

@@ -1,0 +1,110 @@
+//! `keyset convert`: the same keys, in another format or under another key-encryption key.
+
+use clap::Args;
+
+use super::list;
+use crate::{
+    args::{ChangedFile, FormatName, KeysetAccess, NewKeysetAad},
+    context::Context,
+    error::Failure,
+    exit::Exit,
+    files::Holds,
+    input::{Place, check_one_standard_input},
+    kek::Kek,
+    keysets::{Keyset, Seal, cleartext_failure},
+};
+
+/// Write a keyset in another format, or under another key-encryption key
+///
+/// Without --new-keyset-kek and --to-cleartext, an encrypted keyset stays encrypted under its key
+/// and a cleartext one stays in cleartext.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  keyseal keyset convert keyset.json --format binary --keyset-kek file-kms://kek.json \\
+    --insecure-cleartext -o keyset.bin
+  keyseal keyset convert plain.json --insecure-cleartext --new-keyset-kek file-kms://kek.json \\
+    -o keyset.json")]
+pub struct ConvertArgs {
+    /// The keyset file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    keyset: Place,
+    /// The format of the output
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "json",
+        help_heading = "Output"
+    )]
+    format: FormatName,
+    #[command(flatten)]
+    output: ChangedFile,
+    #[command(flatten)]
+    access: KeysetAccess,
+    /// Encrypt the output under this key-encryption key
+    #[arg(
+        long,
+        value_name = "URI",
+        conflicts_with = "to_cleartext",
+        help_heading = "Keyset"
+    )]
+    new_keyset_kek: Option<String>,
+    #[command(flatten)]
+    new_aad: NewKeysetAad,
+    /// Write an encrypted keyset in cleartext; takes --insecure-cleartext too
+    #[arg(long, help_heading = "Keyset")]
+    to_cleartext: bool,
+}
+
+pub fn run(args: ConvertArgs, context: &Context) -> Result<Exit, Failure> {
+    let mut others: Vec<&Place> = args.access.places().chain(args.new_aad.place()).collect();
+    check_one_standard_input(others.iter().copied().chain([&args.keyset]))?;
+    if args.new_keyset_kek.is_none() && args.new_aad.is_given() {
+        return Err(Failure::usage(
+            "keyset_aad",
+            "cannot use --new-keyset-aad",
+            "there is no --new-keyset-kek",
+        ));
+    }
+    let cleartext = args.access.allows_cleartext();
+    if args.to_cleartext && !cleartext {
+        return Err(cleartext_failure(
+            "cannot write the keyset",
+            "it would be in cleartext",
+        ));
+    }
+    let access = args.access.resolve(context)?;
+    let new_kek = args
+        .new_keyset_kek
+        .as_deref()
+        .map(|uri| Kek::open(uri, cleartext, context))
+        .transpose()?;
+    let keks = [access.kek.clone(), new_kek.clone()];
+    others.extend(keks.iter().flatten().filter_map(Kek::place));
+    let output = args
+        .output
+        .plan(&args.keyset, &others, Holds::Keys, context)?;
+    let new_aad = args.new_aad.read(context)?;
+
+    let keyset = Keyset::open(&args.keyset, access, context)?;
+    let seal = match new_kek {
+        Some(kek) => Seal::Under { kek, aad: new_aad },
+        None if args.to_cleartext => Seal::Cleartext,
+        None => keyset.seal,
+    };
+    let (name, standard) = (output.name(), output.is_standard());
+    seal.write(&keyset.handle, args.format.format(), output)?;
+    context.report(
+        &format!(
+            "wrote {name}: {}",
+            match &seal {
+                Seal::Cleartext => "in cleartext".to_owned(),
+                Seal::NoSecret => "no key in it is secret".to_owned(),
+                Seal::Under { kek, .. } => format!("encrypted under {}", kek.uri()),
+            }
+        ),
+        &list::as_json(Some(&keyset.handle.info())),
+        standard,
+    )?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,299 @@
+//! `keyset add`, `rotate`, `promote`, `enable`, `disable`, `destroy`, `delete`: several of them
+//! in one call, all or none.
+
+use clap::Args;
+use keyseal::{KeyId, KeysetError, KeysetHandle};
+
+use super::{generate, list};
+use crate::{
+    args::{ChangedFile, FormatName, KeysetAccess, VariantName},
+    context::Context,
+    error::Failure,
+    exit::Exit,
+    files::Holds,
+    input::{Place, check_one_standard_input},
+    keysets::{Access, Keyset, keyset_failure},
+};
+
+/// A change of a keyset, and where it goes.
+#[derive(Debug)]
+pub struct Edit {
+    pub changes: Vec<Change>,
+    pub common: EditArgs,
+}
+
+/// One step. The order of the variants is the order in which steps are done, so that each finds
+/// what it needs: a key is enabled before it is promoted, and another promoted before the old
+/// primary key is disabled.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    Enable(KeyId),
+    Add(String),
+    Rotate(String),
+    Promote(KeyId),
+    Disable(KeyId),
+    Destroy(KeyId),
+    Delete(KeyId),
+}
+
+/// What the edits have in common.
+#[derive(Args, Debug)]
+pub struct EditArgs {
+    /// The keyset file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    keyset: Place,
+    /// Also add a key of this template
+    #[arg(long, value_name = "NAME", help_heading = MORE)]
+    add: Vec<String>,
+    /// Also add a key of this template and make it primary
+    #[arg(long, value_name = "NAME", help_heading = MORE)]
+    rotate: Option<String>,
+    /// Also make this key primary
+    #[arg(long, value_name = "ID", help_heading = MORE)]
+    promote: Option<u32>,
+    /// Also enable this key
+    #[arg(long, value_name = "ID", help_heading = MORE)]
+    enable: Vec<u32>,
+    /// Also disable this key
+    #[arg(long, value_name = "ID", help_heading = MORE)]
+    disable: Vec<u32>,
+    /// Also destroy this key
+    #[arg(long, value_name = "ID", help_heading = MORE)]
+    destroy: Vec<u32>,
+    /// Also delete this key
+    #[arg(long, value_name = "ID", help_heading = MORE)]
+    delete: Vec<u32>,
+    /// Another output prefix type for new keys than the template's
+    #[arg(long, value_name = "TYPE", help_heading = MORE)]
+    variant: Option<VariantName>,
+    #[command(flatten)]
+    output: ChangedFile,
+    /// The format of the output; that of the input unless told otherwise
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    format: Option<FormatName>,
+    #[command(flatten)]
+    access: KeysetAccess,
+}
+
+const MORE: &str =
+    "More edits, done all or none: enable, add, rotate, promote, disable, destroy, delete";
+
+/// Add a key: it decrypts at once, and encrypts once it is promoted
+///
+/// Where several processes read a keyset: add, distribute the file, then promote.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  keyseal keyset add keyset.json --template AES256_GCM --keyset-kek file-kms://kek.json \\
+    --insecure-cleartext --in-place")]
+pub struct AddArgs {
+    /// The template of the key: `keyseal templates` lists them
+    #[arg(long, value_name = "NAME")]
+    template: String,
+    #[command(flatten)]
+    common: EditArgs,
+}
+
+/// Add a key and make it primary: it encrypts from now on, the others still decrypt
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  keyseal keyset rotate keyset.json --template AES256_GCM --keyset-kek file-kms://kek.json \\
+    --insecure-cleartext --in-place")]
+pub struct RotateArgs {
+    /// The template of the key: `keyseal templates` lists them
+    #[arg(long, value_name = "NAME")]
+    template: String,
+    #[command(flatten)]
+    common: EditArgs,
+}
+
+/// Make a key primary: it encrypts from now on
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example, which also takes the old primary key out of use:
+  keyseal keyset promote keyset.json --key-id 1811294 --disable 2948273 \\
+    --keyset-kek file-kms://kek.json --insecure-cleartext --in-place")]
+pub struct PromoteArgs {
+    /// The key
+    #[arg(long, value_name = "ID")]
+    key_id: u32,
+    #[command(flatten)]
+    common: EditArgs,
+}
+
+/// An edit of one or more keys.
+macro_rules! of_keys {
+    ($(#[$doc:meta])* $name:ident, $change:expr) => {
+        #[derive(Args, Debug)]
+        $(#[$doc])*
+        pub struct $name {
+            /// The key; may be given more than once
+            #[arg(long, value_name = "ID", required = true)]
+            key_id: Vec<u32>,
+            #[command(flatten)]
+            common: EditArgs,
+        }
+
+        impl From<$name> for Edit {
+            fn from(args: $name) -> Self {
+                let ids = args.key_id.into_iter().map(KeyId::new);
+                Self::new(ids.map($change).collect(), args.common)
+            }
+        }
+    };
+}
+
+of_keys!(
+    /// Take a disabled key back into use
+    #[command(after_help = "\
+Example:
+  keyseal keyset enable keyset.json --key-id 2948273 --keyset-kek file-kms://kek.json \\
+    --insecure-cleartext --in-place")]
+    EnableArgs,
+    Change::Enable
+);
+of_keys!(
+    /// Take a key out of use and keep it: what it encrypted does not decrypt until it is enabled
+    #[command(after_help = "\
+Example:
+  keyseal keyset disable keyset.json --key-id 2948273 --keyset-kek file-kms://kek.json \\
+    --insecure-cleartext --in-place")]
+    DisableArgs,
+    Change::Disable
+);
+of_keys!(
+    /// Wipe the material of a key, for ever, and keep its id taken
+    #[command(after_help = "\
+Example:
+  keyseal keyset destroy keyset.json --key-id 2948273 --keyset-kek file-kms://kek.json \\
+    --insecure-cleartext --in-place")]
+    DestroyArgs,
+    Change::Destroy
+);
+of_keys!(
+    /// Remove a key, for ever
+    #[command(after_help = "\
+Example:
+  keyseal keyset delete keyset.json --key-id 2948273 --keyset-kek file-kms://kek.json \\
+    --insecure-cleartext --in-place")]
+    DeleteArgs,
+    Change::Delete
+);
+
+impl From<AddArgs> for Edit {
+    fn from(args: AddArgs) -> Self {
+        Self::new(vec![Change::Add(args.template)], args.common)
+    }
+}
+
+impl From<RotateArgs> for Edit {
+    fn from(args: RotateArgs) -> Self {
+        Self::new(vec![Change::Rotate(args.template)], args.common)
+    }
+}
+
+impl From<PromoteArgs> for Edit {
+    fn from(args: PromoteArgs) -> Self {
+        Self::new(vec![Change::Promote(KeyId::new(args.key_id))], args.common)
+    }
+}
+
+impl Edit {
+    fn new(mut changes: Vec<Change>, common: EditArgs) -> Self {
+        fn of_ids<'i>(
+            ids: impl IntoIterator<Item = &'i u32> + 'i,
+            change: fn(KeyId) -> Change,
+        ) -> impl Iterator<Item = Change> + 'i {
+            ids.into_iter().map(move |id| change(KeyId::new(*id)))
+        }
+        changes.extend(of_ids(&common.enable, Change::Enable));
+        changes.extend(common.add.iter().cloned().map(Change::Add));
+        changes.extend(common.rotate.iter().cloned().map(Change::Rotate));
+        changes.extend(of_ids(&common.promote, Change::Promote));
+        changes.extend(of_ids(&common.disable, Change::Disable));
+        changes.extend(of_ids(&common.destroy, Change::Destroy));
+        changes.extend(of_ids(&common.delete, Change::Delete));
+        Self { changes, common }
+    }
+}
+
+pub fn run(edit: Edit, context: &Context) -> Result<Exit, Failure> {
+    let Edit { changes, common } = edit;
+    check_one_primary(&changes)?;
+    let mut others: Vec<&Place> = common.access.places().collect();
+    check_one_standard_input(others.iter().copied().chain([&common.keyset]))?;
+    let access: Access = common.access.resolve(context)?;
+    let kek = access.kek.clone();
+    others.extend(kek.as_ref().and_then(|kek| kek.place()));
+    let output = common
+        .output
+        .plan(&common.keyset, &others, Holds::Keys, context)?;
+
+    let mut keyset = Keyset::open(&common.keyset, access, context)?;
+    let said = apply(&mut keyset.handle, changes, common.variant, &common.keyset)?;
+    let format = common.format.map_or(keyset.format, FormatName::format);
+    let (name, standard) = (output.name(), output.is_standard());
+    keyset.seal.write(&keyset.handle, format, output)?;
+    context.report(
+        &format!("{}\nwrote {name}", said.join("\n")),
+        &list::as_json(Some(&keyset.handle.info())),
+        standard,
+    )?;
+    Ok(Exit::Done)
+}
+
+/// Does all changes, in their order, and says what each has done.
+pub fn apply(
+    handle: &mut KeysetHandle,
+    mut changes: Vec<Change>,
+    variant: Option<VariantName>,
+    place: &Place,
+) -> Result<Vec<String>, Failure> {
+    changes.sort();
+    let failed = |error: KeysetError| {
+        let shown = match place {
+            Place::Standard => "FILE".to_owned(),
+            Place::File(_) => place.argument(),
+        };
+        keyset_failure(&shown, error)
+    };
+    changes
+        .into_iter()
+        .map(|change| {
+            let done = match change {
+                Change::Add(template) => {
+                    let id = handle.add(generate(&template, variant)?);
+                    return Ok(format!("added {template} key {}", id.map_err(failed)?));
+                }
+                Change::Rotate(template) => {
+                    let id = handle
+                        .rotate(generate(&template, variant)?)
+                        .map_err(failed)?;
+                    return Ok(format!("added {template} key {id}, which is primary now"));
+                }
+                Change::Enable(id) => (handle.enable(id), id, "enabled"),
+                Change::Promote(id) => (handle.promote(id), id, "primary"),
+                Change::Disable(id) => (handle.disable(id), id, "disabled"),
+                Change::Destroy(id) => (handle.destroy(id), id, "destroyed"),
+                Change::Delete(id) => (handle.delete(id), id, "deleted"),
+            };
+            let (outcome, id, state) = done;
+            outcome.map_err(failed)?;
+            Ok(format!("key {id} is {state}"))
+        })
+        .collect()
+}
+
+fn check_one_primary(changes: &[Change]) -> Result<(), Failure> {
+    let promoting = |change: &&Change| matches!(change, Change::Rotate(_) | Change::Promote(_));
+    if changes.iter().filter(promoting).count() > 1 {
+        return Err(Failure::usage(
+            "two_primary_keys",
+            "cannot change the keyset",
+            "two keys would become primary",
+        )
+        .hint("only one of rotate and promote makes sense in one call"));
+    }
+    Ok(())
+}

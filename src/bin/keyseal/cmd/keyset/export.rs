@@ -1,0 +1,173 @@
+//! `keyset export`: the keyset in cleartext, or one raw key.
+
+use clap::Args;
+use keyseal::{
+    Key, KeyId, KeysetError, SecretAccess, SecretBytes,
+    key::{
+        aes_ctr_hmac::AesCtrHmacKey, aes_eax::AesEaxKey, aes_gcm::AesGcmKey,
+        aes_gcm_siv::AesGcmSivKey, chacha20_poly1305::ChaCha20Poly1305Key, x_aes_gcm::XAesGcmKey,
+        xchacha20_poly1305::XChaCha20Poly1305Key,
+    },
+};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::list;
+use crate::{
+    args::{FormatName, KeysetAccess, NewFile},
+    context::Context,
+    encoding::{to_base64, to_hex},
+    error::Failure,
+    exit::Exit,
+    files::Holds,
+    input::{Place, check_one_standard_input},
+    keysets::{Keyset, Seal, cleartext_failure, keyset_failure},
+    text::short_type,
+};
+
+/// Write a keyset in cleartext, or one of its keys as bare bytes
+///
+/// Either takes --insecure-cleartext: whoever can read the output has the keys.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  keyseal keyset export keyset.json --keyset-kek file-kms://kek.json --insecure-cleartext \\
+    -o plain.json
+  keyseal keyset export keyset.json --keyset-kek file-kms://kek.json --insecure-cleartext \\
+    --key-id 2948273 --raw -o key.bin")]
+pub struct ExportArgs {
+    /// The keyset file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    keyset: Place,
+    /// Write the bytes of this key instead of the keyset
+    #[arg(long, value_name = "ID")]
+    key_id: Option<u32>,
+    #[command(flatten)]
+    encoding: Encoding,
+    /// The format of the keyset
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "json",
+        conflicts_with = "key_id"
+    )]
+    format: FormatName,
+    #[command(flatten)]
+    output: NewFile,
+    #[command(flatten)]
+    access: KeysetAccess,
+}
+
+/// How the bytes of a key are written.
+#[derive(Args, Clone, Copy, Debug)]
+#[group(multiple = false, requires = "key_id")]
+struct Encoding {
+    /// As hexadecimal digits
+    #[arg(long)]
+    hex: bool,
+    /// As base64
+    #[arg(long)]
+    base64: bool,
+    /// As they are, which is also the default
+    #[arg(long)]
+    raw: bool,
+}
+
+pub fn run(args: ExportArgs, context: &Context) -> Result<Exit, Failure> {
+    let mut inputs: Vec<&Place> = args.access.places().chain([&args.keyset]).collect();
+    check_one_standard_input(inputs.iter().copied())?;
+    if !args.access.allows_cleartext() {
+        return Err(cleartext_failure(
+            "cannot export the keyset",
+            "the output would be in cleartext",
+        ));
+    }
+    let access = args.access.resolve(context)?;
+    let kek = access.kek.clone();
+    inputs.extend(kek.as_ref().and_then(|kek| kek.place()));
+    let output = args.output.plan(&inputs, Holds::Keys, context)?;
+    let (name, standard) = (output.name(), output.is_standard());
+    let keyset = Keyset::open(&args.keyset, access, context)?;
+    match args.key_id.map(KeyId::new) {
+        None => {
+            let seal = match keyset.seal {
+                Seal::NoSecret => Seal::NoSecret,
+                Seal::Cleartext | Seal::Under { .. } => Seal::Cleartext,
+            };
+            seal.write(&keyset.handle, args.format.format(), output)?;
+            context.report(
+                &format!("wrote {name}: in cleartext"),
+                &list::as_json(Some(&keyset.handle.info())),
+                standard,
+            )?;
+        }
+        Some(id) => {
+            let shown = args.keyset.argument();
+            let failed = |error| keyset_failure(&shown, error);
+            let entry = keyset
+                .handle
+                .entries()
+                .find(|entry| entry.id() == id)
+                .ok_or_else(|| failed(KeysetError::UnknownId { id }))?;
+            let key = entry
+                .key()
+                .ok_or_else(|| failed(KeysetError::Destroyed { id }))?;
+            let bytes = encode(&material(key)?, args.encoding);
+            output.write(&bytes)?;
+            context.report(
+                &format!("wrote {name}: key {id} in cleartext"),
+                &json!({ "key_id": id.value(), "output": name }),
+                standard,
+            )?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn encode(bytes: &[u8], encoding: Encoding) -> Zeroizing<Vec<u8>> {
+    let text = match encoding {
+        Encoding { hex: true, .. } => to_hex(bytes),
+        Encoding { base64: true, .. } => to_base64(bytes),
+        Encoding { .. } => return Zeroizing::new(bytes.to_vec()),
+    };
+    let mut line = Zeroizing::new(Vec::with_capacity(text.len() + 1));
+    line.extend_from_slice(&text);
+    line.push(b'\n');
+    line
+}
+
+/// Returns the bytes of a key, in the order in which `import` takes them.
+fn material(key: &Key) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let parts = aead_parts(key).ok_or_else(|| {
+        Failure::new(
+            Exit::Failed,
+            "no_raw_key",
+            "cannot export the key",
+            format!(
+                "keys of type {} have no bare form",
+                short_type(key.type_url())
+            ),
+        )
+        .hint("without --key-id, the whole keyset is exported")
+    })?;
+    let size = parts.iter().map(|part| part.len()).sum();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size));
+    for part in parts {
+        bytes.extend_from_slice(part.expose(SecretAccess::insecure()));
+    }
+    Ok(bytes)
+}
+
+fn aead_parts(key: &Key) -> Option<Vec<&SecretBytes>> {
+    if let Some(key) = key.downcast_ref::<AesCtrHmacKey>() {
+        return Some(vec![key.aes_key(), key.hmac_key()]);
+    }
+    let one = None
+        .or_else(|| key.downcast_ref().map(AesEaxKey::key))
+        .or_else(|| key.downcast_ref().map(AesGcmKey::key))
+        .or_else(|| key.downcast_ref().map(AesGcmSivKey::key))
+        .or_else(|| key.downcast_ref().map(ChaCha20Poly1305Key::key))
+        .or_else(|| key.downcast_ref().map(XAesGcmKey::key))
+        .or_else(|| key.downcast_ref().map(XChaCha20Poly1305Key::key))?;
+    Some(vec![one])
+}

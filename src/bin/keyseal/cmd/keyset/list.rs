@@ -1,0 +1,99 @@
+//! `keyset list`: ids, states, types.
+
+use clap::Args;
+use keyseal::keyset::{KeyInfo, KeysetInfo, Protection};
+use serde_json::{Value, json};
+
+use crate::{
+    args::KeysetAccess,
+    context::Context,
+    error::Failure,
+    exit::Exit,
+    input::{KEYSET_LIMIT, Place, check_one_standard_input},
+    keysets::{self, Keyset},
+    text::short_type,
+};
+
+/// List the keys of a keyset; none of it is secret
+///
+/// No key is needed where the file describes itself: cleartext keysets and encrypted JSON do.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  keyseal keyset list keyset.json")]
+pub struct ListArgs {
+    /// The keyset file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    keyset: Place,
+    #[command(flatten)]
+    access: KeysetAccess,
+}
+
+pub fn run(args: ListArgs, context: &Context) -> Result<Exit, Failure> {
+    check_one_standard_input(args.access.places().chain([&args.keyset]))?;
+    let access = args.access.resolve(context)?;
+    let bytes = args.keyset.read_small(KEYSET_LIMIT, context)?;
+    let name = args.keyset.name();
+    let seen = keysets::recognize(&name, &bytes)?;
+    let info = match (access.kek.is_some(), seen.info()) {
+        (false, Some(info)) => {
+            if seen.protection() == Protection::Encrypted {
+                context.detail("this is what the file says of itself; --keyset-kek verifies it");
+            }
+            info.clone()
+        }
+        _ => Keyset::parse(&args.keyset, &bytes, access, context)?
+            .handle
+            .info(),
+    };
+    if context.json {
+        context.print_json(&as_json(Some(&info)))?;
+    } else {
+        context.print(&table(&info))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns a line for each key; the primary key has a star.
+pub fn table(info: &KeysetInfo) -> String {
+    let mut text = String::from("  KEY ID      STATUS     PREFIX   TYPE\n");
+    for key in info.keys() {
+        text.push_str(&format!(
+            "{} {:10}  {:9}  {:7}  {}\n",
+            if key.id() == info.primary() { '*' } else { ' ' },
+            key.id().value(),
+            status(key),
+            prefix(key),
+            short_type(key.type_url()),
+        ));
+    }
+    text
+}
+
+pub fn as_json(info: Option<&KeysetInfo>) -> Value {
+    let keys = |info: &KeysetInfo| -> Vec<Value> {
+        let key = |key: &KeyInfo| {
+            json!({
+                "key_id": key.id().value(),
+                "output_prefix_type": prefix(key),
+                "primary": key.id() == info.primary(),
+                "status": status(key),
+                "type_url": key.type_url(),
+            })
+        };
+        info.keys().iter().map(key).collect()
+    };
+    json!({
+        "keys": info.map(keys),
+        "primary_key_id": info.map(|info| info.primary().value()),
+    })
+}
+
+pub fn status(key: &KeyInfo) -> &'static str {
+    key.status()
+        .map_or("UNKNOWN", keyseal::keyset::Status::name)
+}
+
+pub fn prefix(key: &KeyInfo) -> &'static str {
+    key.variant().map_or("UNKNOWN", keyseal::Variant::name)
+}

@@ -1,0 +1,125 @@
+//! What every command is run with: how to talk, and what to clean up.
+
+use std::{
+    env,
+    io::{self, IsTerminal as _, Write as _},
+};
+
+use serde_json::Value;
+
+use crate::{args::Globals, error::Failure, interrupt::Leftovers};
+
+/// Whether standard error takes colours.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    colours: bool,
+}
+
+impl Style {
+    /// Colours are for terminals, and not where `NO_COLOR` is set.
+    pub fn detect() -> Self {
+        let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self {
+            colours: io::stderr().is_terminal() && !set("NO_COLOR") && !dumb,
+        }
+    }
+
+    pub fn error(self, text: &str) -> String {
+        self.paint("1;31", text)
+    }
+
+    pub fn hint(self, text: &str) -> String {
+        self.paint("36", text)
+    }
+
+    pub fn warning(self, text: &str) -> String {
+        self.paint("1;33", text)
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colours {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// How a command talks, and what is removed when it is interrupted.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub json: bool,
+    pub style: Style,
+    pub leftovers: Leftovers,
+    quiet: bool,
+    verbose: bool,
+}
+
+impl Context {
+    pub fn new(globals: &Globals, leftovers: Leftovers) -> Self {
+        Self {
+            json: globals.json,
+            style: Style::detect(),
+            leftovers,
+            quiet: globals.quiet,
+            verbose: globals.verbose > 0,
+        }
+    }
+
+    /// Returns the same, for a command that is run inside another and has nothing to say.
+    pub fn quietly(&self) -> Self {
+        Self {
+            json: false,
+            quiet: true,
+            verbose: false,
+            ..self.clone()
+        }
+    }
+
+    /// Says what was done, to people.
+    pub fn note(&self, text: &str) {
+        if !self.quiet && !self.json {
+            eprintln!("{text}");
+        }
+    }
+
+    /// Says how it is done, to people who asked.
+    pub fn detail(&self, text: &str) {
+        if self.verbose && !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// Says what should be known, and does not stop the work.
+    pub fn warn(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{} {text}", self.style.warning("warning:"));
+        }
+    }
+
+    /// Writes a report that was asked for to standard output.
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(|error| Failure::io("cannot write to standard output", &error))
+    }
+
+    pub fn print_json(&self, value: &Value) -> Result<(), Failure> {
+        self.print(&format!("{value:#}\n"))
+    }
+
+    /// Reports what was done: in JSON on standard output where the data are elsewhere, else on
+    /// standard error.
+    pub fn report(&self, text: &str, value: &Value, data_on_stdout: bool) -> Result<(), Failure> {
+        if !self.json {
+            self.note(text);
+        } else if data_on_stdout {
+            eprintln!("{value:#}");
+        } else {
+            self.print_json(value)?;
+        }
+        Ok(())
+    }
+}

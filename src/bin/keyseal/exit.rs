@@ -1,0 +1,60 @@
+//! Exit codes.
+
+/// How the program ends. The numbers are part of its interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    InputOutput = 3,
+    NotDecrypted = 4,
+    KeysetInvalid = 5,
+    KmsRefused = 6,
+    KmsUnavailable = 7,
+    LintFound = 8,
+    Interrupted = 130,
+}
+
+impl Exit {
+    pub const ALL: [Self; 10] = [
+        Self::Done,
+        Self::Failed,
+        Self::Usage,
+        Self::InputOutput,
+        Self::NotDecrypted,
+        Self::KeysetInvalid,
+        Self::KmsRefused,
+        Self::KmsUnavailable,
+        Self::LintFound,
+        Self::Interrupted,
+    ];
+
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "another failure",
+            Self::Usage => "the command line asks for what cannot be",
+            Self::InputOutput => "a file could not be read or written",
+            Self::NotDecrypted => "decryption or authentication failed",
+            Self::KeysetInvalid => "the keyset is invalid, or not of the kind that is needed",
+            Self::KmsRefused => "the KMS refused: credentials, state of the key, usage",
+            Self::KmsUnavailable => "the KMS is unavailable or timed out: worth a retry",
+            Self::LintFound => "`keyset lint` found something",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Returns the list for the help.
+    pub fn table() -> String {
+        let mut table = String::from("Exit codes:");
+        for exit in Self::ALL {
+            table.push_str(&format!("\n  {:3}  {}", exit.code(), exit.meaning()));
+        }
+        table
+    }
+}

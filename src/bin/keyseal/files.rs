@@ -1,0 +1,372 @@
+//! Where data go: all of them or none, over nothing, and keys for their owner alone.
+
+use std::{
+    fs::{self, File, Metadata},
+    io::{self, IsTerminal as _, Write},
+    path::{Path, PathBuf},
+};
+
+use tempfile::{Builder, NamedTempFile, PersistError};
+
+use crate::{
+    context::Context,
+    error::Failure,
+    exit::Exit,
+    input::Place,
+    text::{is_text, printable},
+};
+
+/// What an output holds, which decides who may read the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// As the user's `umask` says.
+    Data,
+    /// Its owner alone: 0600.
+    Keys,
+}
+
+/// Whether an existing file may be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overwrite {
+    Never,
+    Force,
+}
+
+/// An output. Nothing exists before the first byte is written, and nothing is in its place before
+/// [`commit`](Self::commit).
+#[derive(Debug)]
+pub struct Output<'c> {
+    target: Target,
+    /// For messages.
+    name: String,
+    holds: Holds,
+    overwrite: Overwrite,
+    context: &'c Context,
+    sink: Option<Sink>,
+}
+
+#[derive(Debug)]
+enum Target {
+    Standard,
+    /// A terminal, a pipe or the like, which cannot be replaced.
+    Device(PathBuf),
+    File(PathBuf),
+    /// A file that takes over the mode and the owner of the one that it replaces.
+    InPlace(PathBuf, Box<Metadata>),
+}
+
+#[derive(Debug)]
+enum Sink {
+    Standard(io::Stdout),
+    Device(File),
+    Temporary(NamedTempFile),
+}
+
+impl<'c> Output<'c> {
+    /// Plans an output that is none of `inputs`.
+    pub fn new(
+        place: &Place,
+        inputs: &[&Place],
+        holds: Holds,
+        overwrite: Overwrite,
+        context: &'c Context,
+    ) -> Result<Self, Failure> {
+        let target = match place {
+            Place::Standard => Target::Standard,
+            Place::File(path) => plan(path, inputs, overwrite)?,
+        };
+        Ok(Self {
+            target,
+            name: match place {
+                Place::Standard => "standard output".into(),
+                Place::File(path) => printable(path.display()),
+            },
+            holds,
+            overwrite,
+            context,
+            sink: None,
+        })
+    }
+
+    /// Plans to replace `input`, which keeps its name, mode and owner. None of `others` is the
+    /// same file.
+    pub fn in_place(
+        input: &Place,
+        others: &[&Place],
+        holds: Holds,
+        context: &'c Context,
+    ) -> Result<Self, Failure> {
+        let what = || format!("cannot replace {}", input.name());
+        let Some(path) = input.path() else {
+            return Err(Failure::usage(
+                "in_place_input",
+                "cannot write in place",
+                "the input is standard input",
+            )
+            .hint("name a file, or write with -o"));
+        };
+        // A link stays a link to the file that is replaced.
+        let path = path
+            .canonicalize()
+            .map_err(|error| Failure::io(what(), &error))?;
+        let metadata = fs::metadata(&path).map_err(|error| Failure::io(what(), &error))?;
+        if !metadata.is_file() {
+            return Err(Failure::usage(
+                "in_place_input",
+                what(),
+                "it is no regular file",
+            ));
+        }
+        if others
+            .iter()
+            .any(|other| is_same_file(&path, &metadata, other))
+        {
+            return Err(same_file(&input.name()));
+        }
+        Ok(Self {
+            target: Target::InPlace(path, Box::new(metadata)),
+            name: input.name(),
+            holds,
+            overwrite: Overwrite::Force,
+            context,
+            sink: None,
+        })
+    }
+
+    pub const fn is_standard(&self) -> bool {
+        matches!(self.target, Target::Standard)
+    }
+
+    /// Returns the name for messages.
+    pub fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    /// Refuses to write bytes that are no text to a terminal.
+    pub fn refuse_binary_on_terminal(&self) -> Result<(), Failure> {
+        if self.is_standard() && self.overwrite == Overwrite::Never && io::stdout().is_terminal() {
+            return Err(Failure::usage(
+                "binary_to_terminal",
+                "cannot write to the terminal",
+                "the output is binary",
+            )
+            .hint("write to a file with -o FILE, or pipe it on")
+            .hint("--force writes it to the terminal anyway"));
+        }
+        Ok(())
+    }
+
+    /// Writes everything at once.
+    pub fn write(mut self, bytes: &[u8]) -> Result<(), Failure> {
+        if !is_text(bytes) {
+            self.refuse_binary_on_terminal()?;
+        }
+        let what = format!("cannot write {}", self.name());
+        self.writer()?
+            .write_all(bytes)
+            .map_err(|error| Failure::io(what, &error))?;
+        self.commit()
+    }
+
+    /// Opens the output at the first call, and returns what to write to.
+    pub fn writer(&mut self) -> Result<&mut dyn Write, Failure> {
+        let sink = match self.sink.take() {
+            Some(open) => open,
+            None => self.open()?,
+        };
+        Ok(match self.sink.insert(sink) {
+            Sink::Standard(stdout) => stdout,
+            Sink::Device(file) => file,
+            Sink::Temporary(file) => file,
+        })
+    }
+
+    /// Makes the output final: on the disk, under its name.
+    pub fn commit(mut self) -> Result<(), Failure> {
+        self.writer()?;
+        let what = format!("cannot write {}", self.name());
+        let failed = |error: io::Error| Failure::io(what.clone(), &error);
+        let temporary = match self.sink.take() {
+            Some(Sink::Temporary(temporary)) => temporary,
+            Some(Sink::Standard(mut stdout)) => return stdout.flush().map_err(failed),
+            Some(Sink::Device(mut file)) => return file.flush().map_err(failed),
+            None => return Ok(()),
+        };
+        let path = match &self.target {
+            Target::InPlace(path, metadata) => {
+                keep_owner_and_mode(temporary.as_file(), metadata).map_err(|error| {
+                    failed(error).hint("its mode and owner would not be the same")
+                })?;
+                path
+            }
+            Target::Standard | Target::Device(_) => return Ok(()),
+            Target::File(path) => path,
+        };
+        temporary.as_file().sync_all().map_err(failed)?;
+        let known = temporary.path().to_owned();
+        self.context
+            .leftovers
+            .settle(&known, || match self.overwrite {
+                Overwrite::Never => temporary.persist_noclobber(path),
+                Overwrite::Force => temporary.persist(path),
+            })
+            .map_err(|PersistError { error, .. }| match error.kind() {
+                io::ErrorKind::AlreadyExists => exists(path),
+                _ => failed(error),
+            })?;
+        sync_folder(path).map_err(failed)
+    }
+
+    fn open(&self) -> Result<Sink, Failure> {
+        let failed =
+            |error: io::Error| Failure::io(format!("cannot write {}", self.name()), &error);
+        let path = match &self.target {
+            Target::Standard => return Ok(Sink::Standard(io::stdout())),
+            Target::Device(path) => {
+                let file = File::options().write(true).open(path).map_err(failed)?;
+                return Ok(Sink::Device(file));
+            }
+            Target::File(path) | Target::InPlace(path, _) => path,
+        };
+        let mut prefix = std::ffi::OsString::from(".");
+        prefix.push(path.file_name().unwrap_or_default());
+        prefix.push(".");
+        let mut builder = Builder::new();
+        builder.prefix(&prefix).suffix(".tmp");
+        set_mode(&mut builder, self.holds, &self.target);
+        let folder = folder_of(path);
+        self.context
+            .leftovers
+            .create(
+                || builder.tempfile_in(folder),
+                |file| file.path().to_owned(),
+            )
+            .map(Sink::Temporary)
+            .map_err(failed)
+    }
+}
+
+fn plan(path: &Path, inputs: &[&Place], overwrite: Overwrite) -> Result<Target, Failure> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(Failure::file(
+            "write",
+            path,
+            &io::ErrorKind::IsADirectory.into(),
+        )),
+        Ok(metadata) if !metadata.is_file() => Ok(Target::Device(path.to_owned())),
+        Ok(metadata)
+            if inputs
+                .iter()
+                .any(|input| is_same_file(path, &metadata, input)) =>
+        {
+            Err(same_file(&printable(path.display())))
+        }
+        Ok(_) if overwrite == Overwrite::Never => Err(exists(path)),
+        Ok(_) => Ok(Target::File(path.to_owned())),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Failure::file("write", path, &error))
+        }
+        // Also a link to nothing is something that exists.
+        Err(_) if fs::symlink_metadata(path).is_ok() && overwrite == Overwrite::Never => {
+            Err(exists(path))
+        }
+        Err(error) => match fs::metadata(folder_of(path)) {
+            Ok(folder) if folder.is_dir() => Ok(Target::File(path.to_owned())),
+            _ => Err(Failure::file("write", path, &error).hint(format!(
+                "make the folder {} first",
+                printable(folder_of(path).display())
+            ))),
+        },
+    }
+}
+
+fn same_file(name: &str) -> Failure {
+    Failure::usage(
+        "same_file",
+        format!("cannot write {name}"),
+        "it is also an input",
+    )
+    .hint("name another file, or replace the input with --in-place where the command has it")
+}
+
+fn exists(path: &Path) -> Failure {
+    Failure::new(
+        Exit::InputOutput,
+        "output_exists",
+        format!("cannot write {}", printable(path.display())),
+        "it exists already",
+    )
+    .hint("name another file, or replace it with --force")
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(unix)]
+fn is_same_file(_: &Path, metadata: &Metadata, place: &Place) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    place
+        .path()
+        .and_then(|path| fs::metadata(path).ok())
+        .is_some_and(|other| other.dev() == metadata.dev() && other.ino() == metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same_file(path: &Path, _: &Metadata, place: &Place) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    place.path().is_some_and(|other| real(other) == real(path))
+}
+
+#[cfg(unix)]
+fn set_mode(builder: &mut Builder<'_, '_>, holds: Holds, target: &Target) {
+    use std::os::unix::fs::PermissionsExt as _;
+    // In place, the mode comes at the end; until then the file is its owner's.
+    if holds == Holds::Data && matches!(target, Target::File(_)) {
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &mut Builder<'_, '_>, _: Holds, _: &Target) {}
+
+#[cfg(unix)]
+fn keep_owner_and_mode(file: &File, wanted: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let made = file.metadata()?;
+    if (made.uid(), made.gid()) != (wanted.uid(), wanted.gid()) {
+        fchown(file, Some(wanted.uid()), Some(wanted.gid()))?;
+    }
+    file.set_permissions(wanted.permissions())
+}
+
+#[cfg(not(unix))]
+fn keep_owner_and_mode(file: &File, wanted: &Metadata) -> io::Result<()> {
+    file.set_permissions(wanted.permissions())
+}
+
+/// Makes a new name survive a loss of power.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    // A folder may be writable and not readable, and not every file system can do it.
+    match File::open(folder_of(path)).and_then(|folder| folder.sync_all()) {
+        Err(error) if !is_unable(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn is_unable(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+    )
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}

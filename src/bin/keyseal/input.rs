@@ -1,0 +1,217 @@
+//! Where data come from.
+
+use std::{
+    ffi::OsString,
+    fs::File,
+    io::{self, IsTerminal as _, Read},
+    path::{Path, PathBuf},
+};
+
+use zeroize::Zeroizing;
+
+use crate::{
+    context::Context,
+    error::Failure,
+    exit::Exit,
+    text::{printable, size},
+};
+
+/// Bytes that are read at once.
+const CHUNK: usize = 1 << 20;
+
+/// The largest keyset file that is read, in bytes. One HMAC key may be a megabyte.
+pub const KEYSET_LIMIT: u64 = 16 << 20;
+
+/// A file, or standard input or output where it is `-`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    Standard,
+    File(PathBuf),
+}
+
+impl From<OsString> for Place {
+    fn from(argument: OsString) -> Self {
+        if argument == "-" {
+            Self::Standard
+        } else {
+            Self::File(argument.into())
+        }
+    }
+}
+
+impl Place {
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Standard => None,
+            Self::File(path) => Some(path),
+        }
+    }
+
+    /// Returns the name for messages, as a place to read from.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Standard => "standard input".into(),
+            Self::File(path) => printable(path.display()),
+        }
+    }
+
+    /// Returns what stands for it on a command line.
+    pub fn argument(&self) -> String {
+        match self {
+            Self::Standard => "-".into(),
+            Self::File(path) => crate::text::quoted(path.as_os_str()),
+        }
+    }
+
+    /// Reads all of it into memory that is wiped, with room for `spare` bytes more.
+    ///
+    /// The outcome is none where there is more than `limit` bytes.
+    pub fn read(
+        &self,
+        limit: u64,
+        spare: usize,
+        context: &Context,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+        let failed = |error: io::Error| Failure::io(format!("cannot read {}", self.name()), &error);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        match self {
+            Self::Standard => {
+                if io::stdin().is_terminal() {
+                    context.note("reading from the terminal; Ctrl-D ends the input");
+                }
+                read_all(io::stdin().lock(), 0, limit, spare).map_err(failed)
+            }
+            Self::File(path) => {
+                let file = File::open(path).map_err(failed)?;
+                let metadata = file.metadata().map_err(failed)?;
+                if metadata.is_dir() {
+                    return Err(failed(io::ErrorKind::IsADirectory.into()));
+                }
+                let expected = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+                if expected > limit {
+                    return Ok(None);
+                }
+                read_all(file, expected, limit, spare).map_err(failed)
+            }
+        }
+    }
+
+    /// Reads something that is small by its nature.
+    pub fn read_small(&self, limit: u64, context: &Context) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        self.read(limit, 0, context)?.ok_or_else(|| {
+            Failure::new(
+                Exit::Failed,
+                "too_large",
+                format!("cannot read {}", self.name()),
+                format!("it is larger than {}", size(limit)),
+            )
+        })
+    }
+}
+
+/// Refuses a command that would read standard input for two purposes.
+pub fn check_one_standard_input<'p>(
+    places: impl IntoIterator<Item = &'p Place>,
+) -> Result<(), Failure> {
+    let standard = places
+        .into_iter()
+        .filter(|place| **place == Place::Standard)
+        .count();
+    if standard > 1 {
+        return Err(Failure::usage(
+            "two_standard_inputs",
+            "cannot read standard input twice",
+            "`-` stands for two inputs",
+        )
+        .hint("name a file for one of them"));
+    }
+    Ok(())
+}
+
+/// Reads to the end. No buffer that held a part is freed unwiped.
+fn read_all(
+    mut reader: impl Read,
+    expected: usize,
+    limit: usize,
+    spare: usize,
+) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    // One byte more shows the end without another buffer.
+    let mut bytes = with_capacity(expected.saturating_add(1).saturating_add(spare))?;
+    loop {
+        let len = bytes.len();
+        if len > limit {
+            return Ok(None);
+        }
+        let mut room = bytes.capacity() - len;
+        if room <= spare {
+            let mut larger = with_capacity(bytes.capacity().saturating_mul(2).max(CHUNK))?;
+            larger.extend_from_slice(&bytes);
+            room = larger.capacity() - len;
+            bytes = larger;
+        }
+        bytes.resize(len + (room - spare).min(CHUNK), 0);
+        let read = match reader.read(bytes.split_at_mut(len).1) {
+            Ok(0) => {
+                bytes.truncate(len);
+                return Ok(Some(bytes));
+            }
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            Err(error) => return Err(error),
+        };
+        bytes.truncate(len + read);
+    }
+}
+
+fn with_capacity(capacity: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(capacity)
+        .map_err(|_| io::ErrorKind::OutOfMemory)?;
+    Ok(Zeroizing::new(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives a byte at a time, and is interrupted in between.
+    struct Trickle(Vec<u8>, bool);
+
+    impl Read for Trickle {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            match (self.0.pop(), buffer.first_mut()) {
+                (Some(byte), Some(place)) => {
+                    *place = byte;
+                    Ok(1)
+                }
+                _ => Ok(0),
+            }
+        }
+    }
+
+    #[test]
+    fn read_all_reads_what_there_is_and_leaves_the_spare_room() {
+        for len in [0, 1, 2, 100, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK] {
+            let data = vec![7; len];
+            for expected in [0, len / 2, len, len + 10] {
+                let read = read_all(&data[..], expected, len, 33).unwrap().unwrap();
+                assert_eq!(*read, data);
+                assert!(read.capacity() >= len + 33, "{len} {expected}");
+            }
+        }
+        let slow = read_all(Trickle(vec![1, 2, 3], false), 0, 3, 0).unwrap();
+        assert_eq!(slow.as_deref(), Some(&vec![3, 2, 1]));
+    }
+
+    #[test]
+    fn read_all_stops_above_the_limit() {
+        assert!(read_all(&[0; 10][..], 0, 10, 0).unwrap().is_some());
+        assert!(read_all(&[0; 11][..], 0, 10, 0).unwrap().is_none());
+        assert!(read_all(io::repeat(0), 0, 3 * CHUNK, 0).unwrap().is_none());
+    }
+}

@@ -1,0 +1,260 @@
+//! Keyset files: recognised, opened, written, and what is said when that fails.
+
+use keyseal::{
+    KeyError, KeyTypes, KeysetError, KeysetHandle, SecretAccess,
+    keyset::{Format, KeysetFile, Protection},
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    context::Context,
+    error::{Failure, chain},
+    exit::Exit,
+    files::Output,
+    input::{KEYSET_LIMIT, Place},
+    kek::Kek,
+    text::{closest, count, printable},
+};
+
+/// What a command may open keysets with.
+#[derive(Clone, Debug)]
+pub struct Access {
+    pub kek: Option<Kek>,
+    pub aad: Zeroizing<Vec<u8>>,
+    pub cleartext: bool,
+}
+
+/// How a keyset is kept from other eyes.
+#[derive(Clone, Debug)]
+pub enum Seal {
+    /// Not at all.
+    Cleartext,
+    /// There is nothing to keep: all keys are in a KMS, or public.
+    NoSecret,
+    /// Encrypted.
+    Under { kek: Kek, aad: Zeroizing<Vec<u8>> },
+}
+
+/// An opened keyset, and how its file was written.
+#[derive(Clone, Debug)]
+pub struct Keyset {
+    pub handle: KeysetHandle,
+    pub format: Format,
+    pub seal: Seal,
+}
+
+impl Keyset {
+    /// Reads and opens a keyset file.
+    pub fn open(place: &Place, access: Access, context: &Context) -> Result<Self, Failure> {
+        let bytes = place.read_small(KEYSET_LIMIT, context)?;
+        Self::parse(place, &bytes, access, context)
+    }
+
+    /// Opens the bytes of a keyset file.
+    pub fn parse(
+        place: &Place,
+        bytes: &[u8],
+        access: Access,
+        context: &Context,
+    ) -> Result<Self, Failure> {
+        let name = place.name();
+        let seen = recognize(&name, bytes)?;
+        let format = seen.format();
+        context.detail(&format!(
+            "{name}: {} keyset, {}",
+            match seen.protection() {
+                Protection::Cleartext => "cleartext",
+                Protection::Encrypted => "encrypted",
+            },
+            format_name(format)
+        ));
+        let failed = |error| keyset_failure(&name, error);
+        let (handle, seal) = match (seen.protection(), access.kek) {
+            (Protection::Encrypted, Some(kek)) => {
+                let handle = kek.read(&name, bytes, format, &access.aad)?;
+                let aad = access.aad;
+                (handle, Seal::Under { kek, aad })
+            }
+            (Protection::Encrypted, None) => {
+                return Err(Failure::usage(
+                    "keyset_kek_missing",
+                    format!("cannot open keyset {name}"),
+                    "it is encrypted, and no key-encryption key is named",
+                )
+                .hint("name it with --keyset-kek URI"));
+            }
+            (Protection::Cleartext, Some(_)) => {
+                return Err(Failure::usage(
+                    "keyset_not_encrypted",
+                    format!("cannot open keyset {name}"),
+                    "it is not encrypted, and a key-encryption key is named",
+                )
+                .hint("leave out --keyset-kek, or check that this is the right file"));
+            }
+            (Protection::Cleartext, None) => match KeysetHandle::read_no_secret(bytes, format) {
+                Ok(handle) => (handle, Seal::NoSecret),
+                Err(KeysetError::Secret { .. }) if access.cleartext => {
+                    let access = SecretAccess::insecure();
+                    let read = KeysetHandle::read_cleartext(bytes, format, access);
+                    (read.map_err(failed)?, Seal::Cleartext)
+                }
+                Err(KeysetError::Secret { .. }) => {
+                    return Err(cleartext_failure(
+                        &format!("cannot open keyset {name}"),
+                        "it is in cleartext",
+                    ));
+                }
+                Err(error) => return Err(failed(error)),
+            },
+        };
+        context.detail(&format!("{name}: {}", count(handle.len(), "key")));
+        Ok(Self {
+            handle,
+            format,
+            seal,
+        })
+    }
+
+    /// Makes a primitive of the keyset.
+    pub fn primitive<P: keyseal::keyset::Primitive>(&self, place: &Place) -> Result<P, Failure> {
+        let made = self.handle.primitive();
+        made.map_err(|error| keyset_failure(&place.name(), error))
+    }
+}
+
+impl Seal {
+    /// Returns how a new keyset is kept, where the options say so.
+    pub fn of_new(access: Access) -> Result<Self, Failure> {
+        match access {
+            Access {
+                kek: Some(kek),
+                aad,
+                ..
+            } => Ok(Self::Under { kek, aad }),
+            Access {
+                cleartext: true, ..
+            } => Ok(Self::Cleartext),
+            _ => Err(cleartext_failure(
+                "cannot write the keyset",
+                "it would be in cleartext",
+            )),
+        }
+    }
+
+    /// Returns the bytes of a keyset file.
+    pub fn serialize(
+        &self,
+        handle: &KeysetHandle,
+        format: Format,
+    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        match self {
+            Self::Cleartext => {
+                let access = SecretAccess::insecure();
+                let bytes = handle.write_cleartext(format, access);
+                Ok(Zeroizing::new(bytes.expose(access).to_vec()))
+            }
+            Self::NoSecret => handle
+                .write_no_secret(format)
+                .map(Zeroizing::new)
+                .map_err(|error| keyset_failure("the new keyset", error)),
+            Self::Under { kek, aad } => kek.write(handle, format, aad),
+        }
+    }
+
+    pub fn write(
+        &self,
+        handle: &KeysetHandle,
+        format: Format,
+        output: Output<'_>,
+    ) -> Result<(), Failure> {
+        let bytes = self.serialize(handle, format)?;
+        if format == Format::Binary {
+            output.refuse_binary_on_terminal()?;
+        }
+        output.write(&bytes)
+    }
+}
+
+/// Recognises a keyset file, or says that it is none.
+pub fn recognize(name: &str, bytes: &[u8]) -> Result<KeysetFile, Failure> {
+    KeysetFile::recognize(bytes).map_err(|error| keyset_failure(name, error))
+}
+
+pub const fn format_name(format: Format) -> &'static str {
+    match format {
+        Format::Binary => "binary",
+        Format::Json => "JSON",
+    }
+}
+
+/// What is said where cleartext would need a flag.
+pub fn cleartext_failure(what: &str, why: &str) -> Failure {
+    Failure::usage("cleartext_not_allowed", what, why)
+        .hint("whoever can read such a file has its keys; --insecure-cleartext allows it")
+        .hint("--keyset-kek URI names the key-encryption key of an encrypted keyset")
+}
+
+/// Says what is wrong with a keyset.
+pub fn keyset_failure(name: &str, error: KeysetError) -> Failure {
+    let why = printable(chain(&error));
+    let what = format!("cannot use keyset {name}");
+    let refused = |code| {
+        Failure::new(
+            Exit::Failed,
+            code,
+            format!("cannot change keyset {name}"),
+            &*why,
+        )
+    };
+    match error {
+        KeysetError::Decrypt(_) => Failure::new(
+            Exit::NotDecrypted,
+            "keyset_not_decrypted",
+            format!("cannot open keyset {name}"),
+            "it did not decrypt",
+        )
+        .hint("it takes the key-encryption key and the --keyset-aad with which it was written")
+        .hint("a damaged file does not decrypt either"),
+        KeysetError::UnknownId { id } => Failure::usage(
+            "unknown_key_id",
+            format!("cannot change keyset {name}"),
+            format!("it has no key {id}"),
+        )
+        .hint(format!("keyseal keyset list {name}")),
+        KeysetError::IsPrimary { .. } => {
+            refused("is_primary").hint("promote another key in the same call, with --promote ID")
+        }
+        KeysetError::NotEnabled { .. } => {
+            refused("not_enabled").hint("enable it in the same call, with --enable ID")
+        }
+        KeysetError::Destroyed { .. } => {
+            refused("destroyed").hint("its material is gone: it can only be deleted")
+        }
+        KeysetError::Template(KeyError::UnknownTemplate { name }) => unknown_template(&name),
+        KeysetError::Random(_) | KeysetError::Template(_) | KeysetError::Encrypt(_) => {
+            Failure::new(Exit::Failed, "failed", what, why)
+        }
+        KeysetError::WrongPrimitive { .. } => {
+            Failure::new(Exit::KeysetInvalid, "wrong_primitive", what, why)
+                .hint(format!("keyseal keyset list {name}"))
+        }
+        _ => Failure::new(Exit::KeysetInvalid, "keyset_invalid", what, why).hint(format!(
+            "keyseal keyset lint {name} says what is wrong, and what to do"
+        )),
+    }
+}
+
+/// Says that no template has a name, and which one was perhaps meant.
+pub fn unknown_template(name: &str) -> Failure {
+    let templates: Vec<_> = KeyTypes::default().templates().collect();
+    let failure = Failure::usage(
+        "unknown_template",
+        format!("cannot use template {}", printable(name)),
+        "no key template has this name",
+    );
+    match closest(name, templates.iter().map(keyseal::key::Template::name)) {
+        Some(name) => failure.hint(format!("did you mean {name}?")),
+        None => failure,
+    }
+    .hint("keyseal templates lists them all")
+}

@@ -1,0 +1,150 @@
+//! What the first bytes of a file say, to someone without any key.
+
+use keyseal::{KeyId, KeyTypes, Variant, key::OutputPrefix};
+
+/// The longest wrapped key of an envelope, in bytes.
+const MAX_WRAPPED: u32 = 4096;
+
+/// No payload of an envelope is shorter, in bytes.
+const MIN_PAYLOAD: u64 = 28;
+
+/// What a ciphertext looks like. Its first bytes may be chance: a raw ciphertext starts with any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    pub prefix: Option<Prefix>,
+    /// The length in bytes of a wrapped key, if this is an envelope.
+    pub wrapped: Option<u32>,
+    pub size: u64,
+}
+
+/// Five bytes that may name a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    pub start: Start,
+    pub id: KeyId,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// `01`
+    Tink,
+    /// `00`
+    CrunchyOrLegacy,
+}
+
+impl Start {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tink => "TINK",
+            Self::CrunchyOrLegacy => "CRUNCHY or LEGACY",
+        }
+    }
+
+    pub const fn is_of(self, variant: Variant) -> bool {
+        match self {
+            Self::Tink => matches!(variant, Variant::Tink),
+            Self::CrunchyOrLegacy => matches!(variant, Variant::Crunchy | Variant::Legacy),
+        }
+    }
+}
+
+impl Shape {
+    /// Looks at the first bytes of something that is `size` bytes long.
+    pub fn of(start: &[u8], size: u64) -> Self {
+        let prefix = match start {
+            [0x01, a, b, c, d, ..] => Some((Start::Tink, [*a, *b, *c, *d])),
+            [0x00, a, b, c, d, ..] => Some((Start::CrunchyOrLegacy, [*a, *b, *c, *d])),
+            _ => None,
+        };
+        let wrapped = start
+            .first_chunk()
+            .map(|len| u32::from_be_bytes(*len))
+            .filter(|len| (1..=MAX_WRAPPED).contains(len))
+            .filter(|len| 4 + u64::from(*len) + MIN_PAYLOAD <= size);
+        Self {
+            prefix: prefix.map(|(start, id)| Prefix {
+                start,
+                id: KeyId::new(u32::from_be_bytes(id)),
+            }),
+            wrapped,
+            size,
+        }
+    }
+
+    /// Returns the bytes in front of the cipher's output.
+    pub const fn prefix_size(&self) -> u64 {
+        match self.prefix {
+            Some(_) => OutputPrefix::SIZE as u64,
+            None => 0,
+        }
+    }
+}
+
+/// Key types whose messages are longer than their plaintext by the same number of bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overhead {
+    /// Without an output prefix.
+    pub bytes: u64,
+    pub type_urls: Vec<&'static str>,
+}
+
+/// Returns the overheads of the stock templates, smallest first.
+pub fn overheads() -> Vec<Overhead> {
+    let mut overheads: Vec<Overhead> = Vec::new();
+    for key_type in KeyTypes::default().iter() {
+        let type_url = key_type.type_url();
+        for template in key_type.templates() {
+            let bytes = template.facts().overhead as u64;
+            match overheads.iter_mut().find(|known| known.bytes == bytes) {
+                Some(known) if known.type_urls.contains(&type_url) => {}
+                Some(known) => known.type_urls.push(type_url),
+                None => overheads.push(Overhead {
+                    bytes,
+                    type_urls: vec![type_url],
+                }),
+            }
+        }
+    }
+    overheads.sort_by_key(|known| known.bytes);
+    overheads
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_and_envelopes_are_told_apart_where_they_can_be() {
+        let tink = Shape::of(&[1, 0, 0, 0, 42, 9, 9], 100);
+        let prefix = tink.prefix.unwrap();
+        assert_eq!((prefix.start, prefix.id), (Start::Tink, KeyId::new(42)));
+        assert_eq!(tink.wrapped, None);
+
+        let crunchy = Shape::of(&[0, 0xff, 0, 0, 42], 100);
+        assert_eq!(crunchy.prefix.unwrap().start, Start::CrunchyOrLegacy);
+        assert_eq!(crunchy.wrapped, None);
+
+        // 104 bytes of wrapped key, or a key whose id starts with two zero bytes.
+        let either = Shape::of(&[0, 0, 0, 104, 1], 4 + 104 + 28);
+        assert_eq!(either.wrapped, Some(104));
+        assert!(either.prefix.is_some());
+        assert_eq!(Shape::of(&[0, 0, 0, 104, 1], 4 + 104 + 27).wrapped, None);
+        assert_eq!(Shape::of(&[0, 0, 0, 0, 1], 1000).wrapped, None);
+        assert_eq!(Shape::of(&[0, 0, 0x10, 0x01, 1], 10_000).wrapped, None);
+
+        let raw = Shape::of(&[2, 0, 0, 0, 42], 100);
+        assert_eq!(
+            (raw.prefix, raw.wrapped, raw.prefix_size()),
+            (None, None, 0)
+        );
+        assert_eq!(Shape::of(&[1, 2, 3], 3).prefix, None);
+    }
+
+    #[test]
+    fn overheads_name_every_key_type_of_a_cipher() {
+        let all = overheads();
+        assert!(all.is_sorted_by_key(|known| known.bytes));
+        let gcm = all.iter().find(|known| known.bytes == 28).unwrap();
+        assert!(gcm.type_urls.iter().any(|url| url.ends_with(".AesGcmKey")));
+    }
+}

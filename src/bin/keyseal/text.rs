@@ -1,0 +1,178 @@
+//! Text for people: safe to print, and easy to read.
+
+use std::{ffi::OsStr, fmt::Display};
+
+/// Escapes what would change a terminal's state: names of files and types come from others.
+pub fn printable(text: impl Display) -> String {
+    let text = text.to_string();
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        {
+            plain.extend(c.escape_unicode());
+        } else {
+            plain.push(c);
+        }
+    }
+    plain
+}
+
+/// Returns whether bytes can go to a terminal as they are.
+pub fn is_text(bytes: &[u8]) -> bool {
+    str::from_utf8(bytes).is_ok_and(|text| {
+        !text
+            .chars()
+            .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+    })
+}
+
+/// Writes an argument so that a shell reads it back as it is.
+pub fn quoted(argument: &OsStr) -> String {
+    let text = argument.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Returns `1 key`, `2 keys` and so on.
+pub fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
+/// Returns the last word of a type URL.
+pub fn short_type(type_url: &str) -> String {
+    match type_url.strip_prefix("type.googleapis.com/google.crypto.tink.") {
+        Some(short) => printable(short),
+        None => printable(type_url),
+    }
+}
+
+/// Returns a number of bytes in the largest unit that it fills.
+pub fn size(bytes: u64) -> String {
+    let units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let mut unit = 0;
+    let mut whole = bytes;
+    while whole >= 1024 && unit + 1 < units.len() {
+        whole /= 1024;
+        unit += 1;
+    }
+    match units.get(unit) {
+        Some(name) => format!("{whole} {name}"),
+        None => format!("{bytes} bytes"),
+    }
+}
+
+/// Returns the name that was most likely meant.
+pub fn closest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let wanted = folded(name);
+    known
+        .into_iter()
+        .map(|known| (distance(&wanted, &folded(known)), known))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| *distance <= (wanted.len() / 3).max(1))
+        .map(|(_, known)| known)
+}
+
+/// Spelling without what people vary.
+pub fn folded(name: &str) -> Vec<u8> {
+    name.bytes()
+        .filter(u8::is_ascii_alphanumeric)
+        .map(|byte| byte.to_ascii_lowercase())
+        .collect()
+}
+
+/// Counts the edits from one word to another; exchanging two neighbours is one edit.
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    let mut previous_a = None;
+    for (i, &in_a) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        let mut previous_b = None;
+        for (j, &in_b) in b.iter().enumerate() {
+            let at = |row: &[usize], n: usize| row.get(n).copied().unwrap_or(usize::MAX - 1);
+            let mut best = (at(&last, j) + usize::from(in_a != in_b))
+                .min(at(&last, j + 1) + 1)
+                .min(at(&row, j) + 1);
+            if j > 0 && previous_a == Some(in_b) && previous_b == Some(in_a) {
+                best = best.min(at(&before, j - 1) + 1);
+            }
+            row.push(best);
+            previous_b = Some(in_b);
+        }
+        before = std::mem::replace(&mut last, row);
+        previous_a = Some(in_a);
+    }
+    last.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_count_edits() {
+        for (a, b, edits) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("aes128gcm", "aes128gcm", 0),
+            ("ase128gcm", "aes128gcm", 1),
+            ("aes18gcm", "aes128gcm", 1),
+            ("aes256gmc", "aes128gcm", 4),
+        ] {
+            assert_eq!(distance(a.as_bytes(), b.as_bytes()), edits, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn closest_finds_what_was_meant_and_nothing_far_away() {
+        let known = [
+            "AES128_GCM",
+            "AES256_GCM",
+            "AES256_GCM_RAW",
+            "XCHACHA20_POLY1305",
+        ];
+        assert_eq!(closest("aes-256-gcm", known), Some("AES256_GCM"));
+        assert_eq!(closest("AES256GMC", known), Some("AES256_GCM"));
+        assert_eq!(
+            closest("xchacha20poly1350", known),
+            Some("XCHACHA20_POLY1305")
+        );
+        assert_eq!(closest("RSA", known), None);
+        assert_eq!(closest("", known), None);
+    }
+
+    #[test]
+    fn printable_escapes_what_moves_a_terminal() {
+        assert_eq!(printable("plain é"), "plain é");
+        assert_eq!(printable("\u{1b}[2J\n"), "\\u{1b}[2J\\u{a}");
+        assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
+    }
+
+    #[test]
+    fn arguments_are_quoted_for_a_shell() {
+        assert_eq!(
+            quoted(OsStr::new("file-kms://a/b.json")),
+            "file-kms://a/b.json"
+        );
+        assert_eq!(quoted(OsStr::new("it's here")), r"'it'\''s here'");
+        assert_eq!(quoted(OsStr::new("")), "''");
+        assert_eq!(quoted(OsStr::new("~")), "'~'");
+    }
+
+    #[test]
+    fn sizes_are_in_whole_units() {
+        assert_eq!(size(0), "0 bytes");
+        assert_eq!(size(1023), "1023 bytes");
+        assert_eq!(size((1 << 36) - 32), "63 GiB");
+        assert_eq!(size(1 << 36), "64 GiB");
+        assert_eq!(size(u64::MAX), "15 EiB");
+    }
+}

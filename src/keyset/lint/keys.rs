@@ -1,0 +1,209 @@
+//! What a single key has inside.
+
+use bytes::Buf as _;
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+
+use super::{Finding, chain};
+use crate::{
+    error::KeyError,
+    key::{Key, KeyTypes, Variant, aes_ctr_hmac::AesCtrHmacKey},
+    keyset::{Status, format},
+    wire::proto,
+};
+
+/// Bytes of a tag below this number are worth a word.
+const SHORT_TAG: usize = 16;
+
+pub(super) fn check_key(key: &proto::keyset::Key, findings: &mut Vec<Finding>) {
+    let id = key.key_id;
+    let status = format::read_status(key.status);
+    let data = match &key.key_data {
+        _ if status == Some(Status::Destroyed) => {
+            if key
+                .key_data
+                .as_ref()
+                .is_some_and(|data| !data.value.is_empty())
+            {
+                findings.push(
+                    Finding::warning(
+                        "destroyed-key-left",
+                        format!("key {id} is destroyed, and its material is still in the file"),
+                        "write the keyset again, for example with `keyseal keyset convert`: it \
+                         leaves the material out; and find the copies of the file",
+                    )
+                    .of(id),
+                );
+            }
+            return;
+        }
+        Some(data) => data,
+        None => {
+            findings.push(
+                Finding::error(
+                    "no-key-data",
+                    format!("key {id} has no key data"),
+                    "remove the key, or mark it DESTROYED to keep its id taken",
+                )
+                .of(id),
+            );
+            return;
+        }
+    };
+    let types = KeyTypes::default();
+    if types.find(&data.type_url).is_none() {
+        let message = match &*data.type_url {
+            "" => format!("key {id} names no key type"),
+            type_url => format!("key {id} is of the type `{type_url}`, which is not known here"),
+        };
+        findings.push(
+            match status {
+                Some(Status::Enabled) => Finding::error(
+                    "unknown-type",
+                    message,
+                    "use a program that knows the type, or disable the key: an enabled key of an \
+                 unknown type keeps the whole keyset from use",
+                ),
+                _ => Finding::warning(
+                    "unknown-type",
+                    message,
+                    "nothing, as long as it is not enabled: it is kept as it is",
+                ),
+            }
+            .of(id),
+        );
+        return;
+    }
+    // A prefix that does not exist is a finding of its own; raw goes with every type.
+    let variant = Variant::from_proto(key.output_prefix_type).unwrap_or(Variant::Raw);
+    let value = data.value.clone();
+    match types.read(
+        data.type_url.clone(),
+        value,
+        data.key_material_type,
+        variant,
+    ) {
+        Ok(read) => check_good_key(id, &read, &data.value, findings),
+        Err(error) => findings.push(bad_key(id, short_type(&data.type_url), &error)),
+    }
+}
+
+fn bad_key(id: u32, type_name: &str, error: &KeyError) -> Finding {
+    let (code, advice) = match error {
+        KeyError::Malformed(_) => (
+            "key-malformed",
+            "get the keyset from its source again: the key's own message does not parse",
+        ),
+        KeyError::Version { .. } => ("key-version", "write the key with version 0, or remove it"),
+        KeyError::Parameter { .. } => (
+            "key-parameter",
+            "rotate to a key with allowed parameters, and remove this one",
+        ),
+        KeyError::Variant { .. } => (
+            "key-prefix",
+            "set the output prefix type to one that goes with the key type",
+        ),
+        KeyError::Material { .. } => (
+            "key-material-type",
+            "set keyMaterialType to the one of the key type",
+        ),
+        _ => ("key-refused", "remove the key"),
+    };
+    Finding::error(
+        code,
+        format!("key {id} ({type_name}): {}", chain(error)),
+        advice,
+    )
+    .of(id)
+}
+
+fn check_good_key(id: u32, key: &Key, value: &[u8], findings: &mut Vec<Finding>) {
+    if is_predictable(value, 3) {
+        findings.push(
+            Finding::warning(
+                "predictable-key",
+                format!("key {id} is a run of equal or consecutive bytes, as in an example"),
+                "rotate to a generated key, and count on what it encrypted being read",
+            )
+            .of(id),
+        );
+    }
+    if let Some(key) = key.downcast_ref::<AesCtrHmacKey>()
+        && key.parameters().tag_size() < SHORT_TAG
+    {
+        findings.push(
+            Finding::warning(
+                "short-tag",
+                format!(
+                    "key {id} writes tags of {} bytes",
+                    key.parameters().tag_size()
+                ),
+                "rotate to a key with tags of 16 bytes or more: a shorter one is easier to forge",
+            )
+            .of(id),
+        );
+    }
+}
+
+pub(super) fn check_same_material(keyset: &proto::Keyset, findings: &mut Vec<Finding>) {
+    let live: Vec<_> = keyset
+        .key
+        .iter()
+        .filter(|key| format::read_status(key.status) != Some(Status::Destroyed))
+        .filter_map(|key| Some((key.key_id, key.key_data.as_ref()?)))
+        .filter(|(_, data)| !data.value.is_empty())
+        .collect();
+    for (n, (id, data)) in live.iter().enumerate() {
+        let same =
+            |other: &proto::KeyData| other.type_url == data.type_url && other.value == data.value;
+        if let Some((first, _)) = live.iter().take(n).find(|(_, other)| same(other)) {
+            findings.push(
+                Finding::warning(
+                    "same-material",
+                    format!("keys {first} and {id} hold the same key material"),
+                    "rotate to a generated key: a second id does not make a second key",
+                )
+                .of(*id),
+            );
+        }
+    }
+}
+
+/// Returns whether a key message holds, at some depth, a field that nobody drew at random.
+fn is_predictable(mut message: &[u8], depth: usize) -> bool {
+    while message.has_remaining() {
+        let Ok((number, wire_type)) = decode_key(&mut message) else {
+            return false;
+        };
+        if wire_type != WireType::LengthDelimited {
+            if skip_field(wire_type, number, &mut message, DecodeContext::default()).is_err() {
+                return false;
+            }
+            continue;
+        }
+        let len = decode_varint(&mut message)
+            .ok()
+            .and_then(|len| usize::try_from(len).ok());
+        let Some((field, rest)) = len.and_then(|len| message.split_at_checked(len)) else {
+            return false;
+        };
+        if is_run(field) || (depth > 0 && is_predictable(field, depth - 1)) {
+            return true;
+        }
+        message = rest;
+    }
+    false
+}
+
+/// Returns whether bytes are all the same, or count up or down by one.
+fn is_run(bytes: &[u8]) -> bool {
+    [0, 1, u8::MAX].into_iter().any(|step| {
+        bytes.len() >= 16
+            && bytes
+                .windows(2)
+                .all(|pair| matches!(pair, [a, b] if a.wrapping_add(step) == *b))
+    })
+}
+
+fn short_type(type_url: &str) -> &str {
+    type_url.rsplit('.').next().unwrap_or(type_url)
+}

@@ -1,0 +1,111 @@
+//! Keys that a key management service holds.
+//!
+//! A [`KmsClient`] turns a key URI into a [`RemoteAead`]. Which clients a program has is a value,
+//! [`KmsClients`], that the program owns and passes on: there is no registry.
+
+#[cfg(feature = "blocking")]
+pub mod blocking;
+#[cfg(feature = "scaleway")]
+pub mod scaleway;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    error::{KmsError, KmsErrorKind},
+    remote::RemoteAead,
+};
+
+/// Finds the key that a URI names, at one key management service.
+///
+/// Everybody may implement it, for the service of their choice; the suite in `kms::testkit`
+/// (feature `testkit`) checks the result.
+pub trait KmsClient: Send + Sync {
+    /// Returns the key that `key_uri` names: `None` when the URI is for another service.
+    ///
+    /// Makes no call over the network: a pure user of a key may be allowed to encrypt and decrypt
+    /// and nothing else.
+    ///
+    /// # Errors
+    /// [`KmsError`] when the URI is for this service, and malformed or not usable with this client.
+    fn remote_aead(&self, key_uri: &str) -> Option<Result<Arc<dyn RemoteAead>, KmsError>>;
+}
+
+/// A list of clients: the first that knows a URI serves it.
+///
+/// # Example
+/// ```
+/// use std::sync::Arc;
+/// use keyseal::{KmsError, KmsErrorKind, RemoteAead, kms::{KmsClient, KmsClients}};
+///
+/// struct NoKeys;
+/// impl KmsClient for NoKeys {
+///     fn remote_aead(&self, key_uri: &str) -> Option<Result<Arc<dyn RemoteAead>, KmsError>> {
+///         key_uri.starts_with("no-kms://").then(|| Err(KmsErrorKind::NotFound.into()))
+///     }
+/// }
+///
+/// let clients = KmsClients::new().with(NoKeys);
+/// let kind = |uri| clients.find(uri).err().map(|error| error.kind());
+/// assert_eq!(kind("no-kms://1"), Some(KmsErrorKind::NotFound));
+/// assert_eq!(kind("other-kms://1"), Some(KmsErrorKind::UnsupportedUri));
+/// ```
+#[derive(Clone, Default)]
+pub struct KmsClients(Vec<Arc<dyn KmsClient>>);
+
+impl KmsClients {
+    /// Makes an empty list.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds a client behind those that are there.
+    #[must_use]
+    pub fn with(mut self, client: impl KmsClient + 'static) -> Self {
+        self.0.push(Arc::new(client));
+        self
+    }
+
+    /// Returns the key that `key_uri` names.
+    ///
+    /// # Errors
+    /// [`KmsError`] of kind `UnsupportedUri` when no client knows the URI, else what the client
+    /// says that does.
+    pub fn find(&self, key_uri: &str) -> Result<Arc<dyn RemoteAead>, KmsError> {
+        self.remote_aead(key_uri).unwrap_or_else(|| {
+            // Only the scheme: some schemes carry key material behind it.
+            let message = match key_uri.split_once("://") {
+                Some((scheme, _)) if !scheme.is_empty() => format!("its scheme is `{scheme}`"),
+                _ => "it has no scheme".to_owned(),
+            };
+            Err(KmsError::new(KmsErrorKind::UnsupportedUri).with_message(message))
+        })
+    }
+}
+
+impl KmsClient for KmsClients {
+    fn remote_aead(&self, key_uri: &str) -> Option<Result<Arc<dyn RemoteAead>, KmsError>> {
+        self.0.iter().find_map(|client| client.remote_aead(key_uri))
+    }
+}
+
+impl fmt::Debug for KmsClients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KmsClients({})", self.0.len())
+    }
+}
+
+/// Forwards to what is behind the pointer.
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<C: KmsClient + ?Sized> KmsClient for $pointer {
+            fn remote_aead(&self, key_uri: &str) -> Option<Result<Arc<dyn RemoteAead>, KmsError>> {
+                (**self).remote_aead(key_uri)
+            }
+        }
+    )*};
+}
+
+forward!(&C, Box<C>, Arc<C>);

@@ -1,0 +1,322 @@
+//! Encrypt, decrypt, data keys, signatures, key material: what is asked and what is answered.
+
+use std::{borrow::Cow, fmt};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::secret_json;
+use crate::{
+    error::{KmsError, KmsErrorKind},
+    kms::scaleway::{Algorithm, Timestamp, Uuid},
+    secret::SecretBytes,
+};
+
+/// The longest plaintext in bytes that Key Manager encrypts. The shortest has one byte.
+pub const MAX_PLAINTEXT_SIZE: usize = 65_535;
+/// The longest ciphertext in bytes that Key Manager decrypts. The shortest has one byte.
+pub const MAX_CIPHERTEXT_SIZE: usize = 131_071;
+/// The length in bytes of a data key of the algorithm `aes_256_gcm`.
+const DATA_KEY_SIZE: usize = 32;
+
+/// A plaintext, and its ciphertext under the key's newest version where that has changed.
+pub struct Decrypted {
+    plaintext: Zeroizing<Vec<u8>>,
+    refreshed: Option<Vec<u8>>,
+}
+
+impl Decrypted {
+    /// Returns the plaintext.
+    #[must_use]
+    pub fn plaintext(&self) -> &[u8] {
+        &self.plaintext
+    }
+
+    /// Returns the plaintext. Whoever takes it wipes it, if it is a secret.
+    #[must_use]
+    pub fn into_plaintext(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.plaintext)
+    }
+
+    /// Returns the plaintext's ciphertext under the newest version of the key, with the same
+    /// associated data, if the key was rotated since the ciphertext was made.
+    ///
+    /// Store it in place of the old one: then the old version is needed no more.
+    #[must_use]
+    pub fn refreshed(&self) -> Option<&[u8]> {
+        self.refreshed.as_deref()
+    }
+}
+
+impl fmt::Debug for Decrypted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decrypted")
+            .field("plaintext_size", &self.plaintext.len())
+            .field("refreshed", &self.refreshed.is_some())
+            .finish()
+    }
+}
+
+/// A key that the service made, wrapped by a key that the service keeps.
+///
+/// Store the ciphertext; decrypting it, with empty associated data, gives the data key. That is
+/// 32 bytes of AES key: *not* what Tink's envelope wraps, which is a key message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrappedDataKey {
+    key_id: Uuid,
+    algorithm: Algorithm,
+    ciphertext: Vec<u8>,
+    created_at: Option<Timestamp>,
+}
+
+impl WrappedDataKey {
+    /// Returns the id of the key that wraps it.
+    #[must_use]
+    pub const fn key_id(&self) -> Uuid {
+        self.key_id
+    }
+
+    /// Returns what the data key is for: `aes_256_gcm`.
+    #[must_use]
+    pub const fn algorithm(&self) -> &Algorithm {
+        &self.algorithm
+    }
+
+    /// Returns the wrapped key.
+    #[must_use]
+    pub fn ciphertext(&self) -> &[u8] {
+        &self.ciphertext
+    }
+
+    /// Returns when it was made.
+    #[must_use]
+    pub const fn created_at(&self) -> Option<&Timestamp> {
+        self.created_at.as_ref()
+    }
+}
+
+/// A key that the service made, wrapped and open.
+///
+/// # Security
+/// Use the secret at once and drop it; store the wrapped key only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataKey {
+    wrapped: WrappedDataKey,
+    secret: SecretBytes,
+}
+
+impl DataKey {
+    /// Returns the wrapped key, to be stored.
+    #[must_use]
+    pub const fn wrapped(&self) -> &WrappedDataKey {
+        &self.wrapped
+    }
+
+    /// Returns the key itself: 32 bytes.
+    #[must_use]
+    pub const fn secret(&self) -> &SecretBytes {
+        &self.secret
+    }
+
+    /// Takes both apart.
+    #[must_use]
+    pub fn into_parts(self) -> (WrappedDataKey, SecretBytes) {
+        (self.wrapped, self.secret)
+    }
+}
+
+/// Which of the versions of imported key material is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyMaterial {
+    /// The version that was imported last.
+    #[default]
+    Newest,
+    /// The version of this index, counted from 1.
+    Version(u32),
+}
+
+pub(crate) fn encrypt(
+    plaintext: &[u8],
+    associated_data: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, KmsError> {
+    check_size("plaintext", plaintext.len(), MAX_PLAINTEXT_SIZE)?;
+    Ok(with_associated_data(
+        ("plaintext", plaintext),
+        associated_data,
+    ))
+}
+
+pub(crate) fn decrypt(
+    ciphertext: &[u8],
+    associated_data: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, KmsError> {
+    check_size("ciphertext", ciphertext.len(), MAX_CIPHERTEXT_SIZE)?;
+    Ok(with_associated_data(
+        ("ciphertext", ciphertext),
+        associated_data,
+    ))
+}
+
+/// Whether the answer is to have the data key in the clear too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DataKeyPlaintext {
+    Wanted,
+    Withheld,
+}
+
+pub(crate) fn generate_data_key(plaintext: DataKeyPlaintext) -> Zeroizing<Vec<u8>> {
+    let without = plaintext == DataKeyPlaintext::Withheld;
+    let json = format!(r#"{{"algorithm":"aes_256_gcm","without_plaintext":{without}}}"#);
+    Zeroizing::new(json.into_bytes())
+}
+
+pub(crate) fn sign(digest: &[u8]) -> Zeroizing<Vec<u8>> {
+    secret_json::write(&[("digest", digest)])
+}
+
+pub(crate) fn verify(digest: &[u8], signature: &[u8]) -> Zeroizing<Vec<u8>> {
+    secret_json::write(&[("digest", digest), ("signature", signature)])
+}
+
+pub(crate) fn import_key_material(material: &[u8], salt: &[u8]) -> Zeroizing<Vec<u8>> {
+    match salt {
+        [] => secret_json::write(&[("key_material", material)]),
+        _ => secret_json::write(&[("key_material", material), ("salt", salt)]),
+    }
+}
+
+pub(crate) fn delete_key_material(which: KeyMaterial) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(match which {
+        KeyMaterial::Newest => b"{}".to_vec(),
+        KeyMaterial::Version(index) => format!(r#"{{"key_rotation_index":{index}}}"#).into_bytes(),
+    })
+}
+
+fn check_size(name: &str, size: usize, max: usize) -> Result<(), KmsError> {
+    if (1..=max).contains(&size) {
+        return Ok(());
+    }
+    Err(
+        KmsError::new(KmsErrorKind::InvalidInput).with_message(format!(
+            "the {name} has {size} bytes, and must have 1 to {max}"
+        )),
+    )
+}
+
+/// The service takes absent and empty associated data for the same; asymmetric keys refuse any.
+fn with_associated_data(input: (&str, &[u8]), associated_data: &[u8]) -> Zeroizing<Vec<u8>> {
+    match associated_data {
+        [] => secret_json::write(&[input]),
+        _ => secret_json::write(&[input, ("associated_data", associated_data)]),
+    }
+}
+
+/// An answer whose byte strings are still the raw text of their fields.
+#[derive(Deserialize)]
+pub(crate) struct CryptoReply<'a> {
+    #[serde(borrow)]
+    key_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    ciphertext: Option<&'a RawValue>,
+    #[serde(borrow)]
+    plaintext: Option<&'a RawValue>,
+    #[serde(borrow)]
+    signature: Option<&'a RawValue>,
+    valid: Option<bool>,
+    #[serde(borrow)]
+    algorithm: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    created_at: Option<Cow<'a, str>>,
+}
+
+/// Why an answer is not believed.
+pub(crate) type Unbelievable = &'static str;
+
+impl CryptoReply<'_> {
+    pub(crate) fn encrypted(&self, key_id: Uuid) -> Result<Vec<u8>, Unbelievable> {
+        self.check_key(key_id)?;
+        self.ciphertext()?.ok_or("it has no ciphertext")
+    }
+
+    pub(crate) fn decrypted(&self, key_id: Uuid) -> Result<Decrypted, Unbelievable> {
+        self.check_key(key_id)?;
+        let plaintext = self.plaintext.ok_or("it has no plaintext")?;
+        let plaintext = secret_json::read(plaintext).ok_or("its plaintext is not base64")?;
+        if !(1..=MAX_PLAINTEXT_SIZE).contains(&plaintext.len()) {
+            return Err("its plaintext has a size that no plaintext can have");
+        }
+        Ok(Decrypted {
+            plaintext,
+            refreshed: self.ciphertext()?,
+        })
+    }
+
+    pub(crate) fn wrapped_data_key(&self, key_id: Uuid) -> Result<WrappedDataKey, Unbelievable> {
+        self.check_key(key_id)?;
+        Ok(WrappedDataKey {
+            key_id,
+            algorithm: self
+                .algorithm
+                .as_deref()
+                .map_or(Algorithm::AES_256_GCM, Algorithm::named),
+            ciphertext: self.ciphertext()?.ok_or("it has no ciphertext")?,
+            created_at: self
+                .created_at
+                .as_deref()
+                .and_then(|time| time.parse().ok()),
+        })
+    }
+
+    pub(crate) fn data_key(&self, key_id: Uuid) -> Result<DataKey, Unbelievable> {
+        let wrapped = self.wrapped_data_key(key_id)?;
+        let plaintext = self.plaintext.ok_or("it has no plaintext")?;
+        let plaintext = secret_json::read(plaintext).ok_or("its plaintext is not base64")?;
+        if plaintext.len() != DATA_KEY_SIZE {
+            return Err("its plaintext is not an AES-256 key");
+        }
+        Ok(DataKey {
+            wrapped,
+            secret: plaintext.into(),
+        })
+    }
+
+    pub(crate) fn signature(&self, key_id: Uuid) -> Result<Vec<u8>, Unbelievable> {
+        self.check_key(key_id)?;
+        let signature = self.signature.ok_or("it has no signature")?;
+        take(signature)
+            .filter(|bytes| !bytes.is_empty())
+            .ok_or("its signature is not base64")
+    }
+
+    pub(crate) fn valid(&self, key_id: Uuid) -> Result<bool, Unbelievable> {
+        self.check_key(key_id)?;
+        self.valid
+            .ok_or("it does not say whether the signature is valid")
+    }
+
+    /// An answer about another key means that requests and answers got mixed up on the way.
+    fn check_key(&self, key_id: Uuid) -> Result<(), Unbelievable> {
+        match self.key_id.as_deref().map(Uuid::parse) {
+            None => Ok(()),
+            Some(answered) if answered == Some(key_id) => Ok(()),
+            Some(_) => Err("it is about another key"),
+        }
+    }
+
+    fn ciphertext(&self) -> Result<Option<Vec<u8>>, Unbelievable> {
+        let Some(ciphertext) = self.ciphertext else {
+            return Ok(None);
+        };
+        let ciphertext = take(ciphertext).ok_or("its ciphertext is not base64")?;
+        if !(1..=MAX_CIPHERTEXT_SIZE).contains(&ciphertext.len()) {
+            return Err("its ciphertext has a size that it would not decrypt");
+        }
+        Ok(Some(ciphertext))
+    }
+}
+
+fn take(value: &RawValue) -> Option<Vec<u8>> {
+    secret_json::read(value).map(|mut bytes| std::mem::take(&mut *bytes))
+}

@@ -1,0 +1,234 @@
+//! What an answer means that is not a success.
+
+use std::collections::{BTreeMap, HashSet};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::{
+    error::{
+        KmsError, KmsErrorKind,
+        kms::{MAX_MESSAGE_SIZE, first_bytes},
+    },
+    kms::scaleway::transport::{Operation, Request, Response},
+};
+
+/// The shortest input whose repetition in an answer is noticed: shorter ones occur by chance.
+const SHORTEST_SECRET: usize = 4;
+/// So many bytes in a row that are the same do not occur by chance.
+const TELLING_SIZE: usize = 16;
+
+/// The body of an answer that is not a success. Which members there are depends on the type.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    r#type: Option<String>,
+    message: Option<String>,
+    help_message: Option<String>,
+    details: Option<Vec<Detail>>,
+    resource: Option<String>,
+    resource_id: Option<String>,
+    current_state: Option<String>,
+    precondition: Option<String>,
+    method: Option<String>,
+    reason: Option<String>,
+}
+
+/// One entry of `details`: of an argument, of a permission or of a quota.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Detail {
+    argument_name: Option<String>,
+    reason: Option<String>,
+    help_message: Option<String>,
+    action: Option<String>,
+    resource: Option<String>,
+    quota: Option<u64>,
+    current: Option<u64>,
+}
+
+/// Turns an answer whose status is not 2xx into an error.
+pub(crate) fn of_response(request: &Request, response: &Response) -> KmsError {
+    let body = response
+        .is_json()
+        .then(|| serde_json::from_slice::<Body>(response.body()).ok())
+        .flatten()
+        .unwrap_or_default();
+    let status = response.status();
+    let kind = kind(request.operation(), status, &body);
+    let mut error = KmsError::new(kind).with_status(status);
+    // Any other status means that it was done, or that it was refused and will be again.
+    if !request.operation().is_repeatable() || !is_transient(status) {
+        error = error.not_repeatable();
+    }
+    if let Some(name) = body
+        .r#type
+        .as_ref()
+        .filter(|name| !echoes_a_secret(request, name))
+    {
+        error = error.with_service_type(name);
+    }
+    // Cut as the error would cut it, so that what is looked at is what will be shown.
+    let message =
+        message(status, kind, &body).map(|text| first_bytes(&text, MAX_MESSAGE_SIZE).to_owned());
+    match message {
+        Some(text) if echoes_a_secret(request, &text) => {
+            error.with_message("the service's message repeats an input and is withheld")
+        }
+        Some(text) => error.with_message(text),
+        None => error,
+    }
+}
+
+/// Returns whether the same request may be answered otherwise a little later.
+pub(crate) fn is_transient(status: u16) -> bool {
+    matches!(status, 429 | 500 | 502 | 503 | 504)
+}
+
+/// Returns whether `text` repeats any part of the secret key or of what the request has encoded
+/// in its body.
+pub(crate) fn echoes_a_secret(request: &Request, text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let parts: HashSet<&[u8]> = text.as_bytes().windows(TELLING_SIZE).collect();
+    let repeats = |secret: &[u8]| {
+        let secret = Zeroizing::new(secret.to_ascii_lowercase());
+        match secret.len() {
+            ..SHORTEST_SECRET => false,
+            SHORTEST_SECRET..TELLING_SIZE => text
+                .as_bytes()
+                .windows(secret.len())
+                .any(|part| *part == **secret),
+            _ => secret
+                .windows(TELLING_SIZE)
+                .any(|part| parts.contains(part)),
+        }
+    };
+    repeats(request.secret_key().bytes())
+        || inputs(request)
+            .iter()
+            .any(|(base64, plain)| repeats(base64.as_bytes()) || repeats(plain))
+}
+
+/// Returns the byte strings of the request, encoded and plain. Nothing of it is copied unwiped.
+fn inputs(request: &Request) -> Vec<(&str, Zeroizing<Vec<u8>>)> {
+    let has_inputs = matches!(
+        request.operation(),
+        Operation::Decrypt
+            | Operation::Encrypt
+            | Operation::ImportKeyMaterial
+            | Operation::Sign
+            | Operation::Verify
+    );
+    let body = request.json().filter(|_| has_inputs).unwrap_or(b"{}");
+    let fields: BTreeMap<&str, &str> = serde_json::from_slice(body).unwrap_or_default();
+    let plain = |base64: &str| {
+        let mut bytes = Zeroizing::new(vec![0; base64.len() / 4 * 3]);
+        let size = STANDARD
+            .decode_slice(base64, &mut bytes)
+            .unwrap_or_default();
+        bytes.truncate(size);
+        bytes
+    };
+    fields
+        .values()
+        .map(|base64| (*base64, plain(base64)))
+        .collect()
+}
+
+fn kind(operation: Operation, status: u16, body: &Body) -> KmsErrorKind {
+    if operation == Operation::Decrypt && names_the_ciphertext(body) {
+        return KmsErrorKind::DecryptionFailed;
+    }
+    match (body.r#type.as_deref(), status) {
+        // What a status says that gateways give is believed before what a body says.
+        (_, 300..=399) => KmsErrorKind::InvalidReply,
+        (_, 429) => KmsErrorKind::RateLimited,
+        (Some("invalid_arguments" | "invalid_request_error"), _) => KmsErrorKind::InvalidInput,
+        (Some("denied_authentication"), _) => KmsErrorKind::Unauthenticated,
+        (Some("permissions_denied"), _) => KmsErrorKind::PermissionDenied,
+        (Some("quotas_exceeded"), _) => KmsErrorKind::QuotaExceeded,
+        (Some("not_found" | "unknown_resource" | "resource_expired" | "expired"), _) => {
+            KmsErrorKind::NotFound
+        }
+        (Some("transient_state" | "already_exists"), _) => KmsErrorKind::Conflict,
+        (Some("precondition_failed"), _) => KmsErrorKind::PreconditionFailed,
+        (Some("locked"), _) => KmsErrorKind::Locked,
+        (Some("out_of_stock"), _) => KmsErrorKind::Unavailable,
+        (Some("too_many_requests"), _) => KmsErrorKind::RateLimited,
+        (_, 400 | 413 | 422) => KmsErrorKind::InvalidInput,
+        (_, 401) => KmsErrorKind::Unauthenticated,
+        (_, 403) => KmsErrorKind::PermissionDenied,
+        (_, 404 | 410) => KmsErrorKind::NotFound,
+        (_, 409) => KmsErrorKind::Conflict,
+        (_, 412) => KmsErrorKind::PreconditionFailed,
+        (_, 423) => KmsErrorKind::Locked,
+        (_, 501) => KmsErrorKind::Refused,
+        (_, 500..=599) => KmsErrorKind::Unavailable,
+        (_, 400..=499) => KmsErrorKind::Refused,
+        _ => KmsErrorKind::InvalidReply,
+    }
+}
+
+/// Returns whether the service did not like the ciphertext. Its size was checked before.
+fn names_the_ciphertext(body: &Body) -> bool {
+    let details = body.details.as_deref().unwrap_or_default();
+    body.r#type.as_deref() == Some("invalid_arguments")
+        && details
+            .iter()
+            .any(|detail| detail.argument_name.as_deref() == Some("ciphertext"))
+}
+
+/// Puts what the service says into one clause.
+fn message(status: u16, kind: KmsErrorKind, body: &Body) -> Option<String> {
+    match (kind, status) {
+        // Which check failed would help whoever can submit ciphertexts.
+        (KmsErrorKind::DecryptionFailed, _) => return None,
+        (_, 300..=399) => return Some("it is a redirect, which is never followed".to_owned()),
+        _ => {}
+    }
+    let mut parts = Vec::new();
+    parts.extend(body.message.clone());
+    match (&body.resource, &body.resource_id) {
+        (Some(resource), Some(id)) => parts.push(format!("{resource} {id}")),
+        (Some(resource), None) => parts.push(resource.clone()),
+        (None, _) => {}
+    }
+    parts.extend(
+        body.current_state
+            .as_ref()
+            .map(|state| format!("its state is {state}")),
+    );
+    parts.extend(body.precondition.clone());
+    if let (Some(method), Some(reason)) = (&body.method, &body.reason) {
+        parts.push(format!("{method} {reason}"));
+    }
+    parts.extend(body.help_message.clone());
+    parts.extend(body.details.iter().flatten().filter_map(Detail::text));
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+impl Detail {
+    fn text(&self) -> Option<String> {
+        let resource = self.resource.as_deref().unwrap_or("resource");
+        if let Some(argument) = &self.argument_name {
+            let fault = match self.reason.as_deref() {
+                Some("required") => "is missing",
+                Some("format") => "is malformed",
+                Some("constraint") => "is outside its limits",
+                _ => "is not acceptable",
+            };
+            let help = self.help_message.as_deref().filter(|help| !help.is_empty());
+            let help = help.map_or(String::new(), |help| format!(" ({help})"));
+            return Some(format!("{argument} {fault}{help}"));
+        }
+        if let Some(action) = &self.action {
+            return Some(format!("missing the permission to {action} a {resource}"));
+        }
+        let quota = self.quota?;
+        Some(format!(
+            "{resource}: {} of {quota} used",
+            self.current.unwrap_or(quota)
+        ))
+    }
+}

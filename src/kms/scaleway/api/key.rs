@@ -1,0 +1,475 @@
+//! Keys as resources: what is asked when they are made, changed and listed.
+
+use std::{fmt, time::Duration};
+
+use serde::Serialize;
+use url::form_urlencoded;
+use zeroize::Zeroizing;
+
+use crate::kms::scaleway::{
+    Timestamp, Uuid,
+    info::{Algorithm, KeyUsage, UsageKind},
+    time::print_period,
+};
+
+/// How many keys a page of a list has, which is the most that the platform gives.
+pub(crate) const PAGE_SIZE: u32 = 100;
+
+/// What a new key is to be.
+///
+/// # Example
+/// ```
+/// use std::time::Duration;
+/// use keyseal::kms::scaleway::CreateKey;
+///
+/// let key = CreateKey::aes_256_gcm()
+///     .name("orders")
+///     .tag("production")
+///     .rotate_every(Duration::from_secs(90 * 24 * 3600));
+/// # let _ = key;
+/// ```
+#[derive(Clone, Debug)]
+pub struct CreateKey {
+    usage: KeyUsage,
+    project_id: Option<Uuid>,
+    name: Option<String>,
+    description: Option<String>,
+    tags: Vec<String>,
+    rotation: Option<RotationPolicy>,
+    unprotected: bool,
+    origin: Option<&'static str>,
+}
+
+impl CreateKey {
+    /// Asks for a key that encrypts and decrypts and can wrap data keys.
+    #[must_use]
+    pub fn aes_256_gcm() -> Self {
+        Self::new(KeyUsage::SymmetricEncryption(Algorithm::AES_256_GCM))
+    }
+
+    /// Asks for a key of this usage.
+    #[must_use]
+    pub const fn new(usage: KeyUsage) -> Self {
+        Self {
+            usage,
+            project_id: None,
+            name: None,
+            description: None,
+            tags: Vec::new(),
+            rotation: None,
+            unprotected: false,
+            origin: None,
+        }
+    }
+
+    /// Puts the key into a project other than that of the client's settings.
+    #[must_use]
+    pub fn project(self, project_id: Uuid) -> Self {
+        Self {
+            project_id: Some(project_id),
+            ..self
+        }
+    }
+
+    /// Names the key. Without, the service finds a name.
+    #[must_use]
+    pub fn name(self, name: impl Into<String>) -> Self {
+        Self {
+            name: Some(name.into()),
+            ..self
+        }
+    }
+
+    /// Describes the key.
+    #[must_use]
+    pub fn description(self, description: impl Into<String>) -> Self {
+        Self {
+            description: Some(description.into()),
+            ..self
+        }
+    }
+
+    /// Adds a tag.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Has the service make a new version every `period`: at least 24 hours.
+    #[must_use]
+    pub fn rotate_every(self, period: Duration) -> Self {
+        self.rotation(RotationPolicy::every(period))
+    }
+
+    /// Has the service make new versions by itself.
+    #[must_use]
+    pub fn rotation(self, policy: RotationPolicy) -> Self {
+        Self {
+            rotation: Some(policy),
+            ..self
+        }
+    }
+
+    /// Allows the key's deletion from the start. Without, it must be unprotected first.
+    #[must_use]
+    pub fn unprotected(self) -> Self {
+        Self {
+            unprotected: true,
+            ..self
+        }
+    }
+
+    /// Leaves the key without material, to be imported.
+    #[must_use]
+    pub fn external(self) -> Self {
+        Self {
+            origin: Some("external"),
+            ..self
+        }
+    }
+
+    pub(crate) const fn project_id(&self) -> Option<Uuid> {
+        self.project_id
+    }
+
+    pub(crate) fn body(&self, project_id: Uuid) -> Zeroizing<Vec<u8>> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            project_id: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            name: Option<&'a str>,
+            usage: serde_json::Value,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            description: Option<&'a str>,
+            #[serde(skip_serializing_if = "<[String]>::is_empty")]
+            tags: &'a [String],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            rotation_policy: Option<PolicyBody<'a>>,
+            unprotected: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            origin: Option<&'a str>,
+        }
+        json(&Body {
+            project_id: project_id.as_str(),
+            name: self.name.as_deref(),
+            usage: serde_json::json!({ self.usage.kind().name(): self.usage.algorithm().as_str() }),
+            description: self.description.as_deref(),
+            tags: &self.tags,
+            rotation_policy: self.rotation.as_ref().map(PolicyBody::from),
+            unprotected: self.unprotected,
+            origin: self.origin,
+        })
+    }
+}
+
+/// What to change of a key. What is not named stays.
+#[derive(Clone, Debug, Default)]
+pub struct UpdateKey {
+    name: Option<String>,
+    description: Option<String>,
+    tags: Option<Vec<String>>,
+    rotation: Option<RotationPolicy>,
+}
+
+impl UpdateKey {
+    /// Changes nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Changes the name.
+    #[must_use]
+    pub fn name(self, name: impl Into<String>) -> Self {
+        Self {
+            name: Some(name.into()),
+            ..self
+        }
+    }
+
+    /// Changes the description.
+    #[must_use]
+    pub fn description(self, description: impl Into<String>) -> Self {
+        Self {
+            description: Some(description.into()),
+            ..self
+        }
+    }
+
+    /// Replaces all tags.
+    #[must_use]
+    pub fn tags(self, tags: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            tags: Some(tags.into_iter().map(Into::into).collect()),
+            ..self
+        }
+    }
+
+    /// Changes how the service makes new versions by itself.
+    #[must_use]
+    pub fn rotation(self, policy: RotationPolicy) -> Self {
+        Self {
+            rotation: Some(policy),
+            ..self
+        }
+    }
+
+    pub(crate) fn body(&self) -> Zeroizing<Vec<u8>> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            name: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            description: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            tags: Option<&'a [String]>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            rotation_policy: Option<PolicyBody<'a>>,
+        }
+        json(&Body {
+            name: self.name.as_deref(),
+            description: self.description.as_deref(),
+            tags: self.tags.as_deref(),
+            rotation_policy: self.rotation.as_ref().map(PolicyBody::from),
+        })
+    }
+}
+
+/// When the service makes a new version of a key by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RotationPolicy {
+    period: Option<Duration>,
+    next: Option<Timestamp>,
+}
+
+impl RotationPolicy {
+    /// Rotates every `period`, first after one period. At least 24 hours.
+    #[must_use]
+    pub const fn every(period: Duration) -> Self {
+        Self {
+            period: Some(period),
+            next: None,
+        }
+    }
+
+    /// Rotates first at `next`.
+    #[must_use]
+    pub fn starting_at(self, next: impl Into<Timestamp>) -> Self {
+        Self {
+            next: Some(next.into()),
+            ..self
+        }
+    }
+
+    /// Returns the time between two rotations.
+    #[must_use]
+    pub const fn period(&self) -> Option<Duration> {
+        self.period
+    }
+
+    /// Returns the time of the next rotation.
+    #[must_use]
+    pub const fn next(&self) -> Option<&Timestamp> {
+        self.next.as_ref()
+    }
+
+    pub(crate) const fn of(period: Option<Duration>, next: Option<Timestamp>) -> Self {
+        Self { period, next }
+    }
+}
+
+#[derive(Serialize)]
+struct PolicyBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotation_period: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_rotation_at: Option<&'a str>,
+}
+
+impl<'a> From<&'a RotationPolicy> for PolicyBody<'a> {
+    fn from(policy: &'a RotationPolicy) -> Self {
+        Self {
+            rotation_period: policy.period.map(print_period),
+            next_rotation_at: policy.next.as_ref().map(Timestamp::as_str),
+        }
+    }
+}
+
+/// Which keys to list, and in which order.
+///
+/// Without a project or an organisation, those of the client's project are listed, or of its
+/// organisation where it knows no project.
+#[derive(Clone, Debug, Default)]
+pub struct ListKeys {
+    project_id: Option<Uuid>,
+    organization_id: Option<Uuid>,
+    order: KeyOrder,
+    name: Option<String>,
+    tags: Vec<String>,
+    usage: Option<UsageKind>,
+    scheduled_for_deletion: bool,
+}
+
+impl ListKeys {
+    /// Lists all keys that are not scheduled for deletion, by name.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Keeps those of a project.
+    #[must_use]
+    pub fn project(self, project_id: Uuid) -> Self {
+        Self {
+            project_id: Some(project_id),
+            ..self
+        }
+    }
+
+    /// Keeps those of an organisation.
+    #[must_use]
+    pub fn organization(self, organization_id: Uuid) -> Self {
+        Self {
+            organization_id: Some(organization_id),
+            ..self
+        }
+    }
+
+    /// Sorts them otherwise than by name.
+    #[must_use]
+    pub fn order(self, order: KeyOrder) -> Self {
+        Self { order, ..self }
+    }
+
+    /// Keeps those of this name.
+    #[must_use]
+    pub fn name(self, name: impl Into<String>) -> Self {
+        Self {
+            name: Some(name.into()),
+            ..self
+        }
+    }
+
+    /// Keeps those that have this tag, and the others that are asked for.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Keeps those of this usage.
+    #[must_use]
+    pub fn usage(self, usage: UsageKind) -> Self {
+        Self {
+            usage: Some(usage),
+            ..self
+        }
+    }
+
+    /// Lists the keys that are scheduled for deletion, instead of the others.
+    #[must_use]
+    pub fn scheduled_for_deletion(self) -> Self {
+        Self {
+            scheduled_for_deletion: true,
+            ..self
+        }
+    }
+
+    /// Writes the query of one page, its parameters in alphabetical order.
+    pub(crate) fn query(
+        &self,
+        page: u32,
+        project_id: Option<Uuid>,
+        organization_id: Option<Uuid>,
+    ) -> String {
+        let unfiltered = self.project_id.is_none() && self.organization_id.is_none();
+        let project_id = self
+            .project_id
+            .or_else(|| project_id.filter(|_| unfiltered));
+        let organization_id = self
+            .organization_id
+            .or_else(|| organization_id.filter(|_| unfiltered && project_id.is_none()));
+
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let mut add = |name: &str, value: &str| {
+            query.append_pair(name, value);
+        };
+        if let Some(name) = &self.name {
+            add("name", name);
+        }
+        add("order_by", self.order.name());
+        if let Some(id) = organization_id {
+            add("organization_id", id.as_str());
+        }
+        add("page", &page.to_string());
+        add("page_size", &PAGE_SIZE.to_string());
+        if let Some(id) = project_id {
+            add("project_id", id.as_str());
+        }
+        add(
+            "scheduled_for_deletion",
+            if self.scheduled_for_deletion {
+                "true"
+            } else {
+                "false"
+            },
+        );
+        for tag in &self.tags {
+            add("tags", tag);
+        }
+        if let Some(usage) = &self.usage {
+            add("usage", usage.name());
+        }
+        query.finish()
+    }
+}
+
+/// The order of a list of keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyOrder {
+    /// The oldest first.
+    CreatedAsc,
+    /// The newest first.
+    CreatedDesc,
+    /// From A to Z.
+    #[default]
+    NameAsc,
+    /// From Z to A.
+    NameDesc,
+    /// The longest unchanged first.
+    UpdatedAsc,
+    /// The most recently changed first.
+    UpdatedDesc,
+}
+
+impl KeyOrder {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::CreatedAsc => "created_at_asc",
+            Self::CreatedDesc => "created_at_desc",
+            Self::NameAsc => "name_asc",
+            Self::NameDesc => "name_desc",
+            Self::UpdatedAsc => "updated_at_asc",
+            Self::UpdatedDesc => "updated_at_desc",
+        }
+    }
+}
+
+impl fmt::Display for KeyOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+pub(crate) fn algorithms_query(usages: &[UsageKind]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(usages.iter().map(|usage| ("usages", usage.name())));
+    query.finish()
+}
+
+fn json(body: &impl Serialize) -> Zeroizing<Vec<u8>> {
+    let json = serde_json::to_vec(body).expect("strings and numbers have a form in JSON");
+    Zeroizing::new(json)
+}

@@ -1,0 +1,28 @@
+//! What Key Manager is asked and what it answers, as functions of their arguments.
+//!
+//! # Source
+//! Scaleway's Key Manager API, `v1alpha1`.
+
+pub(crate) mod crypto;
+pub(crate) mod error;
+pub(crate) mod key;
+pub(crate) mod secret_json;
+
+use serde::Deserialize;
+
+use super::transport::Response;
+
+/// Reads the body of a success.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(
+    response: &'a Response,
+) -> Result<T, crypto::Unbelievable> {
+    if !response.is_json() {
+        return Err("its content type is not JSON");
+    }
+    // The library's error repeats what it found, which may be a plaintext.
+    serde_json::from_slice(response.body()).map_err(|error| match error.classify() {
+        serde_json::error::Category::Eof => "its JSON is cut short",
+        serde_json::error::Category::Data => "its JSON has other fields than documented",
+        _ => "it is not JSON",
+    })
+}

@@ -1,0 +1,199 @@
+//! [`ScalewayClientBuilder`]: the settings of a client.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use zeroize::Zeroizing;
+
+use super::{
+    RegionConflict, ScalewayClient,
+    config::{self, Environment, Settings, Sources},
+    http::{HttpOptions, HttpTransport},
+    retry::{RetryPolicy, Retrying, Timer, TokioTimer},
+    trace,
+    transport::Transport,
+};
+use crate::error::KmsError;
+
+/// How many requests are under way at a time, unless asked otherwise.
+const MAX_IN_FLIGHT: usize = 64;
+
+/// Collects the settings of a [`ScalewayClient`].
+///
+/// Nothing is read that was not asked for: without [`environment`](Self::environment), neither a
+/// variable nor a file. What is set here stands above the environment, that above the profile in
+/// use, that above the file's top level.
+#[must_use]
+pub struct ScalewayClientBuilder {
+    explicit: Settings,
+    sources: Sources,
+    conflict: RegionConflict,
+    ca_certificates: Vec<Vec<u8>>,
+    max_in_flight: usize,
+    policy: RetryPolicy,
+    transport: Option<Box<dyn Transport>>,
+    timer: Option<Arc<dyn Timer>>,
+}
+
+impl ScalewayClientBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            explicit: Settings::default(),
+            sources: Sources::default(),
+            conflict: RegionConflict::default(),
+            ca_certificates: Vec::new(),
+            max_in_flight: MAX_IN_FLIGHT,
+            policy: RetryPolicy::new(),
+            transport: None,
+            timer: None,
+        }
+    }
+
+    /// Reads from `environment`, and from the configuration file that it leads to.
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.sources.environment = Some(environment);
+        self
+    }
+
+    /// Reads the configuration file at `path`, which must be there.
+    pub fn config_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.sources.config_file = Some(path.into());
+        self
+    }
+
+    /// Uses the profile of this name, which must be there; `default` is the file's top level.
+    pub fn profile(mut self, name: impl Into<String>) -> Self {
+        self.sources.profile = Some(name.into());
+        self
+    }
+
+    /// Sets the secret key: a UUID.
+    pub fn secret_key(mut self, secret_key: &str) -> Self {
+        self.explicit.secret_key = text(secret_key);
+        self
+    }
+
+    /// Sets the access key: `SCW` and 17 capital letters or digits.
+    ///
+    /// It is checked and not used: only the secret key is sent.
+    pub fn access_key(mut self, access_key: &str) -> Self {
+        self.explicit.access_key = text(access_key);
+        self
+    }
+
+    /// Sets the organisation whose keys are listed when there is no project.
+    pub fn organization_id(mut self, organization_id: &str) -> Self {
+        self.explicit.organization_id = text(organization_id);
+        self
+    }
+
+    /// Sets the project that new keys belong to, and whose keys are listed.
+    pub fn project_id(mut self, project_id: &str) -> Self {
+        self.explicit.project_id = text(project_id);
+        self
+    }
+
+    /// Sets the region, such as `fr-par`.
+    pub fn region(mut self, region: &str) -> Self {
+        self.explicit.region = text(region);
+        self
+    }
+
+    /// Sets what happens when a key URI names another region than the client's.
+    pub fn region_conflict(mut self, conflict: RegionConflict) -> Self {
+        self.conflict = conflict;
+        self
+    }
+
+    /// Sets the base URL: `https://…`, or `http://` on this machine.
+    pub fn api_url(mut self, api_url: &str) -> Self {
+        self.explicit.api_url = text(api_url);
+        self
+    }
+
+    /// Replaces the user agent, `keyseal/<version>`.
+    pub fn user_agent(mut self, user_agent: &str) -> Self {
+        self.explicit.user_agent = text(user_agent);
+        self
+    }
+
+    /// Trusts the certificates in `pem` besides those of the system.
+    pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.ca_certificates.push(pem.into());
+        self
+    }
+
+    /// Takes any certificate for the service's.
+    ///
+    /// # Security
+    /// Whoever is on the way to the service then reads the secret key and every plaintext.
+    pub fn insecure_accept_any_certificate(mut self) -> Self {
+        self.explicit.insecure = Some(true);
+        self
+    }
+
+    /// Sets how many requests are under way at a time: 64 unless set. Others wait.
+    pub fn max_in_flight(mut self, max_in_flight: usize) -> Self {
+        self.max_in_flight = max_in_flight;
+        self
+    }
+
+    /// Sets how long calls may take and how often they are tried.
+    pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Sends requests by `transport` instead of HTTP over reqwest.
+    ///
+    /// Base URL, certificates and the limit of requests under way are then its own business.
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.transport = Some(Box::new(transport));
+        self
+    }
+
+    /// Takes the time from `timer` instead of tokio.
+    pub fn timer(mut self, timer: impl Timer + 'static) -> Self {
+        self.timer = Some(Arc::new(timer));
+        self
+    }
+
+    /// Checks the settings and makes the client. No call is made.
+    ///
+    /// # Errors
+    /// [`KmsError`] of kind `Configuration` when a setting is missing or malformed, or a file that
+    /// was asked for cannot be read.
+    pub fn build(self) -> Result<ScalewayClient, KmsError> {
+        let mut settings = config::resolve(self.explicit, &self.sources)?;
+        if settings.accept_any_certificate {
+            let text = "certificates are not checked: whoever is on the way reads everything";
+            settings.warnings.push(text.to_owned());
+        }
+        for text in &settings.warnings {
+            trace::warning(text);
+        }
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => Box::new(HttpTransport::new(HttpOptions {
+                api_url: settings.api_url.clone(),
+                ca_certificates: self.ca_certificates,
+                accept_any_certificate: settings.accept_any_certificate,
+                max_in_flight: self.max_in_flight,
+            })?),
+        };
+        let timer = self.timer.unwrap_or_else(|| Arc::new(TokioTimer::new()));
+        let transport = Retrying::new(transport, self.policy, timer);
+        Ok(ScalewayClient::of(transport, settings, self.conflict))
+    }
+}
+
+impl fmt::Debug for ScalewayClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScalewayClientBuilder")
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+fn text(text: &str) -> Option<Zeroizing<String>> {
+    Some(Zeroizing::new(text.to_owned()))
+}

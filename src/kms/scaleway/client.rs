@@ -1,0 +1,336 @@
+//! [`ScalewayClient`]: finds, makes and lists keys.
+
+use std::{collections::HashSet, fmt, sync::Arc};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    api::{
+        self,
+        crypto::Unbelievable,
+        key::{CreateKey, ListKeys, algorithms_query},
+    },
+    builder::ScalewayClientBuilder,
+    config::{Environment, Resolved},
+    info::{AlgorithmsReply, KeyInfo, KeyPage, KeysReply, OfferedAlgorithm, UsageKind},
+    key::ScalewayKey,
+    retry::Retrying,
+    secret_key::SecretKey,
+    transport::{Operation, Request, Response, Transport},
+    uri::{KeyUri, Region},
+    uuid::Uuid,
+};
+use crate::{
+    error::{KmsError, KmsErrorKind},
+    kms::KmsClient,
+    remote::RemoteAead,
+};
+
+/// A client of Scaleway Key Manager.
+///
+/// Clones share connections, limits and the budget of repetitions.
+///
+/// As a [`KmsClient`] it serves the key URIs that begin with `scw-kms://`, in both forms: see
+/// [`KeyUri`].
+///
+/// # Example
+/// ```no_run
+/// use keyseal::kms::scaleway::{CreateKey, ScalewayClient};
+///
+/// # async fn example() -> Result<(), keyseal::KmsError> {
+/// let client = ScalewayClient::from_env()?;
+/// let kek = client.create_key(&CreateKey::aes_256_gcm().name("orders")).await?;
+/// println!("{}", kek.uri());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ScalewayClient {
+    shared: Arc<Shared>,
+    region: Option<Region>,
+}
+
+struct Shared {
+    transport: Retrying<Box<dyn Transport>>,
+    secret_key: SecretKey,
+    organization_id: Option<Uuid>,
+    project_id: Option<Uuid>,
+    user_agent: String,
+    conflict: RegionConflict,
+    warnings: Vec<String>,
+}
+
+/// What happens when a key URI names another region than the client's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RegionConflict {
+    /// It is an error: one of the two is not what its writer meant.
+    #[default]
+    Refuse,
+    /// The client's region is called, as `github.com/scaleway/tink-go-scwkms` does. For
+    /// ciphertexts that it made with a region other than that of its URI.
+    UseClient,
+    /// The URI's region is called. For a client whose region is a mere default.
+    UseUri,
+}
+
+impl ScalewayClient {
+    /// Reads the settings from the process's environment and the configuration file.
+    ///
+    /// See [`Environment`] for the variables. Explicit settings on top:
+    /// `ScalewayClient::builder().environment(Environment::of_process())`.
+    ///
+    /// # Errors
+    /// [`KmsError`] of kind `Configuration` when a setting is missing or malformed.
+    pub fn from_env() -> Result<Self, KmsError> {
+        Self::builder()
+            .environment(Environment::of_process())
+            .build()
+    }
+
+    /// Begins with no settings at all.
+    pub fn builder() -> ScalewayClientBuilder {
+        ScalewayClientBuilder::new()
+    }
+
+    pub(super) fn of(
+        transport: Retrying<Box<dyn Transport>>,
+        settings: Resolved,
+        conflict: RegionConflict,
+    ) -> Self {
+        let shared = Shared {
+            transport,
+            secret_key: settings.secret_key,
+            organization_id: settings.organization_id,
+            project_id: settings.project_id,
+            user_agent: settings.user_agent,
+            conflict,
+            warnings: settings.warnings,
+        };
+        Self {
+            shared: Arc::new(shared),
+            region: settings.region,
+        }
+    }
+
+    /// Returns what the owner of the settings should know: an old variable name, a file that
+    /// others can read, certificates that are not checked.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.shared.warnings
+    }
+
+    /// Returns the region that is called where a call or a URI names none.
+    #[must_use]
+    pub const fn region(&self) -> Option<&Region> {
+        self.region.as_ref()
+    }
+
+    /// Returns the same client with another region.
+    #[must_use]
+    pub fn in_region(&self, region: Region) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            region: Some(region),
+        }
+    }
+
+    /// Returns the key that `uri` names. No call is made.
+    ///
+    /// # Errors
+    /// [`KmsError`] of kind `InvalidUri` when the region is missing in both or contradicts the
+    /// client's, and [`RegionConflict::Refuse`] is in force.
+    pub fn key(&self, uri: &KeyUri) -> Result<ScalewayKey, KmsError> {
+        let region = match (uri.region(), &self.region) {
+            (Some(named), Some(own)) if named != own => match self.shared.conflict {
+                RegionConflict::UseClient => own,
+                RegionConflict::UseUri => named,
+                RegionConflict::Refuse => {
+                    return Err(KmsError::new(KmsErrorKind::InvalidUri)
+                        .with_message(format!("it is in {named}, the client in {own}")));
+                }
+            },
+            (Some(region), _) | (None, Some(region)) => region,
+            (None, None) => {
+                return Err(KmsError::new(KmsErrorKind::InvalidUri)
+                    .with_message("neither it nor the client names a region"));
+            }
+        };
+        Ok(ScalewayKey::new(self.clone(), region.clone(), uri.key_id()))
+    }
+
+    /// Makes a key, in the client's region.
+    ///
+    /// Never sent again once any of it has left: after a failure, list the keys.
+    ///
+    /// # Errors
+    /// [`KmsError`]: of kind `Configuration` without a region or a project, else what the call
+    /// came to.
+    pub async fn create_key(&self, key: &CreateKey) -> Result<KeyInfo, KmsError> {
+        let project_id = key.project_id().or(self.shared.project_id).ok_or_else(|| {
+            KmsError::new(KmsErrorKind::Configuration)
+                .with_message("a new key needs a project, and the client has none")
+        })?;
+        let region = self.own_region()?;
+        let request = self
+            .request(Operation::CreateKey, region)
+            .path("keys")
+            .body(key.body(project_id));
+        self.key_info(&request).await
+    }
+
+    /// Lists keys of the client's region: all pages, each key once.
+    ///
+    /// # Errors
+    /// [`KmsError`]: of kind `Configuration` without a region, else what the call came to.
+    pub async fn list_keys(&self, which: &ListKeys) -> Result<Vec<KeyInfo>, KmsError> {
+        let mut keys: Vec<KeyInfo> = Vec::new();
+        let mut seen = HashSet::new();
+        let mut listed = 0;
+        for page in 1.. {
+            let KeyPage {
+                keys: found,
+                total_count,
+            } = self.list_keys_page(which, page).await?;
+            listed += found.len() as u64;
+            let at_end = found.is_empty() || listed >= total_count;
+            // A key that is made meanwhile pushes another from one page to the next.
+            keys.extend(found.into_iter().filter(|key| seen.insert(key.id())));
+            if at_end {
+                break;
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Lists one page of up to 100 keys of the client's region. The first page is 1.
+    ///
+    /// # Errors
+    /// [`KmsError`]: of kind `Configuration` without a region, else what the call came to.
+    pub async fn list_keys_page(&self, which: &ListKeys, page: u32) -> Result<KeyPage, KmsError> {
+        let region = self.own_region()?;
+        let query = which.query(page, self.shared.project_id, self.shared.organization_id);
+        let request = self
+            .request(Operation::ListKeys, region)
+            .path(&format!("keys?{query}"));
+        self.call(&request, |reply: KeysReply| reply.page(region))
+            .await
+    }
+
+    /// Lists the algorithms on offer in the client's region: of these usages, or of all for none.
+    ///
+    /// # Errors
+    /// [`KmsError`]: of kind `Configuration` without a region, else what the call came to.
+    pub async fn list_algorithms(
+        &self,
+        usages: &[UsageKind],
+    ) -> Result<Vec<OfferedAlgorithm>, KmsError> {
+        let region = self.own_region()?;
+        let path = match algorithms_query(usages).as_str() {
+            "" => "algorithms".to_owned(),
+            query => format!("algorithms?{query}"),
+        };
+        let request = self.request(Operation::ListAlgorithms, region).path(&path);
+        self.call(&request, AlgorithmsReply::list).await
+    }
+
+    pub(super) fn request(&self, operation: Operation, region: &Region) -> Request {
+        Request::new(
+            operation,
+            region,
+            (&self.shared.secret_key, &self.shared.user_agent),
+        )
+    }
+
+    pub(super) async fn key_info(&self, request: &Request) -> Result<KeyInfo, KmsError> {
+        self.call(request, |json: Box<RawValue>| {
+            KeyInfo::parse(json, request.region())
+        })
+        .await
+    }
+
+    /// Sends `request` and makes of the answer's JSON what `read` says.
+    pub(super) async fn call<R, T>(
+        &self,
+        request: &Request,
+        read: impl FnOnce(R) -> Result<T, Unbelievable> + Send,
+    ) -> Result<T, KmsError>
+    where
+        R: for<'a> Deserialize<'a>,
+    {
+        let response = self.send(request).await?;
+        api::parse(&response)
+            .and_then(read)
+            .map_err(|why| unbelievable(request, &response, why))
+    }
+
+    /// Sends `request` and returns the answer if it is a success.
+    pub(super) async fn send(&self, request: &Request) -> Result<Response, KmsError> {
+        let response = match self.shared.transport.send(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                let lost = !request.operation().is_repeatable()
+                    && error.kind() != KmsErrorKind::Unreachable;
+                let error = if lost { error.not_repeatable() } else { error };
+                return Err(error.with_context(context(request)));
+            }
+        };
+        match response.status() {
+            200..=299 => Ok(response),
+            _ => Err(describe(
+                request,
+                &response,
+                api::error::of_response(request, &response),
+            )),
+        }
+    }
+
+    fn own_region(&self) -> Result<&Region, KmsError> {
+        self.region.as_ref().ok_or_else(|| {
+            KmsError::new(KmsErrorKind::Configuration).with_message("the client has no region")
+        })
+    }
+}
+
+impl KmsClient for ScalewayClient {
+    fn remote_aead(&self, key_uri: &str) -> Option<Result<Arc<dyn RemoteAead>, KmsError>> {
+        KeyUri::has_scheme(key_uri)
+            .then(|| Ok(Arc::new(self.key(&key_uri.parse()?)?) as Arc<dyn RemoteAead>))
+    }
+}
+
+impl fmt::Debug for ScalewayClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScalewayClient")
+            .field("region", &self.region)
+            .field("project_id", &self.shared.project_id)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn unbelievable(request: &Request, response: &Response, why: Unbelievable) -> KmsError {
+    // What was asked for was done, and is not known.
+    let error = KmsError::new(KmsErrorKind::InvalidReply)
+        .with_message(why)
+        .with_status(response.status());
+    describe(request, response, error)
+}
+
+fn describe(request: &Request, response: &Response, error: KmsError) -> KmsError {
+    let error = error
+        .with_context(context(request))
+        .with_attempts(response.attempts());
+    match response.request_id() {
+        Some(id) if !api::error::echoes_a_secret(request, id) => error.with_request_id(id),
+        _ => error,
+    }
+}
+
+fn context(request: &Request) -> String {
+    let name = request.operation().name();
+    match request.key_id() {
+        Some(key_id) => format!("{name}, {}", KeyUri::new(request.region().clone(), key_id)),
+        None => format!("{name} in {}", request.region()),
+    }
+}

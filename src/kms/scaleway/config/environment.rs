@@ -1,0 +1,248 @@
+//! [`Environment`]: the variables that Scaleway's tools read.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use zeroize::Zeroizing;
+
+use super::{Settings, refused};
+use crate::error::KmsError;
+
+/// Of each setting its variable, and the older names that are read if it is not set.
+const ACCESS_KEY: &[&str] = &["SCW_ACCESS_KEY", "SCALEWAY_ACCESS_KEY"];
+/// `SCALEWAY_ACCESS_KEY` once held the secret key.
+const SECRET_KEY: &[&str] = &[
+    "SCW_SECRET_KEY",
+    "SCW_TOKEN",
+    "SCALEWAY_TOKEN",
+    "SCALEWAY_ACCESS_KEY",
+];
+const ORGANIZATION_ID: &[&str] = &[
+    "SCW_DEFAULT_ORGANIZATION_ID",
+    "SCW_ORGANIZATION",
+    "SCALEWAY_ORGANIZATION",
+];
+const PROJECT_ID: &[&str] = &["SCW_DEFAULT_PROJECT_ID"];
+const REGION: &[&str] = &["SCW_DEFAULT_REGION", "SCW_REGION", "SCALEWAY_REGION"];
+const ZONE: &[&str] = &["SCW_DEFAULT_ZONE"];
+const API_URL: &[&str] = &["SCW_API_URL"];
+const USER_AGENT: &[&str] = &["SCW_USER_AGENT"];
+const INSECURE: &str = "SCW_INSECURE";
+const TLS_VERIFY: &str = "SCW_TLSVERIFY";
+const PROFILE: &str = "SCW_PROFILE";
+const CONFIG_PATH: &str = "SCW_CONFIG_PATH";
+const LAST_RESORT_PROJECT_ID: &str = "SCW_PROJECT_ID";
+const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+
+/// The environment variables that a client's settings are read from.
+///
+/// A value, so that a program can pass others than the process has, and a test need not change
+/// what the whole process sees.
+///
+/// | setting | variable | older names, read if it is not set |
+/// |---|---|---|
+/// | access key | `SCW_ACCESS_KEY` | `SCALEWAY_ACCESS_KEY` |
+/// | secret key | `SCW_SECRET_KEY` | `SCW_TOKEN`, `SCALEWAY_TOKEN`, `SCALEWAY_ACCESS_KEY` |
+/// | organisation | `SCW_DEFAULT_ORGANIZATION_ID` | `SCW_ORGANIZATION`, `SCALEWAY_ORGANIZATION` |
+/// | project | `SCW_DEFAULT_PROJECT_ID` | `SCW_PROJECT_ID`, if no other source names one |
+/// | region | `SCW_DEFAULT_REGION` | `SCW_REGION`, `SCALEWAY_REGION` |
+/// | zone, for its region | `SCW_DEFAULT_ZONE` | |
+/// | API URL | `SCW_API_URL` | |
+/// | any certificate | `SCW_INSECURE` | `SCW_TLSVERIFY`, which means the opposite |
+/// | user agent | `SCW_USER_AGENT` | |
+/// | profile | `SCW_PROFILE` | |
+/// | file | `SCW_CONFIG_PATH` | |
+///
+/// Without `SCW_CONFIG_PATH` the file is `$XDG_CONFIG_HOME/scw/config.yaml`, without that variable
+/// `~/.config/scw/config.yaml`, and it need not be there; `config.yml` is looked for next.
+///
+/// A variable that is set and empty is set: an empty region is refused. The exceptions are
+/// `SCW_PROFILE`, `SCW_CONFIG_PATH`, `XDG_CONFIG_HOME` and `SCW_USER_AGENT`, where empty is unset.
+///
+/// # Example
+/// ```
+/// use keyseal::kms::scaleway::{Environment, ScalewayClient};
+///
+/// let environment = Environment::from_pairs([
+///     ("SCW_SECRET_KEY", "11111111-1111-4111-8111-111111111111"),
+///     ("SCW_DEFAULT_REGION", "fr-par"),
+/// ]);
+/// let client = ScalewayClient::builder().environment(environment).build()?;
+/// # Ok::<(), keyseal::KmsError>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<&'static str, Value>);
+
+/// Text, which is wiped, or what is no Unicode: a path can be that.
+#[derive(Clone)]
+enum Value {
+    Text(Zeroizing<String>),
+    Other(OsString),
+}
+
+impl Environment {
+    /// Reads the process's environment: the variables above and no others.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::from_lookup(|name| std::env::var_os(name))
+    }
+
+    /// Takes `pairs` for the environment.
+    #[must_use]
+    pub fn from_pairs<N: AsRef<str>, V: Into<OsString>>(
+        pairs: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let mut pairs: BTreeMap<_, _> = pairs
+            .into_iter()
+            .map(|(name, value)| (name.as_ref().to_owned(), value.into()))
+            .collect();
+        Self::from_lookup(|name| pairs.remove(name))
+    }
+
+    fn from_lookup(mut lookup: impl FnMut(&str) -> Option<OsString>) -> Self {
+        let lists = [
+            ACCESS_KEY,
+            SECRET_KEY,
+            ORGANIZATION_ID,
+            PROJECT_ID,
+            REGION,
+            ZONE,
+            API_URL,
+            USER_AGENT,
+        ];
+        let single = [
+            INSECURE,
+            TLS_VERIFY,
+            PROFILE,
+            CONFIG_PATH,
+            LAST_RESORT_PROJECT_ID,
+            XDG_CONFIG_HOME,
+            HOME,
+        ];
+        let mut values = BTreeMap::new();
+        for name in lists.into_iter().flatten().copied().chain(single) {
+            if values.contains_key(name) {
+                continue;
+            }
+            if let Some(value) = lookup(name) {
+                let text = value.into_string().map(Zeroizing::new);
+                values.insert(name, text.map_or_else(Value::Other, Value::Text));
+            }
+        }
+        Self(values)
+    }
+
+    pub(super) fn settings(&self, warnings: &mut Vec<String>) -> Result<Settings, KmsError> {
+        let mut first_set = |names: &[&'static str]| self.first_set(names, warnings);
+        Ok(Settings {
+            access_key: first_set(ACCESS_KEY)?,
+            secret_key: first_set(SECRET_KEY)?,
+            organization_id: first_set(ORGANIZATION_ID)?,
+            project_id: first_set(PROJECT_ID)?,
+            region: first_set(REGION)?.map(|region| match region.as_str() {
+                "par1" => Zeroizing::new("fr-par".to_owned()),
+                "ams1" => Zeroizing::new("nl-ams".to_owned()),
+                _ => region,
+            }),
+            zone: first_set(ZONE)?,
+            api_url: first_set(API_URL)?,
+            user_agent: first_set(USER_AGENT)?.filter(|agent| !agent.is_empty()),
+            insecure: self.insecure(warnings)?,
+        })
+    }
+
+    pub(super) fn profile(&self) -> Result<Option<String>, KmsError> {
+        let profile = self.text(PROFILE)?.map(|profile| profile.to_string());
+        Ok(profile.filter(|profile| !profile.is_empty()))
+    }
+
+    /// Returns the file that is named.
+    pub(super) fn config_path(&self) -> Option<PathBuf> {
+        self.path(CONFIG_PATH)
+    }
+
+    /// Returns where a file is looked for that is not named.
+    pub(super) fn default_config_paths(&self) -> Vec<PathBuf> {
+        let directory = self
+            .path(XDG_CONFIG_HOME)
+            .or_else(|| Some(self.path(HOME)?.join(".config")))
+            .map(|directory| directory.join("scw"));
+        let names = ["config.yaml", "config.yml"];
+        directory
+            .iter()
+            .flat_map(|directory| names.map(|name| directory.join(name)))
+            .collect()
+    }
+
+    /// No tool of Scaleway's reads it, but pages of theirs set it.
+    pub(super) fn last_resort_project_id(&self) -> Result<Option<Zeroizing<String>>, KmsError> {
+        Ok(self.text(LAST_RESORT_PROJECT_ID)?.cloned())
+    }
+
+    fn first_set(
+        &self,
+        names: &[&'static str],
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Zeroizing<String>>, KmsError> {
+        for name in names {
+            if let Some(value) = self.text(name)? {
+                if let Some(current) = names.first().filter(|current| *current != name) {
+                    warnings.push(format!("{name} is an old name: use {current}"));
+                }
+                return Ok(Some(value.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A value that is neither true nor false leaves certificates checked, whichever the variable.
+    fn insecure(&self, warnings: &mut Vec<String>) -> Result<Option<bool>, KmsError> {
+        let (name, secure_is) = match self.text(INSECURE)? {
+            Some(_) => (INSECURE, false),
+            None => (TLS_VERIFY, true),
+        };
+        let Some(value) = self.text(name)? else {
+            return Ok(None);
+        };
+        if name == TLS_VERIFY {
+            warnings.push(format!("{TLS_VERIFY} is an old name: use {INSECURE}"));
+        }
+        let parsed = match value.as_str() {
+            "1" | "t" | "T" | "TRUE" | "true" | "True" => true,
+            "0" | "f" | "F" | "FALSE" | "false" | "False" => false,
+            _ => {
+                warnings.push(format!(
+                    "{name} is neither true nor false: certificates are checked"
+                ));
+                secure_is
+            }
+        };
+        Ok(Some(parsed != secure_is))
+    }
+
+    fn text(&self, name: &str) -> Result<Option<&Zeroizing<String>>, KmsError> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(Value::Other(_)) => Err(refused(format!("{name} is not valid Unicode"))),
+        }
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        let path = match self.0.get(name)? {
+            Value::Text(text) => PathBuf::from(text.as_str()),
+            Value::Other(other) => PathBuf::from(other),
+        };
+        (path != Path::new("")).then_some(path)
+    }
+}
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Environment").field(&self.0.keys()).finish()
+    }
+}

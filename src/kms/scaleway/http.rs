@@ -1,0 +1,335 @@
+//! [`HttpTransport`]: requests over reqwest and rustls.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use reqwest::{
+    Certificate, Client, Method,
+    header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT},
+    redirect::Policy,
+};
+use tokio::{runtime::Handle, sync::Semaphore};
+use url::{Host, Url};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::{
+    secret_key::SecretKey,
+    transport::{MAX_REPLY_SIZE, Request, Response, Transport, reply_too_long},
+};
+use crate::{
+    error::{KmsError, KmsErrorKind},
+    remote::BoxFuture,
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Below the time after which gateways close an idle connection.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+/// What a reply's buffer begins with where the answer does not say how long it is.
+const FIRST_BUFFER_SIZE: usize = 4096;
+
+/// The base URL of the service: TLS, or without it a loopback address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ApiUrl(Url);
+
+impl ApiUrl {
+    pub(crate) const DEFAULT: &'static str = "https://api.scaleway.com";
+
+    /// Reads a base URL. One slash at its end is taken off.
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        let text = text.strip_suffix('/').unwrap_or(text);
+        let url = Url::parse(text).map_err(|_| "it is not a URL")?;
+        if url.host().is_none() || text.ends_with('/') {
+            return Err("it must be https://<host>, without a slash at its end");
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("it must not hold a user name or a password");
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("it must not have a query or a fragment");
+        }
+        let url = Self(url);
+        match url.0.scheme() {
+            "https" => Ok(url),
+            "http" if url.is_loopback() => Ok(url),
+            "http" => Err("without TLS it must name this machine: localhost, 127.0.0.1 or [::1]"),
+            _ => Err("it must begin with https://"),
+        }
+    }
+
+    fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(Host::Domain(domain)) => domain == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+
+    fn is_tls(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    fn join(&self, target: &str) -> String {
+        format!("{}{target}", self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+/// How [`HttpTransport`] is to connect.
+pub(crate) struct HttpOptions {
+    pub(crate) api_url: ApiUrl,
+    pub(crate) ca_certificates: Vec<Vec<u8>>,
+    pub(crate) accept_any_certificate: bool,
+    pub(crate) max_in_flight: usize,
+}
+
+/// A [`Transport`] over HTTP/2 or HTTP/1.1, by reqwest and rustls.
+///
+/// Connections are kept and reused; no more requests are in flight at a time than was asked for,
+/// the others wait. The runtime is the caller's: tokio, with I/O and time.
+///
+/// # Security
+/// TLS only, except to this machine. Redirects are not followed. An HTTP proxy of the environment
+/// is used for TLS only, so it sees nothing. The buffers of this crate are wiped, and those that
+/// hyper gives away with an answer. What hyper and rustls keep to themselves is not: the secret
+/// key in a header that was sent, and plaintexts on their way to or from encryption, may stay in
+/// freed memory.
+pub struct HttpTransport {
+    client: Client,
+    api_url: ApiUrl,
+    in_flight: Arc<Semaphore>,
+}
+
+impl HttpTransport {
+    pub(crate) fn new(options: HttpOptions) -> Result<Self, KmsError> {
+        let HttpOptions {
+            api_url,
+            ca_certificates,
+            accept_any_certificate,
+            max_in_flight,
+        } = options;
+        let mut builder = Client::builder()
+            .redirect(Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .tcp_nodelay(true);
+        if api_url.is_tls() {
+            let mut certificates = Vec::new();
+            for pem in &ca_certificates {
+                let bundle = Certificate::from_pem_bundle(pem).map_err(not_a_certificate)?;
+                if bundle.is_empty() {
+                    return Err(configuration("there is no certificate in the PEM text"));
+                }
+                certificates.extend(bundle);
+            }
+            builder = builder.https_only(true).tls_certs_merge(certificates);
+            if accept_any_certificate {
+                builder = builder.tls_danger_accept_invalid_certs(true);
+            }
+        } else {
+            // A proxy would see all of it; the name is not left to the resolver; and a machine
+            // that has no root certificates does not need any.
+            let here = [
+                SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
+            ];
+            builder = builder
+                .no_proxy()
+                .resolve_to_addrs("localhost", &here)
+                .tls_certs_only([]);
+        }
+        let client = builder
+            .build()
+            .map_err(|error| configuration("the TLS client cannot be set up").with_source(error))?;
+        Ok(Self {
+            client,
+            api_url,
+            in_flight: Arc::new(Semaphore::new(max_in_flight.max(1))),
+        })
+    }
+
+    async fn exchange(&self, request: &Request) -> Result<Response, KmsError> {
+        if Handle::try_current().is_err() {
+            return Err(configuration(
+                "there is no tokio runtime here: use `kms::blocking`, or a transport of your own",
+            ));
+        }
+        let _slot = self
+            .in_flight
+            .acquire()
+            .await
+            .expect("the semaphore is never closed");
+
+        let method = Method::from_bytes(request.method().as_bytes())
+            .expect("an operation's method is a method of HTTP");
+        let mut call = self
+            .client
+            .request(method, self.api_url.join(request.target()))
+            .header("X-Auth-Token", token(request.secret_key()))
+            .header(USER_AGENT, request.user_agent())
+            .header(ACCEPT, "application/json");
+        if let Some(body) = request.body_bytes() {
+            call = call.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        let mut answer = call.send().await.map_err(failed)?;
+
+        // The headers lie in the same buffer as the body, and would keep it from being wiped.
+        let headers = std::mem::take(answer.headers_mut());
+        let texts = headers
+            .iter()
+            .filter_map(|(name, value)| Some((name, value.to_str().ok()?)));
+        let head = texts.fold(
+            Response::new(answer.status().as_u16(), Vec::new()),
+            |head, text| head.header(text.0.as_str(), text.1),
+        );
+        drop(headers);
+
+        let mut body = ReplyBody::new(answer.content_length())?;
+        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+            body.append(&chunk)?;
+            wipe(chunk);
+        }
+        Ok(head.with_body(body.0))
+    }
+}
+
+impl Transport for HttpTransport {
+    fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>> {
+        Box::pin(self.exchange(request))
+    }
+}
+
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpTransport")
+            .field("api_url", &self.api_url.0.as_str())
+            .finish()
+    }
+}
+
+/// Shares the secret key's own buffer: no copy is left behind, nor kept by HTTP/2's compression.
+fn token(secret_key: &SecretKey) -> HeaderValue {
+    let mut token = HeaderValue::from_maybe_shared(secret_key.bytes().clone())
+        .expect("a UUID is a legal header value");
+    token.set_sensitive(true);
+    token
+}
+
+/// Wipes the HTTP library's buffer, where it has no use for it any more.
+fn wipe(chunk: Bytes) {
+    if let Ok(mut chunk) = chunk.try_into_mut() {
+        chunk.as_mut().zeroize();
+    }
+}
+
+fn failed(error: reqwest::Error) -> KmsError {
+    let kind = if error.is_connect() {
+        KmsErrorKind::Unreachable
+    } else if error.is_timeout() {
+        KmsErrorKind::TimedOut
+    } else if error.is_builder() {
+        KmsErrorKind::Configuration
+    } else {
+        KmsErrorKind::Interrupted
+    };
+    KmsError::new(kind).with_source(error.without_url())
+}
+
+fn not_a_certificate(error: reqwest::Error) -> KmsError {
+    configuration("a certificate is not PEM").with_source(error)
+}
+
+fn configuration(message: &str) -> KmsError {
+    KmsError::new(KmsErrorKind::Configuration).with_message(message)
+}
+
+/// A body that is wiped wherever it grows out of its buffer.
+struct ReplyBody(Zeroizing<Vec<u8>>);
+
+impl ReplyBody {
+    fn new(announced: Option<u64>) -> Result<Self, KmsError> {
+        let size = match announced {
+            None => FIRST_BUFFER_SIZE,
+            Some(size) => usize::try_from(size)
+                .ok()
+                .filter(|size| *size <= MAX_REPLY_SIZE)
+                .ok_or_else(reply_too_long)?,
+        };
+        Ok(Self(Zeroizing::new(Vec::with_capacity(size))))
+    }
+
+    fn append(&mut self, chunk: &[u8]) -> Result<(), KmsError> {
+        let size = self.0.len() + chunk.len();
+        if size > MAX_REPLY_SIZE {
+            return Err(reply_too_long());
+        }
+        if size > self.0.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(size.next_power_of_two()));
+            larger.extend_from_slice(&self.0);
+            self.0 = larger;
+        }
+        self.0.extend_from_slice(chunk);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_is_tls_or_this_machine() {
+        for (text, joined) in [
+            ("https://api.scaleway.com", "https://api.scaleway.com/x"),
+            ("https://api.scaleway.com/", "https://api.scaleway.com/x"),
+            (
+                "https://gateway.example:8443/scw",
+                "https://gateway.example:8443/scw/x",
+            ),
+            ("http://localhost:8080", "http://localhost:8080/x"),
+            ("http://LOCALHOST", "http://localhost/x"),
+            ("http://127.0.0.1:1", "http://127.0.0.1:1/x"),
+            ("http://127.9.9.9:1", "http://127.9.9.9:1/x"),
+            ("http://[::1]:1", "http://[::1]:1/x"),
+        ] {
+            assert_eq!(ApiUrl::parse(text).expect(text).join("/x"), joined);
+        }
+        for bad in [
+            "",
+            "api.scaleway.com",
+            "http://api.scaleway.com",
+            "http://localhost.example",
+            "http://127.0.0.1.example",
+            "http://0.0.0.0",
+            "http://10.0.0.1",
+            "http://localhost@example.com",
+            "https://user@api.scaleway.com",
+            "https://user:password@api.scaleway.com",
+            "https://api.scaleway.com//",
+            "https://api.scaleway.com?x=1",
+            "https://api.scaleway.com#x",
+            "ftp://api.scaleway.com",
+            "file:///etc/passwd",
+            "https://",
+        ] {
+            assert!(ApiUrl::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_body_grows_to_its_limit_and_not_beyond() {
+        let mut body = ReplyBody::new(None).expect("nothing is announced");
+        let chunk = vec![7; 100_000];
+        while body.0.len() + chunk.len() <= MAX_REPLY_SIZE {
+            body.append(&chunk).expect("it is below the limit");
+        }
+        assert!(body.append(&chunk).is_err());
+        assert!(ReplyBody::new(Some(MAX_REPLY_SIZE as u64)).is_ok());
+        assert!(ReplyBody::new(Some(MAX_REPLY_SIZE as u64 + 1)).is_err());
+    }
+}

@@ -1,0 +1,408 @@
+//! [`KeyInfo`]: what the service tells of a key.
+
+use std::{borrow::Cow, fmt};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    KeyUri, Region, Timestamp, Uuid,
+    api::{crypto::Unbelievable, key::RotationPolicy},
+    time::parse_period,
+};
+
+/// A key's properties, as the service gave them.
+///
+/// Nothing of it is secret.
+#[derive(Clone, Debug)]
+pub struct KeyInfo {
+    json: Box<RawValue>,
+    id: Uuid,
+    region: Region,
+    fields: Fields,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Fields {
+    id: String,
+    region: Option<String>,
+    project_id: Option<String>,
+    name: Option<String>,
+    usage: Option<Usage>,
+    state: Option<String>,
+    rotation_count: Option<u64>,
+    created_at: Option<String>,
+    updated_at: Option<String>,
+    rotated_at: Option<String>,
+    deletion_requested_at: Option<String>,
+    protected: Option<bool>,
+    locked: Option<bool>,
+    description: Option<String>,
+    tags: Option<Vec<String>>,
+    rotation_policy: Option<Policy>,
+    origin: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Usage {
+    symmetric_encryption: Option<String>,
+    asymmetric_encryption: Option<String>,
+    asymmetric_signing: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Policy {
+    rotation_period: Option<String>,
+    next_rotation_at: Option<String>,
+}
+
+impl KeyInfo {
+    /// Reads one key, of which the region is `asked` unless it says otherwise.
+    pub(crate) fn parse(json: Box<RawValue>, asked: &Region) -> Result<Self, Unbelievable> {
+        let fields: Fields =
+            serde_json::from_str(json.get()).map_err(|_| "its key has other fields than known")?;
+        let id = Uuid::parse(&fields.id).ok_or("its key has no id")?;
+        let region = match &fields.region {
+            Some(region) => Region::parse(region).ok_or("its key has no region")?,
+            None => asked.clone(),
+        };
+        Ok(Self {
+            json,
+            id,
+            region,
+            fields,
+        })
+    }
+
+    /// Returns the service's own JSON object, with everything that this crate does not know of.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        self.json.get()
+    }
+
+    /// Returns the id.
+    #[must_use]
+    pub const fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Returns the region.
+    #[must_use]
+    pub const fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Returns the canonical URI.
+    #[must_use]
+    pub fn uri(&self) -> KeyUri {
+        KeyUri::new(self.region.clone(), self.id)
+    }
+
+    /// Returns the project.
+    #[must_use]
+    pub fn project_id(&self) -> Option<Uuid> {
+        Uuid::parse(self.fields.project_id.as_deref()?)
+    }
+
+    /// Returns the name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.fields.name.as_deref().unwrap_or_default()
+    }
+
+    /// Returns the description.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.fields.description.as_deref()
+    }
+
+    /// Returns the tags.
+    #[must_use]
+    pub fn tags(&self) -> &[String] {
+        self.fields.tags.as_deref().unwrap_or_default()
+    }
+
+    /// Returns what the key is for: `None` for a usage that this crate does not know of.
+    #[must_use]
+    pub fn usage(&self) -> Option<KeyUsage> {
+        let usage = self.fields.usage.as_ref()?;
+        let named = |name: &String| Algorithm::named(name);
+        let symmetric = usage.symmetric_encryption.as_ref().map(named);
+        let asymmetric = usage.asymmetric_encryption.as_ref().map(named);
+        let signing = usage.asymmetric_signing.as_ref().map(named);
+        symmetric
+            .map(KeyUsage::SymmetricEncryption)
+            .or_else(|| asymmetric.map(KeyUsage::AsymmetricEncryption))
+            .or_else(|| signing.map(KeyUsage::AsymmetricSigning))
+    }
+
+    /// Returns the state.
+    #[must_use]
+    pub fn state(&self) -> KeyState {
+        match self.fields.state.as_deref().unwrap_or_default() {
+            "enabled" => KeyState::Enabled,
+            "disabled" => KeyState::Disabled,
+            "pending_key_material" => KeyState::PendingKeyMaterial,
+            "scheduled_for_deletion" => KeyState::ScheduledForDeletion,
+            other => KeyState::Other(other.to_owned()),
+        }
+    }
+
+    /// Returns where the key material is from: `scaleway_kms` or `external`.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.fields.origin.as_deref().unwrap_or_default()
+    }
+
+    /// Returns how many versions were made: 1 for a new key, 0 while there is no material.
+    #[must_use]
+    pub fn rotation_count(&self) -> u64 {
+        self.fields.rotation_count.unwrap_or_default()
+    }
+
+    /// Returns whether the key cannot be deleted.
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        self.fields.protected.unwrap_or_default()
+    }
+
+    /// Returns whether the service's operators have locked the key.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.fields.locked.unwrap_or_default()
+    }
+
+    /// Returns when the service makes a new version by itself.
+    #[must_use]
+    pub fn rotation_policy(&self) -> Option<RotationPolicy> {
+        let policy = self.fields.rotation_policy.as_ref()?;
+        let period = policy.rotation_period.as_deref().and_then(parse_period);
+        Some(RotationPolicy::of(period, time(&policy.next_rotation_at)))
+    }
+
+    /// Returns when the key was made.
+    #[must_use]
+    pub fn created_at(&self) -> Option<Timestamp> {
+        time(&self.fields.created_at)
+    }
+
+    /// Returns when the key was changed last.
+    #[must_use]
+    pub fn updated_at(&self) -> Option<Timestamp> {
+        time(&self.fields.updated_at)
+    }
+
+    /// Returns when the newest version was made.
+    #[must_use]
+    pub fn rotated_at(&self) -> Option<Timestamp> {
+        time(&self.fields.rotated_at)
+    }
+
+    /// Returns when the deletion was asked for. The key is gone seven days later.
+    #[must_use]
+    pub fn deletion_requested_at(&self) -> Option<Timestamp> {
+        time(&self.fields.deletion_requested_at)
+    }
+}
+
+fn time(text: &Option<String>) -> Option<Timestamp> {
+    text.as_ref()?.parse().ok()
+}
+
+/// An algorithm, by the service's name for it.
+///
+/// A name that is not known today is passed through.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Algorithm(Cow<'static, str>);
+
+impl Algorithm {
+    /// AES-256-GCM: `aes_256_gcm`.
+    pub const AES_256_GCM: Self = Self(Cow::Borrowed("aes_256_gcm"));
+    /// RSA-OAEP with a modulus of 3072 bits and SHA-256: `rsa_oaep_3072_sha256`.
+    pub const RSA_OAEP_3072_SHA256: Self = Self(Cow::Borrowed("rsa_oaep_3072_sha256"));
+    /// ECDSA over P-256 with SHA-256: `ec_p256_sha256`.
+    pub const EC_P256_SHA256: Self = Self(Cow::Borrowed("ec_p256_sha256"));
+
+    /// Names an algorithm.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self(Cow::Owned(name.to_owned()))
+    }
+
+    /// Returns the name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a key is for, and by which algorithm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyUsage {
+    /// Encrypts with a public key and decrypts with its private half.
+    AsymmetricEncryption(Algorithm),
+    /// Signs with a private key.
+    AsymmetricSigning(Algorithm),
+    /// Encrypts and decrypts with one secret key: what a key-encryption key is.
+    SymmetricEncryption(Algorithm),
+}
+
+impl KeyUsage {
+    /// Returns the usage alone.
+    #[must_use]
+    pub const fn kind(&self) -> UsageKind {
+        match self {
+            Self::AsymmetricEncryption(_) => UsageKind::AsymmetricEncryption,
+            Self::AsymmetricSigning(_) => UsageKind::AsymmetricSigning,
+            Self::SymmetricEncryption(_) => UsageKind::SymmetricEncryption,
+        }
+    }
+
+    /// Returns the algorithm alone.
+    #[must_use]
+    pub const fn algorithm(&self) -> &Algorithm {
+        match self {
+            Self::AsymmetricEncryption(algorithm)
+            | Self::AsymmetricSigning(algorithm)
+            | Self::SymmetricEncryption(algorithm) => algorithm,
+        }
+    }
+}
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UsageKind {
+    /// Encrypts with a public key and decrypts with its private half.
+    AsymmetricEncryption,
+    /// Signs with a private key.
+    AsymmetricSigning,
+    /// Encrypts and decrypts with one secret key.
+    SymmetricEncryption,
+}
+
+impl UsageKind {
+    /// Returns the service's name for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AsymmetricEncryption => "asymmetric_encryption",
+            Self::AsymmetricSigning => "asymmetric_signing",
+            Self::SymmetricEncryption => "symmetric_encryption",
+        }
+    }
+}
+
+/// What state a key is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyState {
+    /// It refuses to be used.
+    Disabled,
+    /// It can be used.
+    Enabled,
+    /// A state that this crate does not know of.
+    Other(String),
+    /// It waits for its material to be imported.
+    PendingKeyMaterial,
+    /// It cannot be used, and will be deleted seven days after that was asked for.
+    ScheduledForDeletion,
+}
+
+impl fmt::Display for KeyState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Disabled => "disabled",
+            Self::Enabled => "enabled",
+            Self::Other(state) => state,
+            Self::PendingKeyMaterial => "pending_key_material",
+            Self::ScheduledForDeletion => "scheduled_for_deletion",
+        })
+    }
+}
+
+/// An algorithm that the service offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OfferedAlgorithm {
+    /// What it is for, by the service's name.
+    pub usage: String,
+    /// Which it is.
+    pub algorithm: Algorithm,
+    /// Whether the service recommends it among those of its usage.
+    pub recommended: bool,
+}
+
+/// One page of a list of keys.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct KeyPage {
+    /// The keys of this page. None: there are no more.
+    pub keys: Vec<KeyInfo>,
+    /// How many keys there are on all pages together.
+    pub total_count: u64,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct KeysReply {
+    keys: Option<Vec<Box<RawValue>>>,
+    total_count: Option<u64>,
+}
+
+impl KeysReply {
+    pub(crate) fn page(self, asked: &Region) -> Result<KeyPage, Unbelievable> {
+        let keys = self.keys.ok_or("it has no list of keys")?;
+        let keys: Vec<_> = keys
+            .into_iter()
+            .map(|key| KeyInfo::parse(key, asked))
+            .collect::<Result<_, _>>()?;
+        let total_count = self
+            .total_count
+            .ok_or("it does not say how many keys there are")?;
+        Ok(KeyPage { keys, total_count })
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct AlgorithmsReply {
+    algorithms: Option<Vec<AlgorithmReply>>,
+}
+
+#[derive(Deserialize)]
+struct AlgorithmReply {
+    #[serde(default)]
+    usage: String,
+    name: String,
+    #[serde(default)]
+    recommended: bool,
+}
+
+impl AlgorithmsReply {
+    pub(crate) fn list(self) -> Result<Vec<OfferedAlgorithm>, Unbelievable> {
+        let list = self.algorithms.ok_or("it has no list of algorithms")?;
+        Ok(list
+            .into_iter()
+            .map(
+                |AlgorithmReply {
+                     usage,
+                     name,
+                     recommended,
+                 }| OfferedAlgorithm {
+                    usage,
+                    algorithm: Algorithm(Cow::Owned(name)),
+                    recommended,
+                },
+            )
+            .collect())
+    }
+}

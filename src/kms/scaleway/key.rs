@@ -1,0 +1,348 @@
+//! [`ScalewayKey`]: one key, and what can be done with it.
+
+use std::{fmt, sync::Arc};
+
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::{
+    api::{
+        self,
+        crypto::{
+            self, CryptoReply, DataKey, DataKeyPlaintext, Decrypted, KeyMaterial, Unbelievable,
+            WrappedDataKey,
+        },
+        key::UpdateKey,
+    },
+    client::{ScalewayClient, unbelievable},
+    info::KeyInfo,
+    transport::{Operation, Request},
+    uri::{KeyUri, Region},
+    uuid::Uuid,
+};
+use crate::{
+    error::{KmsError, KmsErrorKind},
+    kms::KmsClient,
+    remote::{BoxFuture, RemoteAead},
+    secret::SecretBytes,
+};
+
+/// A key of Key Manager.
+///
+/// As a [`KmsClient`] it serves its own URI, in both forms, and no other.
+///
+/// # Errors
+/// Every method returns a [`KmsError`]; its kind says what the call came to.
+///
+/// # Security
+/// A symmetric key takes 1 to 65,535 bytes of plaintext and draws random nonces of 96 bits: rotate
+/// it before 2³² encryptions, or let the service do so every 30 to 90 days. Encrypting and
+/// decrypting needs no other permission than those two.
+#[derive(Clone)]
+pub struct ScalewayKey {
+    client: ScalewayClient,
+    region: Region,
+    key_id: Uuid,
+}
+
+impl ScalewayKey {
+    pub(super) const fn new(client: ScalewayClient, region: Region, key_id: Uuid) -> Self {
+        Self {
+            client,
+            region,
+            key_id,
+        }
+    }
+
+    /// Returns the canonical URI.
+    #[must_use]
+    pub fn uri(&self) -> KeyUri {
+        KeyUri::new(self.region.clone(), self.key_id)
+    }
+
+    /// Decrypts `ciphertext` and says whether there is a newer one to store instead.
+    ///
+    /// # Errors
+    /// [`KmsError`] of kind `InvalidInput` for a ciphertext that does not have 1 to 131,071 bytes,
+    /// of kind `DecryptionFailed` for one that does not open.
+    pub async fn decrypt_full(
+        &self,
+        ciphertext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Decrypted, KmsError> {
+        let body = self.checked(
+            Operation::Decrypt,
+            crypto::decrypt(ciphertext, associated_data),
+        )?;
+        let request = self.request(Operation::Decrypt, "decrypt").body(body);
+        self.crypto(&request, |reply, id| reply.decrypted(id)).await
+    }
+
+    /// Has the service make a 32-byte AES key, and returns it wrapped and open.
+    ///
+    /// # Errors
+    /// [`KmsError`]: what the call came to.
+    pub async fn generate_data_key(&self) -> Result<DataKey, KmsError> {
+        let body = crypto::generate_data_key(DataKeyPlaintext::Wanted);
+        let request = self
+            .request(Operation::GenerateDataKey, "generate-data-key")
+            .body(body);
+        self.crypto(&request, |reply, id| reply.data_key(id)).await
+    }
+
+    /// Has the service make a 32-byte AES key, and returns it wrapped only.
+    ///
+    /// For a program that hands the key on without ever using it.
+    ///
+    /// # Errors
+    /// [`KmsError`]: what the call came to.
+    pub async fn generate_wrapped_data_key(&self) -> Result<WrappedDataKey, KmsError> {
+        let body = crypto::generate_data_key(DataKeyPlaintext::Withheld);
+        let request = self
+            .request(Operation::GenerateDataKey, "generate-data-key")
+            .body(body);
+        self.crypto(&request, |reply, id| reply.wrapped_data_key(id))
+            .await
+    }
+
+    /// Reads the key's properties.
+    ///
+    /// # Errors
+    /// [`KmsError`]: what the call came to.
+    pub async fn get(&self) -> Result<KeyInfo, KmsError> {
+        self.client
+            .key_info(&self.request(Operation::GetKey, ""))
+            .await
+    }
+
+    /// Changes what `changes` names, and nothing else.
+    ///
+    /// # Errors
+    /// [`KmsError`]: what the call came to.
+    pub async fn update(&self, changes: &UpdateKey) -> Result<KeyInfo, KmsError> {
+        let request = self.request(Operation::UpdateKey, "").body(changes.body());
+        self.client.key_info(&request).await
+    }
+
+    /// Makes a new version, which encrypts from now on. The older ones still decrypt.
+    ///
+    /// Never sent again once any of it has left.
+    ///
+    /// # Errors
+    /// [`KmsError`]: what the call came to.
+    pub async fn rotate(&self) -> Result<KeyInfo, KmsError> {
+        self.act(Operation::RotateKey, "rotate").await
+    }
+
+    /// Allows the key's use again.
+    ///
+    /// # Errors
+    /// [`KmsError`]: what the call came to.
+    pub async fn enable(&self) -> Result<KeyInfo, KmsError> {
+        self.act(Operation::EnableKey, "enable").await
+    }
+
+    /// Forbids the key's use.
+    ///
+    /// # Errors
+    /// [`KmsError`]: what the call came to.
+    pub async fn disable(&self) -> Result<KeyInfo, KmsError> {
+        self.act(Operation::DisableKey, "disable").await
+    }
+
+    /// Forbids the key's deletion.
+    ///
+    /// # Errors
+    /// [`KmsError`]: what the call came to.
+    pub async fn protect(&self) -> Result<KeyInfo, KmsError> {
+        self.act(Operation::ProtectKey, "protect").await
+    }
+
+    /// Allows the key's deletion.
+    ///
+    /// # Errors
+    /// [`KmsError`]: what the call came to.
+    pub async fn unprotect(&self) -> Result<KeyInfo, KmsError> {
+        self.act(Operation::UnprotectKey, "unprotect").await
+    }
+
+    /// Schedules the key for deletion: it cannot be used from now on, and is gone in seven days.
+    ///
+    /// # Errors
+    /// [`KmsError`] of kind `PreconditionFailed` while the key is protected, else what the call
+    /// came to.
+    pub async fn delete(&self) -> Result<(), KmsError> {
+        self.client
+            .send(&self.request(Operation::DeleteKey, ""))
+            .await
+            .map(drop)
+    }
+
+    /// Takes the key back that was scheduled for deletion. The service asks a price for it.
+    ///
+    /// # Errors
+    /// [`KmsError`]: what the call came to.
+    pub async fn restore(&self) -> Result<KeyInfo, KmsError> {
+        self.act(Operation::RestoreKey, "restore").await
+    }
+
+    /// Gives key material to a key that was made to be [external](super::CreateKey::external).
+    /// Doing so again rotates it.
+    ///
+    /// `salt` goes into the derivation of the key that is used; empty for one that the service
+    /// draws.
+    ///
+    /// # Errors
+    /// [`KmsError`]: what the call came to.
+    pub async fn import_key_material(
+        &self,
+        key_material: &SecretBytes,
+        salt: &[u8],
+    ) -> Result<KeyInfo, KmsError> {
+        let body = crypto::import_key_material(key_material.bytes(), salt);
+        let request = self
+            .request(Operation::ImportKeyMaterial, "import-key-material")
+            .body(body);
+        self.client.key_info(&request).await
+    }
+
+    /// Deletes imported key material. What was encrypted with it is lost.
+    ///
+    /// # Errors
+    /// [`KmsError`]: what the call came to.
+    pub async fn delete_key_material(&self, which: KeyMaterial) -> Result<(), KmsError> {
+        let body = crypto::delete_key_material(which);
+        let request = self
+            .request(Operation::DeleteKeyMaterial, "delete-key-material")
+            .body(body);
+        self.client.send(&request).await.map(drop)
+    }
+
+    /// Signs `digest`, whose length is that of the key's hash: 32 or 48 bytes.
+    ///
+    /// # Errors
+    /// [`KmsError`]: what the call came to.
+    pub async fn sign(&self, digest: &[u8]) -> Result<Vec<u8>, KmsError> {
+        let request = self
+            .request(Operation::Sign, "sign")
+            .body(crypto::sign(digest));
+        self.crypto(&request, |reply, id| reply.signature(id)).await
+    }
+
+    /// Checks that `signature` is one of this key over `digest`.
+    ///
+    /// # Errors
+    /// [`KmsError`] of kind `InvalidSignature` when it is not, else what the call came to.
+    pub async fn verify(&self, digest: &[u8], signature: &[u8]) -> Result<(), KmsError> {
+        let body = crypto::verify(digest, signature);
+        let request = self.request(Operation::Verify, "verify").body(body);
+        if self.crypto(&request, |reply, id| reply.valid(id)).await? {
+            return Ok(());
+        }
+        Err(self.failed(Operation::Verify, KmsErrorKind::InvalidSignature.into()))
+    }
+
+    /// Reads the public half, as the service's PEM text.
+    ///
+    /// # Compatibility
+    /// Besides `PUBLIC KEY` the service is known to use `EC PUBLIC KEY` around an ordinary
+    /// SubjectPublicKeyInfo, and `RSA PUBLIC KEY` around PKCS #1.
+    ///
+    /// # Errors
+    /// [`KmsError`]: what the call came to.
+    pub async fn public_key(&self) -> Result<String, KmsError> {
+        #[derive(Deserialize)]
+        struct Reply {
+            pem: String,
+        }
+        let request = self.request(Operation::PublicKey, "public-key");
+        self.client
+            .call(&request, |reply: Reply| Ok(reply.pem))
+            .await
+    }
+
+    async fn encrypt_checked(
+        &self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Vec<u8>, KmsError> {
+        let body = self.checked(
+            Operation::Encrypt,
+            crypto::encrypt(plaintext, associated_data),
+        )?;
+        let request = self.request(Operation::Encrypt, "encrypt").body(body);
+        self.crypto(&request, |reply, id| reply.encrypted(id)).await
+    }
+
+    fn request(&self, operation: Operation, action: &str) -> Request {
+        self.client
+            .request(operation, &self.region)
+            .key(self.key_id, action)
+    }
+
+    async fn act(&self, operation: Operation, action: &str) -> Result<KeyInfo, KmsError> {
+        let body = Zeroizing::new(b"{}".to_vec());
+        self.client
+            .key_info(&self.request(operation, action).body(body))
+            .await
+    }
+
+    /// Like [`ScalewayClient::call`], with an answer that borrows its secrets from the body.
+    async fn crypto<T>(
+        &self,
+        request: &Request,
+        read: fn(&CryptoReply<'_>, Uuid) -> Result<T, Unbelievable>,
+    ) -> Result<T, KmsError> {
+        let response = self.client.send(request).await?;
+        api::parse(&response)
+            .and_then(|reply| read(&reply, self.key_id))
+            .map_err(|why| unbelievable(request, &response, why))
+    }
+
+    fn checked<T>(&self, operation: Operation, input: Result<T, KmsError>) -> Result<T, KmsError> {
+        input.map_err(|error| self.failed(operation, error))
+    }
+
+    fn failed(&self, operation: Operation, error: KmsError) -> KmsError {
+        error.with_context(format!("{}, {}", operation.name(), self.uri()))
+    }
+}
+
+impl RemoteAead for ScalewayKey {
+    fn encrypt<'a>(
+        &'a self,
+        plaintext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        Box::pin(self.encrypt_checked(plaintext, associated_data))
+    }
+
+    fn decrypt<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        Box::pin(async move {
+            self.decrypt_full(ciphertext, associated_data)
+                .await
+                .map(Decrypted::into_plaintext)
+        })
+    }
+}
+
+impl KmsClient for ScalewayKey {
+    fn remote_aead(&self, key_uri: &str) -> Option<Result<Arc<dyn RemoteAead>, KmsError>> {
+        let uri: KeyUri = key_uri.parse().ok()?;
+        let same =
+            uri.key_id() == self.key_id && uri.region().is_none_or(|region| *region == self.region);
+        same.then(|| Ok(Arc::new(self.clone()) as Arc<dyn RemoteAead>))
+    }
+}
+
+impl fmt::Debug for ScalewayKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ScalewayKey")
+            .field(&self.uri().to_string())
+            .finish()
+    }
+}

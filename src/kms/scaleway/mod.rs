@@ -1,0 +1,60 @@
+//! Scaleway Key Manager.
+//!
+//! [`ScalewayClient`] reads the settings that Scaleway's own tools use and finds keys;
+//! [`ScalewayKey`] is one key and all that can be done with it. In layers, each replaceable:
+//! `api` (requests and answers, without I/O), [`Retrying`] (time-outs and repetition),
+//! [`Transport`] (HTTP).
+//!
+//! # Security
+//! Only the secret key is sent, in a header, by TLS, to the configured host and nowhere else.
+//! Buffers of this crate that held it or a plaintext are wiped; of those that the HTTP and TLS
+//! libraries keep to themselves some are not: see [`HttpTransport`]. Errors, `Debug` and `tracing`
+//! never show a secret key, a plaintext, associated data or a ciphertext.
+//!
+//! # Example
+//! ```no_run
+//! use keyseal::{RemoteAead, kms::scaleway::ScalewayClient};
+//!
+//! # async fn example() -> Result<(), keyseal::KmsError> {
+//! let client = ScalewayClient::from_env()?;
+//! let uri = "scw-kms://regions/fr-par/keys/0da9f41e-7b1c-4a77-9f4c-3d0f8c8d5a10".parse()?;
+//! let key = client.key(&uri)?;
+//! let ciphertext = key.encrypt(b"attack at dawn", b"letter 7").await?;
+//! assert_eq!(key.decrypt(&ciphertext, b"letter 7").await?, b"attack at dawn");
+//! # Ok(())
+//! # }
+//! ```
+
+mod api;
+mod builder;
+mod client;
+mod config;
+mod http;
+mod info;
+mod key;
+mod retry;
+mod secret_key;
+mod time;
+mod trace;
+mod transport;
+mod uri;
+mod uuid;
+
+pub use api::{
+    crypto::{
+        DataKey, Decrypted, KeyMaterial, MAX_CIPHERTEXT_SIZE, MAX_PLAINTEXT_SIZE, WrappedDataKey,
+    },
+    key::{CreateKey, KeyOrder, ListKeys, RotationPolicy, UpdateKey},
+};
+pub use builder::ScalewayClientBuilder;
+pub use client::{RegionConflict, ScalewayClient};
+pub use config::Environment;
+pub use http::HttpTransport;
+pub use info::{Algorithm, KeyInfo, KeyPage, KeyState, KeyUsage, OfferedAlgorithm, UsageKind};
+pub use key::ScalewayKey;
+pub use retry::{RetryPolicy, Retrying, Timer, TokioTimer};
+pub use secret_key::SecretKey;
+pub use time::Timestamp;
+pub use transport::{MAX_REPLY_SIZE, Operation, Request, Response, Transport};
+pub use uri::{KeyUri, Region};
+pub use uuid::Uuid;

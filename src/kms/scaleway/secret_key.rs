@@ -1,0 +1,40 @@
+//! [`SecretKey`]: the secret half of an API key.
+
+use std::fmt;
+
+use bytes::Bytes;
+use zeroize::Zeroizing;
+
+use super::Uuid;
+use crate::{secret::SecretAccess, wire};
+
+/// The secret half of a Scaleway API key: what travels in `X-Auth-Token`.
+///
+/// Shared, not copied, by its clones; wiped when the last is dropped; never printed.
+#[derive(Clone)]
+pub struct SecretKey(Bytes);
+
+impl SecretKey {
+    /// Copies a secret key, which must be a UUID, in either case.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        // As it was given: the service compares it.
+        Uuid::is_well_formed(text)
+            .then(|| Self(wire::secret(Zeroizing::new(text.as_bytes().to_vec()))))
+    }
+
+    /// Shows the key: 36 bytes of ASCII text.
+    #[must_use]
+    pub fn expose(&self, _access: SecretAccess) -> &[u8] {
+        &self.0
+    }
+
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey(hidden)")
+    }
+}

@@ -1,0 +1,391 @@
+//! [`Transport`]: how a request reaches the service, and what requests and answers are.
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use zeroize::Zeroizing;
+
+use super::{Region, SecretKey, Uuid};
+use crate::{
+    error::{KmsError, KmsErrorKind},
+    remote::BoxFuture,
+    wire,
+};
+
+/// The longest answer in bytes that a [`Transport`] should read.
+///
+/// The largest regular one, a page of 100 keys with long descriptions, is well below it.
+pub const MAX_REPLY_SIZE: usize = 2 << 20;
+
+/// Carries one request to the service and its answer back.
+///
+/// Everybody may implement it: over another HTTP library, through a proxy of their own, or
+/// without a network for tests. Time-outs and repetition are not its business:
+/// [`Retrying`](super::Retrying) stands before it in every client.
+///
+/// # Errors of an implementation
+/// * [`Unreachable`](KmsErrorKind::Unreachable) only when nothing of the request has left: such a
+///   request is sent again even if it is not safe to repeat;
+/// * [`Interrupted`](KmsErrorKind::Interrupted) when the connection broke later;
+/// * [`InvalidReply`](KmsErrorKind::InvalidReply) for more than [`MAX_REPLY_SIZE`] bytes.
+///
+/// Every HTTP status, 5xx too, is an answer and not an error. Redirects are not followed: the
+/// secret key must not go where the answer says.
+///
+/// # Example
+/// ```
+/// use keyseal::{BoxFuture, KmsError};
+/// use keyseal::kms::scaleway::{Request, Response, ScalewayClient, Transport};
+///
+/// struct OutOfOrder;
+/// impl Transport for OutOfOrder {
+///     fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>> {
+///         assert!(request.target().starts_with("/key-manager/v1alpha1/regions/fr-par/"));
+///         Box::pin(async { Ok(Response::new(503, Vec::new())) })
+///     }
+/// }
+///
+/// let client = ScalewayClient::builder()
+///     .secret_key("11111111-1111-4111-8111-111111111111")
+///     .region("fr-par")
+///     .transport(OutOfOrder)
+///     .build()?;
+/// # Ok::<(), KmsError>(())
+/// ```
+pub trait Transport: Send + Sync {
+    /// Sends `request` and reads the answer.
+    ///
+    /// # Errors
+    /// [`KmsError`] when there is no answer, of the kinds above.
+    fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>>;
+}
+
+impl Transport for Box<dyn Transport> {
+    fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>> {
+        (**self).send(request)
+    }
+}
+
+/// One HTTP request to Key Manager.
+///
+/// # Security
+/// Holds the secret key, and a body that may hold a plaintext: neither is ever printed, and the
+/// body is wiped when the last user of it is gone.
+#[derive(Clone)]
+pub struct Request {
+    operation: Operation,
+    region: Region,
+    key_id: Option<Uuid>,
+    target: String,
+    body: Option<Bytes>,
+    secret_key: SecretKey,
+    user_agent: String,
+}
+
+impl Request {
+    pub(crate) fn new(operation: Operation, region: &Region, client: (&SecretKey, &str)) -> Self {
+        let (secret_key, user_agent) = client;
+        Self {
+            operation,
+            region: region.clone(),
+            key_id: None,
+            target: format!("/key-manager/v1alpha1/regions/{region}/"),
+            body: None,
+            secret_key: secret_key.clone(),
+            user_agent: user_agent.to_owned(),
+        }
+    }
+
+    /// Adds `path` behind `…/regions/<region>/`.
+    pub(crate) fn path(mut self, path: &str) -> Self {
+        self.target.push_str(path);
+        self
+    }
+
+    /// Adds the path of a key and, unless empty, of what to do with it.
+    pub(crate) fn key(mut self, key_id: Uuid, action: &str) -> Self {
+        self.key_id = Some(key_id);
+        self.target.push_str("keys/");
+        self.target.push_str(key_id.as_str());
+        if !action.is_empty() {
+            self.target.push('/');
+            self.target.push_str(action);
+        }
+        self
+    }
+
+    pub(crate) fn body(mut self, json: Zeroizing<Vec<u8>>) -> Self {
+        self.body = Some(wire::secret(json));
+        self
+    }
+
+    /// Returns what the request is for.
+    #[must_use]
+    pub const fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Returns the region it is for.
+    #[must_use]
+    pub const fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Returns the key it is for, if it is for one.
+    #[must_use]
+    pub const fn key_id(&self) -> Option<Uuid> {
+        self.key_id
+    }
+
+    /// Returns the HTTP method, such as `POST`.
+    #[must_use]
+    pub const fn method(&self) -> &'static str {
+        self.operation.method()
+    }
+
+    /// Returns path and query, to be put behind the base URL.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Returns the JSON text to send, with the header `Content-Type: application/json`; `None`
+    /// for a request without body.
+    ///
+    /// # Security
+    /// May hold a plaintext.
+    #[must_use]
+    pub fn json(&self) -> Option<&[u8]> {
+        self.body.as_deref()
+    }
+
+    /// Returns the secret key, for the header `X-Auth-Token`.
+    #[must_use]
+    pub const fn secret_key(&self) -> &SecretKey {
+        &self.secret_key
+    }
+
+    /// Returns the value of the header `User-Agent`.
+    #[must_use]
+    pub fn user_agent(&self) -> &str {
+        &self.user_agent
+    }
+
+    pub(crate) fn body_bytes(&self) -> Option<Bytes> {
+        self.body.clone()
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method())
+            .field("target", &self.target)
+            .field("body_size", &self.body.as_ref().map(Bytes::len))
+            .finish_non_exhaustive()
+    }
+}
+
+/// One HTTP answer.
+///
+/// # Security
+/// The body may hold a plaintext: it is wiped on drop and never printed.
+pub struct Response {
+    status: u16,
+    content_type: Option<String>,
+    request_id: Option<String>,
+    retry_after: Option<Duration>,
+    attempts: u32,
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl Response {
+    /// Wraps an answer of which the status and the body are known.
+    #[must_use]
+    pub fn new(status: u16, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            content_type: None,
+            request_id: None,
+            retry_after: None,
+            attempts: 1,
+            body: Zeroizing::new(body),
+        }
+    }
+
+    /// Wraps an answer as the service gives it: with the content type of JSON.
+    #[must_use]
+    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self::new(status, body.into()).header("Content-Type", "application/json")
+    }
+
+    pub(crate) fn with_body(self, body: Zeroizing<Vec<u8>>) -> Self {
+        Self { body, ..self }
+    }
+
+    /// Adds a header. Only `Content-Type`, `X-Request-Id` and `Retry-After` (in seconds) matter.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        if name.eq_ignore_ascii_case("content-type") {
+            self.content_type = Some(value.to_owned());
+        } else if name.eq_ignore_ascii_case("x-request-id") {
+            self.request_id = Some(value.to_owned());
+        } else if name.eq_ignore_ascii_case("retry-after") {
+            self.retry_after = value.trim().parse().ok().map(Duration::from_secs);
+        }
+        self
+    }
+
+    /// Returns the HTTP status.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Returns the header `X-Request-Id`.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    pub(crate) const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    pub(crate) const fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    pub(crate) fn with_attempts(self, attempts: u32) -> Self {
+        Self { attempts, ..self }
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Returns whether the body is labelled as JSON, with or without parameters.
+    pub(crate) fn is_json(&self) -> bool {
+        let label = self.content_type.as_deref().unwrap_or_default();
+        let essence = label.split_once(';').map_or(label, |(essence, _)| essence);
+        essence.trim().eq_ignore_ascii_case("application/json")
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("request_id", &self.request_id)
+            .field("body_size", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Makes a key.
+    CreateKey,
+    /// Decrypts a ciphertext.
+    Decrypt,
+    /// Schedules a key for deletion.
+    DeleteKey,
+    /// Deletes imported key material.
+    DeleteKeyMaterial,
+    /// Forbids the use of a key.
+    DisableKey,
+    /// Allows the use of a key again.
+    EnableKey,
+    /// Encrypts a plaintext.
+    Encrypt,
+    /// Makes a data key and wraps it.
+    GenerateDataKey,
+    /// Reads a key's properties.
+    GetKey,
+    /// Gives key material to a key.
+    ImportKeyMaterial,
+    /// Lists the algorithms on offer.
+    ListAlgorithms,
+    /// Lists keys.
+    ListKeys,
+    /// Forbids the deletion of a key.
+    ProtectKey,
+    /// Reads the public half of an asymmetric key.
+    PublicKey,
+    /// Takes a key back that was scheduled for deletion.
+    RestoreKey,
+    /// Makes a new version of a key.
+    RotateKey,
+    /// Signs a digest.
+    Sign,
+    /// Allows the deletion of a key.
+    UnprotectKey,
+    /// Changes a key's properties.
+    UpdateKey,
+    /// Checks a signature.
+    Verify,
+}
+
+impl Operation {
+    /// Returns the name in words, such as `generate data key`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CreateKey => "create key",
+            Self::Decrypt => "decrypt",
+            Self::DeleteKey => "delete key",
+            Self::DeleteKeyMaterial => "delete key material",
+            Self::DisableKey => "disable key",
+            Self::EnableKey => "enable key",
+            Self::Encrypt => "encrypt",
+            Self::GenerateDataKey => "generate data key",
+            Self::GetKey => "get key",
+            Self::ImportKeyMaterial => "import key material",
+            Self::ListAlgorithms => "list algorithms",
+            Self::ListKeys => "list keys",
+            Self::ProtectKey => "protect key",
+            Self::PublicKey => "get public key",
+            Self::RestoreKey => "restore key",
+            Self::RotateKey => "rotate key",
+            Self::Sign => "sign",
+            Self::UnprotectKey => "unprotect key",
+            Self::UpdateKey => "update key",
+            Self::Verify => "verify",
+        }
+    }
+
+    /// Returns whether doing it twice is the same as doing it once.
+    ///
+    /// Where it is not, a lost answer may leave a key, a version or a deletion behind that nobody
+    /// knows of, or make the second try fail: such a request is never sent again once any of it
+    /// has left.
+    #[must_use]
+    pub const fn is_repeatable(self) -> bool {
+        !matches!(
+            self,
+            Self::CreateKey
+                | Self::DeleteKey
+                | Self::DeleteKeyMaterial
+                | Self::ImportKeyMaterial
+                | Self::RestoreKey
+                | Self::RotateKey
+        )
+    }
+
+    const fn method(self) -> &'static str {
+        match self {
+            Self::GetKey | Self::ListAlgorithms | Self::ListKeys | Self::PublicKey => "GET",
+            Self::UpdateKey => "PATCH",
+            Self::DeleteKey => "DELETE",
+            _ => "POST",
+        }
+    }
+}
+
+/// Refuses an answer that is too long.
+pub(crate) fn reply_too_long() -> KmsError {
+    KmsError::new(KmsErrorKind::InvalidReply)
+        .with_message(format!("it is longer than {MAX_REPLY_SIZE} bytes"))
+}

@@ -1,0 +1,252 @@
+//! All of an output or none of it, and the input untouched.
+
+#![cfg(unix)]
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::support::Place;
+
+#[test]
+fn in_place_keeps_mode_and_owner_and_makes_a_new_file() {
+    let place = Place::new();
+    place.keyset("k.json");
+    let path = place.path("k.json");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    // Only root may give files away; others test that theirs stay theirs.
+    let given = chown(&path, Some(1234), Some(4321)).is_ok();
+    let before = fs::metadata(&path).unwrap();
+    place.done(&[
+        "keyset",
+        "rotate",
+        "k.json",
+        "--template",
+        "AES256_GCM",
+        "--insecure-cleartext",
+        "--in-place",
+    ]);
+    let after = fs::metadata(&path).unwrap();
+    assert_eq!(after.mode(), before.mode());
+    assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
+    assert!(!given || after.uid() == 1234);
+    assert_ne!(
+        after.ino(),
+        before.ino(),
+        "the old file is never half a new one"
+    );
+    assert_eq!(place.names("."), ["k.json"]);
+}
+
+#[test]
+fn a_full_device_is_an_error_and_not_a_success() {
+    let place = Place::new();
+    place.keyset("k.json");
+    place.write("x", vec![7; 100_000]);
+    let arguments = ["encrypt", "x", "--keyset", "k.json", "--insecure-cleartext"];
+    for out in [&["-o", "/dev/full"][..], &[]] {
+        let mut command = place.keyset_command(&arguments, out);
+        if out.is_empty() {
+            let full = fs::File::options().write(true).open("/dev/full").unwrap();
+            command.stdout(full);
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains("no space is left"), "{said}");
+    }
+}
+
+#[test]
+fn a_file_that_appears_meanwhile_is_not_overwritten() {
+    let place = Place::new();
+    place.keyset("k.json");
+    let mut child = place
+        .keyset_command(
+            &["encrypt", "--keyset", "k.json", "--insecure-cleartext"],
+            &["-o", "out"],
+        )
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The program has seen that there is no `out`, and waits for its input.
+    wait_until_it_reads(&child);
+    place.write("out", "somebody else's");
+    child.stdin.take().unwrap().write_all(b"plaintext").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(place.read("out"), b"somebody else's");
+    assert_eq!(place.names("."), ["k.json", "out"]);
+}
+
+#[test]
+fn an_interruption_while_reading_leaves_nothing() {
+    let place = Place::new();
+    place.keyset("k.json");
+    for signal in ["INT", "TERM"] {
+        let mut child = place
+            .keyset_command(
+                &["encrypt", "--keyset", "k.json", "--insecure-cleartext"],
+                &["-o", "out"],
+            )
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_until_it_reads(&child);
+        // An input that ended would be an end of its own.
+        let input = child.stdin.take();
+        interrupt(&child, signal);
+        let output = child.wait_with_output().unwrap();
+        drop(input);
+        assert_eq!(output.status.code(), Some(130));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said, "error: interrupted: nothing half-written is left\n");
+        assert_eq!(place.names("."), ["k.json"]);
+    }
+}
+
+#[test]
+fn an_interruption_while_writing_leaves_nothing_and_the_input_as_it_was() {
+    let place = Place::new();
+    place.keyset("k.json");
+    place.write("large", vec![7; 48 << 20]);
+    let before = fs::metadata(place.path("large")).unwrap();
+    let caught = (0..20).any(|_| {
+        let mut child = place
+            .keyset_command(
+                &[
+                    "encrypt",
+                    "large",
+                    "--keyset",
+                    "k.json",
+                    "--insecure-cleartext",
+                    "-q",
+                ],
+                &["--in-place"],
+            )
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let seen = until(&mut child, || {
+            place
+                .names(".")
+                .iter()
+                .any(|name| name.starts_with(".large."))
+        });
+        if seen {
+            interrupt(&child, "INT");
+        }
+        let status = child.wait().unwrap();
+        assert_eq!(
+            place.names("."),
+            ["k.json", "large"],
+            "nothing else is there"
+        );
+        if status.code() == Some(130) {
+            return true;
+        }
+        // It was faster: what it wrote is whole. Once more.
+        place.done(&[
+            "decrypt",
+            "large",
+            "--keyset",
+            "k.json",
+            "--insecure-cleartext",
+            "--in-place",
+        ]);
+        false
+    });
+    assert!(
+        caught,
+        "not once in twenty times was it caught while writing"
+    );
+    let after = fs::metadata(place.path("large")).unwrap();
+    assert_eq!(after.len(), before.len());
+    assert!(place.read("large").iter().all(|byte| *byte == 7));
+}
+
+#[test]
+fn an_interrupted_quickstart_removes_its_folder() {
+    let place = Place::new();
+    place.write("large", vec![7; 48 << 20]);
+    fs::create_dir(place.path("tmp")).unwrap();
+    let mut child = place
+        .keyset_command(&["quickstart", "large"], &[])
+        .env("TMPDIR", place.path("tmp"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let seen = until(&mut child, || {
+        let folders = place.names("tmp");
+        let inside = folders.first().and_then(|folder| {
+            fs::read_dir(place.path("tmp").join(folder))
+                .ok()
+                .map(Iterator::count)
+        });
+        inside.is_some_and(|files| files >= 2)
+    });
+    assert!(seen, "it ended before it was interrupted");
+    interrupt(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(place.names("tmp"), [""; 0]);
+}
+
+impl Place {
+    fn keyset_command(&self, arguments: &[&str], more: &[&str]) -> Command {
+        let mut command = self.keyseal(arguments);
+        command.args(more);
+        command
+    }
+}
+
+/// Waits for something, and returns false when the child has ended before.
+fn until(child: &mut Child, happened: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(60) {
+        if happened() {
+            return true;
+        }
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        thread::sleep(Duration::from_micros(200));
+    }
+    panic!("nothing happened for a minute");
+}
+
+/// Waits until the child sleeps in a read of its standard input.
+fn wait_until_it_reads(child: &Child) {
+    let start = Instant::now();
+    let path = format!("/proc/{}/syscall", child.id());
+    while start.elapsed() < Duration::from_secs(60) {
+        // "0" is `read` on x86-64, "63" on aarch64; its first argument is the descriptor.
+        let call = fs::read_to_string(&path).unwrap_or_default();
+        if call.starts_with("0 0x0 ") || call.starts_with("63 0x0 ") {
+            return;
+        }
+        if call.is_empty() {
+            // No such file here: give it the time that it needs at most.
+            thread::sleep(Duration::from_secs(2));
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    panic!("it did not read for a minute");
+}
+
+fn interrupt(child: &Child, signal: &str) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill")
+        .args(["-s", signal, &id])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+}
