@@ -38,8 +38,8 @@ pub enum EncryptError {
     /// The plaintext of a stream's segment is not as long as a segment of its place holds.
     #[error("the plaintext of a segment has the wrong length")]
     SegmentSize,
-    /// The cipher provider refused a derived key.
-    #[error("the cipher provider refused a derived key")]
+    /// The cipher provider failed.
+    #[error("the cipher provider failed")]
     Provider,
 }
 
@@ -325,7 +325,8 @@ impl ParseError {
         Self { reason, offset }
     }
 
-    /// The offset in bytes, from the start of the input, where parsing stopped.
+    /// The offset in bytes, from the start of the input, where parsing stopped; for the binary form,
+    /// which is parsed as a whole, the length of the input.
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset

@@ -81,7 +81,7 @@ pub trait Aead: Send + Sync {
     ///
     /// # Errors
     /// [`EncryptError`] when an input is too long or there is no randomness; `buffer` is then as
-    /// it was.
+    /// it was. When the provider itself fails, it is empty.
     fn encrypt_in_place(
         &self,
         buffer: &mut Vec<u8>,

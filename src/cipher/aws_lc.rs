@@ -5,7 +5,10 @@ use aws_lc_rs::aead::{
     LessSafeKey, Nonce, UnboundKey,
 };
 
-use super::{RawAead, Refused, rustcrypto::CHACHA20_MAX};
+use super::{
+    RawAead, Refused,
+    limits::{AES_GCM, AES_GCM_SIV, CHACHA20, Limits},
+};
 use crate::error::KeyError;
 
 pub(super) fn aes_gcm(key: &[u8]) -> Result<AwsLc, KeyError> {
@@ -14,7 +17,7 @@ pub(super) fn aes_gcm(key: &[u8]) -> Result<AwsLc, KeyError> {
     } else {
         &AES_256_GCM
     };
-    set_up(algorithm, key, aes_gcm::P_MAX)
+    set_up(algorithm, key, AES_GCM)
 }
 
 pub(super) fn aes_gcm_siv(key: &[u8]) -> Result<AwsLc, KeyError> {
@@ -23,28 +26,24 @@ pub(super) fn aes_gcm_siv(key: &[u8]) -> Result<AwsLc, KeyError> {
     } else {
         &AES_256_GCM_SIV
     };
-    set_up(algorithm, key, aes_gcm_siv::P_MAX)
+    set_up(algorithm, key, AES_GCM_SIV)
 }
 
 pub(super) fn chacha20_poly1305(key: &[u8]) -> Result<AwsLc, KeyError> {
-    set_up(&CHACHA20_POLY1305, key, CHACHA20_MAX)
+    set_up(&CHACHA20_POLY1305, key, CHACHA20)
 }
 
-fn set_up(
-    algorithm: &'static Algorithm,
-    key: &[u8],
-    max_plaintext: u64,
-) -> Result<AwsLc, KeyError> {
+fn set_up(algorithm: &'static Algorithm, key: &[u8], limits: Limits) -> Result<AwsLc, KeyError> {
     let key = UnboundKey::new(algorithm, key).map_err(|_| KeyError::Provider)?;
     Ok(AwsLc {
         key: LessSafeKey::new(key),
-        max_plaintext,
+        limits,
     })
 }
 
 pub(super) struct AwsLc {
     key: LessSafeKey,
-    max_plaintext: u64,
+    limits: Limits,
 }
 
 impl RawAead for AwsLc {
@@ -57,7 +56,11 @@ impl RawAead for AwsLc {
     }
 
     fn max_plaintext(&self) -> u64 {
-        self.max_plaintext
+        self.limits.plaintext
+    }
+
+    fn max_associated_data(&self) -> u64 {
+        self.limits.associated_data
     }
 
     #[inline]

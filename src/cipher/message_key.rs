@@ -179,7 +179,7 @@ impl Derive for XChaCha20Poly1305 {
     }
 
     fn max_plaintext(&self) -> u64 {
-        super::rustcrypto::CHACHA20_MAX
+        super::CHACHA20_MAX
     }
 }
 

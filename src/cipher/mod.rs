@@ -9,6 +9,7 @@ mod aes_siv;
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
 mod hash;
+mod limits;
 mod mac;
 mod message_key;
 mod prf;
@@ -19,10 +20,10 @@ pub use hash::Hash;
 pub(crate) use aes_ctr_hmac::{AES_CTR_HMAC_MAX, aes_ctr_hmac, aes_ctr_hmac_segments};
 pub(crate) use aes_eax::aes_eax;
 pub(crate) use aes_siv::{AES_SIV_MAX, aes_siv};
+pub(crate) use limits::CHACHA20_MAX;
 pub(crate) use mac::{RawMac, RunningMac, aes_cmac, hmac};
 pub(crate) use message_key::{x_aes_gcm, xchacha20_poly1305};
 pub(crate) use prf::{RawPrf, hkdf, max_hkdf_output, of_mac};
-pub(crate) use rustcrypto::CHACHA20_MAX;
 
 use crate::error::KeyError;
 
@@ -91,6 +92,11 @@ pub trait RawAead: Send + Sync {
     /// The longest plaintext, in bytes.
     fn max_plaintext(&self) -> u64;
 
+    /// The longest associated data, in bytes: most ciphers count its bits in 64.
+    fn max_associated_data(&self) -> u64 {
+        (1 << 61) - 1
+    }
+
     /// Encrypts `plaintext` to `out`, which is as long as it and the tag together.
     fn seal(
         &self,
@@ -133,9 +139,6 @@ pub trait RawAead: Send + Sync {
 /// The cipher did not do it: a tag that does not match, or a length over its limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Refused;
-
-/// The longest associated data of every cipher here, in bytes: AES-GCM counts its bits in 64.
-pub(crate) const MAX_ASSOCIATED_DATA: u64 = (1 << 61) - 1;
 
 pub(crate) fn aes_gcm(provider: Provider, key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     match provider {

@@ -2,60 +2,57 @@
 
 use aes_gcm::aead::{AeadInOut, KeyInit, Nonce, array::typenum::Unsigned, inout::InOutBuf};
 
-use super::{RawAead, Refused};
+use super::{
+    RawAead, Refused,
+    limits::{AES_GCM, AES_GCM_SIV, CHACHA20, Limits},
+};
 use crate::error::KeyError;
 
 pub(super) fn aes_gcm(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     if key.len() == 16 {
-        boxed::<aes_gcm::Aes128Gcm>(key, aes_gcm::P_MAX)
+        boxed::<aes_gcm::Aes128Gcm>(key, AES_GCM)
     } else {
-        boxed::<aes_gcm::Aes256Gcm>(key, aes_gcm::P_MAX)
+        boxed::<aes_gcm::Aes256Gcm>(key, AES_GCM)
     }
 }
 
 pub(super) fn aes_gcm_siv(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     if key.len() == 16 {
-        boxed::<aes_gcm_siv::Aes128GcmSiv>(key, aes_gcm_siv::P_MAX)
+        boxed::<aes_gcm_siv::Aes128GcmSiv>(key, AES_GCM_SIV)
     } else {
-        boxed::<aes_gcm_siv::Aes256GcmSiv>(key, aes_gcm_siv::P_MAX)
+        boxed::<aes_gcm_siv::Aes256GcmSiv>(key, AES_GCM_SIV)
     }
 }
 
 pub(super) fn chacha20_poly1305(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
-    boxed::<chacha20poly1305::ChaCha20Poly1305>(key, CHACHA20_MAX)
+    boxed::<chacha20poly1305::ChaCha20Poly1305>(key, CHACHA20)
 }
 
 pub(super) fn xchacha20_poly1305(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
-    boxed::<chacha20poly1305::XChaCha20Poly1305>(key, CHACHA20_MAX)
+    boxed::<chacha20poly1305::XChaCha20Poly1305>(key, CHACHA20)
 }
-
-/// A 32-bit block counter, whose first block makes the Poly1305 key (RFC 8439, section 2.8).
-pub(crate) const CHACHA20_MAX: u64 = ((1 << 32) - 1) * 64;
 
 /// For a message key, where a box would cost an allocation for each message.
 pub(super) fn aes_256_gcm(key: &[u8]) -> Result<RustCrypto<aes_gcm::Aes256Gcm>, KeyError> {
-    RustCrypto::new(key, aes_gcm::P_MAX)
+    RustCrypto::new(key, AES_GCM)
 }
 
-fn boxed<A>(key: &[u8], max_plaintext: u64) -> Result<Box<dyn RawAead>, KeyError>
+fn boxed<A>(key: &[u8], limits: Limits) -> Result<Box<dyn RawAead>, KeyError>
 where
     A: AeadInOut + KeyInit + Send + Sync + 'static,
 {
-    Ok(Box::new(RustCrypto::<A>::new(key, max_plaintext)?))
+    Ok(Box::new(RustCrypto::<A>::new(key, limits)?))
 }
 
 pub(super) struct RustCrypto<A> {
     cipher: A,
-    max_plaintext: u64,
+    limits: Limits,
 }
 
 impl<A: AeadInOut + KeyInit> RustCrypto<A> {
-    fn new(key: &[u8], max_plaintext: u64) -> Result<Self, KeyError> {
+    fn new(key: &[u8], limits: Limits) -> Result<Self, KeyError> {
         let cipher = A::new_from_slice(key).map_err(|_| KeyError::Provider)?;
-        Ok(Self {
-            cipher,
-            max_plaintext,
-        })
+        Ok(Self { cipher, limits })
     }
 }
 
@@ -101,7 +98,11 @@ impl<A: AeadInOut + Send + Sync> RawAead for RustCrypto<A> {
     }
 
     fn max_plaintext(&self) -> u64 {
-        self.max_plaintext
+        self.limits.plaintext
+    }
+
+    fn max_associated_data(&self) -> u64 {
+        self.limits.associated_data
     }
 
     fn seal(

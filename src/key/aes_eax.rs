@@ -3,8 +3,8 @@
 //! Shape: `prefix(0|5) ‖ iv(12|16) ‖ ciphertext ‖ tag(16)`.
 //!
 //! # Security
-//! At most 2³² messages under one key with a 12-byte IV. With 16 bytes IVs collide later than the
-//! mode's own bound, which is about 2⁴⁸ messages of 1 MiB together.
+//! At most 2³² messages under one key: with a 12-byte IV because IVs are random, with 16 bytes
+//! because of the mode's own bound, which is about 2⁴⁸ blocks in all.
 //!
 //! # Source
 //! Bellare, Rogaway, Wagner, "The EAX Mode of Operation", 2004; Tink's `aes_eax.proto`. Not every
@@ -167,7 +167,7 @@ impl KeySpec for AesEax {
         Facts {
             key_size: parameters.key_size,
             overhead: parameters.iv_size + 16,
-            messages_log2: if parameters.iv_size == 12 { 32 } else { 48 },
+            messages_log2: 32,
             max_plaintext: aes_gcm::P_MAX,
             advice: "to read what others wrote; AES-GCM is faster",
         }

@@ -139,6 +139,10 @@ impl<S: KeySpec> KeyType for S {
             let allowed = "what the template draws";
             KeyError::parameter("size of the key material", bytes.len(), allowed)
         };
+        // Before anything of the size that a few bytes can ask for is made.
+        if S::facts(&parameters).key_size != bytes.len() {
+            return Err(wrong_size());
+        }
         let mut left = bytes.bytes();
         let mut given = |part: &mut [u8]| {
             let (taken, rest) = left.split_at_checked(part.len()).ok_or_else(wrong_size)?;

@@ -94,7 +94,10 @@ impl KeysetHandle {
         Ok(())
     }
 
-    /// Wipes the material of a key, for ever, and keeps its id taken.
+    /// Drops the material of a key, for ever, and keeps its id taken.
+    ///
+    /// It is wiped when the last clone of this handle and of the key is gone, and the last primitive
+    /// that was made before.
     ///
     /// # Errors
     /// [`KeysetError::UnknownId`]; [`KeysetError::IsPrimary`]

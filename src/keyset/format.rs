@@ -1,12 +1,12 @@
 //! Keysets as bytes: binary and JSON, in cleartext, encrypted, or without secrets.
 //!
-//! The only file that sees both messages and keys.
+//! The only file that turns messages into keys and back.
 
 use bytes::Bytes;
 use prost::Message as _;
 use zeroize::Zeroizing;
 
-use super::{KeysetHandle, KeysetKey, State, Status};
+use super::{KeysetHandle, KeysetKey, State, Status, info::names_a_type};
 use crate::{
     error::{DecryptError, KeysetError, ParseError},
     key::{KeyId, KeyTypes, Variant},
@@ -352,8 +352,15 @@ pub(super) fn parse_encrypted_keyset(
     format: Format,
 ) -> Result<proto::EncryptedKeyset, KeysetError> {
     let parsed: proto::EncryptedKeyset = match format {
-        // It may be a cleartext keyset, by mistake.
-        Format::Binary => wire::decode(wire::secret(Zeroizing::new(bytes.to_vec()))),
+        Format::Binary => {
+            // A key of one stands where the ciphertext of the other does: it must not be sent to
+            // a key-encryption key that is elsewhere.
+            if parse_keyset(bytes, format).is_ok_and(|keyset| keyset.key.iter().any(names_a_type)) {
+                let reason = "this is a cleartext keyset";
+                return Err(KeysetError::Malformed(ParseError::new(reason, 0)));
+            }
+            wire::decode(Bytes::copy_from_slice(bytes))
+        }
         Format::Json => json::read_encrypted_keyset(bytes),
     }
     .map_err(KeysetError::Malformed)?;

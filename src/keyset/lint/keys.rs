@@ -1,5 +1,7 @@
 //! What a single key has inside.
 
+use std::collections::BTreeMap;
+
 use bytes::Buf as _;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
@@ -160,17 +162,18 @@ pub(super) fn check_same_material(keyset: &proto::Keyset, findings: &mut Vec<Fin
         .filter_map(|key| Some((key.key_id, key.key_data.as_ref()?)))
         .filter(|(_, data)| !data.value.is_empty())
         .collect();
-    for (n, (id, data)) in live.iter().enumerate() {
-        let same =
-            |other: &proto::KeyData| other.type_url == data.type_url && other.value == data.value;
-        if let Some((first, _)) = live.iter().take(n).find(|(_, other)| same(other)) {
+    let mut seen = BTreeMap::new();
+    for (id, data) in live {
+        let material = (data.type_url.as_str(), data.value.as_ref());
+        let first = *seen.entry(material).or_insert(id);
+        if first != id {
             findings.push(
                 Finding::warning(
                     "same-material",
                     format!("keys {first} and {id} hold the same key material"),
                     "rotate to a generated key: a second id does not make a second key",
                 )
-                .of(*id),
+                .of(id),
             );
         }
     }

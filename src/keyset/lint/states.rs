@@ -1,5 +1,7 @@
 //! Ids, states and prefixes of a keyset's keys, and how they go together.
 
+use std::collections::BTreeMap;
+
 use super::Finding;
 use crate::{
     key::{KeyKind, KeyTypes, Variant},
@@ -27,14 +29,15 @@ pub(super) fn check_states(primary: u32, keys: &[State<'_>], findings: &mut Vec<
         ));
         return;
     }
-    let mut seen = Vec::new();
+    let mut counts = BTreeMap::new();
     for key in keys {
-        if seen.contains(&key.id) {
-            continue;
-        }
-        seen.push(key.id);
-        let same = keys.iter().filter(|other| other.id == key.id).count();
-        if same > 1 {
+        *counts.entry(key.id).or_insert(0_usize) += 1;
+    }
+    for key in keys {
+        // Once for each id, where it stands first.
+        if let Some(same) = counts.remove(&key.id)
+            && same > 1
+        {
             findings.push(
                 Finding::error(
                     "duplicate-id",
