@@ -1,9 +1,9 @@
 //! Bytes that are wiped, and the token that shows them.
 
-use std::fmt;
+use std::{fmt, hint::black_box};
 
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Secret bytes on the heap: wiped when dropped, never printed, compared in constant time.
 ///
@@ -102,4 +102,21 @@ impl SecretAccess {
     pub const fn insecure() -> Self {
         Self(())
     }
+}
+
+/// Bytes of stack below a caller that a cipher may use: 22 KiB without optimization, far less with
+/// it.
+const STACK_OF_CIPHERS: usize = 32 << 10;
+
+/// Overwrites what functions that the caller has called left on the stack.
+///
+/// Where a key schedule is computed, where it is moved from, and where registers do not suffice, the
+/// compiler leaves copies that no `Drop` reaches; and from the stack they get into the unused bytes
+/// of later structures.
+#[inline(never)]
+pub(crate) fn wipe_stack() {
+    // In wide words, since each is written on its own.
+    let mut below = [0_u128; STACK_OF_CIPHERS / size_of::<u128>()];
+    below.zeroize();
+    black_box(&below);
 }

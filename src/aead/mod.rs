@@ -8,6 +8,7 @@ use crate::{
     key::{OutputPrefix, PrefixedAead},
     keyset::{KeysetHandle, Primitive},
     primitive::Aead,
+    secret::wipe_stack,
 };
 
 /// The AEAD of a keyset. Cheap to clone, and safe to share between threads.
@@ -33,6 +34,14 @@ struct Keys {
     /// Sorted by prefix; those of one prefix in the order of the keyset.
     prefixed: Vec<(OutputPrefix, Arc<PrefixedAead>)>,
     raw: Vec<Arc<PrefixedAead>>,
+}
+
+impl Drop for Keys {
+    /// The portable ciphers leave parts of a key on the stack with every message. Wiping them each
+    /// time would cost more than a short message does.
+    fn drop(&mut self) {
+        wipe_stack();
+    }
 }
 
 impl Primitive for KeysetAead {

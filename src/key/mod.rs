@@ -12,7 +12,7 @@ use crate::{
     cipher::{Provider, RawAead},
     error::KeyError,
     rng,
-    secret::SecretBytes,
+    secret::{SecretBytes, wipe_stack},
     wire::{self, proto::key_data::KeyMaterialType},
 };
 
@@ -271,8 +271,11 @@ impl Key {
         id: KeyId,
         provider: Provider,
     ) -> Option<Result<PrefixedAead, KeyError>> {
-        let cipher = self.material.aead(provider)?;
-        Some(cipher.map(|cipher| PrefixedAead::new(self.variant.prefix(id), cipher)))
+        // Before, so that nothing stale gets into the unused bytes of what is made.
+        wipe_stack();
+        let cipher = self.material.aead(provider);
+        wipe_stack();
+        Some(cipher?.map(|cipher| PrefixedAead::new(self.variant.prefix(id), cipher)))
     }
 
     /// Returns the serialized key message.
