@@ -14,7 +14,7 @@ pub(super) fn aes_gcm(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     } else {
         &AES_256_GCM
     };
-    boxed(algorithm, key, aes_gcm::P_MAX)
+    boxed::<{ aes_gcm::P_MAX }>(algorithm, key)
 }
 
 pub(super) fn aes_gcm_siv(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
@@ -23,41 +23,35 @@ pub(super) fn aes_gcm_siv(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     } else {
         &AES_256_GCM_SIV
     };
-    boxed(algorithm, key, aes_gcm_siv::P_MAX)
+    boxed::<{ aes_gcm_siv::P_MAX }>(algorithm, key)
 }
 
 pub(super) fn chacha20_poly1305(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
-    boxed(&CHACHA20_POLY1305, key, CHACHA20_MAX)
+    boxed::<CHACHA20_MAX>(&CHACHA20_POLY1305, key)
 }
 
-fn boxed(
+fn boxed<const MAX_PLAINTEXT: u64>(
     algorithm: &'static Algorithm,
     key: &[u8],
-    max_plaintext: u64,
 ) -> Result<Box<dyn RawAead>, KeyError> {
     let key = UnboundKey::new(algorithm, key).map_err(|_| KeyError::Provider)?;
-    Ok(Box::new(AwsLc {
-        key: LessSafeKey::new(key),
-        max_plaintext,
-    }))
+    Ok(Box::new(AwsLc::<MAX_PLAINTEXT>(LessSafeKey::new(key))))
 }
 
-struct AwsLc {
-    key: LessSafeKey,
-    max_plaintext: u64,
-}
+/// The limit is a constant of the type, for the reason given in `rustcrypto`.
+struct AwsLc<const MAX_PLAINTEXT: u64>(LessSafeKey);
 
-impl RawAead for AwsLc {
+impl<const MAX_PLAINTEXT: u64> RawAead for AwsLc<MAX_PLAINTEXT> {
     fn nonce_len(&self) -> usize {
-        self.key.algorithm().nonce_len()
+        self.0.algorithm().nonce_len()
     }
 
     fn tag_len(&self) -> usize {
-        self.key.algorithm().tag_len()
+        self.0.algorithm().tag_len()
     }
 
     fn max_plaintext(&self) -> u64 {
-        self.max_plaintext
+        MAX_PLAINTEXT
     }
 
     #[inline]
@@ -70,7 +64,7 @@ impl RawAead for AwsLc {
     ) -> Result<(), Refused> {
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Refused)?;
         let (ciphertext, tag) = out.split_at_mut(plaintext.len());
-        self.key
+        self.0
             .seal_out_of_place_scatter(
                 nonce,
                 Aad::from(associated_data),
@@ -92,7 +86,7 @@ impl RawAead for AwsLc {
     ) -> Result<(), Refused> {
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Refused)?;
         let (ciphertext, tag) = body.split_at(out.len());
-        self.key
+        self.0
             .open_separate_gather(nonce, Aad::from(associated_data), ciphertext, tag, out)
             .map_err(|_| Refused)
     }
@@ -106,7 +100,7 @@ impl RawAead for AwsLc {
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Refused)?;
         let (text, tag) = buffer.split_at_mut(buffer.len() - self.tag_len());
         let made = self
-            .key
+            .0
             .seal_in_place_separate_tag(nonce, Aad::from(associated_data), text)
             .map_err(|_| Refused)?;
         tag.copy_from_slice(made.as_ref());
@@ -121,7 +115,7 @@ impl RawAead for AwsLc {
     ) -> Result<(), Refused> {
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Refused)?;
         let (text, tag) = buffer.split_at_mut(buffer.len() - self.tag_len());
-        self.key
+        self.0
             .open_in_place_separate_tag(nonce, Aad::from(associated_data), tag, text)
             .map_err(|_| Refused)?;
         Ok(())

@@ -7,48 +7,44 @@ use crate::error::KeyError;
 
 pub(super) fn aes_gcm(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     if key.len() == 16 {
-        boxed::<aes_gcm::Aes128Gcm>(key, aes_gcm::P_MAX)
+        boxed::<aes_gcm::Aes128Gcm, { aes_gcm::P_MAX }>(key)
     } else {
-        boxed::<aes_gcm::Aes256Gcm>(key, aes_gcm::P_MAX)
+        boxed::<aes_gcm::Aes256Gcm, { aes_gcm::P_MAX }>(key)
     }
 }
 
 pub(super) fn aes_gcm_siv(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     if key.len() == 16 {
-        boxed::<aes_gcm_siv::Aes128GcmSiv>(key, aes_gcm_siv::P_MAX)
+        boxed::<aes_gcm_siv::Aes128GcmSiv, { aes_gcm_siv::P_MAX }>(key)
     } else {
-        boxed::<aes_gcm_siv::Aes256GcmSiv>(key, aes_gcm_siv::P_MAX)
+        boxed::<aes_gcm_siv::Aes256GcmSiv, { aes_gcm_siv::P_MAX }>(key)
     }
 }
 
 pub(super) fn chacha20_poly1305(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
-    boxed::<chacha20poly1305::ChaCha20Poly1305>(key, CHACHA20_MAX)
+    boxed::<chacha20poly1305::ChaCha20Poly1305, CHACHA20_MAX>(key)
 }
 
 pub(super) fn xchacha20_poly1305(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
-    boxed::<chacha20poly1305::XChaCha20Poly1305>(key, CHACHA20_MAX)
+    boxed::<chacha20poly1305::XChaCha20Poly1305, CHACHA20_MAX>(key)
 }
 
 /// A 32-bit block counter, whose first block makes the Poly1305 key (RFC 8439, section 2.8).
 pub(crate) const CHACHA20_MAX: u64 = ((1 << 32) - 1) * 64;
 
-fn boxed<A>(key: &[u8], max_plaintext: u64) -> Result<Box<dyn RawAead>, KeyError>
+fn boxed<A, const MAX_PLAINTEXT: u64>(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError>
 where
     A: AeadInOut + KeyInit + Send + Sync + 'static,
 {
     let cipher = A::new_from_slice(key).map_err(|_| KeyError::Provider)?;
-    Ok(Box::new(RustCrypto {
-        cipher,
-        max_plaintext,
-    }))
+    Ok(Box::new(RustCrypto::<A, MAX_PLAINTEXT>(cipher)))
 }
 
-struct RustCrypto<A> {
-    cipher: A,
-    max_plaintext: u64,
-}
+/// The limit is a constant of the type: a field beside the cipher makes for unused bytes behind it,
+/// and stale bytes of the stack get in there, such as those of the key above a message key.
+struct RustCrypto<A, const MAX_PLAINTEXT: u64>(A);
 
-impl<A: AeadInOut + Send + Sync> RustCrypto<A> {
+impl<A: AeadInOut, const MAX_PLAINTEXT: u64> RustCrypto<A, MAX_PLAINTEXT> {
     fn seal_detached(
         &self,
         nonce: &[u8],
@@ -58,7 +54,7 @@ impl<A: AeadInOut + Send + Sync> RustCrypto<A> {
     ) -> Result<(), Refused> {
         let nonce = <&Nonce<A>>::try_from(nonce).map_err(|_| Refused)?;
         let made = self
-            .cipher
+            .0
             .encrypt_inout_detached(nonce, associated_data, text)
             .map_err(|_| Refused)?;
         tag.copy_from_slice(&made);
@@ -74,13 +70,16 @@ impl<A: AeadInOut + Send + Sync> RustCrypto<A> {
     ) -> Result<(), Refused> {
         let nonce = <&Nonce<A>>::try_from(nonce).map_err(|_| Refused)?;
         let tag = tag.try_into().map_err(|_| Refused)?;
-        self.cipher
+        self.0
             .decrypt_inout_detached(nonce, associated_data, text, tag)
             .map_err(|_| Refused)
     }
 }
 
-impl<A: AeadInOut + Send + Sync> RawAead for RustCrypto<A> {
+impl<A, const MAX_PLAINTEXT: u64> RawAead for RustCrypto<A, MAX_PLAINTEXT>
+where
+    A: AeadInOut + Send + Sync,
+{
     fn nonce_len(&self) -> usize {
         A::NonceSize::USIZE
     }
@@ -90,7 +89,7 @@ impl<A: AeadInOut + Send + Sync> RawAead for RustCrypto<A> {
     }
 
     fn max_plaintext(&self) -> u64 {
-        self.max_plaintext
+        MAX_PLAINTEXT
     }
 
     fn seal(
