@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    hint::black_box,
     ops::{Deref, DerefMut},
 };
 
@@ -143,4 +144,31 @@ impl Drop for Wiped {
     fn drop(&mut self) {
         self.0.as_mut_slice().zeroize();
     }
+}
+
+/// Bytes of stack below a caller that a cipher may use: 22 KiB without optimization, far less with
+/// it.
+const STACK_OF_CIPHERS: usize = 32 << 10;
+
+/// Overwrites what functions that the caller has called left on the stack.
+///
+/// Where a key schedule is computed, where it is moved from, and where registers do not suffice, the
+/// compiler leaves copies that no `Drop` reaches; and from the stack they get into the unused bytes
+/// of later structures.
+#[inline(never)]
+pub(crate) fn wipe_stack() {
+    // In wide words, since each is written on its own.
+    let mut below = [0_u128; STACK_OF_CIPHERS / size_of::<u128>()];
+    below.zeroize();
+    black_box(&below);
+}
+
+/// Runs what computes key schedules, and leaves no stack behind that it has used.
+///
+/// It is wiped before as well, so that nothing stale gets into the unused bytes of what is made.
+pub(crate) fn on_clean_stack<T>(make: impl FnOnce() -> T) -> T {
+    wipe_stack();
+    let made = make();
+    wipe_stack();
+    made
 }

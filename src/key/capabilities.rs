@@ -4,6 +4,7 @@ use super::{Key, KeyDeriver, KeyId, PrefixedAead, PrefixedMac};
 use crate::{
     cipher::{Provider, RawPrf},
     error::KeyError,
+    secret::on_clean_stack,
     segment::StreamKey,
 };
 
@@ -14,34 +15,34 @@ impl Key {
         id: KeyId,
         provider: Provider,
     ) -> Option<Result<PrefixedAead, KeyError>> {
-        let cipher = self.material.aead(provider)?;
+        let cipher = on_clean_stack(|| self.material.aead(provider))?;
         Some(cipher.map(|cipher| PrefixedAead::new(self.variant.prefix(id), cipher)))
     }
 
     /// Returns the deterministic AEAD that this key is for.
     pub(crate) fn daead(&self, id: KeyId) -> Option<Result<PrefixedAead, KeyError>> {
-        let cipher = self.material.daead()?;
+        let cipher = on_clean_stack(|| self.material.daead())?;
         Some(cipher.map(|cipher| PrefixedAead::new(self.variant.prefix(id), cipher)))
     }
 
     /// Returns the MAC that this key is for.
     pub(crate) fn mac(&self, id: KeyId) -> Option<Result<PrefixedMac, KeyError>> {
-        let mac = self.material.mac()?;
+        let mac = on_clean_stack(|| self.material.mac())?;
         Some(mac.map(|mac| PrefixedMac::new(self.variant.prefix(id), self.variant, mac)))
     }
 
     /// Returns the pseudorandom function that this key is for.
     pub(crate) fn prf(&self) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
-        self.material.prf()
+        on_clean_stack(|| self.material.prf())
     }
 
     /// Returns the deriver of keys that this key is for.
     pub(crate) fn deriver(&self) -> Option<Result<KeyDeriver, KeyError>> {
-        self.material.deriver()
+        on_clean_stack(|| self.material.deriver())
     }
 
     /// Returns what makes the streams that this key is for.
     pub(crate) fn streaming_aead(&self, provider: Provider) -> Option<Result<StreamKey, KeyError>> {
-        self.material.streaming_aead(provider).map(Ok)
+        on_clean_stack(|| self.material.streaming_aead(provider)).map(Ok)
     }
 }

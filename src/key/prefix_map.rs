@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{KeyId, OutputPrefix};
+use crate::secret::wipe_stack;
 
 /// What one key is made into, with the prefix of that key.
 pub(crate) trait Prefixed {
@@ -15,6 +16,14 @@ pub(crate) struct PrefixMap<T> {
     /// Sorted by prefix; those of one prefix in the order of the keyset.
     prefixed: Vec<(OutputPrefix, Arc<T>)>,
     raw: Vec<Arc<T>>,
+}
+
+impl<T> Drop for PrefixMap<T> {
+    /// The portable ciphers leave parts of a key on the stack with every message. Wiping them each
+    /// time would cost more than a short message does.
+    fn drop(&mut self) {
+        wipe_stack();
+    }
 }
 
 impl<T: Prefixed> PrefixMap<T> {

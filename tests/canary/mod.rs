@@ -1,41 +1,44 @@
 //! Keys that are recognised wherever they turn up, of every key type, without knowing the types.
 
+use std::ops::Range;
+
 use keyseal::{KeyId, KeyTypes, KeysetHandle, SecretAccess, key::Template, keyset::Format};
+use zeroize::Zeroizing;
 
 /// A binary keyset file of one key, and the secrets in it.
 pub(crate) struct Canary {
-    pub(crate) file: Vec<u8>,
+    pub(crate) file: Zeroizing<Vec<u8>>,
     /// Where in the file there is key material.
-    places: Vec<std::ops::Range<usize>>,
+    places: Vec<Range<usize>>,
 }
 
 impl Canary {
     /// Makes a keyset of one key of `template`, whose material is drawn from `seed`.
+    pub(crate) fn of(template: &Template, seed: u64) -> Self {
+        let mut canary = Self::generated(template, &generate(template));
+        let mut random = seed | 1;
+        for place in &canary.places {
+            for byte in &mut canary.file[place.clone()] {
+                // Never a letter: text must not look like a key by chance.
+                *byte = next(&mut random) | 0x80;
+            }
+        }
+        canary
+    }
+
+    /// Finds the material of a keyset of one key of `template`.
     ///
     /// What changes from one generated key to the next is material; what does not is the format.
-    pub(crate) fn of(template: &Template, seed: u64) -> Self {
-        let access = SecretAccess::insecure();
-        let generate = || {
-            let key = KeyTypes::default().generate(template.name()).unwrap();
-            let keyset = KeysetHandle::with_id(key, KeyId::new(0x0102_0304));
-            let file = keyset.write_cleartext(Format::Binary, access);
-            file.expose(access).to_vec()
-        };
-        let mut file = generate();
-        let others: [Vec<u8>; 7] = std::array::from_fn(|_| generate());
-        let is_material: Vec<bool> = (0..file.len())
-            .map(|at| others.iter().any(|other| other[at] != file[at]))
-            .collect();
-        let mut random = seed | 1;
-        for (byte, _) in file.iter_mut().zip(&is_material).filter(|(_, is)| **is) {
-            // Never a letter: text must not look like a key by chance.
-            *byte = next(&mut random) | 0x80;
-        }
-        let mut places: Vec<std::ops::Range<usize>> = Vec::new();
-        for at in (0..file.len()).filter(|at| is_material[*at]) {
-            match places.last_mut() {
-                Some(place) if place.end == at => place.end += 1,
-                _ => places.push(at..at + 1),
+    pub(crate) fn generated(template: &Template, keyset: &KeysetHandle) -> Self {
+        let file = written(keyset);
+        let others: [_; 7] = std::array::from_fn(|_| written(&generate(template)));
+        let mut places: Vec<Range<usize>> = Vec::new();
+        for at in 0..file.len() {
+            if others.iter().any(|other| other[at] != file[at]) {
+                match places.last_mut() {
+                    Some(place) if place.end == at => place.end += 1,
+                    _ => places.push(at..at + 1),
+                }
             }
         }
         Self { file, places }
@@ -45,6 +48,18 @@ impl Canary {
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &[u8]> {
         self.places.iter().map(|place| &self.file[place.clone()])
     }
+}
+
+/// Generates a keyset of one key. The id is always the same, so that files differ in keys alone.
+pub(crate) fn generate(template: &Template) -> KeysetHandle {
+    let key = KeyTypes::default().generate(template.name()).unwrap();
+    KeysetHandle::with_id(key, KeyId::new(0x0102_0304))
+}
+
+fn written(keyset: &KeysetHandle) -> Zeroizing<Vec<u8>> {
+    let access = SecretAccess::insecure();
+    let file = keyset.write_cleartext(Format::Binary, access);
+    Zeroizing::new(file.expose(access).to_vec())
 }
 
 /// The next of a row of bytes that does not repeat.
