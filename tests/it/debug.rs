@@ -196,7 +196,7 @@ fn errors_show_no_material() {
         let json = write(&read(&canary.file, Format::Binary).unwrap(), Format::Json);
         let mut errors = BTreeMap::new();
         let mut count = 0;
-        for (file, format) in [(&canary.file, Format::Binary), (&json, Format::Json)] {
+        for (file, format) in [(&*canary.file, Format::Binary), (&json, Format::Json)] {
             let mut collect = |file: &[u8]| {
                 for error in errors_of(file, format) {
                     count += 1;
