@@ -359,7 +359,8 @@ pub(super) fn parse_encrypted_keyset(
                 let reason = "this is a cleartext keyset";
                 return Err(KeysetError::Malformed(ParseError::new(reason, 0)));
             }
-            wire::decode(Bytes::copy_from_slice(bytes))
+            // What cannot be parsed may be one all the same, so the copy is wiped.
+            wire::decode(wire::secret(Zeroizing::new(bytes.to_vec())))
         }
         Format::Json => json::read_encrypted_keyset(bytes),
     }

@@ -165,8 +165,7 @@ pub(super) fn check_same_material(keyset: &proto::Keyset, findings: &mut Vec<Fin
     let mut seen = BTreeMap::new();
     for (id, data) in live {
         let material = (data.type_url.as_str(), data.value.as_ref());
-        let first = *seen.entry(material).or_insert(id);
-        if first != id {
+        if let Some(first) = seen.get(&material) {
             findings.push(
                 Finding::warning(
                     "same-material",
@@ -175,6 +174,8 @@ pub(super) fn check_same_material(keyset: &proto::Keyset, findings: &mut Vec<Fin
                 )
                 .of(id),
             );
+        } else {
+            seen.insert(material, id);
         }
     }
 }
