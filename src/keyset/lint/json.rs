@@ -2,6 +2,8 @@
 //!
 //! Nothing here decides whether a keyset is usable: that is the strict reader's word.
 
+use std::collections::BTreeSet;
+
 use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
@@ -67,11 +69,14 @@ pub(super) fn read(bytes: &[u8], findings: &mut Vec<Finding>) -> Option<File> {
             "remove it: a file holds one keyset",
         ));
     }
-    Some(Linter { findings }.file(&parsed.value))
+    let said = BTreeSet::new();
+    Some(Linter { findings, said }.file(&parsed.value))
 }
 
 struct Linter<'f> {
     findings: &'f mut Vec<Finding>,
+    /// What is in them, to say it once.
+    said: BTreeSet<(&'static str, String)>,
 }
 
 /// The members of an object.
@@ -415,7 +420,7 @@ impl Linter<'_> {
 
     /// What is said of every key is said once.
     fn push(&mut self, finding: Finding) {
-        if !self.findings.contains(&finding) {
+        if self.said.insert((finding.code, finding.message.clone())) {
             self.findings.push(finding);
         }
     }

@@ -417,6 +417,16 @@ fn json_that_is_refused_is_found_and_read_on() {
 }
 
 #[test]
+fn a_hundred_thousand_faults_take_no_time_to_speak_of() {
+    let members: String = (0..100_000).map(|n| format!("\"m{n}\":0,")).collect();
+    let json = JSON.replacen('{', &format!("{{{members}"), 1);
+    let start = std::time::Instant::now();
+    assert_eq!(lint(json.as_bytes()).len(), 100_000);
+    // Comparing each with each took minutes.
+    assert!(start.elapsed() < std::time::Duration::from_secs(20));
+}
+
+#[test]
 fn json_without_padding_is_found() {
     let padded = JSON.replace("GhAB+//vv++/7+//77/v7+/v", "GhAB+//vv++/7+//77/v7+/vGAA=");
     assert_eq!(codes(&lint(padded.as_bytes())), [""; 0]);
