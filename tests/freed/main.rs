@@ -1,5 +1,13 @@
 //! No key outlives its owner: not in a block that is freed, and not in the process's memory.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 mod allocator;
 #[path = "../canary/mod.rs"]
 mod canary;

@@ -21,6 +21,7 @@ mod derive_refused;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod floors;
+mod fuzz_smoke;
 mod key_selection;
 mod key_types;
 mod keyset_edit;
