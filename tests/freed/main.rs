@@ -6,6 +6,8 @@
     clippy::cast_possible_truncation,
     clippy::print_stderr,
     clippy::print_stdout,
+    clippy::type_complexity,
+    clippy::let_unit_value,
     reason = "tests"
 )]
 mod allocator;
