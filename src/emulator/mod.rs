@@ -49,6 +49,8 @@ mod server;
 mod state;
 mod store;
 mod time;
+#[cfg(feature = "scaleway")]
+mod transport;
 
 use std::{
     collections::VecDeque,

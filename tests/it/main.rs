@@ -13,6 +13,13 @@ mod canary;
 mod cli;
 #[cfg(feature = "cli")]
 mod cli_import;
+#[cfg(all(
+    feature = "emulator",
+    feature = "scaleway",
+    feature = "blocking",
+    feature = "testkit"
+))]
+mod client_emulator;
 mod corpus;
 mod daead;
 mod debug;

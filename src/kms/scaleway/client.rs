@@ -17,6 +17,7 @@ use super::{
     key::ScalewayKey,
     retry::Retrying,
     secret_key::SecretKey,
+    trace,
     transport::{Operation, Request, Response, Transport},
     uri::{KeyUri, Region},
     uuid::Uuid,
@@ -66,12 +67,12 @@ struct Shared {
 #[non_exhaustive]
 pub enum RegionConflict {
     /// It is an error: one of the two is not what its writer meant.
-    #[default]
     Refuse,
     /// The client's region is called, as `github.com/scaleway/tink-go-scwkms` does. For
     /// ciphertexts that it made with a region other than that of its URI.
     UseClient,
-    /// The URI's region is called. For a client whose region is a mere default.
+    /// The URI's region is called, and the difference is traced (feature `tracing`).
+    #[default]
     UseUri,
 }
 
@@ -145,7 +146,12 @@ impl ScalewayClient {
         let region = match (uri.region(), &self.region) {
             (Some(named), Some(own)) if named != own => match self.shared.conflict {
                 RegionConflict::UseClient => own,
-                RegionConflict::UseUri => named,
+                RegionConflict::UseUri => {
+                    trace::warning(&format!(
+                        "the key URI names the region {named}, which is called, and the client {own}"
+                    ));
+                    named
+                }
                 RegionConflict::Refuse => {
                     return Err(KmsError::new(KmsErrorKind::InvalidUri)
                         .with_message(format!("it is in {named}, the client in {own}")));
