@@ -2,6 +2,7 @@
 
 mod completions;
 mod decrypt;
+mod emulator;
 mod encrypt;
 mod explain;
 mod inspect;
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Mac(mac::MacArgs),
     VerifyMac(verify_mac::VerifyMacArgs),
     Templates(templates::TemplatesArgs),
+    Emulator(emulator::EmulatorArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     #[command(flatten)]
@@ -46,6 +48,7 @@ impl Command {
             Self::Mac(args) => mac::run(args, context),
             Self::VerifyMac(args) => verify_mac::run(args, context),
             Self::Templates(args) => templates::run(args, context),
+            Self::Emulator(args) => emulator::run(args, context),
             Self::Completions(args) => completions::run(args, context),
             Self::Man(args) => man::run(args, context),
             Self::Tinkey(command) => tinkey::run(command, context),
