@@ -2,10 +2,12 @@
 
 mod completions;
 mod decrypt;
+mod dek;
 mod emulator;
 mod encrypt;
 mod explain;
 mod inspect;
+mod kek;
 mod keyset;
 mod mac;
 mod man;
@@ -29,6 +31,8 @@ pub(crate) enum Command {
     Mac(mac::MacArgs),
     VerifyMac(verify_mac::VerifyMacArgs),
     Templates(templates::TemplatesArgs),
+    Kek(kek::KekArgs),
+    Dek(dek::DekArgs),
     Emulator(emulator::EmulatorArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -48,6 +52,8 @@ impl Command {
             Self::Mac(args) => mac::run(args, context),
             Self::VerifyMac(args) => verify_mac::run(args, context),
             Self::Templates(args) => templates::run(args, context),
+            Self::Kek(args) => kek::run(args, context),
+            Self::Dek(args) => dek::run(args, context),
             Self::Emulator(args) => emulator::run(args, context),
             Self::Completions(args) => completions::run(args, context),
             Self::Man(args) => man::run(args, context),
