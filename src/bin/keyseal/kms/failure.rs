@@ -48,7 +48,6 @@ fn classify(error: &KmsError) -> (Exit, &'static str) {
         KmsErrorKind::TimedOut => (Exit::KmsUnavailable, "kms_timed_out"),
         KmsErrorKind::Unauthenticated => (Exit::KmsRefused, "kms_unauthenticated"),
         KmsErrorKind::Unavailable => (Exit::KmsUnavailable, "kms_unavailable"),
-        KmsErrorKind::InvalidUri => &["keyseal kek list shows the URIs of your keys"],
         KmsErrorKind::Unreachable => (Exit::KmsUnavailable, "kms_unreachable"),
         KmsErrorKind::UnsupportedUri => (Exit::Usage, "kms_unsupported_uri"),
         _ => (Exit::Failed, "kms"),
