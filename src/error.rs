@@ -8,6 +8,8 @@ pub(crate) mod kms;
 
 pub use kms::{KmsError, KmsErrorKind};
 
+use std::{error::Error, fmt};
+
 use crate::{
     kind::KeyKind,
     prefix::{KeyId, Variant},
@@ -17,13 +19,66 @@ use crate::{
 ///
 /// There is no reason inside, by design: which key was tried and which step failed would help an
 /// attacker who can submit ciphertexts. The program `keyseal explain` lists public reasons.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("decryption failed")]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "third parties implement Aead and must build it"
-)]
-pub struct DecryptError;
+///
+/// The one exception tells nothing of the ciphertext: a key management service that could not be
+/// asked, or would not answer. Then it is not known whether the ciphertext opens, and
+/// [`kms_error`](Self::kms_error) says why.
+///
+/// # Example
+/// ```
+/// use keyseal::{DecryptError, KmsErrorKind};
+///
+/// assert_eq!(DecryptError::FAILED.to_string(), "decryption failed");
+/// assert!(!DecryptError::FAILED.is_retryable());
+/// let unanswered = DecryptError::from(keyseal::KmsError::new(KmsErrorKind::RateLimited));
+/// assert!(unanswered.is_retryable());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecryptError(Option<KmsError>);
+
+impl DecryptError {
+    /// The ciphertext does not open. No more is said.
+    pub const FAILED: Self = Self(None);
+
+    /// Returns why a key management service did not answer; none where the ciphertext does not
+    /// open.
+    #[must_use]
+    pub const fn kms_error(&self) -> Option<&KmsError> {
+        self.0.as_ref()
+    }
+
+    /// Returns whether the same call may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.0.as_ref().is_some_and(KmsError::is_retryable)
+    }
+}
+
+impl From<KmsError> for DecryptError {
+    /// A service that says that the ciphertext does not open has answered: nothing is left of what
+    /// else it said.
+    fn from(error: KmsError) -> Self {
+        match error.kind() {
+            KmsErrorKind::DecryptionFailed => Self::FAILED,
+            _ => Self(Some(error)),
+        }
+    }
+}
+
+impl fmt::Display for DecryptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            None => "decryption failed",
+            Some(_) => "the key management service did not decrypt",
+        })
+    }
+}
+
+impl Error for DecryptError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.as_ref().map(|error| error as _)
+    }
+}
 
 /// A plaintext was not encrypted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +96,37 @@ pub enum EncryptError {
     /// The cipher provider failed.
     #[error("the cipher provider failed")]
     Provider,
+    /// A key management service did not encrypt.
+    #[error("the key management service did not encrypt")]
+    Kms(#[source] KmsError),
+}
+
+impl From<EncryptError> for KmsError {
+    /// What a local cipher says, in the words of a remote one.
+    fn from(error: EncryptError) -> Self {
+        match error {
+            EncryptError::Kms(error) => error,
+            EncryptError::TooLong => Self::new(KmsErrorKind::InvalidInput).with_source(error),
+            error => Self::new(KmsErrorKind::Local).with_source(error),
+        }
+    }
+}
+
+impl From<DecryptError> for KmsError {
+    /// What a local cipher says, in the words of a remote one.
+    fn from(error: DecryptError) -> Self {
+        error
+            .0
+            .unwrap_or_else(|| KmsErrorKind::DecryptionFailed.into())
+    }
+}
+
+impl EncryptError {
+    /// Returns whether the same call may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Kms(error) if error.is_retryable())
+    }
 }
 
 /// A tag is not one of the message.
@@ -161,6 +247,19 @@ pub enum KeyError {
     /// The operating system gave no randomness for a new key.
     #[error("no randomness for a new key")]
     Random(#[source] RandomError),
+    /// Data-encryption keys of this type are not made in an envelope.
+    #[error("`{}` is no key type of an envelope's data-encryption keys", .type_url.escape_debug())]
+    DekType {
+        /// The type URL of the template.
+        type_url: String,
+    },
+    /// A key management service holds the key, and was not given: a
+    /// [`KeysetRemoteAead`](crate::KeysetRemoteAead) takes the clients of such services.
+    #[error("a key management service holds the key, which takes a KeysetRemoteAead")]
+    Remote,
+    /// The key management service that holds the key cannot be used.
+    #[error("the key management service that holds the key cannot be used")]
+    Kms(#[source] KmsError),
 }
 
 impl KeyError {
@@ -291,9 +390,44 @@ pub enum KeysetError {
     /// The keyset could not be encrypted.
     #[error("the keyset could not be encrypted")]
     Encrypt(#[source] EncryptError),
+    /// The keyset has more bytes than its key-encryption key takes in one piece. A
+    /// [`KmsEnvelopeAead`](crate::KmsEnvelopeAead) around that key takes keysets of any size.
+    #[error(
+        "the keyset has {size} bytes, more than its key-encryption key takes: \
+         put that key into a KmsEnvelopeAead"
+    )]
+    TooLargeForKek {
+        /// The length of the serialized keyset in bytes.
+        size: usize,
+        /// What the key-encryption key said.
+        source: KmsError,
+    },
     /// The operating system gave no randomness for a key id.
     #[error("no randomness for a key id")]
     Random(#[source] RandomError),
+}
+
+impl KeysetError {
+    /// Returns what a key management service said, where one is the cause.
+    #[must_use]
+    pub const fn kms_error(&self) -> Option<&KmsError> {
+        match self {
+            Self::Decrypt(error) => error.kms_error(),
+            Self::Encrypt(EncryptError::Kms(error))
+            | Self::TooLargeForKek { source: error, .. }
+            | Self::Key {
+                source: KeyError::Kms(error),
+                ..
+            } => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the same call may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.kms_error().is_some_and(KmsError::is_retryable)
+    }
 }
 
 impl From<RandomError> for KeysetError {

@@ -23,6 +23,7 @@ pub mod keyset; // 4
 mod aead; // 5
 mod daead;
 mod derive;
+mod envelope;
 pub mod kms;
 mod mac;
 mod prf;
@@ -31,10 +32,11 @@ pub mod streaming;
 #[cfg(feature = "emulator")]
 pub mod emulator; // 6
 
-pub use aead::KeysetAead;
+pub use aead::{KeysetAead, KeysetRemoteAead};
 pub use cipher::{Hash, Provider};
 pub use daead::KeysetDeterministicAead;
 pub use derive::KeysetDeriver;
+pub use envelope::KmsEnvelopeAead;
 pub use error::{
     DecryptError, EncryptError, KeyError, KeysetError, KmsError, KmsErrorKind, ParseError,
     PrfError, RandomError, VerifyError,

@@ -1,6 +1,7 @@
 //! What a keyset can do for its owner: the traits that callers see.
 
 mod deterministic_aead;
+mod forward;
 mod mac;
 mod prf;
 

@@ -1,8 +1,8 @@
-//! [`RemoteAead`]: encryption by a key that is somewhere else.
+//! [`RemoteAead`]: encryption by a key that is somewhere else; [`KmsClient`]: where to find it.
 
 use std::{pin::Pin, sync::Arc};
 
-use crate::error::KmsError;
+use crate::error::{KmsError, KmsErrorKind};
 
 /// A boxed future that can move between threads: what makes a trait with `async` methods usable
 /// as `dyn`.
@@ -84,6 +84,33 @@ pub trait RemoteAead: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>>;
 }
 
+/// Finds the key that a URI names, at one key management service.
+///
+/// Everybody may implement it, for the service of their choice; the suite in `kms::testkit`
+/// (feature `testkit`) checks the result. [`KmsClients`](crate::kms::KmsClients) is a list of them.
+pub trait KmsClient: Send + Sync {
+    /// Returns the key that `key_uri` names: `None` when the URI is for another service.
+    ///
+    /// Makes no call over the network: a pure user of a key may be allowed to encrypt and decrypt
+    /// and nothing else.
+    ///
+    /// # Errors
+    /// [`KmsError`] when the URI is for this service, and malformed or not usable with this client.
+    fn remote_aead(&self, key_uri: &str) -> Option<Result<Arc<dyn RemoteAead>, KmsError>>;
+}
+
+/// Returns the key that `key_uri` names: an error where `kms` does not know its scheme.
+pub(crate) fn find(kms: &dyn KmsClient, key_uri: &str) -> Result<Arc<dyn RemoteAead>, KmsError> {
+    kms.remote_aead(key_uri).unwrap_or_else(|| {
+        // Only the scheme: some schemes carry key material behind it.
+        let message = match key_uri.split_once("://") {
+            Some((scheme, _)) if !scheme.is_empty() => format!("its scheme is `{scheme}`"),
+            _ => "it has no scheme".to_owned(),
+        };
+        Err(KmsError::new(KmsErrorKind::UnsupportedUri).with_message(message))
+    })
+}
+
 /// Forwards to what is behind the pointer.
 macro_rules! forward {
     ($($pointer:ty),*) => {$(
@@ -102,6 +129,12 @@ macro_rules! forward {
                 associated_data: &'a [u8],
             ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
                 (**self).decrypt(ciphertext, associated_data)
+            }
+        }
+
+        impl<R: KmsClient + ?Sized> KmsClient for $pointer {
+            fn remote_aead(&self, key_uri: &str) -> Option<Result<Arc<dyn RemoteAead>, KmsError>> {
+                (**self).remote_aead(key_uri)
             }
         }
     )*};

@@ -1,6 +1,10 @@
 //! AEAD over a whole keyset: the primary key encrypts, every enabled key may decrypt.
 
+mod remote;
+
 use std::{fmt, sync::Arc};
+
+pub use remote::KeysetRemoteAead;
 
 use crate::{
     cipher::Provider,
@@ -10,7 +14,7 @@ use crate::{
     primitive::Aead,
 };
 
-/// The AEAD of a keyset. Cheap to clone, and safe to share between threads.
+/// The AEAD of a keyset of local keys. Cheap to clone, and safe to share between threads.
 ///
 /// A ciphertext is `prefix(0|5) ‖ nonce ‖ body ‖ tag`; sizes are those of the primary key's type.
 /// Decryption tries the keys whose prefix stands in front of the ciphertext, then every raw key.

@@ -164,6 +164,16 @@ impl KmsError {
     }
 }
 
+/// Equal when they say the same; their sources are not compared.
+impl PartialEq for KmsError {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |error: &Self| (error.kind(), error.is_retryable(), error.to_string());
+        said(self) == said(other)
+    }
+}
+
+impl Eq for KmsError {}
+
 impl From<KmsErrorKind> for KmsError {
     fn from(kind: KmsErrorKind) -> Self {
         Self::new(kind)
@@ -238,6 +248,10 @@ pub enum KmsErrorKind {
     /// The key URI has the scheme of this client, but is malformed.
     #[error("the key URI is not usable")]
     InvalidUri,
+    /// The half of the encryption that is done here failed: the data-encryption key of an envelope
+    /// could not be made, or not be used.
+    #[error("the local half of the encryption failed")]
+    Local,
     /// The service's operators have locked the resource.
     #[error("the resource is locked by the service")]
     Locked,

@@ -1,9 +1,12 @@
 //! What a key gives to each primitive: nothing where it is of another kind.
 
+use std::sync::Arc;
+
 use super::{Key, KeyDeriver, KeyId, PrefixedAead, PrefixedMac};
 use crate::{
     cipher::{Provider, RawPrf},
     error::KeyError,
+    remote::{KmsClient, RemoteAead},
     secret::on_clean_stack,
     segment::StreamKey,
 };
@@ -17,6 +20,15 @@ impl Key {
     ) -> Option<Result<PrefixedAead, KeyError>> {
         let cipher = on_clean_stack(|| self.material.aead(provider))?;
         Some(cipher.map(|cipher| PrefixedAead::new(self.variant.prefix(id), cipher)))
+    }
+
+    /// Returns the AEAD of the service that holds this key, found through `kms`.
+    pub(crate) fn remote_aead(
+        &self,
+        kms: &dyn KmsClient,
+        provider: Provider,
+    ) -> Option<Result<Arc<dyn RemoteAead>, KeyError>> {
+        self.material.remote_aead(kms, provider)
     }
 
     /// Returns the deterministic AEAD that this key is for.

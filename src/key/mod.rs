@@ -3,19 +3,11 @@
 //! A [`Key`] is any of them with its output prefix type. [`KEY_TYPES`] lists what this crate
 //! knows; a [`KeyTypes`] value says which of these a program accepts.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use zeroize::Zeroizing;
 
-use crate::{
-    cipher::{Provider, RawAead, RawMac, RawPrf},
-    error::KeyError,
-    rng,
-    secret::SecretBytes,
-    segment::StreamKey,
-    wire,
-};
+use crate::{error::KeyError, rng, secret::SecretBytes, wire};
 
 pub mod aes_cmac;
 pub mod aes_cmac_prf;
@@ -30,12 +22,17 @@ pub mod chacha20_poly1305;
 pub mod hkdf_prf;
 pub mod hmac;
 pub mod hmac_prf;
+pub mod kms_aead;
+pub mod kms_envelope_aead;
 pub mod prf_based_deriver;
 pub mod x_aes_gcm;
 pub mod xchacha20_poly1305;
 
 mod capabilities;
+mod dek;
 mod deriver;
+mod envelope;
+mod material;
 mod prefix_map;
 mod prefixed;
 mod prefixed_mac;
@@ -47,7 +44,10 @@ pub use crate::{
     kind::KeyKind,
     prefix::{KeyId, OutputPrefix, Variant},
 };
+pub(crate) use dek::DekTemplate;
 pub(crate) use deriver::KeyDeriver;
+pub(crate) use envelope::Envelope;
+use material::{Material, OpaqueKey, Typed};
 pub(crate) use prefix_map::{PrefixMap, Prefixed};
 pub(crate) use prefixed::PrefixedAead;
 pub(crate) use prefixed_mac::{PrefixedMac, RunningPrefixedMac};
@@ -70,6 +70,8 @@ pub const KEY_TYPES: &[&dyn KeyType] = &[
     &hkdf_prf::HkdfPrf,
     &hmac::Hmac,
     &hmac_prf::HmacPrf,
+    &kms_aead::KmsAead,
+    &kms_envelope_aead::KmsEnvelopeAead,
     &prf_based_deriver::PrfBasedDeriver,
     &x_aes_gcm::XAesGcm,
     &xchacha20_poly1305::XChaCha20Poly1305,
@@ -238,6 +240,10 @@ pub trait KeyType: Send + Sync + spec::Sealed {
     /// What is wrong with the key format; [`KeyError::Random`]
     fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError>;
 
+    /// Finds every fault of a serialized key format.
+    #[doc(hidden)]
+    fn check(&self, template: &KeyTemplate) -> Result<(), KeyError>;
+
     #[doc(hidden)]
     fn import(&self, template: &KeyTemplate, bytes: &SecretBytes) -> Result<Key, KeyError>;
 
@@ -374,139 +380,5 @@ impl fmt::Debug for Key {
             .field("type_url", &self.type_url())
             .field("variant", &self.variant)
             .finish_non_exhaustive()
-    }
-}
-
-/// A key whose type is erased.
-trait Material: Send + Sync {
-    fn type_url(&self) -> &str;
-    fn label(&self) -> i32;
-    fn value(&self) -> Zeroizing<Vec<u8>>;
-    fn as_any(&self) -> &dyn Any;
-    fn template(&self, variant: Variant) -> Option<KeyTemplate>;
-    fn facts(&self) -> Option<Facts>;
-    fn kind(&self) -> Option<KeyKind>;
-    fn aead(&self, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>>;
-    fn daead(&self) -> Option<Result<Box<dyn RawAead>, KeyError>>;
-    fn mac(&self) -> Option<Result<Box<dyn RawMac>, KeyError>>;
-    fn prf(&self) -> Option<Result<Box<dyn RawPrf>, KeyError>>;
-    fn deriver(&self) -> Option<Result<KeyDeriver, KeyError>>;
-    fn streaming_aead(&self, provider: Provider) -> Option<StreamKey>;
-}
-
-struct Typed<S: KeySpec>(S::Key);
-
-impl<S: KeySpec> Material for Typed<S> {
-    fn type_url(&self) -> &str {
-        S::TYPE_URL
-    }
-
-    fn label(&self) -> i32 {
-        S::LABEL.into()
-    }
-
-    fn value(&self) -> Zeroizing<Vec<u8>> {
-        wire::encode(&S::write(&self.0))
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        &self.0
-    }
-
-    fn template(&self, variant: Variant) -> Option<KeyTemplate> {
-        Some(template::of::<S>(&S::parameters(&self.0), variant))
-    }
-
-    fn facts(&self) -> Option<Facts> {
-        Some(S::facts(&S::parameters(&self.0)))
-    }
-
-    fn kind(&self) -> Option<KeyKind> {
-        Some(S::KIND)
-    }
-
-    fn aead(&self, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        S::aead(&self.0, provider)
-    }
-
-    fn daead(&self) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        S::daead(&self.0)
-    }
-
-    fn mac(&self) -> Option<Result<Box<dyn RawMac>, KeyError>> {
-        S::mac(&self.0)
-    }
-
-    fn prf(&self) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
-        S::prf(&self.0)
-    }
-
-    fn deriver(&self) -> Option<Result<KeyDeriver, KeyError>> {
-        S::deriver(&self.0)
-    }
-
-    fn streaming_aead(&self, provider: Provider) -> Option<StreamKey> {
-        S::streaming_aead(&self.0, provider)
-    }
-}
-
-/// A key of a type that nobody listed: kept byte for byte, and good for nothing else.
-struct OpaqueKey {
-    type_url: String,
-    value: SecretBytes,
-    label: i32,
-}
-
-impl Material for OpaqueKey {
-    fn type_url(&self) -> &str {
-        &self.type_url
-    }
-
-    fn label(&self) -> i32 {
-        self.label
-    }
-
-    fn value(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(self.value.bytes().to_vec())
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn template(&self, _variant: Variant) -> Option<KeyTemplate> {
-        None
-    }
-
-    fn facts(&self) -> Option<Facts> {
-        None
-    }
-
-    fn kind(&self) -> Option<KeyKind> {
-        None
-    }
-
-    fn aead(&self, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        None
-    }
-
-    fn streaming_aead(&self, _provider: Provider) -> Option<StreamKey> {
-        None
-    }
-
-    fn daead(&self) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        None
-    }
-
-    fn mac(&self) -> Option<Result<Box<dyn RawMac>, KeyError>> {
-        None
-    }
-
-    fn prf(&self) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
-        None
-    }
-
-    fn deriver(&self) -> Option<Result<KeyDeriver, KeyError>> {
-        None
     }
 }

@@ -84,13 +84,16 @@ impl PrefixedAead {
         ciphertext: &'c [u8],
         associated_data: &[u8],
     ) -> Result<(&'c [u8], &'c [u8]), DecryptError> {
-        let unprefixed = self.prefix.strip(ciphertext).ok_or(DecryptError)?;
+        let unprefixed = self.prefix.strip(ciphertext).ok_or(DecryptError::FAILED)?;
         let (nonce, body) = unprefixed
             .split_at_checked(self.nonce_len)
-            .ok_or(DecryptError)?;
-        let plaintext_len = body.len().checked_sub(self.tag_len).ok_or(DecryptError)?;
+            .ok_or(DecryptError::FAILED)?;
+        let plaintext_len = body
+            .len()
+            .checked_sub(self.tag_len)
+            .ok_or(DecryptError::FAILED)?;
         if !self.takes(plaintext_len, associated_data.len()) {
-            return Err(DecryptError);
+            return Err(DecryptError::FAILED);
         }
         Ok((nonce, body))
     }
@@ -112,7 +115,7 @@ impl Aead for PrefixedAead {
             Ok(()) => Ok(out),
             Err(Refused) => {
                 out.zeroize();
-                Err(DecryptError)
+                Err(DecryptError::FAILED)
             }
         }
     }
@@ -151,7 +154,7 @@ impl Aead for PrefixedAead {
         {
             written.zeroize();
             out.truncate(start);
-            return Err(DecryptError);
+            return Err(DecryptError::FAILED);
         }
         Ok(())
     }
@@ -210,7 +213,7 @@ impl Aead for PrefixedAead {
             .is_err()
         {
             buffer.zeroize();
-            return Err(DecryptError);
+            return Err(DecryptError::FAILED);
         }
         let plaintext_end = buffer.len() - self.tag_len;
         buffer.copy_within(self.head_len..plaintext_end, 0);
@@ -241,7 +244,7 @@ impl Aead for PrefixMap<PrefixedAead> {
         self.first(ciphertext, |key| {
             key.decrypt(ciphertext, associated_data).ok()
         })
-        .ok_or(DecryptError)
+        .ok_or(DecryptError::FAILED)
     }
 
     #[inline]
@@ -264,7 +267,7 @@ impl Aead for PrefixMap<PrefixedAead> {
         self.first(ciphertext, |key| {
             key.decrypt_into(ciphertext, associated_data, out).ok()
         })
-        .ok_or(DecryptError)
+        .ok_or(DecryptError::FAILED)
     }
 
     fn encrypt_in_place(
@@ -285,7 +288,7 @@ impl Aead for PrefixMap<PrefixedAead> {
             (Some(only), None) => return only.decrypt_in_place(buffer, associated_data),
             // A key that fails spoils the buffer for the next one.
             (Some(_), Some(_)) => self.decrypt(buffer, associated_data),
-            (None, _) => Err(DecryptError),
+            (None, _) => Err(DecryptError::FAILED),
         };
         match opened {
             Ok(plaintext) => {

@@ -1,6 +1,6 @@
 //! What a key type file writes, once for each type; all else is derived from it.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 
 use bytes::Bytes;
 
@@ -8,6 +8,7 @@ use super::{Facts, Key, KeyDeriver, KeyKind, KeyTemplate, KeyType, Template, Var
 use crate::{
     cipher::{Provider, RawAead, RawMac, RawPrf},
     error::KeyError,
+    remote::{KmsClient, RemoteAead},
     rng,
     secret::SecretBytes,
     segment::StreamKey,
@@ -104,6 +105,15 @@ pub trait KeySpec: Send + Sync + 'static {
         None
     }
 
+    /// The AEAD of a key that a service holds, where this is one.
+    fn remote_aead(
+        _key: &Self::Key,
+        _kms: &dyn KmsClient,
+        _provider: Provider,
+    ) -> Option<Result<Arc<dyn RemoteAead>, KeyError>> {
+        None
+    }
+
     /// The deriver of keys, where this is a keyset deriver key.
     fn deriver(_key: &Self::Key) -> Option<Result<KeyDeriver, KeyError>> {
         None
@@ -125,6 +135,10 @@ impl<S: KeySpec> KeyType for S {
 
     fn templates(&self) -> Vec<Template> {
         template::all_of::<S>()
+    }
+
+    fn check(&self, template: &KeyTemplate) -> Result<(), KeyError> {
+        template::parameters::<S>(template).map(drop)
     }
 
     fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError> {

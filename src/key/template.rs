@@ -141,7 +141,8 @@ impl Template {
 pub struct Facts {
     /// Bytes of key material.
     pub key_size: usize,
-    /// Bytes that one ciphertext is longer than its plaintext, without the output prefix; for a
+    /// Bytes that one ciphertext is longer than its plaintext, without the output prefix and
+    /// without what a key management service adds, which is all where one holds the key; for a
     /// stream its header and the tag of one segment, to which every further segment adds its tag;
     /// for a MAC the bytes of a tag; for a PRF or a deriver 0.
     pub overhead: usize,

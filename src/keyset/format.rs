@@ -8,9 +8,10 @@ use zeroize::Zeroizing;
 
 use super::{KeysetHandle, KeysetKey, State, Status, info::names_a_type};
 use crate::{
-    error::{DecryptError, KeysetError, ParseError},
+    error::{EncryptError, KeysetError, KmsErrorKind, ParseError},
     key::{KeyId, KeyTypes, Variant},
     primitive::Aead,
+    remote::RemoteAead,
     secret::{SecretAccess, SecretBytes},
     wire::{
         self, json,
@@ -106,7 +107,26 @@ impl<'a> Reader<'a> {
     ) -> Result<KeysetHandle, KeysetError> {
         let encrypted = parse_encrypted_keyset(bytes, format)?;
         let decrypted = kek.decrypt(&encrypted.encrypted_keyset, associated_data);
-        self.decrypted(decrypted.map_err(|DecryptError| KeysetError::Decrypt(DecryptError))?)
+        self.decrypted(decrypted.map_err(KeysetError::Decrypt)?)
+    }
+
+    /// Reads a keyset that is encrypted under a `kek` that a service holds.
+    ///
+    /// # Errors
+    /// [`KeysetError::Decrypt`] when it does not open, or the service does not answer; else what is
+    /// wrong with the file.
+    pub async fn encrypted_remote(
+        &self,
+        bytes: &[u8],
+        format: Format,
+        kek: &dyn RemoteAead,
+        associated_data: &[u8],
+    ) -> Result<KeysetHandle, KeysetError> {
+        let encrypted = parse_encrypted_keyset(bytes, format)?;
+        let decrypted = kek
+            .decrypt(&encrypted.encrypted_keyset, associated_data)
+            .await;
+        self.decrypted(decrypted.map_err(|error| KeysetError::Decrypt(error.into()))?)
     }
 
     /// Reads a keyset that holds no secrets, such as one of keys that live in a KMS.
@@ -218,6 +238,23 @@ impl KeysetHandle {
         Reader::new().encrypted(bytes, format, kek, associated_data)
     }
 
+    /// Reads a keyset that is encrypted under a `kek` that a service holds, with the associated data
+    /// of its writing.
+    ///
+    /// # Errors
+    /// [`KeysetError::Decrypt`] when it does not open, or the service does not answer; else what is
+    /// wrong with the file.
+    pub async fn read_encrypted_remote(
+        bytes: &[u8],
+        format: Format,
+        kek: &dyn RemoteAead,
+        associated_data: &[u8],
+    ) -> Result<Self, KeysetError> {
+        Reader::new()
+            .encrypted_remote(bytes, format, kek, associated_data)
+            .await
+    }
+
     /// Reads a keyset that holds no secrets, such as one of keys that live in a KMS.
     ///
     /// # Errors
@@ -252,7 +289,47 @@ impl KeysetHandle {
         let serialized = wire::encode(&self.to_proto());
         let encrypted = kek
             .encrypt(&serialized, associated_data)
-            .map_err(KeysetError::Encrypt)?;
+            .map_err(|error| not_encrypted(error, serialized.len()))?;
+        Ok(self.wrap(encrypted, format))
+    }
+
+    /// Writes the keyset encrypted under a `kek` that a service holds. Reading it takes the same
+    /// associated data.
+    ///
+    /// A service takes so many bytes and no more: Scaleway Key Manager 65,535. For a larger keyset
+    /// put its key into a [`KmsEnvelopeAead`](crate::KmsEnvelopeAead), and give that instead, here
+    /// and for reading; it binds the associated data in the same way.
+    ///
+    /// # Errors
+    /// [`KeysetError::TooLargeForKek`]; [`KeysetError::Encrypt`] with what the service said.
+    ///
+    /// # Example
+    /// ```
+    /// use keyseal::{KeysetAead, KeysetHandle, keyset::Format, kms::LocalAead};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
+    /// // In earnest: ScalewayClient::from_env()?.key(&uri)?
+    /// let kek = LocalAead::new(kek);
+    /// let keyset = KeysetHandle::generate("AES256_GCM")?;
+    /// let file = keyset.write_encrypted_remote(Format::Json, &kek, b"orders").await?;
+    /// let read = KeysetHandle::read_encrypted_remote(&file, Format::Json, &kek, b"orders").await?;
+    /// assert_eq!(read.primary(), keyset.primary());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn write_encrypted_remote(
+        &self,
+        format: Format,
+        kek: &dyn RemoteAead,
+        associated_data: &[u8],
+    ) -> Result<Vec<u8>, KeysetError> {
+        let serialized = wire::encode(&self.to_proto());
+        let encrypted = kek
+            .encrypt(&serialized, associated_data)
+            .await
+            .map_err(|error| not_encrypted(EncryptError::Kms(error), serialized.len()))?;
         Ok(self.wrap(encrypted, format))
     }
 
@@ -386,6 +463,16 @@ pub(super) const fn write_status(status: Status) -> KeyStatusType {
         Status::Enabled => KeyStatusType::Enabled,
         Status::Disabled => KeyStatusType::Disabled,
         Status::Destroyed => KeyStatusType::Destroyed,
+    }
+}
+
+/// A service that does not take the plaintext takes no keyset of that size.
+fn not_encrypted(error: EncryptError, size: usize) -> KeysetError {
+    match error {
+        EncryptError::Kms(source) if source.kind() == KmsErrorKind::InvalidInput => {
+            KeysetError::TooLargeForKek { size, source }
+        }
+        error => KeysetError::Encrypt(error),
     }
 }
 

@@ -12,13 +12,7 @@ use self::{
     states::{State, check_states},
 };
 use super::{Format, Reader, format, info::names_a_type};
-use crate::{
-    error::{DecryptError, KeysetError},
-    key::KeyId,
-    primitive::Aead,
-    secret::SecretAccess,
-    wire::proto,
-};
+use crate::{error::KeysetError, key::KeyId, primitive::Aead, secret::SecretAccess, wire::proto};
 
 mod json;
 mod keys;
@@ -157,7 +151,7 @@ pub fn lint_encrypted(
     let file = format::parse_encrypted_keyset(bytes, Format::detect(bytes))?;
     let inside = kek
         .decrypt(&file.encrypted_keyset, associated_data)
-        .map_err(|DecryptError| KeysetError::Decrypt(DecryptError))?;
+        .map_err(KeysetError::Decrypt)?;
     let inside = Zeroizing::new(inside);
     let mut findings = lint(bytes);
     lint_binary(&inside, &mut findings);

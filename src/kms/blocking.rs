@@ -2,7 +2,7 @@
 //!
 //! # Example
 //! ```no_run
-//! use keyseal::kms::{blocking::{BlockingAead, Worker}, scaleway::ScalewayClient};
+//! use keyseal::{Aead, kms::{blocking::{BlockingAead, Worker}, scaleway::ScalewayClient}};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let worker = Worker::new()?;
@@ -34,8 +34,13 @@ use tokio::{
     runtime::{Builder, Handle},
     sync::oneshot,
 };
+use zeroize::Zeroizing;
 
-use crate::{error::KmsError, remote::RemoteAead};
+use crate::{
+    error::{DecryptError, EncryptError},
+    primitive::Aead,
+    remote::RemoteAead,
+};
 
 /// A thread that does the waiting of futures: for sockets and for time.
 ///
@@ -139,7 +144,27 @@ impl Wake for Wakeup {
     }
 }
 
-/// A [`RemoteAead`] whose calls wait for their answers.
+/// A [`RemoteAead`] whose calls wait for their answers: an ordinary [`Aead`].
+///
+/// So the line that encrypts is the same for a local key, for a key of a service, for an envelope
+/// and for a whole keyset of them. What a service says that does not answer is in
+/// [`EncryptError::Kms`] and [`DecryptError::kms_error`].
+///
+/// # Example
+/// ```
+/// use keyseal::{
+///     Aead, KeysetAead, KeysetHandle, KmsEnvelopeAead,
+///     kms::{LocalAead, blocking::{BlockingAead, Worker}},
+/// };
+///
+/// # let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
+/// // In earnest: ScalewayClient::from_env()?.key(&uri)?
+/// let kek = LocalAead::new(kek);
+/// let aead = BlockingAead::new(&Worker::new()?, KmsEnvelopeAead::new(kek, "AES256_GCM")?);
+/// let ciphertext = aead.encrypt(b"attack at dawn", b"letter 7")?;
+/// assert_eq!(aead.decrypt(&ciphertext, b"letter 7")?, b"attack at dawn");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct BlockingAead {
     worker: Worker,
@@ -154,23 +179,40 @@ impl BlockingAead {
             remote: Arc::new(remote),
         }
     }
+}
 
-    /// Encrypts `plaintext`.
-    ///
-    /// # Errors
-    /// [`KmsError`]: as [`RemoteAead::encrypt`].
-    pub fn encrypt(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, KmsError> {
+impl Aead for BlockingAead {
+    fn encrypt(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, EncryptError> {
         self.worker
             .run(self.remote.encrypt(plaintext, associated_data))
+            .map_err(EncryptError::Kms)
     }
 
-    /// Decrypts `ciphertext`.
-    ///
-    /// # Errors
-    /// [`KmsError`]: as [`RemoteAead::decrypt`].
-    pub fn decrypt(&self, ciphertext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, KmsError> {
-        self.worker
-            .run(self.remote.decrypt(ciphertext, associated_data))
+    fn decrypt(&self, ciphertext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, DecryptError> {
+        Ok(self
+            .worker
+            .run(self.remote.decrypt(ciphertext, associated_data))?)
+    }
+
+    fn encrypt_into(
+        &self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncryptError> {
+        out.append(&mut self.encrypt(plaintext, associated_data)?);
+        Ok(())
+    }
+
+    fn decrypt_into(
+        &self,
+        ciphertext: &[u8],
+        associated_data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), DecryptError> {
+        let plaintext = Zeroizing::new(self.decrypt(ciphertext, associated_data)?);
+        out.extend_from_slice(&plaintext);
+        Ok(())
     }
 }
 

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "blocking")]
 pub mod blocking;
+pub mod file;
+mod local;
 #[cfg(feature = "scaleway")]
 pub mod scaleway;
 #[cfg(feature = "testkit")]
@@ -12,25 +14,13 @@ pub mod testkit;
 
 use std::{fmt, sync::Arc};
 
-use crate::{
-    error::{KmsError, KmsErrorKind},
-    remote::RemoteAead,
-};
+pub use crate::remote::KmsClient;
+pub use local::LocalAead;
 
-/// Finds the key that a URI names, at one key management service.
-///
-/// Everybody may implement it, for the service of their choice; the suite in `kms::testkit`
-/// (feature `testkit`) checks the result.
-pub trait KmsClient: Send + Sync {
-    /// Returns the key that `key_uri` names: `None` when the URI is for another service.
-    ///
-    /// Makes no call over the network: a pure user of a key may be allowed to encrypt and decrypt
-    /// and nothing else.
-    ///
-    /// # Errors
-    /// [`KmsError`] when the URI is for this service, and malformed or not usable with this client.
-    fn remote_aead(&self, key_uri: &str) -> Option<Result<Arc<dyn RemoteAead>, KmsError>>;
-}
+use crate::{
+    error::KmsError,
+    remote::{RemoteAead, find},
+};
 
 /// A list of clients: the first that knows a URI serves it.
 ///
@@ -74,14 +64,7 @@ impl KmsClients {
     /// [`KmsError`] of kind `UnsupportedUri` when no client knows the URI, else what the client
     /// says that does.
     pub fn find(&self, key_uri: &str) -> Result<Arc<dyn RemoteAead>, KmsError> {
-        self.remote_aead(key_uri).unwrap_or_else(|| {
-            // Only the scheme: some schemes carry key material behind it.
-            let message = match key_uri.split_once("://") {
-                Some((scheme, _)) if !scheme.is_empty() => format!("its scheme is `{scheme}`"),
-                _ => "it has no scheme".to_owned(),
-            };
-            Err(KmsError::new(KmsErrorKind::UnsupportedUri).with_message(message))
-        })
+        find(self, key_uri)
     }
 }
 
@@ -96,16 +79,3 @@ impl fmt::Debug for KmsClients {
         write!(f, "KmsClients({})", self.0.len())
     }
 }
-
-/// Forwards to what is behind the pointer.
-macro_rules! forward {
-    ($($pointer:ty),*) => {$(
-        impl<C: KmsClient + ?Sized> KmsClient for $pointer {
-            fn remote_aead(&self, key_uri: &str) -> Option<Result<Arc<dyn RemoteAead>, KmsError>> {
-                (**self).remote_aead(key_uri)
-            }
-        }
-    )*};
-}
-
-forward!(&C, Box<C>, Arc<C>);

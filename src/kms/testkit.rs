@@ -3,6 +3,8 @@
 //! For whoever writes one outside this crate: call it in a test, on whatever runtime the
 //! implementation wants. All violations are reported together, each with the law that it breaks.
 //!
+//! [`FakeKmsClient`] stands in for a service in tests, as in the other Tinks.
+//!
 //! # Example
 //! ```no_run
 //! use keyseal::{RemoteAead, kms::{KmsClient, testkit}};
@@ -14,7 +16,11 @@
 //! # }
 //! ```
 
+mod fake_kms;
+
 use std::{error::Error, fmt, future::poll_fn, sync::Arc, task::Poll};
+
+pub use fake_kms::FakeKmsClient;
 
 use super::KmsClient;
 use crate::{

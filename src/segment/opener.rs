@@ -130,7 +130,7 @@ impl Opener {
         let start = out.len();
         out.resize(start + input.len().min(self.largest_segment()), 0);
         let opened = self.open_last_to(input, out.split_at_mut(start).1);
-        out.truncate(start + opened.unwrap_or(0));
+        out.truncate(start + opened.as_ref().copied().unwrap_or(0));
         opened.map(|_| ())
     }
 
@@ -154,7 +154,7 @@ impl Opener {
                         self.state = State::Found { stream, next: 1 };
                         Ok(Some(opened))
                     }
-                    Search::NotFound => Err(DecryptError),
+                    Search::NotFound => Err(DecryptError::FAILED),
                 }
             }
             State::Found { stream, next } => {
@@ -164,7 +164,7 @@ impl Opener {
                 }
                 opened
             }
-            State::Failed => Err(DecryptError),
+            State::Failed => Err(DecryptError::FAILED),
         };
         if opened.is_err() {
             self.state = State::Failed;
@@ -189,9 +189,9 @@ impl Opener {
                     let (_, segment) = input.split_at(stream.layout().header_size());
                     open_into(&stream, 0, Place::Last, segment, out).ok()
                 })
-                .ok_or(DecryptError),
+                .ok_or(DecryptError::FAILED),
             State::Found { stream, next } => open_into(&stream, next, Place::Last, input, out),
-            State::Failed => Err(DecryptError),
+            State::Failed => Err(DecryptError::FAILED),
         }
     }
 
@@ -225,7 +225,7 @@ impl Opener {
             associated_data,
         } = self.state
         else {
-            return Err(DecryptError);
+            return Err(DecryptError::FAILED);
         };
         let only_key = keys.len() == 1;
         keys.retain(|key| key.may_open(start));
@@ -235,7 +235,7 @@ impl Opener {
                 let opener = SegmentOpener::new(stream, ciphertext_size)?;
                 (only_key || opener.opens_start(start)).then_some(opener)
             })
-            .ok_or(DecryptError)
+            .ok_or(DecryptError::FAILED)
     }
 
     fn largest_segment(&self) -> usize {
@@ -314,8 +314,10 @@ fn open_into(
     segment: &[u8],
     out: &mut [u8],
 ) -> Result<usize, DecryptError> {
-    let plaintext = stream.plaintext_len(segment.len()).ok_or(DecryptError)?;
-    let out = out.get_mut(..plaintext).ok_or(DecryptError)?;
+    let plaintext = stream
+        .plaintext_len(segment.len())
+        .ok_or(DecryptError::FAILED)?;
+    let out = out.get_mut(..plaintext).ok_or(DecryptError::FAILED)?;
     stream.open(index, place, segment, out)?;
     Ok(plaintext)
 }
@@ -323,7 +325,7 @@ fn open_into(
 fn plaintext_of(opened: &Result<Option<Opened>, DecryptError>) -> usize {
     match opened {
         Ok(Some(opened)) => opened.plaintext,
-        Ok(None) | Err(DecryptError) => 0,
+        Ok(None) | Err(_) => 0,
     }
 }
 

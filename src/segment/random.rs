@@ -75,7 +75,7 @@ impl SegmentOpener {
         let part = plaintext
             .get(plan.skip()..)
             .and_then(|rest| rest.get(..len(&plan.plaintext())))
-            .ok_or(DecryptError)?;
+            .ok_or(DecryptError::FAILED)?;
         out.reserve_exact(part.len());
         out.extend_from_slice(part);
         Ok(())
@@ -90,17 +90,17 @@ impl SegmentOpener {
         mut out: &mut [u8],
     ) -> Result<(), DecryptError> {
         for index in segments {
-            let range = self.map.segment(index).ok_or(DecryptError)?;
+            let range = self.map.segment(index).ok_or(DecryptError::FAILED)?;
             let (segment, rest) = ciphertext
                 .split_at_checked(in_memory(range.end - range.start))
-                .ok_or(DecryptError)?;
+                .ok_or(DecryptError::FAILED)?;
             let plaintext_len = self
                 .stream
                 .plaintext_len(segment.len())
-                .ok_or(DecryptError)?;
+                .ok_or(DecryptError::FAILED)?;
             let (plaintext, after) = out
                 .split_at_mut_checked(plaintext_len)
-                .ok_or(DecryptError)?;
+                .ok_or(DecryptError::FAILED)?;
             self.stream
                 .open(index, self.place(index), segment, plaintext)?;
             (ciphertext, out) = (rest, after);
@@ -108,7 +108,7 @@ impl SegmentOpener {
         if ciphertext.is_empty() && out.is_empty() {
             Ok(())
         } else {
-            Err(DecryptError)
+            Err(DecryptError::FAILED)
         }
     }
 

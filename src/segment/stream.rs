@@ -75,9 +75,9 @@ impl StreamKey {
         stream: &[u8],
         associated_data: &[u8],
     ) -> Result<StreamCipher, DecryptError> {
-        let header = Header::read(&self.layout, stream).ok_or(DecryptError)?;
+        let header = Header::read(&self.layout, stream).ok_or(DecryptError::FAILED)?;
         self.derive(header, associated_data)
-            .map_err(|_| DecryptError)
+            .map_err(|_| DecryptError::FAILED)
     }
 
     /// Returns whether a stream that starts with these bytes may be one of this key.
@@ -185,12 +185,12 @@ impl StreamCipher {
             Place::Last => out.len() <= capacity,
         };
         if !fits || segment.len() != out.len() + self.layout.tag_size() {
-            return Err(DecryptError);
+            return Err(DecryptError::FAILED);
         }
-        let nonce = self.nonce(index, place).ok_or(DecryptError)?;
+        let nonce = self.nonce(index, place).ok_or(DecryptError::FAILED)?;
         self.cipher
             .open(self.cut(&nonce), &[], segment, out)
-            .map_err(|_| DecryptError)
+            .map_err(|_| DecryptError::FAILED)
     }
 
     /// Returns `nonce prefix ‖ u32be(index) ‖ place ‖ 00000000`; none where the number of segments
@@ -371,7 +371,7 @@ pub(super) mod tests {
                 opened.fill(9);
                 assert_eq!(
                     stream.open(index, place, &segment, &mut opened),
-                    Err(DecryptError)
+                    Err(DecryptError::FAILED)
                 );
                 assert!(opened.iter().all(|byte| *byte == 0), "nothing is left");
             }
@@ -396,7 +396,7 @@ pub(super) mod tests {
                 );
                 assert_eq!(
                     stream.open(index, place, &vec![0; len + tag], &mut vec![0; len]),
-                    Err(DecryptError)
+                    Err(DecryptError::FAILED)
                 );
             }
         }

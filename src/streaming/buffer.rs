@@ -108,7 +108,9 @@ impl From<EncryptError> for io::Error {
         let kind = match error {
             EncryptError::TooLong => io::ErrorKind::FileTooLarge,
             EncryptError::SegmentSize => io::ErrorKind::InvalidInput,
-            EncryptError::Random(_) | EncryptError::Provider => io::ErrorKind::Other,
+            EncryptError::Random(_) | EncryptError::Provider | EncryptError::Kms(_) => {
+                io::ErrorKind::Other
+            }
         };
         Self::new(kind, error)
     }

@@ -70,7 +70,7 @@ impl Decrypting {
         match self.open() {
             Ok(()) => {}
             // What opened before is authentic. The error comes with the next call.
-            Err(DecryptError) if !self.plaintext.is_empty() => return Ok(Next::Take),
+            Err(_) if !self.plaintext.is_empty() => return Ok(Next::Take),
             Err(error) => return Err(self.failed(error.into())),
         }
         match self.state {
@@ -131,7 +131,7 @@ impl Decrypting {
 /// The error of a reader that has failed before, with an error of this kind.
 pub(super) fn failed_before(kind: io::ErrorKind) -> io::Error {
     if kind == io::ErrorKind::InvalidData {
-        DecryptError.into()
+        DecryptError::FAILED.into()
     } else {
         io::Error::new(kind, "the reader has failed before")
     }

@@ -128,7 +128,7 @@ impl<S: ReadAt> ReadAt for RandomAccess<S> {
             segments.start = batch.end;
             let skip = if filled == 0 { plan.skip() } else { 0 };
             let plaintext = self.open_segments(batch)?;
-            let part = plaintext.get(skip..).ok_or(DecryptError)?;
+            let part = plaintext.get(skip..).ok_or(DecryptError::FAILED)?;
             let (_, rest) = buf.split_at_mut(filled);
             let len = part.len().min(rest.len());
             let (to, _) = rest.split_at_mut(len);

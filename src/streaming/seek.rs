@@ -129,7 +129,7 @@ impl<S: ReadAt> BufRead for SeekableReader<S> {
             })?;
         }
         // Nothing would look like the end, which this is not.
-        self.at_hand().ok_or_else(|| DecryptError.into())
+        self.at_hand().ok_or_else(|| DecryptError::FAILED.into())
     }
 
     fn consume(&mut self, len: usize) {

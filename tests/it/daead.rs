@@ -82,7 +82,7 @@ fn wycheproof_aes_siv_cmac() {
                     valid += 1;
                 }
                 "invalid" => {
-                    assert_eq!(decrypted, Err(DecryptError), "{id}");
+                    assert_eq!(decrypted, Err(DecryptError::FAILED), "{id}");
                     assert_ne!(encrypted.as_ref(), Ok(&ciphertext), "{id}");
                     invalid += 1;
                 }
@@ -220,16 +220,16 @@ fn a_damaged_ciphertext_is_refused() {
 /// Checks that no way to decrypt opens `ciphertext`, and that each leaves what it promises.
 fn assert_refused(daead: &KeysetDeterministicAead, ciphertext: &[u8], associated_data: &[u8]) {
     let refused = daead.decrypt_deterministically(ciphertext, associated_data);
-    assert_eq!(refused, Err(DecryptError));
+    assert_eq!(refused, Err(DecryptError::FAILED));
     let mut out = b"before".to_vec();
     let refused = daead.decrypt_deterministically_into(ciphertext, associated_data, &mut out);
     assert_eq!(
         (refused, out.as_slice()),
-        (Err(DecryptError), &b"before"[..])
+        (Err(DecryptError::FAILED), &b"before"[..])
     );
     let mut buffer = ciphertext.to_vec();
     let refused = daead.decrypt_deterministically_in_place(&mut buffer, associated_data);
-    assert_eq!((refused, buffer), (Err(DecryptError), Vec::new()));
+    assert_eq!((refused, buffer), (Err(DecryptError::FAILED), Vec::new()));
 }
 
 #[test]

@@ -191,7 +191,10 @@ fn keysets_and_what_is_made_of_them_show_no_material() {
 #[test]
 fn errors_show_no_material() {
     for key_type in KeyTypes::default().iter() {
-        let template = key_type.templates().remove(0);
+        // A key that a service holds has no secret here.
+        let Some(template) = key_type.templates().into_iter().next() else {
+            continue;
+        };
         let canary = Canary::of(&template, 0xdead_beef);
         let json = write(&read(&canary.file, Format::Binary).unwrap(), Format::Json);
         let mut errors = BTreeMap::new();

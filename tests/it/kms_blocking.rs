@@ -10,7 +10,7 @@ use std::{
 };
 
 use keyseal::{
-    BoxFuture, KmsError, RemoteAead,
+    Aead as _, BoxFuture, KmsError, RemoteAead,
     kms::blocking::{BlockingAead, Worker},
 };
 

@@ -20,6 +20,7 @@ mod derive;
 mod derive_refused;
 #[cfg(feature = "emulator")]
 mod emulator;
+mod envelope;
 mod floors;
 mod fuzz_smoke;
 mod key_selection;
@@ -30,6 +31,8 @@ mod kinds;
 #[cfg(feature = "blocking")]
 mod kms_blocking;
 mod kms_clients;
+#[cfg(feature = "testkit")]
+mod kms_local;
 #[cfg(feature = "testkit")]
 mod kms_testkit;
 mod known_answers;

@@ -208,7 +208,7 @@ proptest! {
                 Err(error) => {
                     prop_assert_eq!(error.kind(), io::ErrorKind::InvalidData);
                     let cause = error.get_ref().and_then(|inner| inner.downcast_ref());
-                    prop_assert_eq!(cause, Some(&DecryptError));
+                    prop_assert_eq!(cause, Some(&DecryptError::FAILED));
                     prop_assert!(buf.iter().all(|byte| *byte == 0), "nothing is written");
                     errors += 1;
                 }

@@ -4,7 +4,7 @@ use prost::Message as _;
 
 use super::*;
 use crate::{
-    error::EncryptError,
+    error::{DecryptError, EncryptError},
     key::{Key, KeyTypes},
     keyset::KeysetHandle,
     wire::proto::{KeyStatusType, OutputPrefixType, key_data::KeyMaterialType},
@@ -462,7 +462,7 @@ fn encrypted_keysets_are_linted_outside_and_inside() {
         assert!(codes(&all).contains(&"legacy-prefix"));
         assert_eq!(
             lint_encrypted(&file, &Flips, b"other").unwrap_err(),
-            KeysetError::Decrypt(DecryptError)
+            KeysetError::Decrypt(DecryptError::FAILED)
         );
     }
     // The description is not the keyset: what is wrong with it is not an error.
@@ -532,7 +532,12 @@ impl Aead for Flips {
         out: &mut Vec<u8>,
     ) -> Result<(), DecryptError> {
         let flipped = ciphertext.strip_prefix(associated_data);
-        out.extend(flipped.ok_or(DecryptError)?.iter().map(|byte| !byte));
+        out.extend(
+            flipped
+                .ok_or(DecryptError::FAILED)?
+                .iter()
+                .map(|byte| !byte),
+        );
         Ok(())
     }
 }

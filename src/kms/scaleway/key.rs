@@ -8,13 +8,11 @@ use zeroize::Zeroizing;
 use super::{
     api::{
         self,
-        crypto::{
-            self, CryptoReply, DataKey, DataKeyPlaintext, Decrypted, KeyMaterial, Unbelievable,
-            WrappedDataKey,
-        },
+        crypto::{self, CryptoReply, DataKeyPlaintext, Decrypted, KeyMaterial, Unbelievable},
         key::UpdateKey,
     },
     client::{ScalewayClient, unbelievable},
+    data_key::{DataKey, DataKeySecret, WrappedDataKey},
     info::KeyInfo,
     transport::{Operation, Request},
     uri::{KeyUri, Region},
@@ -103,6 +101,18 @@ impl ScalewayKey {
             .body(body);
         self.crypto(&request, |reply, id| reply.wrapped_data_key(id))
             .await
+    }
+
+    /// Opens a data key that was stored wrapped, with one call.
+    ///
+    /// # Errors
+    /// [`KmsError`] of kind `DecryptionFailed` when it is no data key of this key.
+    pub async fn open_data_key(&self, wrapped: &[u8]) -> Result<DataKeySecret, KmsError> {
+        let plaintext = self.decrypt_full(wrapped, b"").await?.into_plaintext();
+        DataKeySecret::new(Zeroizing::new(plaintext)).ok_or_else(|| {
+            let error = KmsError::new(KmsErrorKind::DecryptionFailed);
+            self.failed(Operation::Decrypt, error.with_message("it is no data key"))
+        })
     }
 
     /// Reads the key's properties.

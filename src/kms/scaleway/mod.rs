@@ -29,6 +29,7 @@ mod api;
 mod builder;
 mod client;
 mod config;
+mod data_key;
 mod http;
 mod info;
 mod key;
@@ -41,14 +42,13 @@ mod uri;
 mod uuid;
 
 pub use api::{
-    crypto::{
-        DataKey, Decrypted, KeyMaterial, MAX_CIPHERTEXT_SIZE, MAX_PLAINTEXT_SIZE, WrappedDataKey,
-    },
+    crypto::{Decrypted, KeyMaterial, MAX_CIPHERTEXT_SIZE, MAX_PLAINTEXT_SIZE},
     key::{CreateKey, KeyOrder, ListKeys, RotationPolicy, UpdateKey},
 };
 pub use builder::ScalewayClientBuilder;
 pub use client::{RegionConflict, ScalewayClient};
 pub use config::Environment;
+pub use data_key::{DataKey, DataKeySecret, WrappedDataKey};
 pub use http::HttpTransport;
 pub use info::{Algorithm, KeyInfo, KeyPage, KeyState, KeyUsage, OfferedAlgorithm, UsageKind};
 pub use key::ScalewayKey;

@@ -95,7 +95,7 @@ async fn decrypt_full_shows_the_ciphertext_of_the_newest_version() {
 async fn generate_data_key_gives_the_wrapped_key_and_the_secret() {
     let service = Scripted::new([Answer::golden(200, "replies/data_key.json")]);
     let data_key = service.key().generate_data_key().await.unwrap();
-    assert_eq!(data_key.secret(), &count_up(32));
+    assert_eq!(data_key.secret().bytes(), &count_up(32));
     let wrapped = data_key.wrapped();
     assert_eq!(wrapped.ciphertext(), ciphertext_of("replies/data_key.json"));
     assert_eq!(wrapped.ciphertext().len(), 65);

@@ -9,16 +9,16 @@ use zeroize::Zeroizing;
 use super::secret_json;
 use crate::{
     error::{KmsError, KmsErrorKind},
-    kms::scaleway::{Algorithm, Timestamp, Uuid},
-    secret::SecretBytes,
+    kms::scaleway::{
+        Algorithm, Uuid,
+        data_key::{DataKey, DataKeySecret, WrappedDataKey},
+    },
 };
 
 /// The longest plaintext in bytes that Key Manager encrypts. The shortest has one byte.
 pub const MAX_PLAINTEXT_SIZE: usize = 65_535;
 /// The longest ciphertext in bytes that Key Manager decrypts. The shortest has one byte.
 pub const MAX_CIPHERTEXT_SIZE: usize = 131_071;
-/// The length in bytes of a data key of the algorithm `aes_256_gcm`.
-const DATA_KEY_SIZE: usize = 32;
 
 /// A plaintext, and its ciphertext under the key's newest version where that has changed.
 pub struct Decrypted {
@@ -55,74 +55,6 @@ impl fmt::Debug for Decrypted {
             .field("plaintext_size", &self.plaintext.len())
             .field("refreshed", &self.refreshed.is_some())
             .finish()
-    }
-}
-
-/// A key that the service made, wrapped by a key that the service keeps.
-///
-/// Store the ciphertext; decrypting it, with empty associated data, gives the data key. That is
-/// 32 bytes of AES key: *not* what Tink's envelope wraps, which is a key message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WrappedDataKey {
-    key_id: Uuid,
-    algorithm: Algorithm,
-    ciphertext: Vec<u8>,
-    created_at: Option<Timestamp>,
-}
-
-impl WrappedDataKey {
-    /// Returns the id of the key that wraps it.
-    #[must_use]
-    pub const fn key_id(&self) -> Uuid {
-        self.key_id
-    }
-
-    /// Returns what the data key is for: `aes_256_gcm`.
-    #[must_use]
-    pub const fn algorithm(&self) -> &Algorithm {
-        &self.algorithm
-    }
-
-    /// Returns the wrapped key.
-    #[must_use]
-    pub fn ciphertext(&self) -> &[u8] {
-        &self.ciphertext
-    }
-
-    /// Returns when it was made.
-    #[must_use]
-    pub const fn created_at(&self) -> Option<&Timestamp> {
-        self.created_at.as_ref()
-    }
-}
-
-/// A key that the service made, wrapped and open.
-///
-/// # Security
-/// Use the secret at once and drop it; store the wrapped key only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DataKey {
-    wrapped: WrappedDataKey,
-    secret: SecretBytes,
-}
-
-impl DataKey {
-    /// Returns the wrapped key, to be stored.
-    #[must_use]
-    pub const fn wrapped(&self) -> &WrappedDataKey {
-        &self.wrapped
-    }
-
-    /// Returns the key itself: 32 bytes.
-    #[must_use]
-    pub const fn secret(&self) -> &SecretBytes {
-        &self.secret
-    }
-
-    /// Takes both apart.
-    #[must_use]
-    pub fn into_parts(self) -> (WrappedDataKey, SecretBytes) {
-        (self.wrapped, self.secret)
     }
 }
 
@@ -273,13 +205,8 @@ impl CryptoReply<'_> {
         let wrapped = self.wrapped_data_key(key_id)?;
         let plaintext = self.plaintext.ok_or("it has no plaintext")?;
         let plaintext = secret_json::read(plaintext).ok_or("its plaintext is not base64")?;
-        if plaintext.len() != DATA_KEY_SIZE {
-            return Err("its plaintext is not an AES-256 key");
-        }
-        Ok(DataKey {
-            wrapped,
-            secret: plaintext.into(),
-        })
+        let secret = DataKeySecret::new(plaintext).ok_or("its plaintext is not an AES-256 key")?;
+        Ok(DataKey { wrapped, secret })
     }
 
     pub(crate) fn signature(&self, key_id: Uuid) -> Result<Vec<u8>, Unbelievable> {

@@ -1,0 +1,190 @@
+//! [`KeysetRemoteAead`]: AEAD over a keyset of which services hold some keys, or all.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    cipher::Provider,
+    error::{KeyError, KeysetError, KmsError, KmsErrorKind},
+    key::{Key, KeyId, KeyKind, OutputPrefix, PrefixMap, Prefixed, PrefixedAead},
+    keyset::KeysetHandle,
+    primitive::Aead as _,
+    remote::{BoxFuture, KmsClient, RemoteAead},
+};
+
+/// The AEAD of a keyset with keys that services hold. Cheap to clone, and safe to share between
+/// threads.
+///
+/// What [`KeysetAead`](crate::KeysetAead) is for local keys: the primary key encrypts, every enabled
+/// key may decrypt. Keys of type [`KmsAeadKey`](crate::key::kms_aead) and
+/// [`KmsEnvelopeAeadKey`](crate::key::kms_envelope_aead), each with a URI of its own, stand in one
+/// keyset beside local ones, so that data move from one to another by rotation.
+///
+/// Decryption tries the keys whose prefix stands in front of the ciphertext, then every raw key, in
+/// the order of the keyset. A service is asked only where the ciphertext has the shape that its key
+/// gives. One that cannot be reached does not stop the others; if none of them opens the ciphertext,
+/// its error is the outcome.
+///
+/// # Example
+/// ```
+/// use keyseal::{
+///     Key, KeyTypes, KeysetHandle, KeysetRemoteAead, RemoteAead, SecretAccess, Variant,
+///     key::kms_envelope_aead::KmsEnvelopeAeadParameters,
+///     keyset::Format,
+///     kms::{KmsClients, file::FileKmsClient},
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let access = SecretAccess::insecure();
+/// # let folder = tempfile::tempdir()?;
+/// # let kek = KeysetHandle::generate("AES256_GCM")?.write_cleartext(Format::Json, access);
+/// # std::fs::write(folder.path().join("kek.json"), kek.expose(access))?;
+/// # let files = FileKmsClient::in_folder(folder.path(), access);
+/// // Until now a local key encrypted; from now on a key-encryption key has part in it.
+/// let mut keyset = KeysetHandle::generate("AES256_GCM")?;
+/// let dek = KeyTypes::default().template("AES256_GCM")?.key_template().clone();
+/// let envelope = KmsEnvelopeAeadParameters::new("file-kms://kek.json", dek)?;
+/// keyset.rotate(Key::generate_with(&envelope, Variant::Tink)?)?;
+///
+/// let clients = KmsClients::new().with(files);
+/// let aead = KeysetRemoteAead::new(&keyset, &clients)?;
+/// let ciphertext = aead.encrypt(b"attack at dawn", b"letter 7").await?;
+/// assert_eq!(aead.decrypt(&ciphertext, b"letter 7").await?, b"attack at dawn");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct KeysetRemoteAead(Arc<PrefixMap<AnyAead>>);
+
+/// The AEAD of one key, wherever the key is.
+enum AnyAead {
+    Local(PrefixedAead),
+    Remote {
+        prefix: OutputPrefix,
+        aead: Arc<dyn RemoteAead>,
+    },
+}
+
+impl KeysetRemoteAead {
+    /// Makes the AEAD of `keyset`, with the services' keys that `kms` finds. Makes no call to them.
+    ///
+    /// # Errors
+    /// [`KeysetError::WrongPrimitive`] when an enabled key is of another kind or an unknown type;
+    /// [`KeyError::Kms`] in a [`KeysetError::Key`] when no client serves its URI.
+    pub fn new(keyset: &KeysetHandle, kms: &dyn KmsClient) -> Result<Self, KeysetError> {
+        Self::with_provider(keyset, kms, Provider::FASTEST)
+    }
+
+    /// As [`new`](Self::new), with the ciphers of a provider that the caller chooses.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_provider(
+        keyset: &KeysetHandle,
+        kms: &dyn KmsClient,
+        provider: Provider,
+    ) -> Result<Self, KeysetError> {
+        let keys =
+            keyset.make_prefix_map(KeyKind::Aead, |id, key| AnyAead::of(id, key, kms, provider))?;
+        Ok(Self(Arc::new(keys)))
+    }
+
+    async fn decrypt_with_any(
+        &self,
+        ciphertext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Vec<u8>, KmsError> {
+        let mut unanswered = None;
+        for key in self.0.candidates(ciphertext) {
+            match key.decrypt(ciphertext, associated_data).await {
+                Ok(plaintext) => return Ok(plaintext),
+                // It has answered: this ciphertext is none of its own.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        KmsErrorKind::DecryptionFailed | KmsErrorKind::InvalidInput
+                    ) => {}
+                Err(error) => unanswered = unanswered.or(Some(error)),
+            }
+        }
+        Err(unanswered.unwrap_or_else(|| KmsErrorKind::DecryptionFailed.into()))
+    }
+}
+
+impl AnyAead {
+    fn of(
+        id: KeyId,
+        key: &Key,
+        kms: &dyn KmsClient,
+        provider: Provider,
+    ) -> Option<Result<Self, KeyError>> {
+        match key.remote_aead(kms, provider) {
+            Some(remote) => Some(remote.map(|aead| Self::Remote {
+                prefix: key.variant().prefix(id),
+                aead,
+            })),
+            None => key.aead(id, provider).map(|local| local.map(Self::Local)),
+        }
+    }
+
+    async fn encrypt(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, KmsError> {
+        match self {
+            Self::Local(aead) => Ok(aead.encrypt(plaintext, associated_data)?),
+            Self::Remote { prefix, aead } => {
+                let mut ciphertext = aead.encrypt(plaintext, associated_data).await?;
+                ciphertext.splice(0..0, prefix.as_bytes().iter().copied());
+                Ok(ciphertext)
+            }
+        }
+    }
+
+    async fn decrypt(
+        &self,
+        ciphertext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Vec<u8>, KmsError> {
+        match self {
+            Self::Local(aead) => Ok(aead.decrypt(ciphertext, associated_data)?),
+            Self::Remote { prefix, aead } => {
+                let output = prefix.strip(ciphertext);
+                let output = output.ok_or(KmsErrorKind::DecryptionFailed)?;
+                aead.decrypt(output, associated_data).await
+            }
+        }
+    }
+}
+
+impl Prefixed for AnyAead {
+    fn prefix(&self) -> OutputPrefix {
+        match self {
+            Self::Local(aead) => aead.prefix(),
+            Self::Remote { prefix, .. } => *prefix,
+        }
+    }
+}
+
+impl RemoteAead for KeysetRemoteAead {
+    fn encrypt<'a>(
+        &'a self,
+        plaintext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        Box::pin(self.0.primary().encrypt(plaintext, associated_data))
+    }
+
+    fn decrypt<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        Box::pin(self.decrypt_with_any(ciphertext, associated_data))
+    }
+}
+
+impl fmt::Debug for KeysetRemoteAead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeysetRemoteAead")
+            .field("keys", &self.0.len())
+            .finish_non_exhaustive()
+    }
+}

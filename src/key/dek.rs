@@ -1,0 +1,66 @@
+//! Data-encryption keys: one for each message of an envelope.
+
+use bytes::Bytes;
+
+use super::{
+    Key, KeyTemplate, KeyType, Variant, aes_ctr_hmac::AesCtrHmac, aes_eax::AesEax, aes_gcm::AesGcm,
+    aes_gcm_siv::AesGcmSiv, chacha20_poly1305::ChaCha20Poly1305,
+    xchacha20_poly1305::XChaCha20Poly1305,
+};
+use crate::{error::KeyError, wire::proto::key_data::KeyMaterialType};
+
+/// The key types that some Tink takes in an envelope, each with the least bytes that any key of
+/// the type makes of an empty plaintext.
+const DEK_TYPES: &[(&dyn KeyType, usize)] = &[
+    (&AesCtrHmac, 12 + 10),
+    (&AesEax, 12 + 16),
+    (&AesGcm, 12 + 16),
+    (&AesGcmSiv, 12 + 16),
+    (&ChaCha20Poly1305, 12 + 16),
+    (&XChaCha20Poly1305, 24 + 16),
+];
+
+/// Makes data-encryption keys of one template, and reads those of its type.
+#[derive(Clone)]
+pub(crate) struct DekTemplate {
+    key_type: &'static dyn KeyType,
+    template: KeyTemplate,
+    /// The shortest payload of any key of the type, in bytes.
+    pub(super) min_payload_size: usize,
+}
+
+impl DekTemplate {
+    /// Finds every fault of the template. Its output prefix type says nothing: a payload never has
+    /// a prefix.
+    pub(crate) fn new(template: &KeyTemplate) -> Result<Self, KeyError> {
+        let known = DEK_TYPES
+            .iter()
+            .find(|(key_type, _)| key_type.type_url() == template.type_url());
+        let Some((key_type, min_payload_size)) = known else {
+            return Err(KeyError::DekType {
+                type_url: template.type_url().to_owned(),
+            });
+        };
+        key_type.check(template)?;
+        Ok(Self {
+            key_type: *key_type,
+            template: template.clone().with_variant(Variant::Raw),
+            min_payload_size: *min_payload_size,
+        })
+    }
+
+    pub(super) fn generate(&self) -> Result<Key, KeyError> {
+        self.key_type.generate_from(&self.template)
+    }
+
+    /// Reads a serialized key. Its parameters may be others than those of the template.
+    pub(super) fn read(&self, serialized: Bytes) -> Result<Key, KeyError> {
+        let label = KeyMaterialType::Symmetric.into();
+        self.key_type.read(serialized, label, Variant::Raw)
+    }
+
+    /// Returns what goes into a key of this template, as a message.
+    pub(crate) const fn template(&self) -> &KeyTemplate {
+        &self.template
+    }
+}

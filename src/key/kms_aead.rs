@@ -1,0 +1,158 @@
+//! `KmsAeadKey`: the URI of an AEAD key that a key management service holds.
+//!
+//! Shape: `prefix(0|5) ‖ what the service gives`.
+//!
+//! # Security
+//! No secret: who has the keyset can use the key only with credentials for the service. Every
+//! message goes to the service as it is, so sizes are limited (Scaleway Key Manager: 1 to 65,535
+//! bytes); a [`KmsEnvelopeAeadKey`](super::kms_envelope_aead::KmsEnvelopeAeadKey) sends it keys
+//! only.
+//!
+//! # Source
+//! Tink's `kms_aead.proto`.
+
+use std::sync::Arc;
+
+use super::{Facts, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource};
+use crate::{
+    cipher::{Provider, RawAead},
+    error::KeyError,
+    remote::{KmsClient, RemoteAead, find},
+    wire::proto::{self, key_data::KeyMaterialType},
+};
+
+/// The key type `KmsAeadKey`, for a list of [`KeyTypes`](super::KeyTypes).
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
+pub struct KmsAead;
+
+/// The parameters of such a key: its URI.
+///
+/// # Example
+/// ```
+/// use keyseal::{Key, KeysetHandle, Variant, key::kms_aead::KmsAeadParameters, keyset::Format};
+///
+/// let uri = "scw-kms://regions/fr-par/keys/0da9f41e-7b1c-4a77-9f4c-3d0f8c8d5a10";
+/// let key = Key::generate_with(&KmsAeadParameters::new(uri), Variant::Raw)?;
+/// let keyset = KeysetHandle::new(key)?;
+/// // There is nothing secret to protect.
+/// assert!(keyset.write_no_secret(Format::Json)?.len() > uri.len());
+/// # Ok::<(), keyseal::KeysetError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KmsAeadParameters {
+    key_uri: String,
+}
+
+impl KmsAeadParameters {
+    /// Takes the key URI, such as `scw-kms://regions/fr-par/keys/…`. Whether a client serves it is
+    /// seen when a primitive is made.
+    #[must_use]
+    pub fn new(key_uri: impl Into<String>) -> Self {
+        Self {
+            key_uri: key_uri.into(),
+        }
+    }
+
+    /// Returns the key URI.
+    #[must_use]
+    pub fn key_uri(&self) -> &str {
+        &self.key_uri
+    }
+}
+
+/// A key that is elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KmsAeadKey {
+    parameters: KmsAeadParameters,
+}
+
+impl KmsAeadKey {
+    /// Takes the parameters, which are all that there is of the key here.
+    #[must_use]
+    pub const fn new(parameters: KmsAeadParameters) -> Self {
+        Self { parameters }
+    }
+
+    /// Returns the parameters.
+    #[must_use]
+    pub const fn parameters(&self) -> &KmsAeadParameters {
+        &self.parameters
+    }
+}
+
+impl TypedKey for KmsAeadKey {
+    type Spec = KmsAead;
+}
+
+impl KeyParameters for KmsAeadParameters {
+    type Spec = KmsAead;
+}
+
+impl KeySpec for KmsAead {
+    type Key = KmsAeadKey;
+    type Parameters = KmsAeadParameters;
+    type Message = proto::KmsAeadKey;
+    type Format = proto::KmsAeadKeyFormat;
+
+    const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.KmsAeadKey";
+    const TEMPLATES: &'static [(&'static str, Variant, KmsAeadParameters)] = &[];
+    const VARIANTS: &'static [Variant] = &[Variant::Raw, Variant::Tink];
+    const LABEL: KeyMaterialType = KeyMaterialType::Remote;
+    const CHECKS_LABEL: bool = false;
+
+    fn read(message: proto::KmsAeadKey) -> Result<KmsAeadKey, KeyError> {
+        check_version(message.version)?;
+        Self::read_format(message.params.unwrap_or_default()).map(KmsAeadKey::new)
+    }
+
+    fn write(key: &KmsAeadKey) -> proto::KmsAeadKey {
+        proto::KmsAeadKey {
+            version: 0,
+            params: Some(Self::write_format(&key.parameters)),
+        }
+    }
+
+    fn read_format(format: proto::KmsAeadKeyFormat) -> Result<KmsAeadParameters, KeyError> {
+        Ok(KmsAeadParameters::new(format.key_uri))
+    }
+
+    fn write_format(parameters: &KmsAeadParameters) -> proto::KmsAeadKeyFormat {
+        proto::KmsAeadKeyFormat {
+            key_uri: parameters.key_uri.clone(),
+        }
+    }
+
+    fn parameters(key: &KmsAeadKey) -> KmsAeadParameters {
+        key.parameters.clone()
+    }
+
+    fn generate(
+        parameters: &KmsAeadParameters,
+        _source: KeySource<'_>,
+    ) -> Result<KmsAeadKey, KeyError> {
+        Ok(KmsAeadKey::new(parameters.clone()))
+    }
+
+    fn facts(_parameters: &KmsAeadParameters) -> Facts {
+        Facts {
+            key_size: 0,
+            overhead: 0,
+            messages_log2: 32,
+            max_plaintext: u64::MAX,
+            advice: "for short secrets, by a key that never leaves its service",
+        }
+    }
+
+    fn aead(_key: &KmsAeadKey, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+        Some(Err(KeyError::Remote))
+    }
+
+    fn remote_aead(
+        key: &KmsAeadKey,
+        kms: &dyn KmsClient,
+        _provider: Provider,
+    ) -> Option<Result<Arc<dyn RemoteAead>, KeyError>> {
+        Some(find(kms, &key.parameters.key_uri).map_err(KeyError::Kms))
+    }
+}

@@ -1,0 +1,170 @@
+//! What a [`Key`](super::Key) holds: a typed key whose type is erased, or bytes of an unknown type.
+
+use std::{any::Any, sync::Arc};
+
+use zeroize::Zeroizing;
+
+use super::{Facts, KeyDeriver, KeyKind, KeySpec, KeyTemplate, Variant, template};
+use crate::{
+    cipher::{Provider, RawAead, RawMac, RawPrf},
+    error::KeyError,
+    remote::{KmsClient, RemoteAead},
+    secret::SecretBytes,
+    segment::StreamKey,
+    wire,
+};
+
+/// A key whose type is erased.
+pub(super) trait Material: Send + Sync {
+    fn type_url(&self) -> &str;
+    fn label(&self) -> i32;
+    fn value(&self) -> Zeroizing<Vec<u8>>;
+    fn as_any(&self) -> &dyn Any;
+    fn template(&self, variant: Variant) -> Option<KeyTemplate>;
+    fn facts(&self) -> Option<Facts>;
+    fn kind(&self) -> Option<KeyKind>;
+    fn aead(&self, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>>;
+    fn daead(&self) -> Option<Result<Box<dyn RawAead>, KeyError>>;
+    fn mac(&self) -> Option<Result<Box<dyn RawMac>, KeyError>>;
+    fn prf(&self) -> Option<Result<Box<dyn RawPrf>, KeyError>>;
+    fn deriver(&self) -> Option<Result<KeyDeriver, KeyError>>;
+    fn streaming_aead(&self, provider: Provider) -> Option<StreamKey>;
+    fn remote_aead(
+        &self,
+        kms: &dyn KmsClient,
+        provider: Provider,
+    ) -> Option<Result<Arc<dyn RemoteAead>, KeyError>>;
+}
+
+pub(super) struct Typed<S: KeySpec>(pub(super) S::Key);
+
+impl<S: KeySpec> Material for Typed<S> {
+    fn type_url(&self) -> &str {
+        S::TYPE_URL
+    }
+
+    fn label(&self) -> i32 {
+        S::LABEL.into()
+    }
+
+    fn value(&self) -> Zeroizing<Vec<u8>> {
+        wire::encode(&S::write(&self.0))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn template(&self, variant: Variant) -> Option<KeyTemplate> {
+        Some(template::of::<S>(&S::parameters(&self.0), variant))
+    }
+
+    fn facts(&self) -> Option<Facts> {
+        Some(S::facts(&S::parameters(&self.0)))
+    }
+
+    fn kind(&self) -> Option<KeyKind> {
+        Some(S::KIND)
+    }
+
+    fn aead(&self, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+        S::aead(&self.0, provider)
+    }
+
+    fn daead(&self) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+        S::daead(&self.0)
+    }
+
+    fn mac(&self) -> Option<Result<Box<dyn RawMac>, KeyError>> {
+        S::mac(&self.0)
+    }
+
+    fn prf(&self) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
+        S::prf(&self.0)
+    }
+
+    fn deriver(&self) -> Option<Result<KeyDeriver, KeyError>> {
+        S::deriver(&self.0)
+    }
+
+    fn streaming_aead(&self, provider: Provider) -> Option<StreamKey> {
+        S::streaming_aead(&self.0, provider)
+    }
+
+    fn remote_aead(
+        &self,
+        kms: &dyn KmsClient,
+        provider: Provider,
+    ) -> Option<Result<Arc<dyn RemoteAead>, KeyError>> {
+        S::remote_aead(&self.0, kms, provider)
+    }
+}
+
+/// A key of a type that nobody listed: kept byte for byte, and good for nothing else.
+pub(super) struct OpaqueKey {
+    pub(super) type_url: String,
+    pub(super) value: SecretBytes,
+    pub(super) label: i32,
+}
+
+impl Material for OpaqueKey {
+    fn type_url(&self) -> &str {
+        &self.type_url
+    }
+
+    fn label(&self) -> i32 {
+        self.label
+    }
+
+    fn value(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.value.bytes().to_vec())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn template(&self, _variant: Variant) -> Option<KeyTemplate> {
+        None
+    }
+
+    fn facts(&self) -> Option<Facts> {
+        None
+    }
+
+    fn kind(&self) -> Option<KeyKind> {
+        None
+    }
+
+    fn aead(&self, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+        None
+    }
+
+    fn streaming_aead(&self, _provider: Provider) -> Option<StreamKey> {
+        None
+    }
+
+    fn remote_aead(
+        &self,
+        _kms: &dyn KmsClient,
+        _provider: Provider,
+    ) -> Option<Result<Arc<dyn RemoteAead>, KeyError>> {
+        None
+    }
+
+    fn daead(&self) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+        None
+    }
+
+    fn mac(&self) -> Option<Result<Box<dyn RawMac>, KeyError>> {
+        None
+    }
+
+    fn prf(&self) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
+        None
+    }
+
+    fn deriver(&self) -> Option<Result<KeyDeriver, KeyError>> {
+        None
+    }
+}

@@ -1,0 +1,126 @@
+//! `file-kms://PATH`: a keyset file as key-encryption key.
+//!
+//! For machines without a network, and for tests: what is wrapped under such a key is Tink's
+//! envelope all the same.
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use zeroize::Zeroizing;
+
+use super::LocalAead;
+use crate::{
+    aead::KeysetAead,
+    error::{KeysetError, KmsError, KmsErrorKind},
+    keyset::{Format, KeysetHandle},
+    remote::{KmsClient, RemoteAead},
+    secret::SecretAccess,
+};
+
+/// What starts the key URIs of this client.
+const SCHEME: &str = "file-kms://";
+
+/// The largest keyset file that is read, in bytes.
+const MAX_FILE_SIZE: u64 = 16 << 20;
+
+/// Finds keys in files: a cleartext keyset of AEAD keys, JSON or binary, whose path follows
+/// `file-kms://`.
+///
+/// `file-kms://kek.json` is relative to the client's folder, `file-kms:///srv/kek.json` is not. The
+/// file is read each time the URI is looked up, and its keyset decrypts what any of its enabled
+/// keys has encrypted, so that the key-encryption key can be rotated in the file.
+///
+/// # Security
+/// Who can read the file has the key: hence the token.
+///
+/// # Example
+/// ```
+/// use keyseal::{KeysetHandle, SecretAccess, keyset::Format, kms::{KmsClients, file::FileKmsClient}};
+///
+/// let access = SecretAccess::insecure();
+/// let folder = tempfile::tempdir()?;
+/// let kek = KeysetHandle::generate("AES256_GCM")?.write_cleartext(Format::Json, access);
+/// std::fs::write(folder.path().join("kek.json"), kek.expose(access))?;
+///
+/// let clients = KmsClients::new().with(FileKmsClient::in_folder(folder.path(), access));
+/// let kek = clients.find("file-kms://kek.json")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct FileKmsClient {
+    folder: PathBuf,
+}
+
+impl FileKmsClient {
+    /// Finds relative paths from the process's working folder.
+    #[must_use]
+    pub fn new(access: SecretAccess) -> Self {
+        Self::in_folder("", access)
+    }
+
+    /// Finds relative paths from `folder`.
+    #[must_use]
+    pub fn in_folder(folder: impl Into<PathBuf>, _access: SecretAccess) -> Self {
+        Self {
+            folder: folder.into(),
+        }
+    }
+
+    fn open(&self, path: &str) -> Result<Arc<dyn RemoteAead>, KmsError> {
+        let unusable = |kind| KmsError::new(kind).with_context(format!("{SCHEME}{path}"));
+        if path.is_empty() {
+            return Err(unusable(KmsErrorKind::InvalidUri).with_message("no path follows"));
+        }
+        let bytes = read(&self.folder.join(path)).map_err(|error| {
+            unusable(match error.kind() {
+                io::ErrorKind::NotFound => KmsErrorKind::NotFound,
+                io::ErrorKind::PermissionDenied => KmsErrorKind::PermissionDenied,
+                _ => KmsErrorKind::Configuration,
+            })
+            .with_source(error)
+        })?;
+        let access = SecretAccess::insecure();
+        let aead = KeysetHandle::read_cleartext(&bytes, Format::detect(&bytes), access)
+            .and_then(|keyset| keyset.primitive::<KeysetAead>())
+            .map_err(|error: KeysetError| {
+                unusable(KmsErrorKind::Configuration)
+                    .with_message("the file is no cleartext keyset of AEAD keys")
+                    .with_source(error)
+            })?;
+        Ok(Arc::new(LocalAead::new(aead)))
+    }
+}
+
+impl KmsClient for FileKmsClient {
+    fn remote_aead(&self, key_uri: &str) -> Option<Result<Arc<dyn RemoteAead>, KmsError>> {
+        Some(self.open(key_uri.strip_prefix(SCHEME)?))
+    }
+}
+
+/// Reads a small file into memory that is wiped and was never moved.
+fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    // A pipe does not know its length.
+    let expected = if metadata.is_file() {
+        metadata.len().min(MAX_FILE_SIZE)
+    } else {
+        MAX_FILE_SIZE
+    };
+    let size = usize::try_from(expected).unwrap_or_default();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
+    let most = bytes.capacity() as u64;
+    // A file that grows meanwhile is refused rather than moved to a larger buffer.
+    let read = file.take(most).read_to_end(&mut bytes)? as u64;
+    if read == most {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
+}
