@@ -106,7 +106,7 @@ fn generate(args: &GenerateArgs, context: &Context) -> Result<(), Failure> {
     };
     let secret = secret
         .as_ref()
-        .map(|key| key.expose(SecretAccess::insecure()));
+        .map(|key| key.bytes().expose(SecretAccess::insecure()));
     // The wrapped key first: without it the other one could not be had again.
     if let Some(output) = ciphertext_out {
         output.write(wrapped.ciphertext())?;

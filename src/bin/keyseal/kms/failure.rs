@@ -38,6 +38,7 @@ fn classify(error: &KmsError) -> (Exit, &'static str) {
         KmsErrorKind::InvalidReply => (Exit::Failed, "kms_invalid_reply"),
         KmsErrorKind::InvalidSignature => (Exit::NotDecrypted, "kms_invalid_signature"),
         KmsErrorKind::InvalidUri => (Exit::Usage, "kms_invalid_uri"),
+        KmsErrorKind::Local => (Exit::Failed, "kms_local"),
         KmsErrorKind::Locked => (Exit::KmsRefused, "kms_locked"),
         KmsErrorKind::NotFound => (Exit::KmsRefused, "kms_not_found"),
         KmsErrorKind::PermissionDenied => (Exit::KmsRefused, "kms_permission_denied"),

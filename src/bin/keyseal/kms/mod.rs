@@ -112,14 +112,7 @@ impl KeyManager {
             Some(_) => client,
             None => client.in_region(Region::FR_PAR),
         };
-        let worker = Worker::new().map_err(|error| {
-            Failure::new(
-                Exit::Failed,
-                "thread",
-                "cannot use Key Manager",
-                error.to_string(),
-            )
-        })?;
+        let worker = new_worker()?;
         Ok(Self { client, worker })
     }
 
@@ -160,4 +153,16 @@ impl KeyManager {
             .run(call)
             .map_err(|error| kms_failure(what, &error))
     }
+}
+
+/// Starts a thread that waits for answers.
+pub(crate) fn new_worker() -> Result<Worker, Failure> {
+    Worker::new().map_err(|error| {
+        Failure::new(
+            Exit::Failed,
+            "thread",
+            "cannot wait for a key management service",
+            error.to_string(),
+        )
+    })
 }
