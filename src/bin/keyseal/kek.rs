@@ -6,8 +6,8 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use keyseal::{
-    Aead, DecryptError, EncryptError, KeysetAead, KeysetError, KeysetHandle, KmsEnvelopeAead,
-    KmsError, KmsErrorKind, RemoteAead, SecretAccess,
+    Aead, DecryptError, KeysetAead, KeysetError, KeysetHandle, KmsEnvelopeAead, KmsError,
+    KmsErrorKind, RemoteAead, SecretAccess,
     keyset::{Finding, Format, Protection},
     kms::{LocalAead, blocking::BlockingAead},
 };
@@ -161,19 +161,17 @@ impl Kek {
         handle
             .write_encrypted(format, &*self.aead, aad)
             .map(Zeroizing::new)
-            .map_err(|error| match &error {
-                KeysetError::Encrypt(EncryptError::Kms(kms)) if is_outside_limits(kms) => {
-                    Failure::usage(
-                        "keyset_too_large",
-                        "cannot encrypt the keyset",
-                        printable(chain(kms)),
-                    )
-                    .hint(format!(
-                        "as an envelope it has any size, and is read with the same URI: {ENVELOPE}{}",
-                        self.uri()
-                    ))
-                }
-                _ => keyset_failure(&self.uri(), error),
+            .map_err(|error| match error {
+                KeysetError::TooLargeForKek { size, source } => Failure::usage(
+                    "keyset_too_large",
+                    "cannot encrypt the keyset",
+                    format!("it has {size} bytes: {}", printable(chain(&source))),
+                )
+                .hint(format!(
+                    "as an envelope it has any size, and is read with the same URI: {ENVELOPE}{}",
+                    self.uri()
+                )),
+                error => keyset_failure(&self.uri(), error),
             })
     }
 
@@ -189,7 +187,9 @@ impl Kek {
 
     /// Says why a keyset did not open, and that it may be in the other form.
     fn not_read(&self, name: &str, error: KeysetError) -> Failure {
+        // Of a file that is local such a form is of no use.
         let other_form = match &error {
+            _ if self.place.is_some() => false,
             KeysetError::Decrypt(DecryptError::FAILED) => true,
             KeysetError::Decrypt(error) => error.kms_error().is_some_and(is_outside_limits),
             _ => false,

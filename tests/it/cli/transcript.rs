@@ -70,6 +70,11 @@ fn data_keys_are_generated_and_unwrapped() {
 }
 
 #[test]
+fn keysets_are_kept_under_a_key_of_key_manager() {
+    run_in("keyset_kek", &WithKms::new().place);
+}
+
+#[test]
 fn the_emulator_refuses_what_it_cannot_serve() {
     run("emulator");
 }

@@ -51,16 +51,16 @@ pub(crate) fn run(args: DekArgs, context: &Context) -> Result<Exit, Failure> {
 Example:
   keyseal dek generate \"$KEK\" --ciphertext-out dek.wrapped --plaintext-out dek")]
 pub(crate) struct GenerateArgs {
+    #[command(flatten)]
+    choice: KeyChoice,
     /// Ask for the wrapped key only, as is done without the options below
-    #[arg(long, conflicts_with_all = ["plaintext_out", "show_plaintext"])]
+    #[arg(long, conflicts_with_all = ["plaintext_out", "show_plaintext"], help_heading = "Output")]
     without_plaintext: bool,
     #[command(flatten)]
     plaintext: PlaintextArgs,
     /// Write the wrapped key to this new file, as bytes
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     ciphertext_out: Option<Place>,
-    #[command(flatten)]
-    choice: KeyChoice,
 }
 
 /// Where a plaintext goes.
@@ -137,17 +137,18 @@ Example:
   keyseal dek decrypt \"$KEK\" --ciphertext-file dek.wrapped --plaintext-out dek")]
 pub(crate) struct DecryptArgs {
     #[command(flatten)]
+    choice: KeyChoice,
+    #[command(flatten)]
     ciphertext: CiphertextArgs,
     #[command(flatten)]
     aad: Aad,
     #[command(flatten)]
     plaintext: PlaintextArgs,
-    #[command(flatten)]
-    choice: KeyChoice,
 }
 
 /// A ciphertext, which is no secret.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Ciphertext")]
 #[group(required = true, multiple = false)]
 struct CiphertextArgs {
     /// The ciphertext in base64
@@ -170,7 +171,10 @@ impl CiphertextArgs {
 
     fn read(&self, context: &Context) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let from_text = |what: &str, text: &[u8]| {
-            from_base64(text.trim_ascii()).ok_or_else(|| {
+            // `base64` breaks its lines.
+            let mut text = text.to_vec();
+            text.retain(|byte| !byte.is_ascii_whitespace());
+            from_base64(&text).ok_or_else(|| {
                 Failure::usage("base64", format!("cannot read {what}"), "it is no base64")
             })
         };

@@ -96,9 +96,10 @@ macro_rules! changes {
 }
 
 changes!(
-    /// Make a new version of a key: it encrypts from now on, the older ones still decrypt
+    /// Make a new version of a key, which encrypts from now on
     ///
-    /// Nothing that is encrypted changes. `rewrap` brings files under the newest version.
+    /// The older versions still decrypt, and nothing that is encrypted changes: `rewrap` brings
+    /// files under the newest version.
     #[command(after_help = "\
 Example:
   keyseal kek rotate \"$KEK\"")]
