@@ -156,6 +156,13 @@ fn no_message_shows_the_token_or_a_data_key() {
             body: ErrorBody::Html,
         }),
     ];
+    let under = ["--keyset-kek", &kms.kek, "--keyset-aad", "a"];
+    let create = [
+        &["keyset", "create", "--template", "AES256_GCM"],
+        &under[..],
+    ]
+    .concat();
+    place.done(&[&create[..], &["-o", "k.json"]].concat());
     let decrypt = ["dek", "decrypt", &kms.kek, "--ciphertext-file"];
     let commands = [
         [&decrypt[..], &["wrapped", "-v"]].concat(),
@@ -167,6 +174,18 @@ fn no_message_shows_the_token_or_a_data_key() {
         vec!["kek", "import", &kms.kek, "--material-file", "dek"],
         vec!["kek", "list", "--region", "x"],
         vec!["kek", "list", "--credentials", "dek"],
+        [&create[..], &["-o", "no.json", "-v"]].concat(),
+        [&create[..], &["-o", "no.json", "--force", "--json"]].concat(),
+        [&["keyset", "list", "k.json", "-v"], &under[..]].concat(),
+        [&["keyset", "lint", "k.json", "--json"], &under[..]].concat(),
+        [&["keyset", "list", "dek"], &under[..]].concat(),
+        [
+            &[
+                "encrypt", "dek", "--keyset", "k.json", "-o", "no", "--force",
+            ],
+            &under[..],
+        ]
+        .concat(),
     ];
     for fault in faults {
         if let Some(fault) = &fault {
@@ -182,4 +201,40 @@ fn no_message_shows_the_token_or_a_data_key() {
         }
         kms.emulator.clear_faults();
     }
+}
+
+#[test]
+fn a_keyset_is_written_whole_or_not_at_all() {
+    let kms = WithKms::new();
+    let place = &kms.place;
+    let under = ["--keyset-kek", &kms.kek, "--retries", "0", "--json"];
+    let create = ["keyset", "create", "--template", "AES256_GCM"];
+    place.done(&[&create[..], &under, &["-o", "k.json"]].concat());
+    let before = place.read("k.json");
+    let rotate = ["keyset", "rotate", "k.json", "--template", "AES128_GCM"];
+    for (fault, exit, wanted) in [
+        (Fault::PermissionsDenied, 6, "kms_permission_denied"),
+        (Fault::RateLimited, 7, "kms_rate_limited"),
+        (Fault::ResetAfter, 7, "kms_interrupted"),
+        (Fault::TruncatedJson, 1, "kms_invalid_reply"),
+        (Fault::WrongKeyId, 1, "kms_invalid_reply"),
+    ] {
+        // What is read comes first: each of the two calls fails once.
+        for operation in [Operation::Decrypt, Operation::Encrypt] {
+            let rule = FaultRule::new(fault.clone()).on(operation);
+            kms.emulator.inject(rule);
+            let run = [&rotate[..], &under, &["--in-place"]].concat();
+            let output = place.keyseal(&run).output().unwrap();
+            assert_eq!(code(&output), (Some(exit), wanted.into()), "{fault:?}");
+            if operation == Operation::Encrypt {
+                let run = [&create[..], &under, &["-o", "new.json"]].concat();
+                let output = place.keyseal(&run).output().unwrap();
+                assert_eq!(code(&output), (Some(exit), wanted.into()), "{fault:?}");
+            }
+            kms.emulator.clear_faults();
+            assert_eq!(place.read("k.json"), before);
+            assert_eq!(place.names("."), ["k.json"]);
+        }
+    }
+    place.done(&[&rotate[..], &under, &["--in-place"]].concat());
 }
