@@ -1,7 +1,9 @@
 //! The program, from outside.
 
+mod emulator;
 mod files;
 mod help;
+mod kms;
 mod quickstart;
 mod secrets;
 mod support;

@@ -11,6 +11,7 @@ use crate::{
     input::Place,
     kek::Kek,
     keysets::Access,
+    kms::KmsArgs,
 };
 
 /// The largest associated data that are read from a file, in bytes.
@@ -110,7 +111,12 @@ associated_data!(
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Keyset")]
 pub(crate) struct KeysetAccess {
-    /// The key-encryption key of an encrypted keyset, such as file-kms://kek.json
+    /// The key-encryption key of an encrypted keyset: scw-kms://regions/REGION/keys/ID of Scaleway
+    /// Key Manager, or file-kms://PATH of a keyset file
+    ///
+    /// Key Manager encrypts keysets of up to 65,535 bytes. Before the URI, `envelope+` gives the
+    /// keyset a key of its own, which Key Manager wraps: then it has any size. It is read with the
+    /// URI that it was written with.
     #[arg(long, value_name = "URI")]
     keyset_kek: Option<String>,
     #[command(flatten)]
@@ -118,6 +124,8 @@ pub(crate) struct KeysetAccess {
     /// Allow keysets that are not encrypted: whoever can read such a file has its keys
     #[arg(long)]
     insecure_cleartext: bool,
+    #[command(flatten)]
+    kms: KmsArgs,
 }
 
 impl KeysetAccess {
@@ -127,6 +135,11 @@ impl KeysetAccess {
 
     pub(crate) const fn allows_cleartext(&self) -> bool {
         self.insecure_cleartext
+    }
+
+    /// Returns how Key Manager is reached.
+    pub(crate) const fn kms(&self) -> &KmsArgs {
+        &self.kms
     }
 
     pub(crate) fn resolve(&self, context: &Context) -> Result<Access, Failure> {
@@ -141,7 +154,10 @@ impl KeysetAccess {
             kek: self
                 .keyset_kek
                 .as_deref()
-                .map(|uri| Kek::open(uri, self.insecure_cleartext, context))
+                .map(|uri| {
+                    let context = context.with_kms(&self.kms);
+                    Kek::open_for_keyset(uri, self.insecure_cleartext, &context)
+                })
                 .transpose()?,
             aad: self.aad.read(context)?,
             cleartext: self.insecure_cleartext,

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{args::Globals, error::Failure, interrupt::Leftovers};
+use crate::{args::Globals, error::Failure, interrupt::Leftovers, kms::KmsArgs};
 
 /// Whether standard error takes colours.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +54,7 @@ pub(crate) struct Context {
     pub(crate) leftovers: Leftovers,
     quiet: bool,
     verbose: bool,
+    kms: KmsArgs,
 }
 
 impl Context {
@@ -64,7 +65,20 @@ impl Context {
             leftovers,
             quiet: globals.quiet,
             verbose: globals.verbose > 0,
+            kms: KmsArgs::default(),
         }
+    }
+
+    /// Returns the same, for a command that was told how Key Manager is reached.
+    pub(crate) fn with_kms(&self, kms: &KmsArgs) -> Self {
+        Self {
+            kms: kms.clone(),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) const fn kms(&self) -> &KmsArgs {
+        &self.kms
     }
 
     /// Returns the same, for a command that is run inside another and has nothing to say.

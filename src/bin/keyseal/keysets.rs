@@ -1,7 +1,7 @@
 //! Keyset files: recognised, opened, written, and what is said when that fails.
 
 use keyseal::{
-    KeyError, KeyTypes, KeysetError, KeysetHandle, SecretAccess,
+    DecryptError, EncryptError, KeyError, KeyTypes, KeysetError, KeysetHandle, SecretAccess,
     keyset::{Format, KeysetFile, Protection},
 };
 use zeroize::Zeroizing;
@@ -13,6 +13,7 @@ use crate::{
     files::Output,
     input::{KEYSET_LIMIT, Place},
     kek::Kek,
+    kms::kms_failure,
     text::{closest, count, printable},
 };
 
@@ -210,7 +211,7 @@ pub(crate) fn keyset_failure(name: &str, error: KeysetError) -> Failure {
         )
     };
     match error {
-        KeysetError::Decrypt(_) => Failure::new(
+        KeysetError::Decrypt(DecryptError::FAILED) => Failure::new(
             Exit::NotDecrypted,
             "keyset_not_decrypted",
             format!("cannot open keyset {name}"),
@@ -218,6 +219,14 @@ pub(crate) fn keyset_failure(name: &str, error: KeysetError) -> Failure {
         )
         .hint("it takes the key-encryption key and the --keyset-aad with which it was written")
         .hint("a damaged file does not decrypt either"),
+        // It is not known whether it would open.
+        KeysetError::Decrypt(error) => match error.kms_error() {
+            Some(error) => kms_failure(&format!("cannot open keyset {name}"), error),
+            None => Failure::new(Exit::Failed, "failed", what, why),
+        },
+        KeysetError::Encrypt(EncryptError::Kms(error)) => {
+            kms_failure("cannot encrypt the keyset", &error)
+        }
         KeysetError::UnknownId { id } => Failure::usage(
             "unknown_key_id",
             format!("cannot change keyset {name}"),

@@ -6,18 +6,29 @@ use std::{
     process::{Command, Output},
 };
 
+use keyseal::{
+    SecretAccess,
+    emulator::{Emulator, Server},
+};
 use tempfile::TempDir;
 
 /// A folder of its own for each test.
 pub(super) struct Place {
     folder: TempDir,
+    variables: Vec<(String, String)>,
 }
 
 impl Place {
     pub(super) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
+            variables: Vec::new(),
         }
+    }
+
+    /// Sets a variable for what is run from now on.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -68,6 +79,13 @@ impl Place {
             .env("LC_ALL", "C")
             .env_remove("COLUMNS")
             .env_remove("NO_COLOR");
+        for (name, _) in env::vars_os() {
+            let own = name.to_string_lossy();
+            if own.starts_with("SCW_") || own.starts_with("SCALEWAY_") || own == "XDG_CONFIG_HOME" {
+                command.env_remove(name);
+            }
+        }
+        command.envs(self.variables.iter().cloned());
         command
     }
 
@@ -90,5 +108,34 @@ impl Place {
             "-o",
             name,
         ]);
+    }
+}
+
+/// A folder to work in, and a Key Manager on loopback with one key, `orders`.
+pub(super) struct WithKms {
+    pub(super) place: Place,
+    pub(super) emulator: Emulator,
+    pub(super) kek: String,
+    _server: Server,
+}
+
+impl WithKms {
+    pub(super) fn new() -> Self {
+        let emulator = Emulator::new().unwrap();
+        let id = emulator.seed_key("orders").unwrap();
+        let kek = format!("scw-kms://regions/fr-par/keys/{id}");
+        let server = emulator.serve("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut place = Place::new();
+        let access = SecretAccess::insecure();
+        for (name, value) in emulator.identity().environment(&server.url(), access) {
+            place.set(name, &value);
+        }
+        place.set("SCW_KM_KEY_URI", &kek);
+        Self {
+            place,
+            emulator,
+            kek,
+            _server: server,
+        }
     }
 }

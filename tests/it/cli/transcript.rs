@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Output};
 
-use super::support::Place;
+use super::support::{Place, WithKms};
 
 #[test]
 fn keysets_are_created() {
@@ -59,6 +59,26 @@ fn keysets_are_derived() {
     run("derive");
 }
 
+#[test]
+fn keys_of_key_manager_are_managed() {
+    run_in("kek", &WithKms::new().place);
+}
+
+#[test]
+fn data_keys_are_generated_and_unwrapped() {
+    run_in("dek", &WithKms::new().place);
+}
+
+#[test]
+fn keysets_are_kept_under_a_key_of_key_manager() {
+    run_in("keyset_kek", &WithKms::new().place);
+}
+
+#[test]
+fn the_emulator_refuses_what_it_cannot_serve() {
+    run("emulator");
+}
+
 #[derive(Default)]
 struct Case<'t> {
     line: usize,
@@ -69,9 +89,12 @@ struct Case<'t> {
 }
 
 fn run(name: &str) {
+    run_in(name, &Place::new());
+}
+
+fn run_in(name: &str, place: &Place) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cmd/{name}.txt"));
     let text = fs::read_to_string(&path).unwrap();
-    let place = Place::new();
     let cases = parse(&text);
     assert!(!cases.is_empty());
     for case in cases {

@@ -2,9 +2,12 @@
 
 mod completions;
 mod decrypt;
+mod dek;
+mod emulator;
 mod encrypt;
 mod explain;
 mod inspect;
+mod kek;
 mod keyset;
 mod mac;
 mod man;
@@ -28,6 +31,9 @@ pub(crate) enum Command {
     Mac(mac::MacArgs),
     VerifyMac(verify_mac::VerifyMacArgs),
     Templates(templates::TemplatesArgs),
+    Kek(kek::KekArgs),
+    Dek(dek::DekArgs),
+    Emulator(emulator::EmulatorArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     #[command(flatten)]
@@ -46,6 +52,9 @@ impl Command {
             Self::Mac(args) => mac::run(args, context),
             Self::VerifyMac(args) => verify_mac::run(args, context),
             Self::Templates(args) => templates::run(args, context),
+            Self::Kek(args) => kek::run(args, context),
+            Self::Dek(args) => dek::run(args, context),
+            Self::Emulator(args) => emulator::run(args, context),
             Self::Completions(args) => completions::run(args, context),
             Self::Man(args) => man::run(args, context),
             Self::Tinkey(command) => tinkey::run(command, context),

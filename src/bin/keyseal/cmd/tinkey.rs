@@ -4,6 +4,8 @@
 //! As there, without `--master-key-uri` a keyset is in cleartext, which is said in a warning. Not
 //! as there, an encrypted keyset becomes a cleartext one only when that is asked for.
 
+use std::path::Path;
+
 use clap::{Args, Subcommand, ValueEnum};
 use keyseal::{
     KeyId, KeyTypes,
@@ -23,6 +25,7 @@ use crate::{
     input::Place,
     kek::Kek,
     keysets::{Access, Keyset, Seal},
+    kms::KmsArgs,
     text::printable,
 };
 
@@ -102,7 +105,7 @@ pub(crate) struct TinkeyArgs {
     /// The key-encryption key of input and output
     #[arg(long, value_name = "URI")]
     master_key_uri: Option<String>,
-    /// Credentials for it
+    /// Credentials for it; of Scaleway a configuration file like that of scw
     #[arg(long, value_name = "FILE")]
     credential: Option<Place>,
     /// The key-encryption key of convert-keyset's output
@@ -262,7 +265,10 @@ impl TinkeyArgs {
         if let Some(path) = credential.and_then(Place::path) {
             std::fs::metadata(path).map_err(|error| Failure::file("read", path, &error))?;
         }
-        uri.map(|uri| Kek::open(uri, true, context)).transpose()
+        let file = credential.and_then(Place::path).map(Path::to_owned);
+        let context = context.with_kms(&KmsArgs::of_credentials(file));
+        uri.map(|uri| Kek::open_for_keyset(uri, true, &context))
+            .transpose()
     }
 
     fn open(&self, access: Access, context: &Context) -> Result<Keyset, Failure> {

@@ -77,7 +77,7 @@ pub(crate) fn run(args: ConvertArgs, context: &Context) -> Result<Exit, Failure>
     let new_kek = args
         .new_keyset_kek
         .as_deref()
-        .map(|uri| Kek::open(uri, cleartext, context))
+        .map(|uri| Kek::open_for_keyset(uri, cleartext, &context.with_kms(args.access.kms())))
         .transpose()?;
     let keks = [access.kek.clone(), new_kek.clone()];
     others.extend(keks.iter().flatten().filter_map(Kek::place));

@@ -1,0 +1,117 @@
+//! `kek list`: the keys of a region.
+
+use clap::Args;
+use keyseal::kms::scaleway::{KeyInfo, ListKeys, Uuid};
+use serde_json::Value;
+
+use super::{UsageName, as_json, usage};
+use crate::{
+    context::Context,
+    error::Failure,
+    kms::{KeyManager, KmsArgs},
+    text::{count, printable},
+};
+
+/// List the keys of a region, by name
+///
+/// Those of the project, or else of the organization, in the settings.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  keyseal kek list
+  keyseal kek list --name orders --region nl-ams --json")]
+pub(crate) struct ListArgs {
+    /// Only those of this name
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Only those with this tag; may be given more than once
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<String>,
+    /// Only those of this usage
+    #[arg(long, value_name = "USAGE")]
+    usage: Option<UsageName>,
+    /// Those that are scheduled for deletion, instead of the others
+    #[arg(long)]
+    deleted: bool,
+    /// Those of this project
+    #[arg(long, value_name = "ID")]
+    project_id: Option<Uuid>,
+    /// Those of this organization
+    #[arg(long, value_name = "ID")]
+    organization_id: Option<Uuid>,
+    #[command(flatten)]
+    kms: KmsArgs,
+}
+
+pub(super) fn run(args: &ListArgs, context: &Context) -> Result<(), Failure> {
+    let manager = KeyManager::new(&args.kms, context)?;
+    let which = wanted(args);
+    let list = manager.client().list_keys(&which);
+    let keys = manager.run("cannot list the keys", list)?;
+    if context.json {
+        return context.print_json(&Value::Array(keys.iter().map(as_json).collect()));
+    }
+    if let Some(region) = manager.client().region() {
+        context.note(&format!("{} in {region}", count(keys.len(), "key")));
+    }
+    context.print(&table(&keys))
+}
+
+fn wanted(args: &ListArgs) -> ListKeys {
+    let mut which = ListKeys::new();
+    if let Some(name) = &args.name {
+        which = which.name(name);
+    }
+    for tag in &args.tag {
+        which = which.tag(tag);
+    }
+    if let Some(usage) = args.usage {
+        which = which.usage(usage.kind());
+    }
+    if let Some(id) = args.project_id {
+        which = which.project(id);
+    }
+    if let Some(id) = args.organization_id {
+        which = which.organization(id);
+    }
+    if args.deleted {
+        which = which.scheduled_for_deletion();
+    }
+    which
+}
+
+/// Returns a line for each key. A list without keys has no head either.
+fn table(keys: &[KeyInfo]) -> String {
+    let head = ["NAME", "STATE", "VERSIONS", "PROTECTED", "ALGORITHM", "URI"];
+    let rows = keys.iter().map(|key| {
+        [
+            printable(key.name()),
+            printable(key.state()),
+            key.rotation_count().to_string(),
+            key.is_protected().to_string(),
+            usage(key),
+            key.uri().to_string(),
+        ]
+    });
+    let mut lines: Vec<[String; 6]> = vec![head.map(str::to_owned)];
+    lines.extend(rows);
+    if keys.is_empty() {
+        return String::new();
+    }
+    let mut widths = [0; 6];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for line in &lines {
+        let mut row = String::new();
+        for (width, cell) in widths.iter().zip(line) {
+            row.push_str(&format!("{cell:width$}  "));
+        }
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,121 @@
+//! `kek import` and `kek delete-material`: key material that is not the service's own.
+
+use clap::Args;
+use keyseal::{SecretAccess, SecretBytes, kms::scaleway::KeyMaterial};
+use serde_json::json;
+
+use super::{KeyChoice, name, report};
+use crate::{
+    context::Context,
+    encoding::{from_base64, from_hex},
+    error::Failure,
+    exit::Exit,
+    input::{Place, check_one_standard_input},
+};
+
+/// The largest key material that is read, in bytes.
+const MATERIAL_LIMIT: u64 = 64 << 10;
+
+/// Give key material to a key that was created with --origin external
+///
+/// Doing so again makes a new version.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  openssl rand 32 | keyseal kek import \"$KEK\" --material-file -")]
+pub(crate) struct ImportArgs {
+    /// The file with the material, 32 bytes as a rule; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    material_file: Place,
+    /// The file has hexadecimal digits
+    #[arg(long, conflicts_with = "base64")]
+    hex: bool,
+    /// The file has base64
+    #[arg(long)]
+    base64: bool,
+    /// A file with the salt of the key's derivation; without, the service draws one
+    #[arg(long, value_name = "FILE")]
+    salt_file: Option<Place>,
+    #[command(flatten)]
+    choice: KeyChoice,
+}
+
+pub(super) fn import(args: &ImportArgs, context: &Context) -> Result<(), Failure> {
+    check_one_standard_input(args.salt_file.iter().chain([&args.material_file]))?;
+    let (manager, key) = args.choice.open(context)?;
+    let file = args.material_file.read_small(MATERIAL_LIMIT, context)?;
+    let text = file.trim_ascii();
+    let decoded = match (args.hex, args.base64) {
+        (true, _) => Some(from_hex(text)),
+        (_, true) => Some(from_base64(text)),
+        _ => None,
+    };
+    let bytes = match decoded {
+        None => file,
+        Some(Some(bytes)) => bytes,
+        Some(None) => {
+            return Err(Failure::new(
+                Exit::Failed,
+                "key_encoding",
+                format!("cannot read the material in {}", args.material_file.name()),
+                "it is not encoded as is said",
+            ));
+        }
+    };
+    let material = SecretBytes::copy_from(&bytes, SecretAccess::insecure());
+    let salt = match &args.salt_file {
+        Some(file) => file.read_small(MATERIAL_LIMIT, context)?,
+        None => zeroize::Zeroizing::default(),
+    };
+    let import = key.import_key_material(&material, &salt);
+    let key = manager.run("cannot import the material", import)?;
+    let done = format!(
+        "{}: version {} is imported",
+        name(&key),
+        key.rotation_count()
+    );
+    report(&done, &key, context)
+}
+
+/// Delete imported key material: what was encrypted with it is lost, for ever
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  keyseal kek delete-material \"$KEK\" --yes")]
+pub(crate) struct DeleteMaterialArgs {
+    /// The version; the newest unless told otherwise
+    #[arg(long, value_name = "NUMBER")]
+    version: Option<u32>,
+    /// Confirm that what was encrypted with this material may be lost
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    choice: KeyChoice,
+}
+
+pub(super) fn delete(args: &DeleteMaterialArgs, context: &Context) -> Result<(), Failure> {
+    if !args.yes {
+        return Err(Failure::usage(
+            "not_confirmed",
+            "cannot delete the material",
+            "what was encrypted with it would be lost, for ever",
+        )
+        .hint("--yes confirms it")
+        .hint("kek disable forbids its use, and can be undone"));
+    }
+    let (manager, key) = args.choice.open(context)?;
+    let which = args
+        .version
+        .map_or(KeyMaterial::Newest, KeyMaterial::Version);
+    manager.run("cannot delete the material", key.delete_key_material(which))?;
+    let uri = key.uri();
+    let version = match args.version {
+        Some(version) => format!("version {version}"),
+        None => "the newest version".to_owned(),
+    };
+    context.report(
+        &format!("{uri}: {version} has no material any more"),
+        &json!({ "id": uri.key_id().as_str(), "version": args.version }),
+        false,
+    )
+}

@@ -1,0 +1,168 @@
+//! Scaleway Key Manager: the options that lead to it, and calls that wait for their answers.
+
+mod failure;
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use keyseal::{
+    KmsError,
+    kms::{
+        blocking::Worker,
+        scaleway::{
+            Environment, KeyUri, Region, RegionConflict, RetryPolicy, ScalewayClient, ScalewayKey,
+        },
+    },
+};
+
+pub(crate) use failure::kms_failure;
+
+use crate::{
+    context::Context, duration::parse_duration, error::Failure, exit::Exit, text::printable,
+};
+
+/// The longest that one attempt takes, whatever all of them may take.
+const ATTEMPT: Duration = Duration::from_secs(30);
+
+/// How Key Manager is reached. What is not said here is in the environment and in the
+/// configuration file of Scaleway's own tools.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Key Manager, as Scaleway's own tools are set up")]
+pub(crate) struct KmsArgs {
+    /// The region; else that of the key's URI, of SCW_DEFAULT_REGION, of the profile, or fr-par
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+    /// The profile of the configuration file; else that of SCW_PROFILE, or its active one
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Another configuration file than scw's own; variables such as SCW_SECRET_KEY stand above it
+    #[arg(long, value_name = "FILE")]
+    credentials: Option<PathBuf>,
+    /// The address of the API; else that of SCW_API_URL or of the profile
+    #[arg(long, value_name = "URL")]
+    api_url: Option<String>,
+    /// How long a call may take in all, such as 10s or 2m [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+    /// How often a call is repeated that failed and may be made again [default: 3]
+    #[arg(long, value_name = "NUMBER")]
+    retries: Option<u32>,
+}
+
+impl KmsArgs {
+    /// Names another configuration file, as `tinkey` does with its flag.
+    pub(crate) fn of_credentials(file: Option<PathBuf>) -> Self {
+        Self {
+            credentials: file,
+            ..Self::default()
+        }
+    }
+
+    fn policy(&self) -> RetryPolicy {
+        let mut policy = RetryPolicy::new();
+        if let Some(timeout) = self.timeout {
+            policy = policy
+                .total_timeout(timeout)
+                .attempt_timeout(timeout.min(ATTEMPT));
+        }
+        if let Some(retries) = self.retries {
+            policy = policy.max_attempts(retries.saturating_add(1));
+        }
+        policy
+    }
+}
+
+/// A client of Key Manager, and the thread that waits for its answers.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyManager {
+    client: ScalewayClient,
+    worker: Worker,
+}
+
+impl KeyManager {
+    /// Reads the settings. No call is made.
+    pub(crate) fn new(args: &KmsArgs, context: &Context) -> Result<Self, Failure> {
+        let mut builder = ScalewayClient::builder()
+            .environment(Environment::of_process())
+            .retry_policy(args.policy())
+            .region_conflict(match args.region {
+                // Both were typed for this call, so one of them is a mistake.
+                Some(_) => RegionConflict::Refuse,
+                None => RegionConflict::UseUri,
+            });
+        if let Some(region) = &args.region {
+            builder = builder.region(region);
+        }
+        if let Some(profile) = &args.profile {
+            builder = builder.profile(profile);
+        }
+        if let Some(file) = &args.credentials {
+            builder = builder.config_file(file);
+        }
+        if let Some(url) = &args.api_url {
+            builder = builder.api_url(url);
+        }
+        let client = builder
+            .build()
+            .map_err(|error| kms_failure("cannot use Key Manager", &error))?;
+        for warning in client.warnings() {
+            context.warn(&printable(warning));
+        }
+        let client = match client.region() {
+            Some(_) => client,
+            None => client.in_region(Region::FR_PAR),
+        };
+        let worker = new_worker()?;
+        Ok(Self { client, worker })
+    }
+
+    pub(crate) const fn client(&self) -> &ScalewayClient {
+        &self.client
+    }
+
+    pub(crate) const fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    /// Returns the key of a URI, of `region/id` or of an id.
+    pub(crate) fn key(&self, reference: &str, context: &Context) -> Result<ScalewayKey, Failure> {
+        let failed = |error: KmsError| {
+            kms_failure(
+                &format!("cannot use the key {}", printable(reference)),
+                &error,
+            )
+        };
+        let uri = KeyUri::from_reference(reference).map_err(failed)?;
+        if let (Some(named), Some(own)) = (uri.region(), self.client.region())
+            && named != own
+        {
+            context.detail(&format!(
+                "the key's region is {named}, that of the settings {own}"
+            ));
+        }
+        self.client.key(&uri).map_err(failed)
+    }
+
+    /// Waits for an answer. `what` is said where there is none: `cannot rotate the key`.
+    pub(crate) fn run<T>(
+        &self,
+        what: &str,
+        call: impl Future<Output = Result<T, KmsError>>,
+    ) -> Result<T, Failure> {
+        self.worker
+            .run(call)
+            .map_err(|error| kms_failure(what, &error))
+    }
+}
+
+/// Starts a thread that waits for answers.
+pub(crate) fn new_worker() -> Result<Worker, Failure> {
+    Worker::new().map_err(|error| {
+        Failure::new(
+            Exit::Failed,
+            "thread",
+            "cannot wait for a key management service",
+            error.to_string(),
+        )
+    })
+}
