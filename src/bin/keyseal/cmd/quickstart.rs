@@ -1,32 +1,44 @@
 //! `quickstart`: the whole story on one file.
 //!
-//! Each step is a command line, printed and then run as it stands, from the argument parser on.
+//! Each step is a command line, printed and then run as it stands, from the argument parser on. The
+//! Key Manager is an emulator inside this process, which the first line starts for who types it.
 
 use std::{
     env,
-    ffi::{OsStr, OsString},
+    error::Error,
+    ffi::OsString,
     fs,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
 use clap::{Args, Parser as _};
+use keyseal::{
+    SecretAccess,
+    emulator::{Emulator, Server, StateKey},
+    kms::scaleway::Environment,
+};
 use serde_json::json;
 
 use crate::{
     Cli,
     context::Context,
-    error::Failure,
+    error::{Failure, chain},
     exit::Exit,
     text::{printable, quoted},
 };
 
+/// Where a kept emulator keeps its keys, and the key of that file.
+const STATE: &str = "kms.state";
+const STATE_KEY: &str = "kms.state-key";
+
 /// Where there is no file to encrypt.
 const LETTER: &str = "Keys are small, and worth what they open.\n";
 
-/// See the whole story: make keys, encrypt a file, rotate, decrypt, compare
+/// See the whole story, offline: encrypt a file, rotate its key, decrypt, compare
 ///
-/// Every step is printed as the command that does it, and can be typed again. Nothing is left
-/// behind.
+/// Every step is printed as the command that does it, and can be typed again. The Key Manager is an
+/// emulator on this machine. Nothing is left behind.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -35,7 +47,7 @@ pub(crate) struct QuickstartArgs {
     /// The file to encrypt; README.md, or a line of text where there is none
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Keep the keys and files, in this new folder
+    /// Keep the files and the emulator's state, in this new folder
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
 }
@@ -119,23 +131,15 @@ impl Folder {
 struct Step {
     why: &'static str,
     arguments: Vec<OsString>,
-    /// Whether it answers on standard output.
-    answers: bool,
 }
 
-const UNDER_KEK: [&str; 3] = [
-    "--keyset-kek",
-    "file-kms://kek.json",
-    "--insecure-cleartext",
-];
+/// What stands for the key's URI on a command line.
+const KEK: &str = "$KEK";
 
 fn tell(file: Option<PathBuf>, folder: &Folder, context: &Context) -> Result<(), Failure> {
-    let mut story = Story {
-        context,
-        lines: Vec::new(),
-    };
     env::set_current_dir(&folder.path)
         .map_err(|error| Failure::file("enter", &folder.path, &error))?;
+    let mut story = Story::new(folder, context)?;
     story.open(folder)?;
     let file = match file {
         Some(file) => file,
@@ -152,134 +156,125 @@ fn tell(file: Option<PathBuf>, folder: &Folder, context: &Context) -> Result<(),
     for step in steps(&file) {
         story.run(step)?;
     }
-    let plaintext = quoted(file.as_os_str());
     story.say(
-        "Both are what they were.",
-        &format!("cmp {plaintext} first.opened && cmp {plaintext} second.opened"),
+        "It is what it was.",
+        &format!("cmp {} {OPENED}", quoted(file.as_os_str())),
     )?;
-    for opened in ["first.opened", "second.opened"] {
-        compare(&file, Path::new(opened))?;
-    }
+    compare(&file, Path::new(OPENED))?;
+    story.say("The end of the Key Manager.", "kill $!")?;
     story.close(folder)
 }
 
+const SEALED: &str = "sealed";
+const OPENED: &str = "opened";
+
 fn steps(file: &Path) -> Vec<Step> {
-    let file = file.as_os_str();
-    let step = |why, words: &[&str], answers| Step {
+    let step = |why, words: &[&str]| Step {
         why,
         arguments: words.iter().map(OsString::from).collect(),
-        answers,
     };
-    let under_kek = |why, words: &[&str]| {
-        let words: Vec<&str> = words.iter().copied().chain(UNDER_KEK).collect();
-        step(why, &words, false)
+    let of_file = |why, words: &[&str]| {
+        let mut step = step(why, words);
+        step.arguments.insert(1, file.as_os_str().to_owned());
+        step
     };
-    let encrypt = |why, out: &str, aad: &str| Step {
-        why,
-        arguments: [OsStr::new("encrypt"), file]
-            .into_iter()
-            .chain(["--keyset", "keyset.json"].map(OsStr::new))
-            .chain(UNDER_KEK.map(OsStr::new))
-            .chain(["--aad", aad, "-o", out].map(OsStr::new))
-            .map(OsStr::to_owned)
-            .collect(),
-        answers: false,
-    };
-    let decrypt = |why, name: &str, out: &str, aad: &str| {
-        let words = [
-            "decrypt",
-            name,
-            "--aad",
-            aad,
-            "-o",
-            out,
-            "--keyset",
-            "keyset.json",
-        ];
-        under_kek(why, &words)
-    };
+    let under = [
+        "--keyset",
+        "keyset.json",
+        "--keyset-kek",
+        KEK,
+        "--aad",
+        "first",
+    ];
     vec![
         step(
-            "A key-encryption key. In real life it stays in a key manager, never in a file.",
-            &[
-                "keyset",
-                "create",
-                "--template",
-                "AES256_GCM",
-                "--insecure-cleartext",
-                "-o",
-                "kek.json",
-            ],
-            false,
-        ),
-        under_kek(
             "A keyset, encrypted under that key: this file can go where the data go.",
             &[
                 "keyset",
                 "create",
                 "--template",
                 "AES256_GCM",
+                "--keyset-kek",
+                KEK,
                 "-o",
                 "keyset.json",
             ],
         ),
-        encrypt(
+        of_file(
             "Encrypt. The associated data say what this is, and are not stored.",
-            "first.sealed",
-            "first",
+            &[&["encrypt"], &under[..], &["-o", SEALED]].concat(),
         ),
         step(
-            "A ciphertext names its key; no key is needed to see which.",
-            &["inspect", "first.sealed"],
-            true,
+            "No key is needed to see what a file is.",
+            &["inspect", SEALED],
         ),
-        under_kek(
-            "Rotate: a new key encrypts from now on, and the old one still decrypts.",
+        step(
+            "Rotate: a new version of the key encrypts from now on, and the old one still decrypts.",
+            &["kek", "rotate", KEK],
+        ),
+        step(
+            "Wrap the keyset anew, under the newest version. The data stay as they are.",
             &[
                 "keyset",
-                "rotate",
+                "convert",
                 "keyset.json",
-                "--template",
-                "XCHACHA20_POLY1305",
+                "--keyset-kek",
+                KEK,
                 "--in-place",
             ],
         ),
         step(
-            "Two keys now; the star is the primary one.",
-            &["keyset", "list", "keyset.json"],
-            true,
-        ),
-        encrypt(
-            "Encrypt again, with the new key.",
-            "second.sealed",
-            "second",
+            "Two versions now.",
+            &["kek", "list", "--name", "quickstart"],
         ),
         step(
-            "Another key, another cipher.",
-            &["inspect", "second.sealed"],
-            true,
-        ),
-        decrypt(
-            "Decrypt what the old key encrypted.",
-            "first.sealed",
-            "first.opened",
-            "first",
-        ),
-        decrypt(
-            "Decrypt what the new key encrypted.",
-            "second.sealed",
-            "second.opened",
-            "second",
+            "Decrypt.",
+            &[&["decrypt", SEALED], &under[..], &["-o", OPENED]].concat(),
         ),
     ]
 }
 
+/// The story as it is told.
 struct Story<'c> {
     context: &'c Context,
     lines: Vec<String>,
+    environment: Environment,
+    kek: String,
+    /// It ends with the story.
+    _server: Server,
 }
 
-impl Story<'_> {
+impl<'c> Story<'c> {
+    fn new(folder: &Folder, context: &'c Context) -> Result<Self, Failure> {
+        let failed = |error: &dyn Error| {
+            let what = "cannot start the emulator";
+            Failure::new(Exit::Failed, "emulator", what, chain(error))
+        };
+        let mut builder = Emulator::builder();
+        if folder.keep {
+            let key =
+                StateKey::create_file(Path::new(STATE_KEY)).map_err(|error| failed(&error))?;
+            builder = builder.state_file(Path::new(STATE), key);
+        }
+        let emulator = builder.build().map_err(|error| failed(&error))?;
+        let server = emulator
+            .serve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+            .map_err(|error| failed(&error))?;
+        let variables = emulator
+            .identity()
+            .environment(&server.url(), SecretAccess::insecure());
+        let pairs = variables
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()));
+        Ok(Self {
+            context,
+            lines: Vec::new(),
+            environment: Environment::from_pairs(pairs),
+            kek: String::new(),
+            _server: server,
+        })
+    }
+
     fn open(&mut self, folder: &Folder) -> Result<(), Failure> {
         if let Some(program) = elsewhere() {
             self.say(
@@ -287,30 +282,59 @@ impl Story<'_> {
                 &format!("alias keyseal={}", quoted(program.as_os_str())),
             )?;
         }
-        match folder.keep {
-            false => self.say(
-                "A folder for the files. This one is removed at the end.",
-                "cd \"$(mktemp -d)\"",
-            ),
+        let state = match folder.keep {
+            false => {
+                self.say(
+                    "A folder for the files. This one is removed at the end.",
+                    "cd \"$(mktemp -d)\"",
+                )?;
+                String::new()
+            }
             true => {
                 let path = quoted(folder.path.as_os_str());
                 self.say(
                     "A folder for the files, which stays.",
                     &format!("mkdir {path} && cd {path}"),
-                )
+                )?;
+                format!(" --state {STATE} --state-key-file {STATE_KEY}")
             }
-        }
+        };
+        self.say(
+            "A Key Manager on this machine. In real life it is Scaleway's, and the variables are yours.",
+            &format!("keyseal emulator{state} -q > emulator.env & sleep 1; . ./emulator.env"),
+        )?;
+        let create = ["kek", "create", "--name", "quickstart"];
+        self.say(
+            "A key-encryption key. It never leaves the Key Manager.",
+            &format!("KEK=$(keyseal {}) && echo \"$KEK\"", create.join(" ")),
+        )?;
+        let said = self.perform(create.map(OsString::from))?;
+        self.kek = said.trim_end().to_owned();
+        self.show(&said)
     }
 
     fn run(&mut self, step: Step) -> Result<(), Failure> {
-        let words: Vec<String> = step.arguments.iter().map(|word| quoted(word)).collect();
+        let words: Vec<String> = step
+            .arguments
+            .iter()
+            .map(|word| match word == KEK {
+                true => format!("\"{KEK}\""),
+                false => quoted(word),
+            })
+            .collect();
         self.say(step.why, &format!("keyseal {}", words.join(" ")))?;
-        if step.answers && self.context.json {
-            return Ok(());
-        }
-        let line = [OsString::from("keyseal")]
-            .into_iter()
-            .chain(step.arguments);
+        let kek = OsString::from(&self.kek);
+        let arguments = step.arguments.into_iter();
+        let said = self.perform(arguments.map(|word| match word == KEK {
+            true => kek.clone(),
+            false => word,
+        }))?;
+        self.show(&said)
+    }
+
+    /// Runs a command line, and returns what it printed.
+    fn perform(&self, arguments: impl IntoIterator<Item = OsString>) -> Result<String, Failure> {
+        let line = [OsString::from("keyseal")].into_iter().chain(arguments);
         let cli = Cli::try_parse_from(line).map_err(|error| {
             Failure::new(
                 Exit::Failed,
@@ -319,15 +343,21 @@ impl Story<'_> {
                 error.to_string(),
             )
         })?;
-        cli.command.run(&self.context.quietly()).map(|_| ())
+        let inside = self.context.inside(&self.environment);
+        cli.command.run(&inside)?;
+        Ok(inside.heard())
     }
 
     fn say(&mut self, why: &str, line: &str) -> Result<(), Failure> {
         self.lines.push(line.to_owned());
+        self.show(&format!("\n# {why}\n$ {line}\n"))
+    }
+
+    fn show(&self, text: &str) -> Result<(), Failure> {
         if self.context.json {
             return Ok(());
         }
-        self.context.print(&format!("\n# {why}\n$ {line}\n"))
+        self.context.print(text)
     }
 
     fn close(self, folder: &Folder) -> Result<(), Failure> {
@@ -341,7 +371,7 @@ impl Story<'_> {
         self.context.print(&match folder.keep {
             false => "\nDone: the same bytes. Nothing was left behind.\n".to_owned(),
             true => format!(
-                "\nDone: the same bytes. The files are in {}.\n",
+                "\nDone: the same bytes. The files are in {}; the key is in the emulator's state there.\n",
                 printable(folder.path.display())
             ),
         })
