@@ -169,7 +169,7 @@ struct Watching;
 impl Watching {
     fn search_for(dek: &[u8]) {
         // The key itself ends each message but that of AES-CTR-HMAC, where both parts are long.
-        let key = dek[dek.len() - 16..].to_vec().leak();
+        let key = dek.last_chunk::<16>().unwrap().to_vec().leak();
         SEARCHED.set(vec![&*key].leak());
     }
 }
