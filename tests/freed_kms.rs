@@ -1,4 +1,4 @@
-//! What the client of Key Manager leaves behind in freed memory: nothing, up to its transport.
+//! What envelopes and the client of Key Manager leave behind in freed memory: nothing, up to its transport.
 //!
 //! `HttpTransport` says what the libraries below it leave behind.
 //!
@@ -16,7 +16,8 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use keyseal::{
-    BoxFuture, KmsError, RemoteAead, SecretAccess, SecretBytes,
+    BoxFuture, KeyTypes, KmsEnvelopeAead, KmsError, Provider, RemoteAead, SecretAccess,
+    SecretBytes,
     kms::scaleway::{
         Environment, Operation, Request, Response, ScalewayClient, ScalewayKey, Transport,
     },
@@ -160,4 +161,69 @@ fn calls_leave_nothing_behind() {
         });
     });
     assert_eq!(found, 0);
+}
+
+/// A key-encryption key that has what it wraps searched for from then on.
+struct Watching;
+
+impl Watching {
+    fn search_for(dek: &[u8]) {
+        // The key itself ends each message but that of AES-CTR-HMAC, where both parts are long.
+        let key = dek.last_chunk::<16>().unwrap().to_vec().leak();
+        SEARCHED.set(vec![&*key].leak());
+    }
+}
+
+impl RemoteAead for Watching {
+    fn encrypt<'a>(
+        &'a self,
+        plaintext: &'a [u8],
+        _: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        Self::search_for(plaintext);
+        let wrapped = plaintext.iter().map(|byte| !byte).collect();
+        Box::pin(async { Ok(wrapped) })
+    }
+
+    fn decrypt<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        _: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        let opened: Vec<u8> = ciphertext.iter().map(|byte| !byte).collect();
+        Self::search_for(&opened);
+        Box::pin(async { Ok(opened) })
+    }
+}
+
+#[test]
+fn an_envelope_leaves_no_data_encryption_key_behind() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    for template in [
+        "AES128_GCM",
+        "AES256_GCM",
+        "AES256_GCM_SIV",
+        "AES256_CTR_HMAC_SHA256",
+        "AES256_EAX",
+        "CHACHA20_POLY1305",
+        "XCHACHA20_POLY1305",
+    ] {
+        for provider in Provider::ALL {
+            let template = KeyTypes::default().template(template).unwrap();
+            let template = template.key_template();
+            let found = leaks(&[], || {
+                let aead = KmsEnvelopeAead::with_provider(Watching, template, *provider).unwrap();
+                runtime.block_on(async {
+                    let sealed = aead.encrypt(PLAINTEXT, b"data").await.unwrap();
+                    aead.decrypt(&sealed, b"data").await.unwrap();
+                    aead.decrypt(&sealed, b"other").await.unwrap_err();
+                    // Cancelled in the middle.
+                    drop(aead.encrypt(PLAINTEXT, b"data"));
+                });
+            });
+            assert_eq!(found, 0, "{template:?} {provider:?}");
+        }
+    }
 }

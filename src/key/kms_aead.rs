@@ -37,7 +37,7 @@ pub struct KmsAead;
 /// let keyset = KeysetHandle::new(key)?;
 /// // There is nothing secret to protect.
 /// assert!(keyset.write_no_secret(Format::Json)?.len() > uri.len());
-/// # Ok::<(), keyseal::KeysetError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KmsAeadParameters {

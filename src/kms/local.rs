@@ -13,11 +13,10 @@ use crate::{
 ///
 /// # Example
 /// ```
-/// use keyseal::{KeysetAead, KeysetHandle, KmsEnvelopeAead, KeyTypes, kms::LocalAead};
+/// use keyseal::{KeysetAead, KeysetHandle, KmsEnvelopeAead, kms::LocalAead};
 ///
 /// let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
-/// let dek_template = KeyTypes::default().template("AES128_GCM")?;
-/// let envelope = KmsEnvelopeAead::new(LocalAead::new(kek), dek_template.key_template())?;
+/// let envelope = KmsEnvelopeAead::new(LocalAead::new(kek), "AES128_GCM")?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
