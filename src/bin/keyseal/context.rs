@@ -1,5 +1,7 @@
 //! What every command is run with: how to talk, and what to clean up.
 
+#[cfg(unix)]
+use std::fs::File;
 use std::{
     env,
     io::{self, IsTerminal as _, Write as _},
@@ -150,6 +152,19 @@ impl Context {
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())
             .map_err(|error| Failure::io("cannot write to standard output", &error))
+    }
+
+    /// Says to who reads standard output that this was all, long before the program ends.
+    pub(crate) fn end_output(&self) -> Result<(), Failure> {
+        #[cfg(unix)]
+        if self.heard.is_none() {
+            File::options()
+                .write(true)
+                .open("/dev/null")
+                .and_then(|nowhere| Ok(rustix::stdio::dup2_stdout(nowhere)?))
+                .map_err(|error| Failure::io("cannot close standard output", &error))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn print_json(&self, value: &Value) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, Command, Stdio},
     time::Duration,
 };
 
@@ -12,32 +12,31 @@ use super::support::Place;
 /// A running emulator, and the variables that it printed.
 struct Running {
     child: Child,
-    stdout: BufReader<ChildStdout>,
     variables: Vec<(String, String)>,
 }
 
 impl Running {
-    /// Starts it, and reads `lines` lines: more would wait for ever.
-    fn start(place: &Place, arguments: &[&str], lines: usize) -> Self {
+    /// Starts it, and reads what it prints until it says that this is all.
+    fn start(place: &Place, arguments: &[&str]) -> Self {
         let mut child = place
             .keyseal(&[&["emulator"], arguments].concat())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut variables = Vec::new();
-        for _ in 0..lines {
-            let mut line = String::new();
-            stdout.read_line(&mut line).unwrap();
-            let pair = line.trim_end().strip_prefix("export ").unwrap();
-            let (name, value) = pair.split_once('=').unwrap();
-            variables.push((name.to_owned(), value.to_owned()));
-        }
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let variables = stdout.lines().map(|line| {
+            let line = line.unwrap();
+            let (name, value) = line
+                .strip_prefix("export ")
+                .unwrap()
+                .split_once('=')
+                .unwrap();
+            (name.to_owned(), value.to_owned())
+        });
         Self {
+            variables: variables.collect(),
             child,
-            stdout,
-            variables,
         }
     }
 
@@ -46,14 +45,13 @@ impl Running {
         &found.unwrap_or_else(|| panic!("{name} is not printed")).1
     }
 
-    /// Sends a signal, and returns the exit code and what was said on both streams meanwhile.
+    /// Sends a signal, and returns the exit code and all that was said.
     fn stop(mut self, signal: &str) -> (Option<i32>, String) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", signal, &id]).status();
         assert!(sent.unwrap().success());
         let status = self.child.wait().unwrap();
         let mut said = String::new();
-        self.stdout.read_to_string(&mut said).unwrap();
         let mut stderr = self.child.stderr.take().unwrap();
         stderr.read_to_string(&mut said).unwrap();
         (status.code(), said)
@@ -70,7 +68,7 @@ impl Drop for Running {
 #[test]
 fn what_it_prints_leads_the_program_to_it() {
     let mut place = Place::new();
-    let running = Running::start(&place, &["--seed-key", "a b", "--seed-key", "c"], 10);
+    let running = Running::start(&place, &["--seed-key", "a b", "--seed-key", "c"]);
     let names: Vec<&str> = running.variables.iter().map(|(name, _)| &**name).collect();
     assert_eq!(
         names,
@@ -85,6 +83,7 @@ fn what_it_prints_leads_the_program_to_it() {
             "SCW_KM_KEY_URI",
             "SCW_KM_KEY_ID_2",
             "SCW_KM_KEY_URI_2",
+            "KEYSEAL_EMULATOR_PID",
         ]
     );
     assert!(
@@ -111,10 +110,10 @@ fn a_signal_ends_it_cleanly_and_a_state_outlives_it() {
     let arguments = [&state[..], &["--seed-key", "a&b"]].concat();
     let mut before = Vec::new();
     for signal in ["TERM", "INT"] {
-        let running = Running::start(&place, &arguments, 8);
+        let running = Running::start(&place, &arguments);
         let mut now = running.variables.clone();
-        // The port is another one each time.
-        now.retain(|(name, _)| name != "SCW_API_URL");
+        // The port and the process are others each time.
+        now.retain(|(name, _)| name != "SCW_API_URL" && name != "KEYSEAL_EMULATOR_PID");
         if before.is_empty() {
             before.clone_from(&now);
         }
@@ -129,7 +128,7 @@ fn a_signal_ends_it_cleanly_and_a_state_outlives_it() {
         assert!(!text.contains(&secret));
     }
     place.set("KEYSEAL_EMULATOR_STATE_KEY_FILE", "state.key");
-    let running = Running::start(&place, &["--state", "state"], 6);
+    let running = Running::start(&place, &["--state", "state"]);
     let second = place.keyseal(&["emulator", "--state", "state"]).output();
     let second = second.unwrap();
     assert_eq!(second.status.code(), Some(3));
@@ -145,7 +144,7 @@ fn a_fault_script_is_in_force_from_the_start() {
         "faults",
         r#"[{"fault": "rate-limited", "operation": "rotate-key", "times": 1}]"#,
     );
-    let running = Running::start(&place, &["--faults", "faults", "--seed-key", "k"], 8);
+    let running = Running::start(&place, &["--faults", "faults", "--seed-key", "k"]);
     for (name, value) in &running.variables {
         place.set(name, value);
     }

@@ -16,7 +16,7 @@ fn the_printed_commands_work_when_they_are_typed() {
         std::fs::create_dir_all(place.path("tmp")).unwrap();
         // What it starts ends with the script, wherever that ends.
         let script = format!(
-            "set -e\ntrap 'kill $! 2> /dev/null || true' EXIT\n{}\nls",
+            "set -e\ntrap 'kill $KEYSEAL_EMULATOR_PID 2> /dev/null || true' EXIT\n{}\nls",
             lines.join("\n")
         );
         let output = place
@@ -27,7 +27,7 @@ fn the_printed_commands_work_when_they_are_typed() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{script}\n{said}");
         let left = String::from_utf8_lossy(&output.stdout);
-        for name in ["emulator.env", "sealed", "opened"] {
+        for name in ["keyset.json", "sealed", "opened"] {
             assert!(left.lines().any(|line| line == name), "{left}");
         }
     }

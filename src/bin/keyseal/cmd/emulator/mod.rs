@@ -7,6 +7,7 @@ use std::{
     ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
+    process,
 };
 
 use clap::Args;
@@ -34,6 +35,8 @@ const SCRIPT_LIMIT: u64 = 1 << 20;
 const STATE_KEY_FILE: &str = "KEYSEAL_EMULATOR_STATE_KEY_FILE";
 /// The key of a state file itself, in base64.
 const STATE_KEY: &str = "KEYSEAL_EMULATOR_STATE_KEY";
+/// What names the process that serves.
+const PID: &str = "KEYSEAL_EMULATOR_PID";
 /// The region of seeded keys.
 const REGION: &str = "fr-par";
 
@@ -48,9 +51,9 @@ const REGION: &str = "fr-par";
 Examples:
   keyseal emulator --seed-key orders -- cargo test
 
-  keyseal emulator --seed-key orders > emulator.env &
-  sleep 1; . ./emulator.env
-  keyseal kek show \"$SCW_KM_KEY_URI\"")]
+  eval \"$(keyseal emulator --seed-key orders &)\"
+  keyseal kek show \"$SCW_KM_KEY_URI\"
+  kill $KEYSEAL_EMULATOR_PID")]
 pub(crate) struct EmulatorArgs {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
@@ -110,6 +113,7 @@ pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure
     let variables = variables(&emulator, &server, &keys);
     if args.command.is_empty() {
         announce(&variables, &keys, context)?;
+        context.end_output()?;
     }
     context.note(&format!(
         "a Key Manager on {} until {}; its keys are {}",
@@ -202,12 +206,17 @@ fn announce(
             .iter()
             .map(|key| json!({"id": key.id, "name": key.name, "uri": key.uri()}))
             .collect();
-        return context.print_json(&json!({ "environment": environment, "keys": keys }));
+        return context.print_json(&json!({
+            "environment": environment,
+            "keys": keys,
+            "process_id": process::id(),
+        }));
     }
-    let lines: String = variables
+    let mut lines: String = variables
         .iter()
         .map(|(name, value)| format!("export {name}={value}\n"))
         .collect();
+    lines.push_str(&format!("export {PID}={}\n", process::id()));
     context.print(&lines)
 }
 

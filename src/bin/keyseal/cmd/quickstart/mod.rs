@@ -142,7 +142,7 @@ fn tell(file: Option<PathBuf>, folder: &Folder, context: &Context) -> Result<(),
         &format!("cmp {} {OPENED}", quoted(file.as_os_str())),
     )?;
     compare(&file, Path::new(OPENED))?;
-    story.say("The end of the Key Manager.", "kill $!")?;
+    story.say("The end of the Key Manager.", "kill $KEYSEAL_EMULATOR_PID")?;
     story.close(folder)
 }
 

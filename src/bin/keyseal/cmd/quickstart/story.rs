@@ -105,7 +105,7 @@ impl<'c> Story<'c> {
         };
         self.say(
             "A Key Manager on this machine. In real life it is Scaleway's, and the variables are yours.",
-            &format!("keyseal emulator{state} -q > emulator.env & sleep 1; . ./emulator.env"),
+            &format!("eval \"$(keyseal emulator{state} -q &)\""),
         )?;
         let create = ["kek", "create", "--name", "quickstart"];
         self.say(
