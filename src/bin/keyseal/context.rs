@@ -3,8 +3,10 @@
 use std::{
     env,
     io::{self, IsTerminal as _, Write as _},
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use keyseal::kms::scaleway::Environment;
 use serde_json::Value;
 
 use crate::{args::Globals, error::Failure, interrupt::Leftovers, kms::KmsArgs};
@@ -55,6 +57,10 @@ pub(crate) struct Context {
     quiet: bool,
     verbose: bool,
     kms: KmsArgs,
+    /// Another environment than the process's.
+    environment: Option<Environment>,
+    /// What is printed, where it does not go to standard output.
+    heard: Option<Arc<Mutex<String>>>,
 }
 
 impl Context {
@@ -66,6 +72,37 @@ impl Context {
             quiet: globals.quiet,
             verbose: globals.verbose > 0,
             kms: KmsArgs::default(),
+            environment: None,
+            heard: None,
+        }
+    }
+
+    /// Returns the same, for a command that is run inside another: with this environment, without
+    /// messages, and what it prints is kept for [`heard`](Self::heard).
+    pub(crate) fn inside(&self, environment: &Environment) -> Self {
+        Self {
+            environment: Some(environment.clone()),
+            heard: Some(Arc::default()),
+            json: false,
+            quiet: true,
+            verbose: false,
+            ..self.clone()
+        }
+    }
+
+    /// Returns what was printed so far.
+    pub(crate) fn heard(&self) -> String {
+        let heard = self.heard.as_ref().map(|heard| heard.lock());
+        heard.map_or_else(String::new, |heard| {
+            heard.unwrap_or_else(PoisonError::into_inner).clone()
+        })
+    }
+
+    /// Returns the variables that Scaleway's tools read.
+    pub(crate) fn environment(&self) -> Environment {
+        match &self.environment {
+            Some(environment) => environment.clone(),
+            None => Environment::of_process(),
         }
     }
 
@@ -79,16 +116,6 @@ impl Context {
 
     pub(crate) const fn kms(&self) -> &KmsArgs {
         &self.kms
-    }
-
-    /// Returns the same, for a command that is run inside another and has nothing to say.
-    pub(crate) fn quietly(&self) -> Self {
-        Self {
-            json: false,
-            quiet: true,
-            verbose: false,
-            ..self.clone()
-        }
     }
 
     /// Says what was done, to people.
@@ -114,6 +141,11 @@ impl Context {
 
     /// Writes a report that was asked for to standard output.
     pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
+        if let Some(heard) = &self.heard {
+            let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.push_str(text);
+            return Ok(());
+        }
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
     process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
 };
 
 use super::support::Place;
@@ -153,4 +154,23 @@ fn a_fault_script_is_in_force_from_the_start() {
     let first = place.keyseal(&rotate).output().unwrap();
     assert_eq!(first.status.code(), Some(7));
     place.done(&rotate);
+}
+
+#[test]
+fn a_command_is_ended_with_the_emulator() {
+    let place = Place::new();
+    let mut child = place
+        .keyseal(&["emulator", "--", "sh", "-c"])
+        .arg("trap 'exit 7' TERM; touch started; while :; do sleep 0.1; done")
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !place.path("started").exists() {
+        assert_eq!(child.try_wait().unwrap(), None);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", "TERM", &id]).status();
+    assert!(sent.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }

@@ -48,6 +48,7 @@ const COMMANDS: &[&str] = &[
     "dek generate",
     "dek decrypt",
     "emulator",
+    "bench",
     "completions",
     "man",
 ];

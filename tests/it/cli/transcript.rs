@@ -75,6 +75,11 @@ fn keysets_are_kept_under_a_key_of_key_manager() {
 }
 
 #[test]
+fn ciphers_are_measured() {
+    run("bench");
+}
+
+#[test]
 fn the_emulator_refuses_what_it_cannot_serve() {
     run("emulator");
 }

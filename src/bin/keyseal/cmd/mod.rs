@@ -1,5 +1,6 @@
 //! The commands: one file for each, with its arguments and `run`.
 
+mod bench;
 mod completions;
 mod decrypt;
 mod dek;
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     Kek(kek::KekArgs),
     Dek(dek::DekArgs),
     Emulator(emulator::EmulatorArgs),
+    Bench(bench::BenchArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     #[command(flatten)]
@@ -55,6 +57,7 @@ impl Command {
             Self::Kek(args) => kek::run(args, context),
             Self::Dek(args) => dek::run(args, context),
             Self::Emulator(args) => emulator::run(args, context),
+            Self::Bench(args) => bench::run(args, context),
             Self::Completions(args) => completions::run(args, context),
             Self::Man(args) => man::run(args, context),
             Self::Tinkey(command) => tinkey::run(command, context),

@@ -9,9 +9,7 @@ use keyseal::{
     KmsError,
     kms::{
         blocking::Worker,
-        scaleway::{
-            Environment, KeyUri, Region, RegionConflict, RetryPolicy, ScalewayClient, ScalewayKey,
-        },
+        scaleway::{KeyUri, Region, RegionConflict, RetryPolicy, ScalewayClient, ScalewayKey},
     },
 };
 
@@ -83,7 +81,7 @@ impl KeyManager {
     /// Reads the settings. No call is made.
     pub(crate) fn new(args: &KmsArgs, context: &Context) -> Result<Self, Failure> {
         let mut builder = ScalewayClient::builder()
-            .environment(Environment::of_process())
+            .environment(context.environment())
             .retry_policy(args.policy())
             .region_conflict(match args.region {
                 // Both were typed for this call, so one of them is a mistake.

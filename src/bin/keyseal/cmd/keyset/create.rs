@@ -19,7 +19,9 @@ use crate::{
 Examples:
   keyseal keyset create --template AES256_GCM --insecure-cleartext -o kek.json
   keyseal keyset create --template AES256_GCM --keyset-kek file-kms://kek.json \\
-    --insecure-cleartext -o keyset.json")]
+    --insecure-cleartext -o keyset.json
+  keyseal keyset create --template AES256_GCM \\
+    --keyset-kek scw-kms://regions/fr-par/keys/0da9f41e-7b1c-4a77-9f4c-3d0f8c8d5a10 -o keyset.json")]
 pub(crate) struct CreateArgs {
     /// The template of the key: `keyseal templates` lists them
     #[arg(long, value_name = "NAME")]

@@ -1,7 +1,10 @@
 //! `emulator`: a Key Manager on loopback.
 
+mod command;
+
 use std::{
     env,
+    ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -37,11 +40,14 @@ const REGION: &str = "fr-par";
 /// Run a Key Manager on this machine, for tests and for trying things out
 ///
 /// Scaleway's own clients work with it, and so does this program. It prints the variables that
-/// they read, as lines for a shell, and serves until it is stopped. Keys are in memory, unless
-/// --state keeps them. It is not for production: HTTP is plain.
+/// they read, as lines for a shell, and serves until it is stopped; or it runs a command that has
+/// these variables, and ends with it. Keys are in memory, unless --state keeps them. It is not for
+/// production: HTTP is plain.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Example:
+Examples:
+  keyseal emulator --seed-key orders -- cargo test
+
   keyseal emulator --seed-key orders > emulator.env &
   sleep 1; . ./emulator.env
   keyseal kek show \"$SCW_KM_KEY_URI\"")]
@@ -75,6 +81,9 @@ pub(crate) struct EmulatorArgs {
     /// Refuse what the service is not documented to accept
     #[arg(long)]
     strict: bool,
+    /// A command to run with the variables, in place of printing them
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
 }
 
 pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure> {
@@ -98,20 +107,33 @@ pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure
         emulator.inject(rule);
     }
     let server = serve(&emulator, &args)?;
-    announce(&emulator, &server, &keys, context)?;
+    let variables = variables(&emulator, &server, &keys);
+    if args.command.is_empty() {
+        announce(&variables, &keys, context)?;
+    }
     context.note(&format!(
-        "a Key Manager on {} until Ctrl-C; its keys are {}",
+        "a Key Manager on {} until {}; its keys are {}",
         server.url(),
+        match args.command.first() {
+            Some(program) => format!("{} ends", printable(program.to_string_lossy())),
+            None => "Ctrl-C".to_owned(),
+        },
         match &args.state {
             Some(path) => format!("in {}", printable(path.display())),
             None => "in memory".to_owned(),
         }
     ));
-    // An error would say that nobody can send any more: that is the end, too.
-    let _ = stopped.recv();
+    let outcome = match args.command.is_empty() {
+        true => {
+            // An error would say that nobody can send any more: that is the end, too.
+            let _ = stopped.recv();
+            Ok(Exit::Done)
+        }
+        false => command::run(&args.command, variables, &stopped),
+    };
     server.shutdown();
     context.note("stopped");
-    Ok(Exit::Done)
+    outcome
 }
 
 /// A key that was there when the emulator started.
@@ -146,38 +168,46 @@ fn serve(emulator: &Emulator, args: &EmulatorArgs) -> Result<Server, Failure> {
     })
 }
 
-/// Prints the variables. Every value is made of letters, digits and `-:/.`: nothing needs quoting.
-fn announce(
-    emulator: &Emulator,
-    server: &Server,
-    keys: &[Seeded],
-    context: &Context,
-) -> Result<(), Failure> {
+/// Returns what clients read. Every value is made of letters, digits and `-:/.`.
+fn variables(emulator: &Emulator, server: &Server, keys: &[Seeded]) -> Vec<(String, String)> {
     let access = SecretAccess::insecure();
     let environment = emulator.identity().environment(&server.url(), access);
-    if context.json {
-        let mut variables = serde_json::Map::new();
-        for (name, value) in &environment {
-            variables.insert((*name).to_owned(), value.as_str().into());
-        }
-        let keys: Vec<Value> = keys
-            .iter()
-            .map(|key| json!({"id": key.id, "name": key.name, "uri": key.uri()}))
-            .collect();
-        return context.print_json(&json!({ "environment": variables, "keys": keys }));
-    }
-    let mut lines = Zeroizing::new(String::new());
-    for (name, value) in &environment {
-        lines.push_str(&format!("export {name}={}\n", **value));
-    }
+    let mut variables: Vec<(String, String)> = environment
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.to_string()))
+        .collect();
     for (n, key) in keys.iter().enumerate() {
         let suffix = match n {
             0 => String::new(),
             _ => format!("_{}", n + 1),
         };
-        lines.push_str(&format!("export SCW_KM_KEY_ID{suffix}={}\n", key.id));
-        lines.push_str(&format!("export SCW_KM_KEY_URI{suffix}={}\n", key.uri()));
+        variables.push((format!("SCW_KM_KEY_ID{suffix}"), key.id.clone()));
+        variables.push((format!("SCW_KM_KEY_URI{suffix}"), key.uri()));
     }
+    variables
+}
+
+/// Prints the variables. Nothing needs quoting.
+fn announce(
+    variables: &[(String, String)],
+    keys: &[Seeded],
+    context: &Context,
+) -> Result<(), Failure> {
+    if context.json {
+        let environment: serde_json::Map<String, Value> = variables
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_str().into()))
+            .collect();
+        let keys: Vec<Value> = keys
+            .iter()
+            .map(|key| json!({"id": key.id, "name": key.name, "uri": key.uri()}))
+            .collect();
+        return context.print_json(&json!({ "environment": environment, "keys": keys }));
+    }
+    let lines: String = variables
+        .iter()
+        .map(|(name, value)| format!("export {name}={value}\n"))
+        .collect();
     context.print(&lines)
 }
 

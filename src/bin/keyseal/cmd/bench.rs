@@ -1,0 +1,251 @@
+//! `bench`: how fast the ciphers are on this machine.
+
+use std::{
+    collections::HashSet,
+    hint::black_box,
+    num::NonZeroUsize,
+    thread,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use keyseal::{
+    Aead as _, DeterministicAead as _, KeyTypes, KeysetAead, KeysetDeterministicAead, KeysetHandle,
+    KeysetStreamingAead, StreamingAead as _,
+    key::{KeyKind, Template},
+    streaming::{decrypt_slice, encrypt_slice},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    context::Context,
+    duration::parse_duration,
+    error::{Failure, chain},
+    exit::Exit,
+    keysets::unknown_template,
+    text::size,
+};
+
+/// The length in bytes of a large message.
+const LARGE: usize = 1 << 20;
+/// The length in bytes of a small message.
+const SMALL: usize = 64;
+/// The length in bytes of a stream.
+const STREAM: usize = 16 << 20;
+
+/// Measure the throughput of every cipher and of streaming on this machine
+///
+/// Everything is in memory, with the provider that is used by default. Messages are encrypted and
+/// decrypted one after the other, on one thread; streams on one thread and on several.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  keyseal bench
+  keyseal bench AES256_GCM AES256_GCM_HKDF_1MB --time 1s")]
+pub(crate) struct BenchArgs {
+    /// Only these templates; else every cipher once
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// How long each number is measured
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "100ms")]
+    time: Duration,
+    /// The threads of the last columns of streams; as many as the machine has unless told otherwise
+    #[arg(short = 'j', long, value_name = "NUMBER")]
+    threads: Option<NonZeroUsize>,
+}
+
+pub(crate) fn run(args: BenchArgs, context: &Context) -> Result<Exit, Failure> {
+    let chosen = chosen(&args.names)?;
+    let threads = args
+        .threads
+        .or_else(|| thread::available_parallelism().ok())
+        .unwrap_or(NonZeroUsize::MIN);
+    let mut rows = Vec::new();
+    for streams in [false, true] {
+        let of_kind: Vec<&Template> = chosen
+            .iter()
+            .filter(|template| (template.kind() == KeyKind::StreamingAead) == streams)
+            .collect();
+        if of_kind.is_empty() {
+            continue;
+        }
+        if !context.json {
+            let columns = match streams {
+                false => [size(LARGE as u64), size(SMALL as u64)],
+                true => ["1 thread".to_owned(), format!("{threads} threads")],
+            };
+            context.print(&head(&columns, if rows.is_empty() { "" } else { "\n" }))?;
+        }
+        for template in of_kind {
+            let row = measure(template, args.time, threads)?;
+            if !context.json {
+                context.print(&row.line(template.name()))?;
+            }
+            rows.push(row.as_json(template.name(), streams));
+        }
+    }
+    if context.json {
+        context.print_json(&json!({ "threads": threads.get(), "results": rows }))?;
+    } else {
+        context.note("in MiB/s; of small messages in thousands per second");
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns the templates that were named, or of each cipher the first.
+fn chosen(names: &[String]) -> Result<Vec<Template>, Failure> {
+    let types = KeyTypes::default();
+    let encrypts = |template: &Template| {
+        matches!(
+            template.kind(),
+            KeyKind::Aead | KeyKind::DeterministicAead | KeyKind::StreamingAead
+        )
+    };
+    if names.is_empty() {
+        let mut seen = HashSet::new();
+        return Ok(types
+            .templates()
+            .filter(encrypts)
+            .filter(|template| {
+                let key = template.key_template();
+                seen.insert((key.type_url().to_owned(), key.value().to_vec()))
+            })
+            .collect());
+    }
+    let find = |name: &String| {
+        let template = types.template(name).map_err(|_| unknown_template(name))?;
+        match encrypts(&template) {
+            true => Ok(template),
+            false => Err(Failure::usage(
+                "not_a_cipher",
+                format!("cannot measure template {name}"),
+                format!("it is for {}", template.kind().with_article()),
+            )),
+        }
+    };
+    names.iter().map(find).collect()
+}
+
+/// Calls per second: of encrypting and decrypting, in two ways.
+struct Row {
+    rates: [f64; 4],
+    /// The bytes of a call, in both ways.
+    sizes: [usize; 2],
+}
+
+impl Row {
+    fn new(rates: &[f64], sizes: [usize; 2]) -> Self {
+        let mut all = rates.iter().copied();
+        let mut next = || all.next().unwrap_or_default();
+        Self {
+            rates: [next(), next(), next(), next()],
+            sizes,
+        }
+    }
+
+    /// Returns each rate in the unit of its column.
+    fn shown(&self) -> [f64; 4] {
+        let [first, second] = self.sizes.map(|size| match size {
+            SMALL => 1e-3,
+            size => size as f64 / f64::from(1 << 20),
+        });
+        let [a, b, c, d] = self.rates;
+        [a * first, b * first, c * second, d * second]
+    }
+
+    fn line(&self, name: &str) -> String {
+        let mut line = format!("{name:36}");
+        for number in self.shown() {
+            line.push_str(&format!("{number:>10.0}"));
+        }
+        line.push('\n');
+        line
+    }
+
+    fn as_json(&self, name: &str, stream: bool) -> Value {
+        let [first, second] = match stream {
+            false => ["large_mib_per_s", "small_thousands_per_s"],
+            true => ["mib_per_s", "threads_mib_per_s"],
+        };
+        let [a, b, c, d] = self.shown().map(f64::round);
+        json!({
+            "template": name,
+            first: {"encrypt": a, "decrypt": b},
+            second: {"encrypt": c, "decrypt": d},
+        })
+    }
+}
+
+fn head(columns: &[String; 2], before: &str) -> String {
+    let [first, second] = columns;
+    format!(
+        "{before}{:36}{first:>20}{second:>20}\n{:36}{:>10}{:>10}{:>10}{:>10}\n",
+        "", "TEMPLATE", "ENCRYPT", "DECRYPT", "ENCRYPT", "DECRYPT"
+    )
+}
+
+fn measure(template: &Template, time: Duration, threads: NonZeroUsize) -> Result<Row, Failure> {
+    let name = template.name();
+    let failed = |error: &dyn std::error::Error| {
+        let what = format!("cannot measure template {name}");
+        Failure::new(Exit::Failed, "not_measured", what, chain(error))
+    };
+    let keyset = KeysetHandle::generate(name).map_err(|error| failed(&error))?;
+    match template.kind() {
+        KeyKind::StreamingAead => {
+            let aead: KeysetStreamingAead = keyset.primitive().map_err(|error| failed(&error))?;
+            let mut rates = Vec::new();
+            let plaintext = vec![7; STREAM];
+            for threads in [NonZeroUsize::MIN, threads] {
+                let seal = || encrypt_slice(aead.sealer(b"")?, black_box(&plaintext), threads);
+                let stream = seal().map_err(|error| failed(&error))?;
+                let open = || decrypt_slice(aead.opener(b""), black_box(&stream), threads);
+                rates.push(rate(time, || seal().is_ok()));
+                rates.push(rate(time, || open().is_ok()));
+            }
+            Ok(Row::new(&rates, [STREAM, STREAM]))
+        }
+        KeyKind::DeterministicAead => {
+            let daead: KeysetDeterministicAead =
+                keyset.primitive().map_err(|error| failed(&error))?;
+            let mut rates = Vec::new();
+            for size in [LARGE, SMALL] {
+                let plaintext = vec![7; size];
+                let seal = || daead.encrypt_deterministically(black_box(&plaintext), b"");
+                let sealed = seal().map_err(|error| failed(&error))?;
+                let open = || daead.decrypt_deterministically(black_box(&sealed), b"");
+                rates.push(rate(time, || seal().is_ok()));
+                rates.push(rate(time, || open().is_ok()));
+            }
+            Ok(Row::new(&rates, [LARGE, SMALL]))
+        }
+        _ => {
+            let aead: KeysetAead = keyset.primitive().map_err(|error| failed(&error))?;
+            let mut rates = Vec::new();
+            for size in [LARGE, SMALL] {
+                let plaintext = vec![7; size];
+                let seal = || aead.encrypt(black_box(&plaintext), b"");
+                let sealed = seal().map_err(|error| failed(&error))?;
+                let open = || aead.decrypt(black_box(&sealed), b"");
+                rates.push(rate(time, || seal().is_ok()));
+                rates.push(rate(time, || open().is_ok()));
+            }
+            Ok(Row::new(&rates, [LARGE, SMALL]))
+        }
+    }
+}
+
+/// Calls again and again for a while, and returns how often in a second.
+fn rate(time: Duration, mut call: impl FnMut() -> bool) -> f64 {
+    // The first call finds cold caches, and tells nothing.
+    black_box(call());
+    let mut done = 0_u32;
+    let start = Instant::now();
+    loop {
+        done = done.saturating_add(u32::from(black_box(call())));
+        let elapsed = start.elapsed();
+        if elapsed >= time {
+            return f64::from(done) / elapsed.as_secs_f64();
+        }
+    }
+}

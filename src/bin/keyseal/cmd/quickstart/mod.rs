@@ -1,0 +1,237 @@
+//! `quickstart`: the whole story on one file.
+//!
+//! Each step is a command line, printed and then run as it stands, from the argument parser on. The
+//! Key Manager is an emulator inside this process, which the first line starts for who types it.
+
+mod story;
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+
+use self::story::{KEK, Step, Story};
+use crate::{
+    context::Context,
+    error::Failure,
+    exit::Exit,
+    text::{printable, quoted},
+};
+
+/// Where there is no file to encrypt.
+const LETTER: &str = "Keys are small, and worth what they open.\n";
+
+/// See the whole story, offline: encrypt a file, rotate its key, decrypt, compare
+///
+/// Every step is printed as the command that does it, and can be typed again. The Key Manager is an
+/// emulator on this machine. Nothing is left behind.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  keyseal quickstart README.md")]
+pub(crate) struct QuickstartArgs {
+    /// The file to encrypt; README.md, or a line of text where there is none
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Keep the files and the emulator's state, in this new folder
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: QuickstartArgs, context: &Context) -> Result<Exit, Failure> {
+    let file = chosen(args.file)?;
+    let folder = Folder::new(args.keep, context)?;
+    let start = env::current_dir().map_err(|error| Failure::io("cannot start", &error))?;
+    let told = tell(file, &folder, context);
+    // A folder in which someone stands cannot be removed everywhere.
+    let back = env::set_current_dir(start).map_err(|error| Failure::io("cannot go back", &error));
+    let kept = folder.close(told.is_ok(), context);
+    told.and(back).and(kept)?;
+    Ok(Exit::Done)
+}
+
+/// Returns the file that the story is about; none for the line of text.
+fn chosen(file: Option<PathBuf>) -> Result<Option<PathBuf>, Failure> {
+    let file = match file {
+        Some(file) => file,
+        None if Path::new("README.md").is_file() => PathBuf::from("README.md"),
+        None => return Ok(None),
+    };
+    let real = file
+        .canonicalize()
+        .and_then(|real| fs::metadata(&real).map(|metadata| (real, metadata)));
+    let (real, metadata) = real.map_err(|error| Failure::file("read", &file, &error))?;
+    if !metadata.is_file() {
+        return Err(Failure::usage(
+            "not_a_file",
+            format!("cannot read {}", printable(file.display())),
+            "it is no regular file",
+        ));
+    }
+    Ok(Some(real))
+}
+
+/// The folder of the story.
+struct Folder {
+    path: PathBuf,
+    keep: bool,
+}
+
+impl Folder {
+    fn new(keep: Option<PathBuf>, context: &Context) -> Result<Self, Failure> {
+        let name = keep.clone();
+        let make = || match &keep {
+            Some(path) => fs::create_dir(path).and_then(|()| path.canonicalize()),
+            None => {
+                let mut builder = tempfile::Builder::new();
+                builder.prefix("keyseal-quickstart-");
+                Ok(builder.tempdir()?.keep())
+            }
+        };
+        let path = context
+            .leftovers
+            .create(make, PathBuf::clone)
+            .map_err(|error| match name {
+                Some(name) => Failure::file("make the folder", &name, &error),
+                None => Failure::io("cannot make a temporary folder", &error),
+            })?;
+        Ok(Self {
+            path,
+            keep: keep.is_some(),
+        })
+    }
+
+    /// Leaves the folder of a story that went well where it was wanted, and no other.
+    fn close(self, done: bool, context: &Context) -> Result<(), Failure> {
+        context
+            .leftovers
+            .settle(&self.path, || match self.keep && done {
+                true => Ok(()),
+                false => fs::remove_dir_all(&self.path),
+            })
+            .map_err(|error| Failure::file("remove", &self.path, &error))
+    }
+}
+
+fn tell(file: Option<PathBuf>, folder: &Folder, context: &Context) -> Result<(), Failure> {
+    env::set_current_dir(&folder.path)
+        .map_err(|error| Failure::file("enter", &folder.path, &error))?;
+    let mut story = Story::new(folder, context)?;
+    story.open(folder)?;
+    let file = match file {
+        Some(file) => file,
+        None => {
+            let letter = PathBuf::from("letter.txt");
+            story.say(
+                "Something to encrypt.",
+                &format!("echo '{}' > letter.txt", LETTER.trim_end()),
+            )?;
+            fs::write(&letter, LETTER).map_err(|error| Failure::file("write", &letter, &error))?;
+            letter
+        }
+    };
+    for step in steps(&file) {
+        story.run(step)?;
+    }
+    story.say(
+        "It is what it was.",
+        &format!("cmp {} {OPENED}", quoted(file.as_os_str())),
+    )?;
+    compare(&file, Path::new(OPENED))?;
+    story.say("The end of the Key Manager.", "kill $!")?;
+    story.close(folder)
+}
+
+const SEALED: &str = "sealed";
+const OPENED: &str = "opened";
+
+fn steps(file: &Path) -> Vec<Step> {
+    let step = |why, words: &[&str]| Step {
+        why,
+        arguments: words.iter().map(OsString::from).collect(),
+    };
+    let of_file = |why, words: &[&str]| {
+        let mut step = step(why, words);
+        step.arguments.insert(1, file.as_os_str().to_owned());
+        step
+    };
+    let under = [
+        "--keyset",
+        "keyset.json",
+        "--keyset-kek",
+        KEK,
+        "--aad",
+        "first",
+    ];
+    vec![
+        step(
+            "A keyset, encrypted under that key: this file can go where the data go.",
+            &[
+                "keyset",
+                "create",
+                "--template",
+                "AES256_GCM",
+                "--keyset-kek",
+                KEK,
+                "-o",
+                "keyset.json",
+            ],
+        ),
+        of_file(
+            "Encrypt. The associated data say what this is, and are not stored.",
+            &[&["encrypt"], &under[..], &["-o", SEALED]].concat(),
+        ),
+        step(
+            "No key is needed to see what a file is.",
+            &["inspect", SEALED],
+        ),
+        step(
+            "Rotate: a new version of the key encrypts from now on, and the old one still decrypts.",
+            &["kek", "rotate", KEK],
+        ),
+        step(
+            "Wrap the keyset anew, under the newest version. The data stay as they are.",
+            &[
+                "keyset",
+                "convert",
+                "keyset.json",
+                "--keyset-kek",
+                KEK,
+                "--in-place",
+            ],
+        ),
+        step(
+            "Two versions now.",
+            &["kek", "list", "--name", "quickstart"],
+        ),
+        step(
+            "Decrypt.",
+            &[&["decrypt", SEALED], &under[..], &["-o", OPENED]].concat(),
+        ),
+    ]
+}
+
+fn compare(left: &Path, right: &Path) -> Result<(), Failure> {
+    let read = |path: &Path| {
+        fs::read(path)
+            .map(zeroize::Zeroizing::new)
+            .map_err(|error| Failure::file("read", path, &error))
+    };
+    if read(left)? == read(right)? {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Failed,
+        "not_identical",
+        format!(
+            "{} is not {}",
+            printable(right.display()),
+            printable(left.display())
+        ),
+        "the file changed while this ran",
+    ))
+}
