@@ -27,6 +27,7 @@ mod envelope;
 pub mod kms;
 mod mac;
 mod prf;
+mod sealed_stream;
 pub mod streaming;
 
 #[cfg(feature = "emulator")]
@@ -47,5 +48,6 @@ pub use mac::{KeysetMac, MacComputation, MacVerification};
 pub use prf::KeysetPrfSet;
 pub use primitive::{Aead, DeterministicAead, Mac, Prf, StreamingAead};
 pub use remote::{BoxFuture, RemoteAead};
+pub use sealed_stream::SealedStreamHeader;
 pub use secret::{SecretAccess, SecretBytes};
 pub use streaming::KeysetStreamingAead;

@@ -189,7 +189,8 @@ def _keyseal() -> list[str]:
     return [str(cargo_target / "debug" / "keyseal-peer")]
 
 
-def _python() -> list[str]:
+def python_with_tink() -> str:
+    """Returns an interpreter that has the official package."""
     requirements = LAB / "python" / "requirements.txt"
     folder = TARGET / "python"
     python = folder / "bin" / "python"
@@ -200,10 +201,15 @@ def _python() -> list[str]:
         _run([sys.executable, "-m", "venv", str(folder)])
         _run([str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)])
         stamp.write_text(pinned)
-    return [str(python), str(LAB / "python" / "peer.py")]
+    return str(python)
 
 
-def _go() -> list[str]:
+def _python() -> list[str]:
+    return [python_with_tink(), str(LAB / "python" / "peer.py")]
+
+
+def go_program(source: Path, name: str) -> str:
+    """Builds a program with the official module; returns its path."""
     folder = TARGET / "go"
     environment = os.environ | {
         "GOMODCACHE": str(folder / "modules"),
@@ -211,9 +217,13 @@ def _go() -> list[str]:
         "GOFLAGS": "-modcacherw -mod=readonly -buildvcs=false",
         "GOTOOLCHAIN": "local",
     }
-    peer = folder / "peer"
-    _run([_tool("go"), "build", "-o", str(peer), "."], cwd=LAB / "go", env=environment)
-    return [str(peer)]
+    program = folder / name
+    _run([_tool("go"), "build", "-o", str(program), "."], cwd=source, env=environment)
+    return str(program)
+
+
+def _go() -> list[str]:
+    return [go_program(LAB / "go", "peer")]
 
 
 def _java() -> list[str]:

@@ -23,6 +23,7 @@ const FLOORS: &[&[&str]] = &[
         "kms",
         "mac",
         "prf",
+        "sealed_stream",
         "streaming",
     ],
     &["emulator"],

@@ -50,6 +50,7 @@ mod prf;
 mod readme;
 #[cfg(feature = "scaleway")]
 mod scaleway;
+mod sealed_stream;
 mod stream;
 mod stream_damage;
 mod stream_io;

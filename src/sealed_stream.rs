@@ -1,0 +1,302 @@
+//! [`SealedStreamHeader`]: what stands in front of a stream so that a key-encryption key suffices.
+
+use std::{fmt, io, io::Read};
+
+use crate::{
+    error::{KeysetError, ParseError},
+    keyset::{Format, KeysetHandle},
+    primitive::Aead,
+    remote::RemoteAead,
+    streaming::KeysetStreamingAead,
+};
+
+/// The header of a sealed stream: a streaming keyset, encrypted under a key-encryption key (KEK).
+///
+/// A sealed stream is one file: `magic(8) ‖ length(4, big-endian) ‖ encrypted keyset(1..=65,536) ‖
+/// stream`. The keyset is made for the file, and encrypted with associated data that name the
+/// format; the stream is Tink's streaming AEAD with the associated data of its user.
+///
+/// The KEK is any [`Aead`]: that of a keyset, or a
+/// [`BlockingAead`](crate::kms::blocking::BlockingAead). The functions that end in `_remote` take a
+/// [`RemoteAead`] and wait for it without holding up a thread.
+///
+/// # Example
+/// ```
+/// use std::io::{Read as _, Write as _};
+///
+/// use keyseal::{KeysetAead, KeysetHandle, SealedStreamHeader};
+///
+/// let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
+///
+/// let (header, aead) = SealedStreamHeader::generate(SealedStreamHeader::TEMPLATE, &kek)?;
+/// let mut file = header.as_bytes().to_vec();
+/// let mut writer = aead.encrypting_writer(&mut file, b"backup 7")?;
+/// writer.write_all(b"a lot of data")?;
+/// writer.finish()?;
+///
+/// let mut reader = file.as_slice();
+/// let aead = SealedStreamHeader::read_from(&mut reader)?.open(&kek)?;
+/// let mut plaintext = Vec::new();
+/// aead.decrypting_reader(reader, b"backup 7").read_to_end(&mut plaintext)?;
+/// assert_eq!(plaintext, b"a lot of data");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Source
+/// `docs/sealed-stream.md` in the repository, which also has readers by other Tinks.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedStreamHeader {
+    /// All of it.
+    bytes: Vec<u8>,
+}
+
+/// The text, and the version.
+const MAGIC: &[u8; 8] = b"keyseal\x01";
+
+/// Bytes in front of the encrypted keyset.
+const START_SIZE: usize = MAGIC.len() + 4;
+
+impl SealedStreamHeader {
+    /// The template of the keys that the program `keyseal` writes with: segments of 1 MiB.
+    pub const TEMPLATE: &'static str = "AES256_GCM_HKDF_1MB";
+
+    /// The associated data of the encrypted keyset.
+    pub const ASSOCIATED_DATA: &'static [u8] = b"keyseal sealed stream 1";
+
+    /// The longest encrypted keyset in bytes.
+    pub const MAX_KEYSET_SIZE: usize = 65_536;
+
+    /// The longest header in bytes.
+    pub const MAX_SIZE: usize = START_SIZE + Self::MAX_KEYSET_SIZE;
+
+    /// Makes a keyset of one key, by the name of its template, and its header.
+    ///
+    /// # Errors
+    /// [`KeysetError::Template`], [`KeysetError::WrongPrimitive`] when the template is for no
+    /// streams, and those of [`wrap`](Self::wrap).
+    pub fn generate(
+        template: &str,
+        kek: &dyn Aead,
+    ) -> Result<(Self, KeysetStreamingAead), KeysetError> {
+        let keyset = KeysetHandle::generate(template)?;
+        let aead = keyset.primitive()?;
+        Ok((Self::wrap(&keyset, kek)?, aead))
+    }
+
+    /// As [`generate`](Self::generate), with a KEK that a service holds.
+    ///
+    /// # Errors
+    /// As [`generate`](Self::generate).
+    pub async fn generate_remote(
+        template: &str,
+        kek: &dyn RemoteAead,
+    ) -> Result<(Self, KeysetStreamingAead), KeysetError> {
+        let keyset = KeysetHandle::generate(template)?;
+        let aead = keyset.primitive()?;
+        Ok((Self::wrap_remote(&keyset, kek).await?, aead))
+    }
+
+    /// Makes the header of a keyset.
+    ///
+    /// # Errors
+    /// [`KeysetError::WrongPrimitive`] unless its enabled keys are for streams;
+    /// [`KeysetError::Encrypt`]; [`KeysetError::Malformed`] for a keyset that is too large.
+    ///
+    /// # Security
+    /// A keyset is for one stream: with the same keyset in two headers, the streams could be
+    /// exchanged.
+    pub fn wrap(keyset: &KeysetHandle, kek: &dyn Aead) -> Result<Self, KeysetError> {
+        keyset.primitive::<KeysetStreamingAead>()?;
+        Self::of(&keyset.write_encrypted(Format::Binary, kek, Self::ASSOCIATED_DATA)?)
+    }
+
+    /// As [`wrap`](Self::wrap), with a KEK that a service holds.
+    ///
+    /// # Errors
+    /// As [`wrap`](Self::wrap).
+    pub async fn wrap_remote(
+        keyset: &KeysetHandle,
+        kek: &dyn RemoteAead,
+    ) -> Result<Self, KeysetError> {
+        keyset.primitive::<KeysetStreamingAead>()?;
+        let encrypted = keyset
+            .write_encrypted_remote(Format::Binary, kek, Self::ASSOCIATED_DATA)
+            .await?;
+        Self::of(&encrypted)
+    }
+
+    /// Opens the keyset under its KEK, for the stream that follows.
+    ///
+    /// # Errors
+    /// [`KeysetError::Decrypt`] when it does not open; what is wrong with the keyset.
+    pub fn open(&self, kek: &dyn Aead) -> Result<KeysetStreamingAead, KeysetError> {
+        self.keyset(kek)?.primitive()
+    }
+
+    /// As [`open`](Self::open), with a KEK that a service holds.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_remote(
+        &self,
+        kek: &dyn RemoteAead,
+    ) -> Result<KeysetStreamingAead, KeysetError> {
+        self.keyset_remote(kek).await?.primitive()
+    }
+
+    /// Wraps the same keyset with another KEK, or with a newer version of the same. The stream stays
+    /// as it is.
+    ///
+    /// # Errors
+    /// [`KeysetError::Decrypt`] when it does not open under `from`; those of [`wrap`](Self::wrap).
+    pub fn rewrap(&self, from: &dyn Aead, to: &dyn Aead) -> Result<Self, KeysetError> {
+        Self::wrap(&self.keyset(from)?, to)
+    }
+
+    /// As [`rewrap`](Self::rewrap), with KEKs that services hold.
+    ///
+    /// # Errors
+    /// As [`rewrap`](Self::rewrap).
+    pub async fn rewrap_remote(
+        &self,
+        from: &dyn RemoteAead,
+        to: &dyn RemoteAead,
+    ) -> Result<Self, KeysetError> {
+        Self::wrap_remote(&self.keyset_remote(from).await?, to).await
+    }
+
+    /// Returns whether a file that starts so is a sealed stream of a version that can be read.
+    /// Eight bytes suffice.
+    #[must_use]
+    pub fn recognize(start: &[u8]) -> bool {
+        start.starts_with(MAGIC)
+    }
+
+    /// Reads the header from the start of `bytes`, and returns what follows it.
+    ///
+    /// # Errors
+    /// [`ParseError`]: `bytes` are no sealed stream, or end within the header.
+    pub fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), ParseError> {
+        let (start, _) = bytes
+            .split_first_chunk()
+            .ok_or_else(|| unrecognized_or_cut(bytes))?;
+        let size = START_SIZE + keyset_size(start)?;
+        let (header, stream) = bytes
+            .split_at_checked(size)
+            .ok_or_else(|| cut(bytes.len()))?;
+        let bytes = header.to_vec();
+        Ok((Self { bytes }, stream))
+    }
+
+    /// Reads the header, and leaves `reader` where the stream begins. Reads not a byte more.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidData`] with a [`ParseError`] where [`parse`](Self::parse) has one;
+    /// what the reader fails with.
+    pub fn read_from(reader: &mut impl Read) -> io::Result<Self> {
+        let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        let mut start = Vec::with_capacity(START_SIZE);
+        take(reader, START_SIZE, &mut start)?;
+        let fixed = start
+            .first_chunk()
+            .ok_or_else(|| invalid(unrecognized_or_cut(&start)))?;
+        let size = keyset_size(fixed).map_err(invalid)?;
+        let mut bytes = Vec::with_capacity(START_SIZE + size);
+        bytes.extend_from_slice(&start);
+        take(reader, size, &mut bytes)?;
+        if bytes.len() < START_SIZE + size {
+            return Err(invalid(cut(bytes.len())));
+        }
+        Ok(Self { bytes })
+    }
+
+    /// Returns the header as it is written: 13 to [`MAX_SIZE`](Self::MAX_SIZE) bytes, behind which
+    /// the stream begins.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Returns the encrypted keyset: Tink's binary form, which shows nothing.
+    #[must_use]
+    pub fn encrypted_keyset(&self) -> &[u8] {
+        self.bytes.get(START_SIZE..).unwrap_or_default()
+    }
+
+    /// Opens the keyset under its KEK.
+    ///
+    /// # Errors
+    /// [`KeysetError::Decrypt`] when it does not open; what is wrong with the keyset.
+    pub fn keyset(&self, kek: &dyn Aead) -> Result<KeysetHandle, KeysetError> {
+        let encrypted = self.encrypted_keyset();
+        KeysetHandle::read_encrypted(encrypted, Format::Binary, kek, Self::ASSOCIATED_DATA)
+    }
+
+    /// As [`keyset`](Self::keyset), with a KEK that a service holds.
+    ///
+    /// # Errors
+    /// As [`keyset`](Self::keyset).
+    pub async fn keyset_remote(&self, kek: &dyn RemoteAead) -> Result<KeysetHandle, KeysetError> {
+        let encrypted = self.encrypted_keyset();
+        KeysetHandle::read_encrypted_remote(encrypted, Format::Binary, kek, Self::ASSOCIATED_DATA)
+            .await
+    }
+
+    fn of(encrypted_keyset: &[u8]) -> Result<Self, KeysetError> {
+        let length = u32::try_from(encrypted_keyset.len())
+            .ok()
+            .filter(|_| encrypted_keyset.len() <= Self::MAX_KEYSET_SIZE)
+            .ok_or_else(|| {
+                let reason = "the keyset is too large for the header of a sealed stream";
+                KeysetError::Malformed(ParseError::new(reason, encrypted_keyset.len()))
+            })?;
+        let bytes = [MAGIC, &length.to_be_bytes()[..], encrypted_keyset].concat();
+        Ok(Self { bytes })
+    }
+}
+
+/// Checks what stands in front of the encrypted keyset, and returns the length of that.
+fn keyset_size(start: &[u8; START_SIZE]) -> Result<usize, ParseError> {
+    let length = start
+        .strip_prefix(MAGIC)
+        .and_then(|length| length.first_chunk())
+        .ok_or_else(unrecognized)?;
+    usize::try_from(u32::from_be_bytes(*length))
+        .ok()
+        .filter(|size| (1..=SealedStreamHeader::MAX_KEYSET_SIZE).contains(size))
+        .ok_or_else(|| {
+            let reason = "the length of the keyset is not one of a sealed stream";
+            ParseError::new(reason, MAGIC.len())
+        })
+}
+
+/// Appends up to `size` bytes: fewer where the reader ends.
+fn take(reader: &mut impl Read, size: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+    reader.by_ref().take(size as u64).read_to_end(bytes)?;
+    Ok(())
+}
+
+fn unrecognized() -> ParseError {
+    ParseError::new("it does not start as a sealed stream does", 0)
+}
+
+fn unrecognized_or_cut(bytes: &[u8]) -> ParseError {
+    let common = bytes.len().min(MAGIC.len());
+    if bytes.get(..common) == MAGIC.get(..common) {
+        cut(bytes.len())
+    } else {
+        unrecognized()
+    }
+}
+
+fn cut(offset: usize) -> ParseError {
+    ParseError::new("the header of the sealed stream is cut", offset)
+}
+
+impl fmt::Debug for SealedStreamHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealedStreamHeader")
+            .field("size", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
