@@ -1,6 +1,9 @@
 //! What goes wrong between the program and Key Manager: exit codes, and no secret in any message.
 
-use std::{process::Output, time::Duration};
+use std::{
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
 
 use keyseal::{
     SecretAccess,
@@ -237,4 +240,30 @@ fn a_keyset_is_written_whole_or_not_at_all() {
         }
     }
     place.done(&[&rotate[..], &under, &["--in-place"]].concat());
+}
+
+#[test]
+fn an_interruption_while_waiting_for_the_service_leaves_nothing() {
+    let kms = WithKms::new();
+    let slow = Fault::Latency(Duration::from_secs(20));
+    kms.emulator.inject(FaultRule::new(slow));
+    let mut child = kms
+        .place
+        .keyseal(&["keyset", "create", "--template", "AES256_GCM"])
+        .args(["--keyset-kek", &kms.kek, "-o", "k.json"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while kms.emulator.exchanges().is_empty() {
+        assert_eq!(child.try_wait().unwrap(), None);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", "INT", &id]).status();
+    assert!(sent.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert_eq!(said, "error: interrupted: nothing half-written is left\n");
+    assert_eq!(kms.place.names("."), [""; 0]);
 }
