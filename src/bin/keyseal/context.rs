@@ -127,9 +127,14 @@ impl Context {
         }
     }
 
+    /// Returns whether anybody asked how it is done.
+    pub(crate) const fn is_verbose(&self) -> bool {
+        self.verbose && !self.quiet
+    }
+
     /// Says how it is done, to people who asked.
     pub(crate) fn detail(&self, text: &str) {
-        if self.verbose && !self.quiet {
+        if self.is_verbose() {
             eprintln!("{text}");
         }
     }

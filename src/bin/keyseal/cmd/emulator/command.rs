@@ -14,11 +14,13 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long a command may take to end once it should.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs a command with these variables until it ends, or until `stopped`.
+/// Runs a command with these variables until it ends, or until `stopped`. Does something else again
+/// and again `meanwhile`.
 pub(super) fn run(
     words: &[OsString],
     variables: impl IntoIterator<Item = (String, String)>,
     stopped: &Receiver<()>,
+    mut meanwhile: impl FnMut(),
 ) -> Result<Exit, Failure> {
     let Some((program, arguments)) = words.split_first() else {
         return Ok(Exit::Done);
@@ -35,6 +37,7 @@ pub(super) fn run(
         if let Some(status) = child.try_wait().map_err(|error| failed(&error))? {
             break status;
         }
+        meanwhile();
         // A terminal sends its signals to the command, too; others may not.
         match stopped.recv_timeout(PAUSE) {
             Ok(()) => deadline = Some(Instant::now() + GRACE),

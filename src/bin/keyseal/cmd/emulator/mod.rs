@@ -1,6 +1,7 @@
 //! `emulator`: a Key Manager on loopback.
 
 mod command;
+mod requests;
 
 use std::{
     env,
@@ -8,6 +9,8 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process,
+    sync::mpsc::RecvTimeoutError,
+    time::Duration,
 };
 
 use clap::Args;
@@ -21,6 +24,7 @@ use keyseal::{
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use self::requests::Requests;
 use crate::{
     context::Context,
     error::{Failure, chain},
@@ -35,6 +39,8 @@ const SCRIPT_LIMIT: u64 = 1 << 20;
 const STATE_KEY_FILE: &str = "KEYSEAL_EMULATOR_STATE_KEY_FILE";
 /// The key of a state file itself, in base64.
 const STATE_KEY: &str = "KEYSEAL_EMULATOR_STATE_KEY";
+/// How often it is looked whether there is something to tell.
+const PAUSE: Duration = Duration::from_millis(50);
 /// What names the process that serves.
 const PID: &str = "KEYSEAL_EMULATOR_PID";
 /// The region of seeded keys.
@@ -45,7 +51,7 @@ const REGION: &str = "fr-par";
 /// Scaleway's own clients work with it, and so does this program. It prints the variables that
 /// they read, as lines for a shell, and serves until it is stopped; or it runs a command that has
 /// these variables, and ends with it. Keys are in memory, unless --state keeps them. It is not for
-/// production: HTTP is plain.
+/// production: HTTP is plain. With -v each request is told.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -127,15 +133,21 @@ pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure
             None => "in memory".to_owned(),
         }
     ));
+    let mut requests = Requests::of(&emulator);
     let outcome = match args.command.is_empty() {
         true => {
-            // An error would say that nobody can send any more: that is the end, too.
-            let _ = stopped.recv();
+            // An end of the channel would say that nobody can send any more: that is the end, too.
+            while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
+                requests.tell(context);
+            }
             Ok(Exit::Done)
         }
-        false => command::run(&args.command, variables, &stopped),
+        false => command::run(&args.command, variables, &stopped, || {
+            requests.tell(context)
+        }),
     };
     server.shutdown();
+    requests.tell(context);
     context.note("stopped");
     outcome
 }
