@@ -1,16 +1,21 @@
 //! Arguments that several commands have.
 
+use std::{num::NonZeroUsize, thread};
+
 use clap::{ArgAction, Args, ValueEnum};
 use keyseal::keyset::Format;
 use zeroize::Zeroizing;
 
 use crate::{
+    cipher::Cipher,
     context::Context,
+    cryptosystem::Cryptosystem,
     error::Failure,
     files::{Holds, Output, Overwrite},
+    folder::{Into, Walk, Work},
     input::Place,
     kek::Kek,
-    keysets::Access,
+    keysets::{Access, Keyset},
     kms::KmsArgs,
 };
 
@@ -176,6 +181,104 @@ pub(crate) struct KeysetChoice {
     pub(crate) access: KeysetAccess,
 }
 
+/// What encrypts or decrypts: a keyset, or a key-encryption key.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Keyset")]
+pub(crate) struct CryptosystemChoice {
+    /// The keyset file; else --kek
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "kek",
+        conflicts_with = "kek"
+    )]
+    keyset: Option<Place>,
+    /// The key-encryption key that wraps a key of each file's own: scw-kms://regions/REGION/keys/ID
+    /// of Scaleway Key Manager, or file-kms://PATH of a keyset file
+    #[arg(long, value_name = "URI", help_heading = "Key-encryption key")]
+    kek: Option<String>,
+    /// The template of the keys that --kek wraps
+    ///
+    /// Unless told otherwise AES256_GCM for envelopes and AES256_GCM_HKDF_1MB for streams.
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "kek",
+        help_heading = "Key-encryption key"
+    )]
+    template: Option<String>,
+    #[command(flatten)]
+    access: KeysetAccess,
+}
+
+impl CryptosystemChoice {
+    /// Returns the files that are read.
+    pub(crate) fn places(&self) -> Vec<&Place> {
+        self.keyset.iter().chain(self.access.places()).collect()
+    }
+
+    pub(crate) const fn keyset(&self) -> Option<&Place> {
+        self.keyset.as_ref()
+    }
+
+    /// Returns how Key Manager is reached.
+    pub(crate) const fn kms(&self) -> &KmsArgs {
+        self.access.kms()
+    }
+
+    /// Returns the file that a key-encryption key is in, if it is in one.
+    pub(crate) fn kek_place(&self) -> Option<Place> {
+        let uri = self.kek.as_ref().or(self.access.keyset_kek.as_ref())?;
+        let path = uri.split_once("file-kms://")?.1;
+        (!path.is_empty()).then(|| Place::File(path.into()))
+    }
+
+    pub(crate) fn open(&self, context: &Context) -> Result<Cryptosystem, Failure> {
+        let access = &self.access;
+        match (&self.keyset, &self.kek) {
+            (Some(place), _) => {
+                let keyset = Keyset::open(place, access.resolve(context)?, context)?;
+                let cleartext = access.allows_cleartext();
+                let cipher = Cipher::of(&keyset, place, cleartext, context)?;
+                Ok(Cryptosystem::Keyset { keyset, cipher })
+            }
+            (None, Some(uri)) => {
+                if access.keyset_kek.is_some() || access.aad.is_given() {
+                    return Err(Failure::usage(
+                        "kek_and_keyset",
+                        "cannot use --keyset-kek or --keyset-aad",
+                        "they are for --keyset, and --kek takes no keyset",
+                    ));
+                }
+                let kek = Kek::open(uri, access.insecure_cleartext, context)?;
+                let template = self.template.clone();
+                Ok(Cryptosystem::Kek { kek, template })
+            }
+            (None, None) => Err(Failure::usage(
+                "key_missing",
+                "cannot encrypt or decrypt",
+                "neither --keyset nor --kek names a key",
+            )),
+        }
+    }
+}
+
+/// How many threads work on a stream.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Threads {
+    /// Threads for a stream from file to file [default: one for each core]
+    #[arg(short = 'j', long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+}
+
+impl Threads {
+    pub(crate) fn get(self) -> NonZeroUsize {
+        self.threads
+            .or_else(|| thread::available_parallelism().ok())
+            .unwrap_or(NonZeroUsize::MIN)
+    }
+}
+
 /// Where a new file goes.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
@@ -235,6 +338,42 @@ impl ChangedFile {
         let place = self.output.as_ref().unwrap_or(&Place::Standard);
         let inputs: Vec<&Place> = others.iter().copied().chain([input]).collect();
         Output::new(place, &inputs, holds, overwrite(self.force), context)
+    }
+}
+
+impl ChangedFile {
+    pub(crate) const fn is_in_place(&self) -> bool {
+        self.in_place
+    }
+
+    /// Plans the outputs of all files of the folder `input`.
+    pub(crate) fn walk<'w>(
+        &self,
+        input: &'w Place,
+        work: Work,
+        others: Vec<&'w Place>,
+        context: &'w Context,
+    ) -> Result<Walk<'w>, Failure> {
+        let wrong = |why: &str| {
+            Failure::usage("recursive", "cannot go through a folder", why)
+                .hint("keyseal encrypt --recursive FOLDER -o OTHER, or --in-place")
+        };
+        let folder = input
+            .path()
+            .ok_or_else(|| wrong("--recursive takes a folder"))?;
+        let into = match (self.in_place, self.output.as_ref().and_then(Place::path)) {
+            (true, _) => Into::Place,
+            (false, Some(path)) => Into::Folder(path.to_owned()),
+            (false, None) => return Err(wrong("no folder is named for the output")),
+        };
+        Ok(Walk {
+            folder,
+            into,
+            force: self.force,
+            work,
+            others,
+            context,
+        })
     }
 }
 

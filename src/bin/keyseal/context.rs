@@ -132,6 +132,11 @@ impl Context {
         self.verbose && !self.quiet
     }
 
+    /// Returns whether the progress of long work is shown.
+    pub(crate) const fn shows_progress(&self) -> bool {
+        !self.quiet && !self.json
+    }
+
     /// Says how it is done, to people who asked.
     pub(crate) fn detail(&self, text: &str) {
         if self.is_verbose() {

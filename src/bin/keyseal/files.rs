@@ -16,6 +16,9 @@ use crate::{
     text::{is_text, printable},
 };
 
+/// How the name of a file ends that is not yet an output.
+const TEMPORARY: &str = ".keyseal-tmp";
+
 /// What an output holds, which decides who may read the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holds {
@@ -60,6 +63,30 @@ enum Sink {
     Standard(io::Stdout),
     Device(File),
     Temporary(NamedTempFile),
+}
+
+/// An output that is open.
+pub(crate) enum Opened<'o> {
+    /// A file that nobody sees yet: it is written at any position, and thrown away on an error.
+    File(&'o File),
+    /// What is written is gone: to a pipe or a terminal.
+    Gone(&'o mut dyn Write),
+}
+
+impl Write for Opened<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(buf),
+            Self::Gone(writer) => writer.write(buf),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.flush(),
+            Self::Gone(writer) => writer.flush(),
+        }
+    }
 }
 
 impl<'c> Output<'c> {
@@ -156,11 +183,17 @@ impl<'c> Output<'c> {
         Ok(())
     }
 
+    /// Refuses to write these bytes to a terminal, if they are no text.
+    pub(crate) fn refuse_binary(&self, bytes: &[u8]) -> Result<(), Failure> {
+        match is_text(bytes) {
+            true => Ok(()),
+            false => self.refuse_binary_on_terminal(),
+        }
+    }
+
     /// Writes everything at once.
     pub(crate) fn write(mut self, bytes: &[u8]) -> Result<(), Failure> {
-        if !is_text(bytes) {
-            self.refuse_binary_on_terminal()?;
-        }
+        self.refuse_binary(bytes)?;
         let what = format!("cannot write {}", self.name());
         self.writer()?
             .write_all(bytes)
@@ -170,18 +203,28 @@ impl<'c> Output<'c> {
 
     /// Opens the output at the first call, and returns what to write to.
     pub(crate) fn writer(&mut self) -> Result<&mut dyn Write, Failure> {
-        let sink = match self.sink.take() {
-            Some(open) => open,
-            None => self.open()?,
-        };
-        Ok(match self.sink.insert(sink) {
+        Ok(match self.sink()? {
             Sink::Standard(stdout) => stdout,
             Sink::Device(file) => file,
             Sink::Temporary(file) => file,
         })
     }
 
-    /// Makes the output final: on the disk, under its name.
+    /// Opens the output at the first call, and returns it as a file where it can be thrown away.
+    pub(crate) fn opened(&mut self) -> Result<Opened<'_>, Failure> {
+        Ok(match self.sink()? {
+            Sink::Temporary(file) => Opened::File(file.as_file()),
+            Sink::Device(file) => Opened::Gone(file),
+            Sink::Standard(stdout) => Opened::Gone(stdout),
+        })
+    }
+
+    /// Returns whether nothing of the output is to be seen before [`commit`](Self::commit).
+    pub(crate) const fn is_revocable(&self) -> bool {
+        matches!(self.target, Target::File(_) | Target::InPlace(..))
+    }
+
+    /// Makes the output final: under its name.
     pub(crate) fn commit(mut self) -> Result<(), Failure> {
         self.writer()?;
         let what = format!("cannot write {}", self.name());
@@ -217,6 +260,14 @@ impl<'c> Output<'c> {
         sync_folder(path).map_err(failed)
     }
 
+    fn sink(&mut self) -> Result<&mut Sink, Failure> {
+        let sink = match self.sink.take() {
+            Some(open) => open,
+            None => self.open()?,
+        };
+        Ok(self.sink.insert(sink))
+    }
+
     fn open(&self) -> Result<Sink, Failure> {
         let failed =
             |error: io::Error| Failure::io(format!("cannot write {}", self.name()), &error);
@@ -232,7 +283,7 @@ impl<'c> Output<'c> {
         prefix.push(path.file_name().unwrap_or_default());
         prefix.push(".");
         let mut builder = Builder::new();
-        builder.prefix(&prefix).suffix(".tmp");
+        builder.prefix(&prefix).suffix(TEMPORARY);
         set_mode(&mut builder, self.holds, &self.target);
         let folder = folder_of(path);
         self.context
@@ -244,6 +295,14 @@ impl<'c> Output<'c> {
             .map(Sink::Temporary)
             .map_err(failed)
     }
+}
+
+/// Returns whether a file is one that becomes an output, or would have.
+pub(crate) fn is_temporary(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| {
+        let name = name.as_encoded_bytes();
+        name.starts_with(b".") && name.ends_with(TEMPORARY.as_bytes())
+    })
 }
 
 fn plan(path: &Path, inputs: &[&Place], overwrite: Overwrite) -> Result<Target, Failure> {

@@ -127,6 +127,92 @@ impl Place {
     }
 }
 
+/// An input that is open.
+pub(crate) enum Source {
+    /// A regular file from its start: it has a size, and is read at any position.
+    File(File),
+    /// What comes once.
+    Stream(Box<dyn Read + Send>),
+}
+
+impl Place {
+    /// Opens the input.
+    pub(crate) fn open(&self, context: &Context) -> Result<Source, Failure> {
+        let failed = |error: io::Error| Failure::io(format!("cannot read {}", self.name()), &error);
+        match self {
+            Self::Standard => {
+                if io::stdin().is_terminal() {
+                    context.note("reading from the terminal; Ctrl-D ends the input");
+                }
+                Ok(match standard_input_as_file() {
+                    Some(file) => Source::File(file),
+                    None => Source::Stream(Box::new(io::stdin())),
+                })
+            }
+            Self::File(path) => {
+                let file = File::open(path).map_err(failed)?;
+                let metadata = file.metadata().map_err(failed)?;
+                if metadata.is_dir() {
+                    return Err(failed(io::ErrorKind::IsADirectory.into()));
+                }
+                Ok(match metadata.is_file() {
+                    true => Source::File(file),
+                    false => Source::Stream(Box::new(file)),
+                })
+            }
+        }
+    }
+}
+
+/// Returns the file that standard input is, if it is one from its start.
+#[cfg(unix)]
+fn standard_input_as_file() -> Option<File> {
+    use std::{io::Seek as _, os::fd::AsFd as _};
+    let mut file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+    let is_file = file.metadata().ok()?.is_file();
+    (is_file && file.stream_position().ok()? == 0).then_some(file)
+}
+
+#[cfg(not(unix))]
+fn standard_input_as_file() -> Option<File> {
+    None
+}
+
+impl Source {
+    /// Returns the size in bytes, where it is known.
+    pub(crate) fn size(&self) -> Option<u64> {
+        match self {
+            Self::File(file) => file.metadata().ok().map(|metadata| metadata.len()),
+            Self::Stream(_) => None,
+        }
+    }
+
+    /// Reads all of it behind `start` into memory that is wiped, with room for `spare` bytes more;
+    /// none where there is more than `limit` bytes.
+    pub(crate) fn read_to_memory(
+        self,
+        start: &[u8],
+        limit: u64,
+        spare: usize,
+    ) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+        let expected = usize::try_from(self.size().unwrap_or_default()).unwrap_or(usize::MAX);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        if expected > limit {
+            return Ok(None);
+        }
+        read_all(start.chain(self), expected + start.len(), limit, spare)
+    }
+}
+
+impl Read for Source {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buf),
+            Self::Stream(stream) => stream.read(buf),
+        }
+    }
+}
+
 /// Refuses a command that would read standard input for two purposes.
 pub(crate) fn check_one_standard_input<'p>(
     places: impl IntoIterator<Item = &'p Place>,

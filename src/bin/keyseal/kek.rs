@@ -121,6 +121,11 @@ impl Kek {
         self.place.as_ref()
     }
 
+    /// Returns the key as an AEAD that waits for its answers.
+    pub(crate) fn aead(&self) -> &dyn Aead {
+        &*self.aead
+    }
+
     /// Returns the key itself, for who packs it into something else.
     pub(crate) fn remote(&self) -> Arc<dyn RemoteAead> {
         Arc::clone(&self.remote)

@@ -3,94 +3,139 @@
 use clap::Args;
 use serde_json::json;
 
-use super::encrypt::too_large;
 use crate::{
-    args::{Aad, ChangedFile, KeysetChoice},
-    cipher::{Cipher, LIMIT},
+    args::{Aad, ChangedFile, CryptosystemChoice, Threads},
     context::Context,
+    cryptosystem::{Job, Release},
     error::Failure,
     exit::Exit,
     files::Holds,
+    folder::{Outcome, Work},
     input::{Place, check_one_standard_input},
-    keysets::Keyset,
+    stream::Range,
 };
-
-/// No ciphertext is longer than its plaintext by more bytes.
-const MOST_OVERHEAD: u64 = 4096;
 
 /// Decrypt what `encrypt`, or another Tink, has encrypted
 ///
-/// Output appears only after all of it is authenticated.
+/// Output appears only after all of it is authenticated. To a pipe that means: a file is read twice,
+/// and what itself comes through a pipe is held in memory, up to 256 MiB of a stream.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Example:
+Examples:
   keyseal decrypt letter.sealed --keyset keyset.json --keyset-kek file-kms://kek.json \\
-    --insecure-cleartext --aad 'letter 7' -o letter.txt")]
+    --insecure-cleartext --aad 'letter 7' -o letter.txt
+  keyseal decrypt photos.sealed --kek scw-kms://regions/REGION/keys/ID --stream-output | tar x
+  keyseal decrypt log.sealed --kek scw-kms://regions/REGION/keys/ID --range -1000")]
 pub(crate) struct DecryptArgs {
     /// The ciphertext; `-` is standard input
     #[arg(value_name = "IN", default_value = "-", hide_default_value = true)]
     input: Place,
     #[command(flatten)]
     aad: Aad,
+    /// Decrypt every file of the folder IN, to a folder or in place; a second run goes on
+    #[arg(short, long, conflicts_with_all = ["range", "stream_output"])]
+    recursive: bool,
+    /// Decrypt only these bytes of a stream, as HTTP has them: 0-99 are the first hundred, 100- all
+    /// after them, -100 the last hundred
+    ///
+    /// Reads no more of the file than it takes. The bytes are authenticated, and so is the end.
+    #[arg(long, value_name = "A-B", allow_hyphen_values = true)]
+    range: Option<Range>,
+    /// Write each segment of a stream when it is authenticated, and not when all of it is
+    ///
+    /// For pipes. The output may be cut where this ends with another exit code than 0.
+    #[arg(long)]
+    stream_output: bool,
+    #[command(flatten)]
+    threads: Threads,
     #[command(flatten)]
     output: ChangedFile,
     #[command(flatten)]
-    keyset: KeysetChoice,
+    key: CryptosystemChoice,
 }
 
 pub(crate) fn run(args: DecryptArgs, context: &Context) -> Result<Exit, Failure> {
-    let DecryptArgs {
-        input,
-        aad,
-        output,
-        keyset: choice,
-    } = args;
-    let mut others = vec![&choice.keyset];
-    others.extend(aad.place().into_iter().chain(choice.access.places()));
-    check_one_standard_input(others.iter().copied().chain([&input]))?;
-    let access = choice.access.resolve(context)?;
-    let kek = access.kek.clone();
-    others.extend(kek.as_ref().and_then(|kek| kek.place()));
-    let output = output.plan(&input, &others, Holds::Data, context)?;
-
-    let keyset = Keyset::open(&choice.keyset, access, context)?;
-    let cipher = Cipher::of(&keyset, &choice.keyset)?;
-    let associated_data = aad.read(context)?;
-    let mut buffer = input
-        .read(LIMIT + MOST_OVERHEAD, 0, context)?
-        .ok_or_else(|| too_large(&input))?;
-    let ciphertext = buffer.len();
-    cipher
-        .decrypt(&mut buffer, &associated_data)
-        .map_err(|error| {
-            Failure::new(
-                Exit::NotDecrypted,
-                "not_decrypted",
-                format!("cannot decrypt {}", input.name()),
-                error.to_string(),
-            )
-            .hint(if aad.is_given() {
-                "the associated data must be those of the encryption"
-            } else {
-                "if it was encrypted with --aad, decryption takes the same"
-            })
-            .hint(format!(
-                "keyseal explain {} --keyset {} says what can be known",
-                input.argument(),
-                choice.keyset.argument(),
-            ))
-        })?;
+    let mut others = args.key.places();
+    others.extend(args.aad.place());
+    check_one_standard_input(others.iter().copied().chain([&args.input]))?;
+    let context = &context.with_kms(args.key.kms());
+    let kek_place = args.key.kek_place();
+    others.extend(&kek_place);
+    if args.recursive {
+        return run_folder(&args, others, context);
+    }
+    let mut output = args
+        .output
+        .plan(&args.input, &others, Holds::Data, context)?;
+    let with = args.key.open(context)?;
+    let aad = args.aad.read(context)?;
+    let job = Job {
+        with: &with,
+        associated_data: &aad,
+        threads: args.threads.get(),
+        context,
+    };
+    let release = match args.stream_output {
+        true => Release::AsItComes,
+        false => Release::Whole,
+    };
+    let done = job
+        .decrypt(&args.input, args.range, release, &mut output)
+        .map_err(|failure| explained(failure, &args))?;
     let (name, standard) = (output.name(), output.is_standard());
-    let plaintext = buffer.len();
-    output.write(&buffer)?;
+    output.commit()?;
+    let (ciphertext, plaintext) = (done.sizes.read, done.sizes.written);
     context.report(
         &format!("decrypted {ciphertext} bytes to {name}: {plaintext} bytes"),
         &json!({
             "ciphertext_size": ciphertext,
+            "form": done.form,
             "output": name,
             "plaintext_size": plaintext,
         }),
         standard,
     )?;
     Ok(Exit::Done)
+}
+
+fn run_folder(args: &DecryptArgs, others: Vec<&Place>, context: &Context) -> Result<Exit, Failure> {
+    let walk = args
+        .output
+        .walk(&args.input, Work::Decrypt, others, context)?;
+    let with = args.key.open(context)?;
+    let aad = args.aad.read(context)?;
+    let job = Job {
+        with: &with,
+        associated_data: &aad,
+        threads: args.threads.get(),
+        context,
+    };
+    let in_place = args.output.is_in_place();
+    walk.run(|input, output| {
+        if in_place && job.is_plainly_not_encrypted(input)? {
+            return Ok(Outcome::Skipped("it is not encrypted with this key"));
+        }
+        let done = job.decrypt(input, None, Release::Whole, output)?;
+        Ok(Outcome::Done(done.sizes.read))
+    })
+}
+
+/// Says what may be wrong where nothing closer can be told.
+fn explained(failure: Failure, args: &DecryptArgs) -> Failure {
+    if failure.exit() != Exit::NotDecrypted || failure.code() != "not_decrypted" {
+        return failure;
+    }
+    let failure = failure.hint(if args.aad.is_given() {
+        "the associated data must be those of the encryption"
+    } else {
+        "if it was encrypted with --aad, decryption takes the same"
+    });
+    match args.key.keyset() {
+        Some(keyset) => failure.hint(format!(
+            "keyseal explain {} --keyset {} says what can be known",
+            args.input.argument(),
+            keyset.argument(),
+        )),
+        None => failure,
+    }
 }

@@ -1,5 +1,7 @@
 //! `explain`: why something does not decrypt, from public facts.
 
+use std::io;
+
 use clap::Args;
 use keyseal::{
     KeyTypes, Variant,
@@ -287,7 +289,7 @@ fn try_it(
     context: &Context,
     report: &mut Report,
 ) -> Result<Option<bool>, Failure> {
-    let cipher = match Cipher::of(opened, place) {
+    let cipher = match Cipher::of(opened, place, false, context) {
         Ok(cipher) => cipher,
         Err(failure) => {
             if report.problems.is_empty() {
@@ -297,6 +299,10 @@ fn try_it(
         }
     };
     let aad = aad.read(context)?;
+    if let Cipher::Streaming(aead) = &cipher {
+        let mut stream = aead.decrypting_reader(input.open(context)?, &aad);
+        return Ok(Some(io::copy(&mut stream, &mut io::sink()).is_ok()));
+    }
     let Some(mut buffer) = input.read(LIMIT, 0, context)? else {
         return Ok(None);
     };
