@@ -3,6 +3,7 @@
 mod emulator;
 mod files;
 mod help;
+mod kill;
 mod kms;
 mod quickstart;
 mod secrets;

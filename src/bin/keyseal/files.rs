@@ -245,7 +245,12 @@ impl<'c> Output<'c> {
             Target::Standard | Target::Device(_) => return Ok(()),
             Target::File(path) => path,
         };
-        temporary.as_file().sync_all().map_err(failed)?;
+        // A file that is replaced is gone for good, and keys open other files: both must survive a
+        // loss of power. Of other data the input is still there, as it is after `cp`.
+        let durable = self.holds == Holds::Keys || path.exists();
+        if durable {
+            temporary.as_file().sync_all().map_err(failed)?;
+        }
         let known = temporary.path().to_owned();
         self.context
             .leftovers
@@ -257,7 +262,10 @@ impl<'c> Output<'c> {
                 io::ErrorKind::AlreadyExists => exists(path),
                 _ => failed(error),
             })?;
-        sync_folder(path).map_err(failed)
+        match durable {
+            true => sync_folder(path).map_err(failed),
+            false => Ok(()),
+        }
     }
 
     fn sink(&mut self) -> Result<&mut Sink, Failure> {

@@ -26,6 +26,7 @@ const SUFFIX: &str = ".sealed";
 pub(crate) enum Work {
     Encrypt,
     Decrypt,
+    Rewrap,
 }
 
 /// Where the results go.
@@ -150,6 +151,7 @@ impl Walk<'_> {
         let mut name = relative.file_name().map(OsString::from).unwrap_or_default();
         match self.work {
             Work::Encrypt => name.push(SUFFIX),
+            Work::Rewrap => {}
             Work::Decrypt => {
                 if Path::new(&name).extension() == Some(OsStr::new(&SUFFIX[1..]))
                     && let Some(stem) = Path::new(&name).file_stem()
@@ -197,6 +199,7 @@ impl Walk<'_> {
         match self.work {
             Work::Encrypt => "encrypted",
             Work::Decrypt => "decrypted",
+            Work::Rewrap => "wrapped anew",
         }
     }
 
@@ -224,7 +227,7 @@ impl Walk<'_> {
             })
             .collect();
         let value = json!({
-            past: report.done,
+            "done": report.done,
             "bytes": report.bytes,
             "skipped": skipped,
             "failed": failed,

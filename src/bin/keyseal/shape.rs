@@ -17,6 +17,8 @@ pub(crate) struct Shape {
     pub(crate) prefix: Option<Prefix>,
     /// The length in bytes of a wrapped key, if this is an envelope.
     pub(crate) wrapped: Option<u32>,
+    /// The first byte.
+    pub(crate) first: Option<u8>,
     pub(crate) size: u64,
 }
 
@@ -70,6 +72,7 @@ impl Shape {
                 id: KeyId::new(u32::from_be_bytes(id)),
             }),
             wrapped,
+            first: start.first().copied(),
             size,
         }
     }

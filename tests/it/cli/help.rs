@@ -7,6 +7,7 @@ use super::support::Place;
 const COMMANDS: &[&str] = &[
     "",
     "quickstart",
+    "rewrap",
     "encrypt",
     "decrypt",
     "inspect",

@@ -10,6 +10,11 @@ fn keysets_are_created() {
 }
 
 #[test]
+fn streams_are_written_read_and_wrapped_anew() {
+    run("streams");
+}
+
+#[test]
 fn files_are_encrypted_and_decrypted() {
     run("encrypt");
 }

@@ -4,9 +4,10 @@ use std::io;
 
 use clap::Args;
 use keyseal::{
-    KeyTypes, Variant,
+    KeyTypes, KeysetHandle, KeysetStreamingAead, Variant,
     key::{KeyKind, OutputPrefix},
     keyset::{KeyInfo, KeysetInfo, Protection, Status},
+    streaming::StreamLayout,
 };
 use serde_json::json;
 
@@ -68,6 +69,11 @@ pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure>
                 info.primary()
             ));
             match other_kind(info) {
+                Some(KeyKind::StreamingAead) => {
+                    if let Some(opened) = &opened {
+                        compare_stream(*shape, opened, &mut report);
+                    }
+                }
                 Some(kind) => report.problem(
                     "other_kind",
                     format!("the keyset is for {}, not for this", kind.with_article()),
@@ -80,6 +86,10 @@ pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure>
             "{} says nothing of its keys: --keyset-kek opens it",
             keyset.keyset.name()
         )),
+        (Kind::SealedStream { .. }, _) => report.problem(
+            "input_is_sealed_stream",
+            "the input is a sealed stream, which has its keyset inside: decrypt it with --kek URI",
+        ),
         (Kind::Text, _) => report.problem("input_is_text", "the input is text, no ciphertext"),
         (Kind::Empty, _) => report.problem("input_empty", "the input is empty"),
         (Kind::Keyset(_) | Kind::Damaged(_), _) => {
@@ -195,6 +205,52 @@ fn other_kind(info: &KeysetInfo) -> Option<KeyKind> {
     let kind = KeyTypes::default().find(primary.type_url())?.kind();
     let encrypts = matches!(kind, KeyKind::Aead | KeyKind::DeterministicAead);
     (!encrypts).then_some(kind)
+}
+
+/// Compares a file with the streams that the keys of a keyset write.
+fn compare_stream(shape: Shape, keyset: &Keyset, report: &mut Report) {
+    let enabled = keyset
+        .handle
+        .entries()
+        .filter(|entry| entry.status() == Status::Enabled);
+    let layouts: Vec<StreamLayout> = enabled
+        .filter_map(|entry| {
+            let alone = KeysetHandle::with_id(entry.key()?.clone(), entry.id());
+            let aead: KeysetStreamingAead = alone.primitive().ok()?;
+            Some(*aead.layout())
+        })
+        .collect();
+    let mut fitting: Vec<&StreamLayout> = layouts
+        .iter()
+        .filter(|layout| shape.first.map(usize::from) == Some(layout.header_size()))
+        .collect();
+    if fitting.is_empty() {
+        report.problem(
+            "not_a_stream",
+            "the input does not start as a stream of the keyset's keys does",
+        );
+        return;
+    }
+    fitting.retain(|layout| layout.map(shape.size).is_some());
+    if fitting.is_empty() {
+        report.problem(
+            "stream_cut",
+            "the input has the size of no whole stream: it was cut, or added to",
+        );
+    }
+    for layout in fitting {
+        if let Some(map) = layout.map(shape.size) {
+            report.fact(format!(
+                "with segments of {} bytes it has {}, and {} bytes of plaintext",
+                layout.segment_size(),
+                count(
+                    usize::try_from(map.segments()).unwrap_or(usize::MAX),
+                    "segment"
+                ),
+                map.plaintext_size()
+            ));
+        }
+    }
 }
 
 fn compare(shape: Shape, info: &KeysetInfo, report: &mut Report) {

@@ -1,7 +1,11 @@
 //! `inspect`: what a file is, without any key.
 
 use clap::Args;
-use keyseal::keyset::{Format, KeysetFile, Protection};
+use keyseal::{
+    KeyId, KeyTypes, KeysetHandle, KeysetStreamingAead, SealedStreamHeader,
+    key::{KeyKind, Template},
+    keyset::{Format, KeysetFile, Protection},
+};
 use serde_json::{Value, json};
 
 use super::keyset::list;
@@ -36,6 +40,7 @@ pub(crate) fn run(args: InspectArgs, context: &Context) -> Result<Exit, Failure>
         Kind::Damaged(why) => damaged_report(&seen, why),
         Kind::Text => plain_report(&seen, "text", "text, and nothing that keyseal writes"),
         Kind::Empty => plain_report(&seen, "empty", "an empty file"),
+        Kind::SealedStream { keyset } => sealed_stream_report(&seen, *keyset),
         Kind::Bytes(shape) => bytes_report(&seen, *shape),
     };
     if context.json {
@@ -59,6 +64,10 @@ pub(crate) enum Kind {
     Damaged(String),
     Text,
     Empty,
+    /// With an encrypted keyset of so many bytes in front.
+    SealedStream {
+        keyset: u64,
+    },
     Bytes(Shape),
 }
 
@@ -86,6 +95,12 @@ fn kind_of(bytes: &[u8], size: u64) -> Kind {
         return Kind::Empty;
     }
     let looks_like_json = Format::detect(bytes) == Format::Json;
+    if SealedStreamHeader::recognize(bytes) {
+        // The header of a large file may not be there as a whole.
+        let length = bytes.get(8..).and_then(|rest| rest.first_chunk());
+        let keyset = length.map_or(0, |length| u32::from_be_bytes(*length).into());
+        return Kind::SealedStream { keyset };
+    }
     match KeysetFile::recognize(bytes) {
         Ok(file) => Kind::Keyset(file),
         Err(error) if looks_like_json || names_a_type(bytes) => Kind::Damaged(chain(&error)),
@@ -184,6 +199,94 @@ fn plain_report(seen: &Seen, kind: &str, what: &str) -> (String, Value) {
     (text, value)
 }
 
+fn sealed_stream_report(seen: &Seen, keyset: u64) -> (String, Value) {
+    let header = 12 + keyset;
+    let stream = seen.size.saturating_sub(header);
+    let mut text = format!(
+        "{}: sealed stream, {} bytes\n  header: {header} bytes, with an encrypted keyset of {keyset}\n",
+        seen.name, seen.size
+    );
+    let whole =
+        seen.size >= header && (1..=SealedStreamHeader::MAX_KEYSET_SIZE as u64).contains(&keyset);
+    let value = if whole {
+        text.push_str(&format!("  stream: {stream} bytes\n"));
+        text.push_str("  the keyset says how long its segments are:\n");
+        text.push_str(&segments_text(stream));
+        json!(segments_json(stream))
+    } else {
+        text.push_str("  it is cut: the header is not whole\n");
+        Value::Null
+    };
+    let value = json!({
+        "certain": true,
+        "file": seen.name,
+        "header_size": header,
+        "keyset_size": keyset,
+        "kind": "sealed_stream",
+        "size": seen.size,
+        "stream_size": stream,
+        "candidates": value,
+    });
+    (text, value)
+}
+
+/// The segments of a stream that is written with a stock template of this name.
+struct Segments {
+    template: &'static str,
+    segments: u64,
+    plaintext: u64,
+}
+
+/// Returns what a stream of this size may be, by the templates that write it; none twice.
+fn segments(size: u64) -> Vec<Segments> {
+    let mut all: Vec<Segments> = Vec::new();
+    let kind = |template: &Template| template.kind() == KeyKind::StreamingAead;
+    for template in KeyTypes::default().templates().filter(kind) {
+        let layout = KeyTypes::default()
+            .generate(template.name())
+            .ok()
+            .and_then(|key| KeysetHandle::with_id(key, KeyId::new(1)).primitive().ok())
+            .map(|aead: KeysetStreamingAead| *aead.layout());
+        let Some(map) = layout.and_then(|layout| layout.map(size)) else {
+            continue;
+        };
+        all.push(Segments {
+            template: template.name(),
+            segments: map.segments(),
+            plaintext: map.plaintext_size(),
+        });
+    }
+    all
+}
+
+fn segments_text(size: u64) -> String {
+    let lines = segments(size).into_iter().map(|known| {
+        let segments = count(
+            usize::try_from(known.segments).unwrap_or(usize::MAX),
+            "segment",
+        );
+        format!(
+            "    {}: {segments}, {} bytes of plaintext\n",
+            known.template, known.plaintext
+        )
+    });
+    match lines.collect::<String>() {
+        none if none.is_empty() => "    no size of any stock template: it may be cut\n".to_owned(),
+        lines => lines,
+    }
+}
+
+fn segments_json(size: u64) -> Vec<Value> {
+    let all = segments(size).into_iter().map(|known| {
+        json!({
+            "template": known.template,
+            "segments": known.segments,
+            "plaintext_size": known.plaintext,
+        })
+    });
+    all.collect()
+}
+
 fn bytes_report(seen: &Seen, shape: Shape) -> (String, Value) {
     let mut text = format!(
         "{}: {} bytes. A guess from the first of them:\n",
@@ -228,10 +331,16 @@ fn bytes_report(seen: &Seen, shape: Shape) -> (String, Value) {
             "types": types,
         }));
     }
+    // A stream starts with the length of its header, and a raw ciphertext with any byte.
+    let stream = matches!(shape.first, Some(24 | 40)).then(|| segments_json(seen.size));
+    if stream.is_some() {
+        text.push_str("  or it is a stream, whose segments the keyset knows:\n");
+        text.push_str(&segments_text(seen.size));
+    }
     if candidates.is_empty() {
         text.push_str("    no size at all: it is too short for every cipher\n");
     }
-    let value = json!({
+    let mut value = json!({
         "candidates": candidates,
         "certain": false,
         "file": seen.name,
@@ -241,6 +350,9 @@ fn bytes_report(seen: &Seen, shape: Shape) -> (String, Value) {
         "size": seen.size,
         "wrapped_key_size": shape.wrapped,
     });
+    if let Some(stream) = stream {
+        insert(&mut value, "stream", json!(stream));
+    }
     (text, value)
 }
 

@@ -13,6 +13,7 @@ mod keyset;
 mod mac;
 mod man;
 mod quickstart;
+mod rewrap;
 mod templates;
 mod tinkey;
 mod verify_mac;
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Decrypt(decrypt::DecryptArgs),
     Inspect(inspect::InspectArgs),
     Explain(explain::ExplainArgs),
+    Rewrap(rewrap::RewrapArgs),
     Keyset(keyset::KeysetArgs),
     Mac(mac::MacArgs),
     VerifyMac(verify_mac::VerifyMacArgs),
@@ -50,6 +52,7 @@ impl Command {
             Self::Decrypt(args) => decrypt::run(args, context),
             Self::Inspect(args) => inspect::run(args, context),
             Self::Explain(args) => explain::run(args, context),
+            Self::Rewrap(args) => rewrap::run(args, context),
             Self::Keyset(args) => keyset::run(args, context),
             Self::Mac(args) => mac::run(args, context),
             Self::VerifyMac(args) => verify_mac::run(args, context),

@@ -159,30 +159,10 @@ fn steps(file: &Path) -> Vec<Step> {
         step.arguments.insert(1, file.as_os_str().to_owned());
         step
     };
-    let under = [
-        "--keyset",
-        "keyset.json",
-        "--keyset-kek",
-        KEK,
-        "--aad",
-        "first",
-    ];
+    let under = ["--kek", KEK, "--aad", "first"];
     vec![
-        step(
-            "A keyset, encrypted under that key: this file can go where the data go.",
-            &[
-                "keyset",
-                "create",
-                "--template",
-                "AES256_GCM",
-                "--keyset-kek",
-                KEK,
-                "-o",
-                "keyset.json",
-            ],
-        ),
         of_file(
-            "Encrypt. The associated data say what this is, and are not stored.",
+            "Encrypt: the key wraps a key of this file's own. What --aad says is authenticated too.",
             &[&["encrypt"], &under[..], &["-o", SEALED]].concat(),
         ),
         step(
@@ -194,19 +174,12 @@ fn steps(file: &Path) -> Vec<Step> {
             &["kek", "rotate", KEK],
         ),
         step(
-            "Wrap the keyset anew, under the newest version. The data stay as they are.",
-            &[
-                "keyset",
-                "convert",
-                "keyset.json",
-                "--keyset-kek",
-                KEK,
-                "--in-place",
-            ],
-        ),
-        step(
             "Two versions now.",
             &["kek", "list", "--name", "quickstart"],
+        ),
+        step(
+            "Wrap the file's key anew, under the newest version. The data stay as they are.",
+            &["rewrap", SEALED, "--kek", KEK, "--in-place"],
         ),
         step(
             "Decrypt.",

@@ -1,0 +1,145 @@
+//! `kill -9` at any moment: a file is the old one or the new one, and never neither.
+//!
+//! `KEYSEAL_KILLS=1000` sets how often, in all.
+
+use std::{
+    env, fs,
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::support::Place;
+
+/// Kills in an ordinary run.
+const KILLS: u32 = 60;
+const SIZE: usize = 8 << 20;
+
+#[test]
+fn whatever_is_killed_leaves_the_old_file_or_the_new_one() {
+    let kills = env::var("KEYSEAL_KILLS").map_or(KILLS, |number| number.parse().unwrap());
+    let place = Place::new();
+    let create = |template, name| {
+        let options = [
+            "--template",
+            template,
+            "--insecure-cleartext",
+            "-q",
+            "-o",
+            name,
+        ];
+        place.done(&[&["keyset", "create"][..], &options].concat());
+    };
+    create("AES256_GCM_HKDF_1MB", "s.json");
+    create("AES256_GCM", "kek.json");
+    let plaintext: Vec<u8> = (0..=250).cycle().take(SIZE).collect();
+    place.write("plain", &plaintext);
+    let ways: [&[&str]; 2] = [
+        &["--keyset", "s.json", "--insecure-cleartext", "-q"],
+        &["--kek", "file-kms://kek.json", "--insecure-cleartext", "-q"],
+    ];
+    let mut outcomes = [0; 2];
+    for (way, sealed) in ways.into_iter().zip(["by-keyset", "by-kek"]) {
+        place.done(&[&["encrypt", "plain", "-o", sealed][..], way].concat());
+        // How long a whole run takes decides when to kill.
+        let start = Instant::now();
+        place.done(&[&["encrypt", "plain", "--force", "-o", "out"][..], way].concat());
+        let whole = start.elapsed() * 5 / 4;
+        let opens = |name: &str| {
+            let run = [&["decrypt", name][..], way].concat();
+            let output = place.keyseal(&run).output().unwrap();
+            output.status.success() && output.stdout == plaintext
+        };
+
+        let rounds = kills / 8;
+        for round in 0..rounds {
+            let after = whole * round / rounds;
+            // A new file is there as a whole, or not at all.
+            let _ = fs::remove_file(place.path("out"));
+            kill(
+                &place,
+                &[&["encrypt", "plain", "-o", "out"][..], way].concat(),
+                after,
+            );
+            let there = place.path("out").exists();
+            assert!(!there || opens("out"), "encrypt, killed after {after:?}");
+            outcomes[usize::from(there)] += 1;
+
+            let _ = fs::remove_file(place.path("out"));
+            kill(
+                &place,
+                &[&["decrypt", sealed, "-o", "out"][..], way].concat(),
+                after,
+            );
+            let there = place.path("out").exists();
+            assert!(
+                !there || place.read("out") == plaintext,
+                "decrypt, killed after {after:?}"
+            );
+            outcomes[usize::from(there)] += 1;
+
+            // A file that is replaced is the old one or the new one.
+            place.write("both", &plaintext);
+            kill(
+                &place,
+                &[&["encrypt", "both", "--in-place"][..], way].concat(),
+                after,
+            );
+            let is_old = place.read("both") == plaintext;
+            assert!(
+                is_old || opens("both"),
+                "encrypt in place, killed after {after:?}"
+            );
+            outcomes[usize::from(!is_old)] += 1;
+
+            fs::copy(place.path(sealed), place.path("both")).unwrap();
+            kill(
+                &place,
+                &[&["decrypt", "both", "--in-place"][..], way].concat(),
+                after,
+            );
+            let is_new = place.read("both") == plaintext;
+            assert!(
+                is_new || place.read("both") == place.read(sealed),
+                "killed after {after:?}"
+            );
+            outcomes[usize::from(is_new)] += 1;
+        }
+        // The inputs were never written to.
+        assert_eq!(place.read("plain"), plaintext);
+        assert!(opens(sealed));
+        // What a killed run leaves behind is named so that it is known, and nobody else can read a
+        // plaintext that is not yet one.
+        for name in place.names(".") {
+            let known = [
+                "both",
+                "by-kek",
+                "by-keyset",
+                "kek.json",
+                "out",
+                "plain",
+                "s.json",
+            ];
+            assert!(
+                known.contains(&&*name) || name.ends_with(".keyseal-tmp"),
+                "{name}"
+            );
+        }
+    }
+    // Both were met, or the kills came at the wrong time.
+    assert!(outcomes.iter().all(|count| *count > 0), "{outcomes:?}");
+}
+
+fn kill(place: &Place, arguments: &[&str], after: Duration) {
+    let mut child = place
+        .keyseal(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    thread::sleep(after);
+    // It may have ended.
+    let _ = child.kill();
+    child.wait().unwrap();
+}
