@@ -35,6 +35,8 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -149,13 +151,42 @@ public final class Peer {
 
       @Override
       public byte[] consume(JsonObject message) throws GeneralSecurityException, IOException {
-        ByteArrayInputStream source = new ByteArrayInputStream(bytes(message, "output"));
+        byte[] ciphertext = bytes(message, "output");
         byte[] ad = bytes(message, "associated_data");
-        try (InputStream stream = streaming.newDecryptingStream(source, ad)) {
-          return stream.readAllBytes();
+        byte[] plaintext;
+        try (InputStream stream =
+            streaming.newDecryptingStream(new ByteArrayInputStream(ciphertext), ad)) {
+          plaintext = stream.readAllBytes();
         }
+        seek(streaming, ciphertext, ad, plaintext);
+        return plaintext;
       }
     };
+  }
+
+  /** Reads the same plaintext at several positions: the channel must give what the stream gave. */
+  private static void seek(StreamingAead streaming, byte[] ciphertext, byte[] ad, byte[] plaintext)
+      throws GeneralSecurityException, IOException {
+    Path file = Files.createTempFile("stream", null);
+    try {
+      Files.write(file, ciphertext);
+      try (SeekableByteChannel channel =
+          streaming.newSeekableDecryptingChannel(Files.newByteChannel(file), ad)) {
+        int size = plaintext.length;
+        for (int position : new int[] {Math.max(size - 7, 0), size / 2, 0}) {
+          channel.position(position);
+          ByteBuffer part = ByteBuffer.allocate(Math.min(5000, size - position));
+          while (part.hasRemaining() && channel.read(part) >= 0) {}
+          byte[] expected = Arrays.copyOfRange(plaintext, position, position + part.position());
+          byte[] found = Arrays.copyOf(part.array(), part.position());
+          if (part.hasRemaining() || !Arrays.equals(found, expected)) {
+            throw new GeneralSecurityException("the seekable channel reads something else");
+          }
+        }
+      }
+    } finally {
+      Files.delete(file);
+    }
   }
 
   private static Primitive mac(KeysetHandle handle) throws GeneralSecurityException {

@@ -2,7 +2,7 @@
 
 use keyseal::{
     Aead, DecryptError, DeterministicAead as _, EncryptError, KeysetAead, KeysetDeterministicAead,
-    KeysetRemoteAead, KeysetStreamingAead, SecretAccess,
+    KeysetRemoteAead, KeysetStreamingAead, KmsError, KmsErrorKind, SecretAccess,
     key::{KeyKind, OutputPrefix, kms_aead::KmsAeadKey, kms_envelope_aead::KmsEnvelopeAeadKey},
     keyset::{Entry, Status},
     kms::{KmsClients, blocking::BlockingAead, file::FileKmsClient},
@@ -13,7 +13,7 @@ use crate::{
     error::Failure,
     exit::Exit,
     input::Place,
-    keysets::{Keyset, keyset_failure},
+    keysets::{Keyset, cleartext_failure, keyset_failure},
     kms::{KeyManager, new_worker},
 };
 
@@ -88,6 +88,14 @@ impl Cipher {
     }
 }
 
+/// Returns whether a key was not found because its URI names a file.
+fn is_of_a_file(error: &KmsError) -> bool {
+    error.kind() == KmsErrorKind::UnsupportedUri
+        && error
+            .message()
+            .is_some_and(|text| text.contains("`file-kms`"))
+}
+
 fn has_remote_keys(keyset: &Keyset) -> bool {
     let mut enabled = keyset
         .handle
@@ -117,6 +125,10 @@ fn remote_aead(
     }
     let aead = KeysetRemoteAead::new(&keyset.handle, &clients).map_err(|error| {
         match (manager.as_ref(), error.kms_error()) {
+            (_, Some(kms)) if !cleartext && is_of_a_file(kms) => Some(cleartext_failure(
+                &format!("cannot use keyset {}", place.name()),
+                "a key of it is a cleartext file",
+            )),
             // Why there is no client for its keys.
             (Err(_), Some(_)) => None,
             _ => Some(keyset_failure(&place.name(), error)),

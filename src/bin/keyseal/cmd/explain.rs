@@ -97,7 +97,7 @@ pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure>
         }
     }
     let decrypts = match &opened {
-        Some(opened) => try_it(&input, &aad, &keyset.keyset, opened, context, &mut report)?,
+        Some(opened) => try_it(&input, &aad, &keyset, opened, context, &mut report)?,
         None => None,
     };
     report.print(&input.name(), decrypts, context)
@@ -340,12 +340,14 @@ fn compare(shape: Shape, info: &KeysetInfo, report: &mut Report) {
 fn try_it(
     input: &Place,
     aad: &Aad,
-    place: &Place,
+    keyset: &KeysetChoice,
     opened: &Keyset,
     context: &Context,
     report: &mut Report,
 ) -> Result<Option<bool>, Failure> {
-    let cipher = match Cipher::of(opened, place, false, context) {
+    let cleartext = keyset.access.allows_cleartext();
+    let context = &context.with_kms(keyset.access.kms());
+    let cipher = match Cipher::of(opened, &keyset.keyset, cleartext, context) {
         Ok(cipher) => cipher,
         Err(failure) => {
             if report.problems.is_empty() {
