@@ -5,7 +5,6 @@
 mod envelope;
 mod faults;
 mod keys;
-mod load;
 
 use std::time::Duration;
 
