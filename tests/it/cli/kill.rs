@@ -108,8 +108,7 @@ fn whatever_is_killed_leaves_the_old_file_or_the_new_one() {
         // The inputs were never written to.
         assert_eq!(place.read("plain"), plaintext);
         assert!(opens(sealed));
-        // What a killed run leaves behind is named so that it is known, and nobody else can read a
-        // plaintext that is not yet one.
+        // What a killed run leaves behind has a name by which it is known.
         for name in place.names(".") {
             let known = [
                 "both",
