@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{context::Context, text::about};
+use crate::context::Context;
 
 /// Work that is done sooner needs no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -88,9 +88,9 @@ fn write(text: &str) {
 fn line(done: u64, total: Option<u64>, elapsed: Duration) -> String {
     let rate = u128::from(done) * 1000 / elapsed.as_millis().max(1);
     let rate = u64::try_from(rate).unwrap_or(u64::MAX);
-    let rate_text = format!("{}/s", about(rate));
+    let rate_text = format!("{}/s", amount(rate));
     let Some(total) = total.filter(|total| *total > 0) else {
-        return format!("{}  {rate_text}", about(done));
+        return format!("{}  {rate_text}", amount(done));
     };
     let done = done.min(total);
     let filled = usize::try_from(u128::from(done) * u128::from(WIDTH) / u128::from(total));
@@ -103,9 +103,21 @@ fn line(done: u64, total: Option<u64>, elapsed: Duration) -> String {
     };
     format!(
         "[{bar}] {percent:3}%  {} of {}  {rate_text}  {left} left",
-        about(done),
-        about(total)
+        amount(done),
+        amount(total)
     )
+}
+
+/// Returns an amount with a digit behind the point, so that it is seen to grow.
+fn amount(bytes: u64) -> String {
+    let (unit, name) = match bytes {
+        0..0x400 => return format!("{bytes} B"),
+        0x400..0x10_0000 => (1 << 10, "KiB"),
+        0x10_0000..0x4000_0000 => (1 << 20, "MiB"),
+        _ => (1 << 30, "GiB"),
+    };
+    let tenths = u128::from(bytes) * 10 / unit;
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
 
 fn time(left: Duration) -> String {
@@ -129,18 +141,22 @@ mod tests {
             half,
             format!(
                 "[==========          ]  50%  {} of {}  {}/s  2 s left",
-                about(1 << 30),
-                about(2 << 30),
-                about(1 << 29)
+                amount(1 << 30),
+                amount(2 << 30),
+                amount(1 << 29)
             )
         );
         assert!(line(0, Some(10), second).ends_with("? left"));
         assert!(line(20, Some(10), second).contains("100%"));
-        assert!(line(7, None, second).starts_with(&about(7)));
+        assert!(line(7, None, second).starts_with(&amount(7)));
         assert_eq!(
             line(0, Some(0), Duration::ZERO),
             line(0, None, Duration::ZERO)
         );
+        assert_eq!(amount(1023), "1023 B");
+        assert_eq!(amount(1536), "1.5 KiB");
+        assert_eq!(amount(524 << 20), "524.0 MiB");
+        assert_eq!(amount(u64::MAX), "17179869183.9 GiB");
         assert_eq!(time(61 * second), "1:01 min");
         assert_eq!(time(3_660 * second), "1:01 h");
     }
