@@ -9,7 +9,10 @@ use keyseal::{
     Aead, DecryptError, KeysetAead, KeysetError, KeysetHandle, KmsEnvelopeAead, KmsError,
     KmsErrorKind, RemoteAead, SecretAccess,
     keyset::{Finding, Format, Protection},
-    kms::{LocalAead, blocking::BlockingAead},
+    kms::{
+        LocalAead,
+        blocking::{BlockingAead, Worker},
+    },
 };
 use zeroize::Zeroizing;
 
@@ -35,6 +38,7 @@ pub(crate) struct Kek {
     uri: String,
     aead: Arc<dyn Aead>,
     remote: Arc<dyn RemoteAead>,
+    worker: Option<Worker>,
     place: Option<Place>,
 }
 
@@ -48,6 +52,8 @@ struct Scheme {
 struct Opened {
     aead: Arc<dyn Aead>,
     remote: Arc<dyn RemoteAead>,
+    /// What waits for its answers: its connections stay with that.
+    worker: Option<Worker>,
     /// The file that holds the key, if one does.
     place: Option<Place>,
 }
@@ -91,6 +97,7 @@ impl Kek {
             uri: uri.to_owned(),
             aead: opened.aead,
             remote: opened.remote,
+            worker: opened.worker,
             place: opened.place,
         })
     }
@@ -143,7 +150,8 @@ impl Kek {
                     chain(&error),
                 ),
             })?;
-        Ok(BlockingAead::new(&new_worker()?, envelope))
+        let worker = self.worker.clone().map_or_else(new_worker, Ok)?;
+        Ok(BlockingAead::new(&worker, envelope))
     }
 
     pub(crate) fn read(
@@ -229,6 +237,7 @@ fn open_scaleway(uri: &str, _: bool, context: &Context) -> Result<Opened, Failur
     Ok(Opened {
         aead: Arc::new(BlockingAead::new(manager.worker(), key.clone())),
         remote: Arc::new(key),
+        worker: Some(manager.worker().clone()),
         place: None,
     })
 }
@@ -270,6 +279,7 @@ fn open_file(uri: &str, cleartext: bool, context: &Context) -> Result<Opened, Fa
     Ok(Opened {
         aead: Arc::new(aead.clone()),
         remote: Arc::new(LocalAead::new(aead)),
+        worker: None,
         place: Some(place),
     })
 }
