@@ -25,7 +25,7 @@ use crate::{
     keysets::{Keyset, keyset_failure, unknown_template},
     kms::kms_failure,
     progress::Progress,
-    stream::{Range, Sizes, Streams, not_decrypted},
+    stream::{InOrder, Range, Sizes, Streams, not_decrypted},
     text::{printable, size},
 };
 
@@ -480,7 +480,7 @@ fn read_header(
     input: &Place,
 ) -> Result<(SealedStreamHeader, Sealed), Failure> {
     let read = match &mut source {
-        Source::File(file) => SealedStreamHeader::read_from(&mut AtStart(file, 0)),
+        Source::File(file) => SealedStreamHeader::read_from(&mut InOrder(&*file, 0)),
         Source::Stream(stream) => SealedStreamHeader::read_from(&mut start.chain(stream)),
     };
     let header = read.map_err(|error| match error.kind() {
@@ -505,17 +505,6 @@ fn read_header(
             header_size,
         },
     ))
-}
-
-/// Reads a file from a position, and leaves its cursor alone.
-struct AtStart<'f>(&'f std::fs::File, u64);
-
-impl Read for AtStart<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let len = self.0.read_at(buf, self.1)?;
-        self.1 += len as u64;
-        Ok(len)
-    }
 }
 
 /// Counts what is read.

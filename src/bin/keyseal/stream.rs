@@ -109,7 +109,7 @@ impl Streams<'_> {
                 decrypt_parallel(opener(), &stream, &Nowhere, self.threads)
                     .map_err(|error| self.failed(&name, Side::Input, "decrypt", &error))?;
                 // It was whole a moment ago. What is changed since does not come out either.
-                self.decrypt_in_order(Behind(stream, 0), &mut target, &name)?
+                self.decrypt_in_order(InOrder(stream, 0), &mut target, &name)?
             }
         };
         let read = size(&source);
@@ -349,10 +349,10 @@ impl WriteAt for Nowhere {
     }
 }
 
-/// Reads what is at positions in order.
-struct Behind<S>(S, u64);
+/// Reads what is at positions in order, from one on. The cursor of a file stays where it is.
+pub(crate) struct InOrder<S>(pub(crate) S, pub(crate) u64);
 
-impl<S: ReadAt> Read for Behind<S> {
+impl<S: ReadAt> Read for InOrder<S> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let len = self.0.read_at(buf, self.1)?;
         self.1 += len as u64;
