@@ -112,14 +112,18 @@ type primitive struct {
 	consume func(message) ([]byte, error)
 }
 
+func openAEAD(handle *keyset.Handle) (primitive, error) {
+	made, err := aead.New(handle)
+	return primitive{
+		func(m message) ([]byte, error) { return made.Encrypt(m.Input, m.AssociatedData) },
+		func(m message) ([]byte, error) { return made.Decrypt(m.Output, m.AssociatedData) },
+	}, err
+}
+
 var primitives = map[string]func(*keyset.Handle) (primitive, error){
-	"aead": func(handle *keyset.Handle) (primitive, error) {
-		made, err := aead.New(handle)
-		return primitive{
-			func(m message) ([]byte, error) { return made.Encrypt(m.Input, m.AssociatedData) },
-			func(m message) ([]byte, error) { return made.Decrypt(m.Output, m.AssociatedData) },
-		}, err
-	},
+	"aead":     openAEAD,
+	"kms":      openAEAD,
+	"envelope": openAEAD,
 	"daead": func(handle *keyset.Handle) (primitive, error) {
 		made, err := daead.New(handle)
 		return primitive{
@@ -435,6 +439,10 @@ func run() error {
 }
 
 func main() {
+	if err := registerKMS(); err != nil {
+		fmt.Fprintln(os.Stderr, "the Go peer:", err)
+		os.Exit(1)
+	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "the Go peer:", err)
 		os.Exit(1)

@@ -93,6 +93,8 @@ public final class Peer {
       new TreeMap<>(
           Map.of(
               "aead", Peer::aead,
+              "kms", Peer::aead,
+              "envelope", Peer::aead,
               "daead", Peer::daead,
               "mac", Peer::mac,
               "prf", Peer::prf,
@@ -438,6 +440,7 @@ public final class Peer {
     TinkConfig.register();
     PrfConfig.register();
     KeyDerivationConfig.register();
+    Kms.register();
     BufferedReader in = new BufferedReader(new InputStreamReader(System.in, UTF_8));
     PrintStream out = new PrintStream(System.out, false, UTF_8);
     Gson gson = new GsonBuilder().serializeNulls().create();

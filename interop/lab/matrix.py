@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Iterable
 
-from . import malformed, table, verdicts
+from . import corpus, table, verdicts
 from .peers import REPOSITORY, SCRATCH, Keyset, Peer, Refused, b64, binary, target
 
 
@@ -39,7 +39,7 @@ class Messages:
         self.requests: list[dict] = []
         self.labels: list[str] = []
         self.to_spoil: list[int] = []
-        for size in table.SIZES + primitive.more_sizes:
+        for size in table.SIZES if primitive.sizes is None else primitive.sizes:
             plaintext = table.plaintext(size)
             text = SCRATCH.keep(plaintext)
             for associated_data in table.associated_data(primitive):
@@ -74,18 +74,18 @@ def spoiled(message: dict, associated_data: bool) -> Iterable[tuple[str, dict]]:
         yield "another input", message | {"input": b64(b"other")}
 
 
-def cross(owner: Peer, other: Peer) -> Iterable[Cell]:
+def cross(owner: Peer, other: Peer, templates: tuple[table.Template, ...]) -> Iterable[Cell]:
     """Runs every template, prefix and form: the keysets are the owner's."""
     kek = owner.generate(table.KEK, "TINK")
     rings: dict[str, Ring] = {}
-    for template in table.TEMPLATES:
+    for template in templates:
         ring = rings.setdefault(template.primitive, Ring(MESSAGES[template.primitive]))
         for prefix in template.prefixes:
             yield from _cells(owner, other, template, prefix, kek, ring)
             SCRATCH.clear(owner.name)
             SCRATCH.clear(other.name)
     for primitive, ring in rings.items():
-        if table.PRIMITIVES[primitive].ring:
+        if table.PRIMITIVES[primitive].ring and ring.outputs:
             yield from _ring_cells(owner, other, primitive, ring, kek)
 
 
@@ -134,6 +134,8 @@ def _cells(owner: Peer, other: Peer, template: table.Template, prefix: str, kek,
         yield _hole(cell("all"), missing, use)
         return
     ring.add(f"{template.name} {prefix}", own.data, outputs)
+    if template.primitive in table.REMOTE:
+        kek = own.data
     for form in table.FORMS:
         done = cell(form.name)
         try:
@@ -151,6 +153,8 @@ def _use_own(peer: Peer, template: table.Template, prefix: str):
 def _ring_cells(owner: Peer, other: Peer, primitive: str, ring: Ring, kek: bytes):
     """All keys in one keyset: each output finds its key."""
     own = Keyset(ring.keyset)
+    if primitive in table.REMOTE:
+        kek = own.data
     for form in table.FORMS:
         cell = Cell(owner.name, other.name, f"all {primitive} keys in one keyset", "", form.name)
         try:
@@ -264,7 +268,7 @@ def recorded(peer: Peer) -> Iterable[Cell]:
     folder = REPOSITORY / "tests" / "vectors" / "malformed"
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     entries = {entry["file"]: entry for entry in manifest["cases"]}
-    for case in malformed.cases():
+    for case in corpus.cases():
         cell = Cell(peer.name, peer.name, case.file, "", "malformed")
         wanted = {"keyseal": case.expected} | entries[case.file]["verdicts"]
         verdict = verdicts.of(peer, case)

@@ -243,7 +243,7 @@ def _java() -> list[str]:
         stamp.write_text(pinned)
     class_path = f"{jars}/*"
     _run([javac, "-encoding", "UTF-8", "-cp", class_path, "-d", str(classes)]
-         + [str(source / "Peer.java")])
+         + [str(source / "Peer.java"), str(source / "Kms.java")])
     return [java, "-cp", f"{classes}{os.pathsep}{class_path}", "Peer"]
 
 

@@ -6,11 +6,14 @@ does not have it. A primitive is added by its name, and by two functions in each
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 
 from .wire import data, num
 
 TYPE_URL = "type.googleapis.com/google.crypto.tink."
+
+SIZES = (0, 1, 15, 16, 17, 1000, 1_048_577)
 
 ALL_PREFIXES = ("TINK", "RAW", "CRUNCHY", "LEGACY")
 TINK_OR_RAW = ("TINK", "RAW")
@@ -25,8 +28,8 @@ class Primitive:
     associated_data: bool
     # Whether one input has one output under one key.
     deterministic: bool
-    # Messages beside those of SIZES.
-    more_sizes: tuple[int, ...] = ()
+    # The lengths of the messages; those of SIZES, if nothing else is said.
+    sizes: tuple[int, ...] | None = None
     # Whether an output of any key of a keyset is taken, not of the primary one alone.
     ring: bool = True
 
@@ -41,15 +44,22 @@ PRIMITIVES = {
             "streaming",
             associated_data=True,
             deterministic=False,
-            more_sizes=(4024, 4040, 4056, 4057, 8120, 8121, 8136, 8137),
+            sizes=SIZES + (4024, 4040, 4056, 4057, 8120, 8121, 8136, 8137),
         ),
         Primitive("mac", associated_data=False, deterministic=True),
         # An output is 16 bytes; it is taken if any key of the set makes it.
         Primitive("prf", associated_data=False, deterministic=True),
         # An output is the derived keyset. It is taken by whom derives the same one.
         Primitive("deriver", associated_data=False, deterministic=False, ring=False),
+        # Keys of a KMS itself. Key Manager takes 64 KiB, and not nothing.
+        Primitive("kms", associated_data=True, deterministic=False, sizes=(1, 17, 1000, 60_000)),
+        Primitive("envelope", associated_data=True, deterministic=False),
     )
 }
+
+
+# Their keysets have no secret, and are encrypted under their own keys.
+REMOTE = ("kms", "envelope")
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,7 @@ class Template:
     value: str  # the serialized key format, in hexadecimal
     prefixes: tuple[str, ...]
     aliases: tuple[tuple[str, str], ...]  # (name in Tinkey, its prefix)
+    dek: str = ""  # the key type that an envelope wraps
 
     @property
     def type_url(self) -> str:
@@ -176,6 +187,47 @@ TEMPLATES = (
     _deriver("AES128_CTR_HMAC_SHA256", "AesCtrHmacAeadKey", _CTR_HMAC_128, named=False),
 )
 
+# The URI of Tink's fake KMS holds the keyset itself: the AES-128-GCM key 00 01 .. 0f, with the id 42
+# and the prefix TINK.
+_FAKE_KEY = data(1, (TYPE_URL + "AesGcmKey").encode()) + data(2, data(3, bytes(range(16)))) + num(3, 1)
+_FAKE_KEYSET = num(1, 42) + data(2, data(1, _FAKE_KEY) + num(2, 1) + num(3, 42) + num(4, 1))
+FAKE_KEK = "fake-kms://" + base64.urlsafe_b64encode(_FAKE_KEYSET).decode().rstrip("=")
+
+_DEKS = (
+    "AES128_GCM",
+    "AES256_GCM",
+    "AES256_GCM_SIV",
+    "AES128_EAX",
+    "AES256_CTR_HMAC_SHA256",
+    "CHACHA20_POLY1305",
+    "XCHACHA20_POLY1305",
+)
+
+
+def with_kek(kms: str, uri: str, deks: tuple[str, ...] = _DEKS) -> tuple[Template, ...]:
+    """The templates of keys that are, or are wrapped by, the key of a KMS."""
+    made = [
+        Template(f"KMS_AEAD {kms}", "kms", "KmsAeadKey", data(1, uri.encode()).hex(), TINK_OR_RAW, ())
+    ]
+    for template in TEMPLATES:
+        if template.name in deks:
+            dek = _key_template(template.key_type, template.value, 1)
+            value = (data(1, uri.encode()) + data(2, dek)).hex()
+            name = f"KMS_ENVELOPE_{template.name} {kms}"
+            made.append(
+                Template(name, "envelope", "KmsEnvelopeAeadKey", value, TINK_OR_RAW, (), template.key_type)
+            )
+    return tuple(made)
+
+
+TEMPLATES += with_kek("fake-kms", FAKE_KEK)
+
+
+def with_key_manager(uri: str) -> tuple[Template, ...]:
+    """All templates, with those under a key of Key Manager."""
+    return TEMPLATES + with_kek("scw-kms", uri, ("AES256_GCM", "XCHACHA20_POLY1305"))
+
+
 # The template of every key-encryption key: each implementation has it.
 KEK = next(template for template in TEMPLATES if template.name == "AES256_GCM")
 
@@ -188,7 +240,7 @@ class Hole:
     """
 
     peer: str
-    key_type: str  # or the name of a template
+    key_type: str  # or the name of a template, or the key type of an envelope's DEK
     reason: str
     prefixes: tuple[str, ...] = ALL_PREFIXES
 
@@ -203,6 +255,7 @@ HOLES = (
         "go", "HKDF_SHA256_DERIVES_AES128_CTR_HMAC_SHA256",
         "tink-go does not derive AES-CTR-HMAC keys",
     ),
+    Hole("go", "KmsAeadKey", "tink-go has no keyset of a KMS key, but envelopes under one"),
     Hole("java", "HKDF_SHA256_DERIVES_HKDF_SHA256", "tink-java does not derive HKDF PRF keys"),
     Hole("java", "HKDF_SHA256_DERIVES_AES_CMAC_PRF", "tink-java does not derive AES-CMAC PRF keys"),
 )
@@ -211,7 +264,7 @@ HOLES = (
 def hole(peer: str, template: Template, prefix: str) -> str | None:
     """Says why `peer` has no keys of `template` with this prefix; nothing where it has them."""
     for known in HOLES:
-        names = (template.key_type, template.name)
+        names = (template.key_type, template.name, template.dek)
         if known.peer == peer and known.key_type in names and prefix in known.prefixes:
             return known.reason
     return None
@@ -235,7 +288,6 @@ FORMS = (
     Form("encrypted-json-ad", "json", b"keyset associated data"),
 )
 
-SIZES = (0, 1, 15, 16, 17, 1000, 1_048_577)
 ASSOCIATED_DATA = (b"", b"associated data")
 
 

@@ -1,14 +1,16 @@
-"""Answers the lab's requests with the official PyPI package `tink`. See ../README.md."""
+"""Answers the lab's requests with the official PyPI packages. See ../README.md."""
 
 import base64
 import importlib.metadata
 import io
 import itertools
 import json
+import os
 import pathlib
 import platform
 import sys
 
+from scaleway_tink.integration.scwkms import client as scwkms
 import tink
 from tink import aead
 from tink import daead
@@ -19,6 +21,7 @@ from tink import proto_keyset_format
 from tink import secret_key_access
 from tink import streaming_aead
 from tink.proto import tink_pb2
+from tink.testing import fake_kms
 
 TOKEN = secret_key_access.TOKEN
 FORMATS = {"binary": proto_keyset_format, "json": json_proto_keyset_format}
@@ -160,13 +163,15 @@ class PrfSet:
         raise ValueError("no key of the set computes this")
 
 
+def aead_of(handle):
+    return Sealed(handle.primitive(aead.Aead), "encrypt", "decrypt")
+
+
 # For each primitive: its module, the templates there, and how it is made of a keyset.
 PRIMITIVES = {
-    "aead": (
-        aead,
-        aead.aead_key_templates,
-        lambda handle: Sealed(handle.primitive(aead.Aead), "encrypt", "decrypt"),
-    ),
+    "aead": (aead, aead.aead_key_templates, aead_of),
+    "kms": (aead, aead.aead_key_templates, aead_of),
+    "envelope": (aead, aead.aead_key_templates, aead_of),
     "daead": (
         daead,
         daead.deterministic_aead_key_templates,
@@ -190,6 +195,7 @@ def info(_request):
     return {
         "name": "tink-py (C++ core)",
         "version": importlib.metadata.version("tink"),
+        "scaleway": importlib.metadata.version("scaleway-tink"),
         "runtime": f"{platform.python_implementation()} {platform.python_version()}",
         "primitives": sorted(PRIMITIVES),
     }
@@ -257,6 +263,9 @@ OPERATIONS = {
 def main():
     for module, _, _ in PRIMITIVES.values():
         module.register()
+    fake_kms.register_client()
+    if "SCW_SECRET_KEY" in os.environ:
+        scwkms.ScwKmsClient.register_client(None, None)
     for line in sys.stdin:
         request = json.loads(line)
         try:

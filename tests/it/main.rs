@@ -28,6 +28,7 @@ mod derive_refused;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod envelope;
+mod fake_kms;
 mod floors;
 mod fuzz_smoke;
 mod key_selection;

@@ -4,12 +4,14 @@ use std::{collections::BTreeMap, io::Read as _};
 
 use keyseal::{
     Aead as _, DeterministicAead as _, KeysetAead, KeysetDeriver, KeysetDeterministicAead,
-    KeysetHandle, KeysetMac, KeysetPrfSet, KeysetStreamingAead, Mac as _, Provider, keyset::Format,
+    KeysetHandle, KeysetMac, KeysetPrfSet, KeysetRemoteAead, KeysetStreamingAead, Mac as _,
+    Provider, RemoteAead as _, keyset::Format,
 };
 use serde_json::Value;
 
 use crate::{
     corpus::{Corpus, list, text},
+    fake_kms::{FakeKms, block_on},
     support::{FORMATS, aeads, bytes_of, read, write},
 };
 
@@ -108,6 +110,7 @@ fn check_messages(
         "aead" => check_aead,
         "daead" => check_daead,
         "deriver" => check_deriver,
+        "envelope" | "kms" => check_remote_aead,
         "mac" => check_mac,
         "prf" => check_prf,
         "streaming" => check_streaming,
@@ -131,6 +134,21 @@ fn check_aead(
         let opened = aead.decrypt(ciphertext, associated_data);
         assert_eq!(opened.as_deref(), Ok(plaintext), "{name}");
         aead.decrypt(ciphertext, b"other").unwrap_err();
+    }
+}
+
+fn check_remote_aead(
+    name: &str,
+    keyset: &KeysetHandle,
+    plaintext: &[u8],
+    associated_data: &[u8],
+    ciphertext: &[u8],
+) {
+    for &provider in Provider::ALL {
+        let aead = KeysetRemoteAead::with_provider(keyset, &FakeKms, provider).unwrap();
+        let opened = block_on(aead.decrypt(ciphertext, associated_data));
+        assert_eq!(opened.unwrap(), plaintext, "{name}");
+        block_on(aead.decrypt(ciphertext, b"other")).unwrap_err();
     }
 }
 

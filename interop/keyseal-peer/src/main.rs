@@ -10,9 +10,17 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use keyseal::{
-    Aead as _, DeterministicAead as _, KeyTypes, KeysetAead, KeysetDeriver,
-    KeysetDeterministicAead, KeysetHandle, KeysetMac, KeysetPrfSet, KeysetStreamingAead, Mac as _,
-    Prf, Provider, SecretAccess, Variant, key::KeyTemplate, keyset::Format,
+    DeterministicAead as _, KeyTypes, KeysetAead, KeysetDeriver, KeysetDeterministicAead,
+    KeysetHandle, KeysetMac, KeysetPrfSet, KeysetRemoteAead, KeysetStreamingAead, Mac as _, Prf,
+    Provider, SecretAccess, Variant,
+    key::KeyTemplate,
+    keyset::Format,
+    kms::{
+        KmsClients,
+        blocking::{BlockingAead, Worker},
+        scaleway::ScalewayClient,
+        testkit::FakeKmsClient,
+    },
 };
 use serde_json::{Value, json};
 
@@ -142,6 +150,8 @@ struct Message {
 
 const PRIMITIVES: &[(&str, Open)] = &[
     ("aead", |keyset| Ok(Box::new(Aead::open(keyset)?))),
+    ("kms", |keyset| Ok(Box::new(Aead(remote(keyset)?)))),
+    ("envelope", |keyset| Ok(Box::new(Aead(remote(keyset)?)))),
     ("daead", |keyset| {
         Ok(Box::new(Daead(at("primitive", keyset.primitive())?)))
     }),
@@ -201,9 +211,9 @@ fn open(request: &Value) -> Result<Box<dyn Primitive>, Failure> {
 }
 
 /// The same AEAD of every cipher provider: all of them must agree.
-struct Aead(Vec<KeysetAead>);
+struct Aead<A>(Vec<A>);
 
-impl Aead {
+impl Aead<KeysetAead> {
     fn open(keyset: &KeysetHandle) -> Result<Self, Failure> {
         let of = |&provider| at("primitive", keyset.primitive_with(provider));
         Provider::ALL
@@ -214,7 +224,22 @@ impl Aead {
     }
 }
 
-impl Primitive for Aead {
+/// The AEAD of a keyset whose keys are at a KMS, with every provider.
+fn remote(keyset: &KeysetHandle) -> Result<Vec<BlockingAead>, Failure> {
+    thread_local!(static WORKER: Worker = Worker::new().expect("a thread"));
+    let mut services = KmsClients::new().with(FakeKmsClient::new());
+    if env::var_os("SCW_SECRET_KEY").is_some() {
+        services = services.with(at("primitive", ScalewayClient::from_env())?);
+    }
+    let of = |&provider| {
+        let aead = KeysetRemoteAead::with_provider(keyset, &services, provider);
+        let aead = at("primitive", aead)?;
+        Ok(WORKER.with(|worker| BlockingAead::new(worker, aead)))
+    };
+    Provider::ALL.iter().map(of).collect()
+}
+
+impl<A: keyseal::Aead> Primitive for Aead<A> {
     fn produce(&self, message: &Message) -> Result<Vec<u8>, Failure> {
         // Messages of different lengths come from different providers.
         let provider = (message.input.len() + message.associated_data.len()) % self.0.len();
@@ -223,7 +248,7 @@ impl Primitive for Aead {
     }
 
     fn consume(&self, output: &[u8], message: &Message) -> Option<Vec<u8>> {
-        let open = |aead: &KeysetAead| aead.decrypt(output, &message.associated_data).ok();
+        let open = |aead: &A| aead.decrypt(output, &message.associated_data).ok();
         let mut opened = self.0.iter().map(open);
         let first = opened.next()?;
         assert!(opened.all(|other| other == first), "providers disagree");
@@ -336,13 +361,18 @@ fn load(keyset: &Value) -> Result<KeysetHandle, Failure> {
     at("load", loaded)
 }
 
-fn kek(keyset: &Value) -> Result<KeysetAead, Failure> {
+/// A key-encryption key, of this process or of a KMS.
+fn kek(keyset: &Value) -> Result<Box<dyn keyseal::Aead>, Failure> {
     let data = bytes(keyset, "kek")?;
     let handle = at(
         "kek",
         KeysetHandle::read_cleartext(&data, Format::Binary, ACCESS),
     )?;
-    at("kek", handle.primitive())
+    if let Ok(aead) = handle.primitive::<KeysetAead>() {
+        return Ok(Box::new(aead));
+    }
+    let aead = remote(&handle)?.pop();
+    Ok(Box::new(aead.ok_or_else(|| protocol("no provider"))?))
 }
 
 fn format(keyset: &Value) -> Result<Format, Failure> {

@@ -1,0 +1,39 @@
+"""Builds our own program, and starts its emulator of Key Manager."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+
+from .peers import REPOSITORY
+
+
+def build_keyseal() -> str:
+    """Builds our own program; returns its path."""
+    build = ["cargo", "build", "--quiet", "--locked", "--features", "cli", "--bin", "keyseal"]
+    subprocess.run(build, cwd=REPOSITORY, check=True)
+    target = os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")
+    return os.path.join(target, "debug", "keyseal")
+
+
+def start(key: str) -> tuple[subprocess.Popen, dict[str, str]]:
+    """Starts the emulator with one key; returns the process and the variables that it prints.
+
+    KEYSEAL_EMULATOR may hold the command that starts another one.
+    """
+    command = os.environ.get("KEYSEAL_EMULATOR")
+    if command is None:
+        command = f"{shlex.quote(build_keyseal())} emulator"
+    command = [*shlex.split(command), "--seed-key", key]
+    emulator = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    variables = {}
+    while "SCW_KM_KEY_URI" not in variables:
+        line = emulator.stdout.readline()
+        if not line:
+            raise SystemExit(f"the emulator ended: {emulator.wait()}")
+        words = shlex.split(line)
+        if words[:1] == ["export"]:
+            name, _, value = words[1].partition("=")
+            variables[name] = value
+    return emulator, variables

@@ -1,0 +1,151 @@
+"""Cases of tests/vectors/malformed for streams.
+
+Both good streams have segments of 64 bytes under the key 00 01 .. 0f, and four of them: after a
+header of 24 bytes, 40 bytes, then 64, 64 and 44.
+"""
+
+from __future__ import annotations
+
+from .malformed import ACCEPTED, AT_LOAD, AT_USE, KEY, RAW, TINK, Case, key, key_data, keyset
+from .wire import data, num
+
+PLAINTEXT = bytes((31 * i + 148) % 256 for i in range(148))
+HEADER, SEGMENT = 24, 64
+SHA256 = 3
+
+# Made by tink-py 1.16.1, with the associated data of all cases.
+GCM_STREAM = bytes.fromhex(
+    "183e58058c156a29f70c164af400d5df660984effeb52760c7818d198e081df9d5fd2a9de59196c14d45f550e6"
+    "e71e461786900ac33017a71b1702fa142735b2234b66f1192f8290b01ac1e14d928a236dc086ece573deb68fc7"
+    "9f97d1b35cbc1a5419a29103fec1d7910df36dc81e785f9ded7185a4eecf246c1c639522d495d77fd7e1e01ce1"
+    "cfdc4b8d4b3a81cd56e9319f842dcc8e09b90d4ff28f40e7900bd8e32430f8620604c81def8e195a1dce254f92"
+    "c551e62143a2fae112b0e2e63e8d25972a8ba06b09b14cdc663e258394442863ea09a0e1195293da3e56d8bc2d"
+    "99d6de1bef1db615269707"
+)
+CTR_STREAM = bytes.fromhex(
+    "189b8c406fd4e75cde1a4469cf035c248b4b71ca09dab1c6cdee5f68ed3507a0869806f0211c2eb38005b8f4ab"
+    "37d888ae4bb4b9e849bdbd65ed7a2addc140dc81db6262c439533109c93e6fb2037531d5d02d5685bd2e76db90"
+    "6d799e32aaacd5cab4307097ea3c120d0ec9d57f8617df0e10dd0d55c4cfba253ddd43b5ba5a3ecd22d9a9cd90"
+    "78d4f13f89c8fc38f242161e7f2e28bccd534e0fa5ae12edbd2537e2c339fb26813f743dd9189dbce158b3efff"
+    "a8a045bafe290904b5ee44f0ed1f587cd6221cefd3a9ab44956c9ec8d9aac9a45367e297591e0b7c123711d65c"
+    "797b0a5a15300ea9370dbe"
+)
+
+
+def gcm_key(segment=SEGMENT, derived=16, hash=SHA256, key=KEY, version=0) -> bytes:
+    parameters = num(1, segment) + num(2, derived) + num(3, hash)
+    return num(1, version) + data(2, parameters) + data(3, key)
+
+
+def ctr_key(segment=SEGMENT, derived=16, hash=SHA256, mac=SHA256, tag=16, key=KEY, version=0) -> bytes:
+    parameters = num(1, segment) + num(2, derived) + num(3, hash) + data(4, num(1, mac) + num(2, tag))
+    return num(1, version) + data(2, parameters) + data(3, key)
+
+
+def of_type(type_name: str, value: bytes, prefix: int = RAW) -> bytes:
+    return keyset(key(key_data(value, type_name), prefix=prefix))
+
+
+GCM, CTR = "AesGcmHkdfStreamingKey", "AesCtrHmacStreamingKey"
+GOOD = {"gcm-stream": of_type(GCM, gcm_key()), "ctr-stream": of_type(CTR, ctr_key())}
+STREAM = {"gcm-stream": GCM_STREAM, "ctr-stream": CTR_STREAM}
+
+
+def spoiled(base: str) -> list[Case]:
+    """One stream, with one fault each."""
+    good = STREAM[base]
+    other = STREAM["ctr-stream" if base == "gcm-stream" else "gcm-stream"]
+    header, first, second, third, last = (
+        good[start:end] for start, end in ((0, 24), (24, 64), (64, 128), (128, 192), (192, 236))
+    )
+
+    def case(name, fault, content, expected=AT_USE):
+        return Case(name, base, fault, bytes(content), expected, "ciphertext", base=base)
+
+    def flip(at, mask=1):
+        changed = bytearray(good)
+        changed[at] ^= mask
+        return changed
+
+    cases = [case("good", "no fault", good, ACCEPTED)]
+    for size in (0, 1, 23, 24, 25, 39, 40, 63, 64, 65, 128, 191, 192, 193, 208, len(good) - 1):
+        cases.append(case(f"cut-{size}", f"only the first {size} bytes", good[:size]))
+    return cases + [
+        case("header-length-0", "a header that says it has no bytes", b"\0" + good[1:]),
+        case("header-length-23", "a header that says it is a byte shorter", flip(0, 24 ^ 23)),
+        case("header-length-25", "a header that says it is a byte longer", flip(0, 24 ^ 25)),
+        case("header-length-255", "a header that says it has 255 bytes", b"\xff" + good[1:]),
+        case("salt", "a flipped bit in the salt", flip(1)),
+        case("nonce-prefix", "a flipped bit in the nonce prefix", flip(17)),
+        case("first-segment", "a flipped bit in the first segment", flip(24)),
+        case("second-segment", "a flipped bit in the second segment", flip(64)),
+        case("last-segment", "a flipped bit in the last segment", flip(192)),
+        case("last-tag", "a flipped bit at the end", flip(-1, 0x80)),
+        case("first-lost", "without the first segment", header + second + third + last),
+        case("middle-lost", "without the second segment", header + first + third + last),
+        case("last-lost", "without the last segment", header + first + second + third),
+        case("middle-swapped", "two segments in each other's place",
+             header + first + third + second + last),
+        case("middle-twice", "a segment twice", header + first + second + second + third + last),
+        case("last-twice", "the last segment twice", good + last),
+        case("twice", "the stream twice", good + good),
+        case("byte-behind", "a byte too many at the end", good + b"\0"),
+        case("byte-before", "a byte too many at the start", b"\0" + good),
+        case("header-twice", "the header twice", header + good),
+        case("other-header", "the header of another stream", other[:24] + good[24:]),
+        case("other-last", "the last segment of another stream", good[:192] + other[192:]),
+        case("zeros", "zeros behind the header", header + bytes(len(good) - HEADER)),
+        case("prefixed", "a TINK prefix before the stream", b"\1\0\0\0\x2a" + good),
+    ]
+
+
+def keys() -> list[Case]:
+    """What both key types demand of their keys."""
+    cases = []
+
+    def case(name, fault, type_name, content, expected=AT_LOAD, prefix=RAW, opens=False):
+        base = "gcm-stream" if type_name == GCM else "ctr-stream"
+        content = of_type(type_name, content, prefix)
+        cases.append(
+            Case(name, "streaming-key", fault, content, expected, opens=opens,
+                 key_type=type_name, base=base)
+        )
+
+    for name, type_name, make in (("gcm", GCM, gcm_key), ("ctr", CTR, ctr_key)):
+        case(f"{name}-good", "no fault", type_name, make(), ACCEPTED, opens=True)
+        case(f"{name}-tink", "the prefix TINK, which streams ignore", type_name, make(), ACCEPTED,
+             prefix=TINK, opens=True)
+        for segment in (0, 24, 40):
+            case(f"{name}-segment-{segment}", f"segments of {segment} bytes", type_name,
+                 make(segment=segment))
+        case(f"{name}-segment-41", "segments of 41 bytes, the least, no fault", type_name,
+             make(segment=41), ACCEPTED)
+        case(f"{name}-segment-2-31", "segments of 2^31 bytes", type_name, make(segment=1 << 31))
+        for derived in (0, 15, 24, 64):
+            case(f"{name}-derived-{derived}", f"derived keys of {derived} bytes", type_name,
+                 make(derived=derived))
+        case(f"{name}-derived-32", "derived keys longer than the key", type_name, make(derived=32))
+        case(f"{name}-key-15", "a key of 15 bytes", type_name, make(key=bytes(15)))
+        case(f"{name}-key-17", "a key of 17 bytes, no fault", type_name, make(key=bytes(17)),
+             ACCEPTED)
+        case(f"{name}-hash-1", "HKDF with SHA-1, no fault", type_name, make(hash=1), ACCEPTED)
+        case(f"{name}-hash-4", "HKDF with SHA-512, no fault", type_name, make(hash=4), ACCEPTED)
+        for hash in (0, 2, 5, 6):
+            case(f"{name}-hash-{hash}", f"HKDF with the hash of number {hash}", type_name,
+                 make(hash=hash))
+        case(f"{name}-version-1", "version 1", type_name, make(version=1))
+        case(f"{name}-no-parameters", "no parameters", type_name, data(3, KEY))
+        case(f"{name}-malformed", "a value that is no message", type_name, b"\xff")
+    for mac in (0, 2, 5, 6):
+        case(f"ctr-mac-{mac}", f"HMAC with the hash of number {mac}", CTR, ctr_key(mac=mac))
+    for tag in (0, 9, 33):
+        case(f"ctr-tag-{tag}", f"tags of {tag} bytes", CTR, ctr_key(tag=tag))
+    case("ctr-tag-10", "tags of 10 bytes, no fault", CTR, ctr_key(tag=10), ACCEPTED)
+    case("ctr-tag-32", "tags of 32 bytes, no fault", CTR, ctr_key(tag=32), ACCEPTED)
+    case("ctr-sha512-tag-64", "tags of 64 bytes of SHA-512 in segments of 128, no fault", CTR,
+         ctr_key(segment=128, mac=4, tag=64), ACCEPTED)
+    return cases
+
+
+def cases() -> list[Case]:
+    return spoiled("gcm-stream") + spoiled("ctr-stream") + keys()
