@@ -5,9 +5,8 @@ use std::{error::Error, fs};
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
     let files = protox::compile(["proto/testing_api.proto"], ["proto"])?;
-    tonic_prost_build::configure()
-        .build_client(false)
-        .compile_fds(files)?;
+    // The clients are for the tests of the server.
+    tonic_prost_build::configure().compile_fds(files)?;
 
     let manifest = "../../Cargo.toml";
     println!("cargo:rerun-if-changed={manifest}");

@@ -14,7 +14,7 @@ INITIALS = {"keyseal": "k", "python": "P", "go": "G", "java": "J"}
 
 # Widths and heights, in pixels.
 SQUARE, GAP, LABEL, MARGIN, GROUP, HEAD, FOOT = 18, 3, 212, 20, 18, 92, 62
-PASSED, NONE, FAILED = "#2e8b57", "#d8dde3", "#c0392b"
+PASSED, PARTLY, NONE, FAILED = "#2e8b57", "#93cda9", "#d8dde3", "#c0392b"
 INK, FAINT = "#1f2933", "#52606d"
 
 
@@ -52,8 +52,9 @@ def write(path: Path, peers: list[Peer], cells: list[Cell], templates: tuple[tab
             at += group
     below = HEAD + len(rows) * pitch + 22
     out += [
-        _legend(MARGIN, below, PASSED, "both directions, every template, prefix, form and size"),
-        _legend(MARGIN + 372, below, NONE, "not in one of the two"),
+        _legend(MARGIN, below, PASSED, "both directions, all templates, prefixes, forms, sizes"),
+        _legend(MARGIN + 340, below, PARTLY, "those that both have"),
+        _legend(MARGIN + 500, below, NONE, "not in both"),
         _text(MARGIN, below + 22, _versions(peers), size=11, fill=FAINT),
         "</svg>",
     ]
@@ -94,7 +95,9 @@ def _square(x: float, y: float, cells: list[Cell]) -> str:
     if any(cell.failures for cell in cells):
         fill = FAILED
     else:
-        fill = PASSED if any(cell.passed for cell in cells) else NONE
+        passed = any(cell.passed for cell in cells)
+        holes = any(cell.hole for cell in cells)
+        fill = NONE if not passed else PARTLY if holes else PASSED
     return f'<rect x="{x}" y="{y}" width="{SQUARE}" height="{SQUARE}" rx="3" fill="{fill}"/>'
 
 

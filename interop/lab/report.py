@@ -43,6 +43,8 @@ def _pair(owner: Peer, other: Peer, cells: list[Cell]) -> str:
             texts = [_text(row[form], reasons) for form in forms]
         lines.append(_row([template, prefix] + texts))
     lines += [""] + [f"{number}. {reason}" for number, reason in enumerate(reasons, 1)]
+    failed = sum(len(cell.failures) for cell in cells)
+    lines += ["", f"In all: {sum(cell.passed for cell in cells)} checks passed, {failed} failed."]
     lines += _failures(cells)
     return "\n".join(lines).rstrip() + "\n"
 
@@ -84,6 +86,9 @@ def write_summary(folder: Path, peers: list[Peer], cells: list[Cell], skipped: l
             known = sum(not cell.hole and not cell.failures for cell in own)
             lines.append(f"- {peer.name}, {what}: {known} of {len(own)} as written down"
                          + (f", **{failed} failed**" if failed else ""))
+    failed = sum(len(cell.failures) for cell in cells)
+    total = f"{sum(cell.passed for cell in cells)} checks passed, {failed} failed"
+    lines += ["", f"In all: {total}."]
     reasons = sorted({f"{cell.hole}" for cell in cells if cell.hole and cell.form not in SINGLE})
     lines += ["", "Holes: templates and prefixes that one of the two does not have."]
     lines += [""] + [f"- {reason}" for reason in reasons]

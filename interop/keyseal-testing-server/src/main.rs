@@ -2,6 +2,8 @@
 
 mod keysets;
 mod primitives;
+#[cfg(test)]
+mod tests;
 mod unanswered;
 
 use std::{env, error::Error, ffi::OsString, fmt, io, net::Ipv4Addr, net::Ipv6Addr, sync::Arc};
