@@ -18,7 +18,11 @@ use tokio_stream::{StreamExt as _, wrappers::TcpListenerStream};
 use tonic::transport::Server;
 
 /// The messages and services of `proto/testing_api.proto`.
-#[allow(clippy::enum_variant_names, clippy::wrong_self_convention, reason = "generated")]
+#[allow(
+    clippy::enum_variant_names,
+    clippy::wrong_self_convention,
+    reason = "generated"
+)]
 mod api {
     tonic::include_proto!("tink_testing_api");
 }
