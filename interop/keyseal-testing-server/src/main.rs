@@ -6,7 +6,14 @@ mod primitives;
 mod tests;
 mod unanswered;
 
-use std::{env, error::Error, ffi::OsString, fmt, io, net::Ipv4Addr, net::Ipv6Addr, sync::Arc};
+use std::{
+    env,
+    error::Error,
+    ffi::OsString,
+    io::{self, ErrorKind},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
 
 use keyseal::{
     KeysetHandle, KeysetRemoteAead, RemoteAead, SecretAccess,
@@ -44,29 +51,26 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
 
     // On loopback alone: whoever reaches this server can have any keyset opened.
-    let mut listeners = Vec::new();
-    for bound in [
-        TcpListener::bind((Ipv6Addr::LOCALHOST, options.port)).await,
-        TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await,
-    ] {
-        listeners.push(bound);
-    }
-    let (listening, mut failed): (Vec<_>, Vec<_>) =
-        listeners.into_iter().partition(io::Result::is_ok);
-    let mut incoming = listening.into_iter().flatten().map(TcpListenerStream::new);
-    let Some(first) = incoming.next() else {
-        return Err(failed
-            .remove(0)
-            .err()
-            .map_or("no address".into(), Into::into));
-    };
-    println!("listening on port {}", options.port);
+    let bound = (
+        listener(Ipv6Addr::LOCALHOST.into(), options.port).await,
+        listener(Ipv4Addr::LOCALHOST.into(), options.port).await,
+    );
     let server = answers.server();
-    match incoming.next() {
-        Some(second) => server.serve_with_incoming(first.merge(second)).await?,
-        None => server.serve_with_incoming(first).await?,
+    match bound {
+        (Ok(one), Ok(other)) => server.serve_with_incoming(one.merge(other)).await?,
+        // A machine may be without one of the two; a port that is taken is another matter.
+        (Ok(one), Err(error)) | (Err(error), Ok(one)) if error.kind() != ErrorKind::AddrInUse => {
+            server.serve_with_incoming(one).await?;
+        }
+        (Err(error), _) | (_, Err(error)) => return Err(error.into()),
     }
     Ok(())
+}
+
+async fn listener(address: IpAddr, port: u16) -> io::Result<TcpListenerStream> {
+    let listener = TcpListener::bind((address, port)).await?;
+    println!("listening on {}", listener.local_addr()?);
+    Ok(TcpListenerStream::new(listener))
 }
 
 /// What the command line says. Flags for other languages' servers are skipped with their values.
@@ -190,10 +194,4 @@ fn with_causes(error: &dyn Error) -> String {
         next = cause.source();
     }
     text
-}
-
-impl fmt::Debug for Answers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Answers")
-    }
 }
