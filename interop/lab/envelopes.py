@@ -161,7 +161,8 @@ def keys() -> list[Case]:
              dek=template(prefix=RAW))
     envelope("dek-prefix-0", "a DEK template without a prefix type", ACCEPTED, opens=True,
              dek=template(prefix=0))
-    envelope("dek-15", "a DEK template for keys of 15 bytes", AT_LOAD, dek=template(value=num(2, 15)))
+    envelope("dek-15", "a DEK template for keys of 15 bytes", AT_LOAD,
+             dek=template(value=num(2, 15)))
     envelope("dek-broken", "a DEK template whose value is no message", AT_LOAD,
              dek=template(value=b"\xff"))
     for name, type_name, value in (
@@ -174,7 +175,8 @@ def keys() -> list[Case]:
     ):
         envelope(f"dek-of-{name}", f"a DEK template of type {type_name}", AT_LOAD,
                  dek=template(type_name, value))
-    case("envelope-malformed", "a value that is no message", "KmsEnvelopeAeadKey", b"\xff", AT_LOAD)
+    case("envelope-malformed", "a value that is no message", "KmsEnvelopeAeadKey", b"\xff",
+         AT_LOAD)
     case("envelope-no-parameters", "no parameters", "KmsEnvelopeAeadKey", b"", AT_LOAD)
 
     case("aead-good", "no fault", "KmsAeadKey", kms_key(), ACCEPTED)

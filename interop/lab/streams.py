@@ -37,8 +37,11 @@ def gcm_key(segment=SEGMENT, derived=16, hash=SHA256, key=KEY, version=0) -> byt
     return num(1, version) + data(2, parameters) + data(3, key)
 
 
-def ctr_key(segment=SEGMENT, derived=16, hash=SHA256, mac=SHA256, tag=16, key=KEY, version=0) -> bytes:
-    parameters = num(1, segment) + num(2, derived) + num(3, hash) + data(4, num(1, mac) + num(2, tag))
+def ctr_key(
+    segment=SEGMENT, derived=16, hash=SHA256, mac=SHA256, tag=16, key=KEY, version=0
+) -> bytes:
+    parameters = num(1, segment) + num(2, derived) + num(3, hash)
+    parameters += data(4, num(1, mac) + num(2, tag))
     return num(1, version) + data(2, parameters) + data(3, key)
 
 

@@ -187,10 +187,11 @@ TEMPLATES = (
     _deriver("AES128_CTR_HMAC_SHA256", "AesCtrHmacAeadKey", _CTR_HMAC_128, named=False),
 )
 
-# The URI of Tink's fake KMS holds the keyset itself: the AES-128-GCM key 00 01 .. 0f, with the id 42
-# and the prefix TINK.
-_FAKE_KEY = data(1, (TYPE_URL + "AesGcmKey").encode()) + data(2, data(3, bytes(range(16)))) + num(3, 1)
-_FAKE_KEYSET = num(1, 42) + data(2, data(1, _FAKE_KEY) + num(2, 1) + num(3, 42) + num(4, 1))
+# The URI of Tink's fake KMS holds the keyset itself: the AES-128-GCM key 00 01 .. 0f, with the id
+# 42 and the prefix TINK.
+_FAKE_KEY = data(1, (TYPE_URL + "AesGcmKey").encode()) + data(2, data(3, bytes(range(16))))
+_FAKE_KEY = data(1, _FAKE_KEY + num(3, 1)) + num(2, 1) + num(3, 42) + num(4, 1)
+_FAKE_KEYSET = num(1, 42) + data(2, _FAKE_KEY)
 FAKE_KEK = "fake-kms://" + base64.urlsafe_b64encode(_FAKE_KEYSET).decode().rstrip("=")
 
 _DEKS = (
@@ -206,18 +207,24 @@ _DEKS = (
 
 def with_kek(kms: str, uri: str, deks: tuple[str, ...] = _DEKS) -> tuple[Template, ...]:
     """The templates of keys that are, or are wrapped by, the key of a KMS."""
-    made = [
-        Template(f"KMS_AEAD {kms}", "kms", "KmsAeadKey", data(1, uri.encode()).hex(), TINK_OR_RAW, ())
+    kek = data(1, uri.encode())
+
+    def made(name, primitive, key_type, value, dek=""):
+        name = f"{name} {kms}"
+        return Template(name, primitive, key_type, value.hex(), TINK_OR_RAW, (), dek)
+
+    envelopes = [
+        made(
+            f"KMS_ENVELOPE_{template.name}",
+            "envelope",
+            "KmsEnvelopeAeadKey",
+            kek + data(2, _key_template(template.key_type, template.value, 1)),
+            template.key_type,
+        )
+        for template in TEMPLATES
+        if template.name in deks
     ]
-    for template in TEMPLATES:
-        if template.name in deks:
-            dek = _key_template(template.key_type, template.value, 1)
-            value = (data(1, uri.encode()) + data(2, dek)).hex()
-            name = f"KMS_ENVELOPE_{template.name} {kms}"
-            made.append(
-                Template(name, "envelope", "KmsEnvelopeAeadKey", value, TINK_OR_RAW, (), template.key_type)
-            )
-    return tuple(made)
+    return (made("KMS_AEAD", "kms", "KmsAeadKey", kek), *envelopes)
 
 
 TEMPLATES += with_kek("fake-kms", FAKE_KEK)
