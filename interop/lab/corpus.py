@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import envelopes, malformed, streams
+from . import deterministic, envelopes, malformed, streams
 from .malformed import Case
 
 
@@ -18,7 +18,7 @@ class Base:
     ciphertext: bytes
     # Their files.
     keyset_file: str
-    ciphertext_file: str
+    ciphertext_file: str | None
 
 
 BASES = {
@@ -38,13 +38,31 @@ BASES = {
         "envelope", envelopes.GOOD, malformed.PLAINTEXT, envelopes.ENVELOPE,
         "kms-key/envelope-good.bin", "envelope/good.ct",
     ),
+    "daead": Base(
+        "daead", deterministic.GOOD["daead"], malformed.PLAINTEXT, deterministic.OUTPUT["daead"],
+        "other-key/aes-siv-64.bin", "daead/good.ct",
+    ),
+    "mac": Base(
+        "mac", deterministic.GOOD["mac"], malformed.PLAINTEXT, deterministic.OUTPUT["mac"],
+        "other-key/hmac-good.bin", "mac/good.ct",
+    ),
+    "prf": Base(
+        "prf", deterministic.GOOD["prf"], malformed.PLAINTEXT, deterministic.OUTPUT["prf"],
+        "other-key/hkdf-prf-good.bin", "prf/good.ct",
+    ),
+    # Each derived keyset is derived again: there is no output to spoil.
+    "deriver": Base(
+        "deriver", deterministic.GOOD["deriver"], malformed.PLAINTEXT, b"",
+        "other-key/deriver-good.bin", None,
+    ),
 }
 
 
 def cases() -> list[Case]:
     every = malformed.cases() + streams.cases() + envelopes.cases()
+    every += deterministic.cases()
     names = [case.file for case in every]
     assert len(set(names)) == len(names), "two cases have one name"
     for base in BASES.values():
-        assert base.keyset_file in names and base.ciphertext_file in names, base
+        assert {base.keyset_file, base.ciphertext_file} <= {*names, None}, base
     return every

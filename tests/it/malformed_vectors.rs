@@ -6,15 +6,16 @@ use std::{
 };
 
 use keyseal::{
-    Aead as _, KeysetAead, KeysetError, KeysetHandle, KeysetRemoteAead, KeysetStreamingAead,
-    Provider, RemoteAead as _, keyset::Format,
+    Aead as _, DeterministicAead as _, KeysetAead, KeysetDeriver, KeysetDeterministicAead,
+    KeysetError, KeysetHandle, KeysetMac, KeysetPrfSet, KeysetRemoteAead, KeysetStreamingAead,
+    Mac as _, Provider, RemoteAead as _, keyset::Format,
 };
 use serde_json::Value;
 
 use crate::{
     corpus::{Corpus, list, text},
     fake_kms::{FakeKms, block_on},
-    support::{bytes_of, read},
+    support::{bytes_of, read, write},
 };
 
 /// What is spoiled in a case: a good keyset and its ciphertext.
@@ -38,7 +39,11 @@ impl Good {
                 primitive: text(base, "primitive").into(),
                 keyset: corpus.bytes(text(base, "keyset")),
                 plaintext: bytes_of(text(base, "plaintext")),
-                ciphertext: corpus.bytes(text(base, "ciphertext")),
+                // Derivation has none: what is derived is derived again.
+                ciphertext: base["ciphertext"]
+                    .as_str()
+                    .map(|file| corpus.bytes(file))
+                    .unwrap_or_default(),
             };
             bases.insert(name.clone(), base);
         }
@@ -69,7 +74,7 @@ fn every_malformed_file_gets_its_verdict() {
         *counts.entry((&base.primitive, expected)).or_default() += 1;
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    for primitive in ["aead", "streaming", "envelope"] {
+    for primitive in ["aead", "streaming", "envelope", "daead", "mac", "prf"] {
         for verdict in ["accepted", "load", "use"] {
             assert!(
                 counts.contains_key(&(primitive, verdict)),
@@ -103,15 +108,13 @@ fn verdict(
     let ciphertext = if case["opens_ciphertext"].as_bool().unwrap() {
         ciphertext
     } else {
-        own = primitive.encrypt(&base.plaintext, associated_data);
+        own = primitive.produce(&base.plaintext, associated_data);
         &own
     };
-    match primitive.decrypt(ciphertext, associated_data) {
-        Some(opened) => {
-            assert_eq!(opened, base.plaintext, "{case}");
-            "accepted"
-        }
-        None => "use",
+    if primitive.takes(ciphertext, &base.plaintext, associated_data) {
+        "accepted"
+    } else {
+        "use"
     }
 }
 
@@ -119,6 +122,10 @@ enum Made {
     Aead(KeysetAead),
     Streaming(KeysetStreamingAead),
     Remote(KeysetRemoteAead),
+    Daead(KeysetDeterministicAead),
+    Mac(KeysetMac),
+    Prf(KeysetPrfSet),
+    Deriver(KeysetDeriver),
 }
 
 impl Made {
@@ -129,34 +136,57 @@ impl Made {
             "envelope" => KeysetRemoteAead::with_provider(keyset, &FakeKms, provider)
                 .ok()
                 .map(Self::Remote),
+            "daead" => keyset.primitive_with(provider).ok().map(Self::Daead),
+            "mac" => keyset.primitive_with(provider).ok().map(Self::Mac),
+            "prf" => keyset.primitive_with(provider).ok().map(Self::Prf),
+            "deriver" => keyset.primitive_with(provider).ok().map(Self::Deriver),
             other => panic!("no primitive {other}"),
         }
     }
 
-    fn encrypt(&self, plaintext: &[u8], associated_data: &[u8]) -> Vec<u8> {
+    /// What is made of an input: a ciphertext, a tag, 16 bytes of a PRF, a keyset.
+    fn produce(&self, input: &[u8], associated_data: &[u8]) -> Vec<u8> {
         match self {
-            Self::Aead(aead) => aead.encrypt(plaintext, associated_data).unwrap(),
+            Self::Aead(aead) => aead.encrypt(input, associated_data).unwrap(),
             Self::Streaming(streaming) => {
                 let writer = streaming.encrypting_writer(Vec::new(), associated_data);
                 let mut writer = writer.unwrap();
-                writer.write_all(plaintext).unwrap();
+                writer.write_all(input).unwrap();
                 writer.finish().unwrap()
             }
-            Self::Remote(remote) => block_on(remote.encrypt(plaintext, associated_data)).unwrap(),
+            Self::Remote(remote) => block_on(remote.encrypt(input, associated_data)).unwrap(),
+            Self::Daead(daead) => daead
+                .encrypt_deterministically(input, associated_data)
+                .unwrap(),
+            Self::Mac(mac) => mac.compute_mac(input),
+            Self::Prf(set) => set.primary().compute_prf(input, 16).unwrap(),
+            Self::Deriver(deriver) => write(&deriver.derive_keyset(input).unwrap(), Format::Binary),
         }
     }
 
-    fn decrypt(&self, ciphertext: &[u8], associated_data: &[u8]) -> Option<Vec<u8>> {
-        match self {
-            Self::Aead(aead) => aead.decrypt(ciphertext, associated_data).ok(),
+    /// Whether `output` is taken for one of `input`.
+    fn takes(&self, output: &[u8], input: &[u8], associated_data: &[u8]) -> bool {
+        let opened = match self {
+            Self::Aead(aead) => aead.decrypt(output, associated_data).ok(),
             Self::Streaming(streaming) => {
                 let mut plaintext = Vec::new();
-                let mut reader = streaming.decrypting_reader(ciphertext, associated_data);
-                reader.read_to_end(&mut plaintext).ok()?;
-                Some(plaintext)
+                let mut reader = streaming.decrypting_reader(output, associated_data);
+                let read = reader.read_to_end(&mut plaintext);
+                read.is_ok().then_some(plaintext)
             }
-            Self::Remote(remote) => block_on(remote.decrypt(ciphertext, associated_data)).ok(),
-        }
+            Self::Remote(remote) => block_on(remote.decrypt(output, associated_data)).ok(),
+            Self::Daead(daead) => daead
+                .decrypt_deterministically(output, associated_data)
+                .ok(),
+            Self::Mac(mac) => return mac.verify_mac(output, input).is_ok(),
+            Self::Prf(_) | Self::Deriver(_) => {
+                return output == self.produce(input, associated_data);
+            }
+        };
+        opened.is_some_and(|opened| {
+            assert_eq!(opened, input);
+            true
+        })
     }
 }
 
