@@ -291,7 +291,7 @@ impl Primitive for Streaming {
         let length = message.input.len() + message.associated_data.len();
         let (count, data) = (self.0.len(), &message.associated_data);
         let aead = &self.0[length % count];
-        if length / count % 2 == 0 {
+        if (length / count).is_multiple_of(2) {
             let sealer = at("use", aead.sealer(data))?;
             let stream = streaming::encrypt_slice(sealer, &message.input, THREADS);
             return at("use", stream);
