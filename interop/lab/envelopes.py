@@ -175,6 +175,14 @@ def keys() -> list[Case]:
     ):
         envelope(f"dek-of-{name}", f"a DEK template of type {type_name}", AT_LOAD,
                  dek=template(type_name, value))
+    # A DEK has 36 bytes beside its HMAC key, and the key-encryption key adds 33.
+    for wrapped, fault, expected in (
+        (4096, "no fault", ACCEPTED), (4097, "more than there may be", AT_USE),
+    ):
+        hmac = data(1, num(1, 3) + num(2, 16)) + num(2, wrapped - 33 - 36)
+        ctr = data(1, num(1, 16)) + num(2, 16)
+        envelope(f"wrapped-{wrapped}", f"encrypted DEKs of {wrapped} bytes, {fault}", expected,
+                 dek=template("AesCtrHmacAeadKey", data(1, ctr) + data(2, hmac)))
     case("envelope-malformed", "a value that is no message", "KmsEnvelopeAeadKey", b"\xff",
          AT_LOAD)
     case("envelope-no-parameters", "no parameters", "KmsEnvelopeAeadKey", b"", AT_LOAD)

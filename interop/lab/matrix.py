@@ -52,7 +52,8 @@ class Messages:
             text = SCRATCH.keep(plaintext)
             # Of a long input, one is enough.
             for variant, label in variants if size <= 1000 else variants[-1:]:
-                if size == 17:
+                # Another input may well have the same output of a byte.
+                if size == 17 and variant.get("length", 16) >= 16:
                     self.to_spoil.append(len(self.requests))
                 self.plaintexts.append(plaintext)
                 self.requests.append({"input": text} | variant)
@@ -268,9 +269,9 @@ def _refuses_at(stage: str, peer: Peer, primitive: str, keyset: Keyset, message:
     return False
 
 
-def templates(peer: Peer) -> Iterable[Cell]:
+def named(peer: Peer, templates: tuple[table.Template, ...]) -> Iterable[Cell]:
     """Compares the templates that an implementation has by name with the table."""
-    for template in table.TEMPLATES:
+    for template in templates:
         for name, prefix in template.aliases:
             found = peer.template(template.primitive, name)
             cell = Cell(peer.name, peer.name, name, prefix, "template")
@@ -302,12 +303,17 @@ def _unlisted(peer: Peer) -> Iterable[Cell]:
             yield cell
 
 
-def recorded(peer: Peer) -> Iterable[Cell]:
-    """Compares what an implementation makes of malformed input with what is written down."""
+def recorded(peer: Peer, only: str | None) -> Iterable[Cell]:
+    """Compares what an implementation makes of malformed input with what is written down.
+
+    Of all of it, or of what concerns one primitive.
+    """
     folder = REPOSITORY / "tests" / "vectors" / "malformed"
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     entries = {entry["file"]: entry for entry in manifest["cases"]}
     for case in corpus.cases():
+        if only not in (None, corpus.BASES[case.base].primitive):
+            continue
         cell = Cell(peer.name, peer.name, case.file, "", "malformed")
         wanted = {"keyseal": case.expected} | entries[case.file]["verdicts"]
         verdict = verdicts.of(peer, case)
