@@ -89,6 +89,7 @@ fn info() -> Value {
     json!({
         "name": "keyseal",
         "version": "this tree",
+        "with": [],
         "runtime": format!("Rust, providers {:?}", Provider::ALL),
         "primitives": PRIMITIVES.iter().map(|(name, _)| name).collect::<Vec<_>>(),
     })
