@@ -48,6 +48,14 @@ type message struct {
 	Input          binary `json:"input"`
 	Output         binary `json:"output"`
 	AssociatedData []byte `json:"associated_data"`
+	Length         uint32 `json:"length"`
+}
+
+// UnmarshalJSON has an output of a PRF be 16 bytes where the message does not say its length.
+func (m *message) UnmarshalJSON(text []byte) error {
+	type plain message
+	m.Length = 16
+	return json.Unmarshal(text, (*plain)(m))
 }
 
 type request struct {
@@ -169,14 +177,14 @@ var primitives = map[string]func(*keyset.Handle) (primitive, error){
 			func(m message) ([]byte, error) { return m.Input, made.VerifyMAC(m.Output, m.Input) },
 		}, err
 	},
-	// 16 bytes; what any key of the set computes is taken.
+	// As many bytes as asked for; what any key of the set computes is taken.
 	"prf": func(handle *keyset.Handle) (primitive, error) {
 		made, err := prf.NewPRFSet(handle)
 		return primitive{
-			func(m message) ([]byte, error) { return made.ComputePrimaryPRF(m.Input, 16) },
+			func(m message) ([]byte, error) { return made.ComputePrimaryPRF(m.Input, m.Length) },
 			func(m message) ([]byte, error) {
 				for _, one := range made.PRFs {
-					output, err := one.ComputePRF(m.Input, 16)
+					output, err := one.ComputePRF(m.Input, m.Length)
 					if err == nil && bytes.Equal(output, m.Output) {
 						return m.Input, nil
 					}

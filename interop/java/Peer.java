@@ -7,6 +7,7 @@ import com.google.crypto.tink.KeyTemplate;
 import com.google.crypto.tink.KeyTemplates;
 import com.google.crypto.tink.KeysetHandle;
 import com.google.crypto.tink.Mac;
+import com.google.crypto.tink.Registry;
 import com.google.crypto.tink.RegistryConfiguration;
 import com.google.crypto.tink.SecretKeyAccess;
 import com.google.crypto.tink.StreamingAead;
@@ -160,7 +161,10 @@ public final class Peer {
             streaming.newDecryptingStream(new ByteArrayInputStream(ciphertext), ad)) {
           plaintext = stream.readAllBytes();
         }
-        seek(streaming, ciphertext, ad, plaintext);
+        // Of several keys, a channel takes the first one that fits the length alone.
+        if (handle.size() == 1) {
+          seek(streaming, ciphertext, ad, plaintext);
+        }
         return plaintext;
       }
     };
@@ -208,26 +212,38 @@ public final class Peer {
     };
   }
 
-  /** 16 bytes; what any key of the set computes is taken. */
+  /** As many bytes as asked for; what any key of the set computes is taken. */
   private static Primitive prf(KeysetHandle handle) throws GeneralSecurityException {
     PrfSet set = primitive(handle, PrfSet.class);
     return new Primitive() {
       @Override
       public byte[] produce(JsonObject message) throws GeneralSecurityException, IOException {
-        return set.computePrimary(bytes(message, "input"), 16);
+        return set.computePrimary(bytes(message, "input"), length(message));
       }
 
       @Override
       public byte[] consume(JsonObject message) throws GeneralSecurityException, IOException {
         byte[] data = bytes(message, "input");
         for (Prf prf : set.getPrfs().values()) {
-          if (Arrays.equals(prf.compute(data, 16), bytes(message, "output"))) {
+          if (computes(prf, data, length(message), bytes(message, "output"))) {
             return data;
           }
         }
         throw new GeneralSecurityException("no key of the set computes this");
       }
     };
+  }
+
+  private static boolean computes(Prf prf, byte[] data, int length, byte[] output) {
+    try {
+      return Arrays.equals(prf.compute(data, length), output);
+    } catch (GeneralSecurityException tooLong) {
+      return false;
+    }
+  }
+
+  private static int length(JsonObject message) {
+    return message.has("length") ? message.get("length").getAsInt() : 16;
   }
 
   /** The derived keyset; it is taken if it is the same when it is derived again. */
@@ -284,6 +300,9 @@ public final class Peer {
     answer.add("with", with);
     answer.addProperty("runtime", "Java " + System.getProperty("java.version"));
     answer.add("primitives", primitives);
+    JsonArray templates = new JsonArray();
+    Registry.keyTemplates().forEach(templates::add);
+    answer.add("templates", templates);
     return answer;
   }
 

@@ -189,6 +189,35 @@ def rules() -> list[Case]:
     ]
 
 
+def selection() -> list[Case]:
+    """Which keys of a keyset open the good ciphertext."""
+
+    def case(name, fault, content, expected=AT_USE):
+        return Case(name, "selection", fault, content, expected)
+
+    other = key(key_data(data(3, bytes(16))), id=7)
+    return [
+        case("second", "the key of the ciphertext is not the primary one, no fault",
+             keyset(other, key(), primary=7), ACCEPTED),
+        case("disabled", "the key of the ciphertext is disabled",
+             keyset(other, key(status=DISABLED), primary=7)),
+        case("destroyed", "the key of the ciphertext is destroyed, and still has its material",
+             keyset(other, key(status=DESTROYED), primary=7)),
+        case("lost", "the key of the ciphertext is gone", keyset(other, primary=7)),
+        case("other-id", "the key of the ciphertext has another id",
+             keyset(key(id=43), primary=43)),
+        case("other-material", "another key has the id of the ciphertext",
+             keyset(key(key_data(data(3, bytes(16)))))),
+        case("other-material-raw", "another key has its id, and its key is there with the prefix RAW",
+             keyset(key(key_data(data(3, bytes(16)))), key(id=7, prefix=RAW))),
+        case("raw", "the key of the ciphertext has the prefix RAW", keyset(key(prefix=RAW))),
+        case("crunchy", "the key of the ciphertext has the prefix CRUNCHY",
+             keyset(key(prefix=CRUNCHY))),
+        case("legacy", "the key of the ciphertext has the prefix LEGACY",
+             keyset(key(prefix=LEGACY))),
+    ]
+
+
 def protobuf() -> list[Case]:
     """What a protobuf reader takes and refuses."""
 
@@ -269,10 +298,10 @@ def key_values() -> list[Case]:
     """What each key type demands of its keys."""
     cases = []
 
-    def case(name, fault, type_name, value, expected=AT_LOAD, **options):
+    def case(name, fault, type_name, value, expected=AT_LOAD, why="", **options):
         cases.append(
             Case(name, "key", fault, of_type(type_name, value, **options), expected,
-                 opens=False, key_type=type_name)
+                 opens=False, key_type=type_name, why=why)
         )
 
     for size in (0, 15, 17, 24, 31, 33, 64):
@@ -298,6 +327,13 @@ def key_values() -> list[Case]:
     case("aes-eax-24", "an AES-EAX key of 24 bytes", "AesEaxKey", eax(16, 24))
     case("aes-eax-version-1", "an AES-EAX key of version 1", "AesEaxKey", eax(16, version=1))
     case("aes-eax-no-parameters", "an AES-EAX key without parameters", "AesEaxKey", data(3, KEY))
+    for name, label, material in (
+        ("0", "of an unknown key material type", 0),
+        ("public", "labelled as a public key", ASYMMETRIC_PUBLIC),
+    ):
+        case(f"aes-eax-material-{name}", f"an AES-EAX key {label}", "AesEaxKey", eax(16),
+             material=material,
+             why="tink-go refuses the label on each AEAD key type that it has, and has no AES-EAX.")
 
     def ctr(iv=16, size=16, version=0):
         return num(1, version) + data(2, num(1, iv)) + data(3, bytes(range(size)))
@@ -614,4 +650,6 @@ def ciphertexts() -> list[Case]:
 
 
 def cases() -> list[Case]:
-    return rules() + protobuf() + key_values() + jsons() + encrypted() + ciphertexts()
+    return (
+        rules() + selection() + protobuf() + key_values() + jsons() + encrypted() + ciphertexts()
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Iterable
@@ -31,32 +32,45 @@ class Cell:
 
 
 class Messages:
-    """The messages of a primitive, and what must come of them."""
+    """The messages of a kind of key, and what must come of them."""
 
-    def __init__(self, primitive: table.Primitive):
-        self.primitive = primitive
+    def __init__(self, primitive: str, sizes: tuple[int, ...], lengths: tuple[int, ...]):
+        self.primitive = table.PRIMITIVES[primitive]
+        self.longest = max(lengths, default=None)
         self.plaintexts: list[bytes] = []
         self.requests: list[dict] = []
         self.labels: list[str] = []
         self.to_spoil: list[int] = []
-        for size in table.SIZES if primitive.sizes is None else primitive.sizes:
+        variants = [
+            ({"associated_data": b64(data)}, f"{len(data)} of associated data")
+            for data in table.associated_data(self.primitive)
+        ]
+        if lengths:
+            variants = [({"length": length}, f"{length} of output") for length in lengths]
+        for size in sizes:
             plaintext = table.plaintext(size)
             text = SCRATCH.keep(plaintext)
-            for associated_data in table.associated_data(primitive):
+            # Of a long input, one is enough.
+            for variant, label in variants if size <= 1000 else variants[-1:]:
                 if size == 17:
                     self.to_spoil.append(len(self.requests))
                 self.plaintexts.append(plaintext)
-                self.requests.append({"input": text, "associated_data": b64(associated_data)})
-                self.labels.append(f"{size} bytes, {len(associated_data)} of associated data")
+                self.requests.append({"input": text} | variant)
+                self.labels.append(f"{size} bytes, {label}")
 
     def sealed(self, outputs: list) -> list[dict]:
         return [request | {"output": output} for request, output in zip(self.requests, outputs)]
 
 
-MESSAGES = {name: Messages(primitive) for name, primitive in table.PRIMITIVES.items()}
+_messages = functools.cache(Messages)
 
 
-def spoiled(message: dict, associated_data: bool) -> Iterable[tuple[str, dict]]:
+def messages_of(template: table.Template) -> Messages:
+    sizes = template.sizes or table.PRIMITIVES[template.primitive].sizes or table.SIZES
+    return _messages(template.primitive, sizes, template.lengths)
+
+
+def spoiled(message: dict, primitive: table.Primitive) -> Iterable[tuple[str, dict]]:
     """Ways to spoil an output that must each be refused."""
     output = binary(message["output"])
 
@@ -64,24 +78,29 @@ def spoiled(message: dict, associated_data: bool) -> Iterable[tuple[str, dict]]:
         return message | {"output": b64(changed)}
 
     yield "a flipped first bit", with_output(bytes([output[0] ^ 0x80]) + output[1:])
-    yield "a flipped last bit", with_output(output[:-1] + bytes([output[-1] ^ 1]))
+    middle = len(output) // 2
+    changed = bytes([output[middle] ^ 1])
+    yield "a flipped bit in the middle", with_output(output[:middle] + changed + output[middle + 1 :])
+    # At the end of a derived keyset is its prefix type, which streaming keys ignore.
+    if primitive.name != "deriver":
+        yield "a flipped last bit", with_output(output[:-1] + bytes([output[-1] ^ 1]))
     yield "a lost last byte", with_output(output[:-1])
     yield "a byte too many", with_output(output + b"\0")
     yield "nothing at all", with_output(b"")
-    if associated_data:
+    if primitive.associated_data:
         yield "other associated data", message | {"associated_data": b64(b"other")}
     else:
         yield "another input", message | {"input": b64(b"other")}
 
 
-def cross(owner: Peer, other: Peer, templates: tuple[table.Template, ...]) -> Iterable[Cell]:
+def cross(owner: Peer, other: Peer, ours: Peer, templates) -> Iterable[Cell]:
     """Runs every template, prefix and form: the keysets are the owner's."""
     kek = owner.generate(table.KEK, "TINK")
     rings: dict[str, Ring] = {}
     for template in templates:
-        ring = rings.setdefault(template.primitive, Ring(MESSAGES[template.primitive]))
+        ring = rings.setdefault(template.primitive, Ring())
         for prefix in template.prefixes:
-            yield from _cells(owner, other, template, prefix, kek, ring)
+            yield from _cells(owner, other, ours, template, prefix, kek, ring)
             SCRATCH.clear(owner.name)
             SCRATCH.clear(other.name)
     for primitive, ring in rings.items():
@@ -97,31 +116,37 @@ class Ring:
     keysets, the primary key is that of the last.
     """
 
-    messages: Messages
     keyset: bytes = b""
     outputs: list[tuple[str, dict]] = field(default_factory=list)
+    # A message that the primary key takes.
+    message: dict = field(default_factory=dict)
+
+    def add(self, label: str, keyset: bytes, messages: Messages, outputs: list):
+        self.keyset += keyset
+        index = messages.to_spoil[-1]
+        self.message = messages.requests[index]
+        self.outputs.append((label, self.message | {"output": outputs[index]}))
 
     @property
-    def message(self) -> dict:
-        return self.messages.requests[self.messages.to_spoil[-1]]
-
-    def add(self, label: str, keyset: bytes, outputs: list):
-        self.keyset += keyset
-        output = outputs[self.messages.to_spoil[-1]]
-        self.outputs.append((label, self.message | {"output": output}))
+    def plaintext(self) -> bytes:
+        return binary(self.message["input"])
 
 
-def _cells(owner: Peer, other: Peer, template: table.Template, prefix: str, kek, ring: Ring):
+def _cells(owner: Peer, other: Peer, ours: Peer, template, prefix: str, kek: bytes, ring: Ring):
     def cell(form: str) -> Cell:
         return Cell(owner.name, other.name, template.name, prefix, form)
 
-    messages = MESSAGES[template.primitive]
+    messages = messages_of(template)
     missing = table.hole(owner.name, template, prefix)
     if missing is not None:
         yield _hole(cell("all"), missing, lambda: _use_own(owner, template, prefix))
         return
+    imported = table.imported(owner.name, template)
+    if imported is not None:
+        yield _hole(cell("generate"), imported, lambda: owner.generate(template, prefix))
+    maker = owner if imported is None else ours
     try:
-        own = Keyset(owner.generate(template, prefix))
+        own = Keyset(maker.generate(template, prefix))
         outputs = owner.produce(template.primitive, own, messages.requests)
     except Refused as refused:
         broken = cell("all")
@@ -133,10 +158,10 @@ def _cells(owner: Peer, other: Peer, template: table.Template, prefix: str, kek,
         use = lambda: other.produce(template.primitive, own, messages.requests[:1])
         yield _hole(cell("all"), missing, use)
         return
-    ring.add(f"{template.name} {prefix}", own.data, outputs)
+    ring.add(f"{template.name} {prefix}", own.data, messages, outputs)
     if template.primitive in table.REMOTE:
         kek = own.data
-    for form in table.FORMS:
+    for form in template.forms:
         done = cell(form.name)
         try:
             _exchange(done, owner, other, messages, own, outputs, form, kek)
@@ -147,7 +172,7 @@ def _cells(owner: Peer, other: Peer, template: table.Template, prefix: str, kek,
 
 def _use_own(peer: Peer, template: table.Template, prefix: str):
     own = Keyset(peer.generate(template, prefix))
-    peer.produce(template.primitive, own, MESSAGES[template.primitive].requests[:1])
+    peer.produce(template.primitive, own, messages_of(template).requests[:1])
 
 
 def _ring_cells(owner: Peer, other: Peer, primitive: str, ring: Ring, kek: bytes):
@@ -162,17 +187,13 @@ def _ring_cells(owner: Peer, other: Peer, primitive: str, ring: Ring, kek: bytes
             messages = [message for _, message in ring.outputs]
             opened = other.consume(primitive, keyset, messages)
             for (label, _), found in zip(ring.outputs, opened):
-                cell.check(found == _plaintext(ring), f"{other.name} does not open {label}")
+                cell.check(found == ring.plaintext, f"{other.name} does not open {label}")
             answers = other.produce(primitive, keyset, [ring.message])
             [found] = owner.consume(primitive, own, [ring.message | {"output": answers[0]}])
-            cell.check(found == _plaintext(ring), f"{owner.name} does not open the answer")
+            cell.check(found == ring.plaintext, f"{owner.name} does not open the answer")
         except Refused as refused:
             cell.failures.append(str(refused))
         yield cell
-
-
-def _plaintext(ring: Ring) -> bytes:
-    return binary(ring.message["input"])
 
 
 def _written(owner: Peer, own: Keyset, form: table.Form, kek: bytes) -> Keyset:
@@ -204,7 +225,7 @@ def _exchange(cell, owner, other, messages, own, outputs, form, kek):
     bad = [
         spoil
         for index in messages.to_spoil
-        for spoil in spoiled(sealed[index], primitive.associated_data)
+        for spoil in spoiled(sealed[index], primitive)
     ]
     opened = other.consume(primitive.name, keyset, sealed + [message for _, message in bad])
     for plaintext, label, found in zip(messages.plaintexts, messages.labels, opened):
@@ -222,6 +243,11 @@ def _exchange(cell, owner, other, messages, own, outputs, form, kek):
             same = binary(output) == binary(answer["output"])
             cell.check(same, f"the outputs of {label} differ")
 
+    if messages.longest is not None:
+        longer = messages.requests[-1] | {"length": messages.longest + 1}
+        refuses = _refuses_at("use", other, primitive.name, keyset, longer)
+        cell.check(refuses, f"{other.name} makes an output of more than {messages.longest} bytes")
+
     # The keyset as the other writes it, back at its owner.
     returned = replace(keyset, data=other.write(keyset, keyset.target()))
     [found] = owner.consume(primitive.name, returned, answers[:1])
@@ -230,16 +256,15 @@ def _exchange(cell, owner, other, messages, own, outputs, form, kek):
 
     if form.associated_data is not None:
         wrong = replace(keyset, associated_data=b"other")
-        cell.check(
-            _refuses(other, messages, wrong), f"{other.name} ignores the keyset's associated data"
-        )
+        refuses = _refuses_at("load", other, primitive.name, wrong, messages.requests[0])
+        cell.check(refuses, f"{other.name} ignores the keyset's associated data")
 
 
-def _refuses(peer: Peer, messages: Messages, keyset: Keyset) -> bool:
+def _refuses_at(stage: str, peer: Peer, primitive: str, keyset: Keyset, message: dict) -> bool:
     try:
-        peer.produce(messages.primitive.name, keyset, messages.requests[:1])
+        peer.produce(primitive, keyset, [message])
     except Refused as refused:
-        return refused.stage == "load"
+        return refused.stage == stage
     return False
 
 
@@ -260,6 +285,20 @@ def templates(peer: Peer) -> Iterable[Cell]:
                     "prefix": prefix,
                 }
                 cell.check(found == wanted, f"the template of {peer.name} is {found}")
+            yield cell
+    yield from _unlisted(peer)
+
+
+def _unlisted(peer: Peer) -> Iterable[Cell]:
+    """Looks for templates that an implementation has and the table has not."""
+    known = {name for template in table.TEMPLATES for name, _ in template.aliases}
+    types = {template.type_url for template in table.TEMPLATES}
+    for name in sorted({*peer.info.get("templates", ())} - known - {*table.OTHER_TEMPLATES}):
+        # Which primitive it is for, only Python asks, which does not list its templates.
+        found = peer.template("", name)
+        if found is None or found["type_url"] in types:
+            cell = Cell(peer.name, peer.name, name, "", "template")
+            cell.failures.append("the table does not have this template")
             yield cell
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from . import table
 from .matrix import Cell
 from .peers import Peer
+from .report import SINGLE
 
 NAMES = {"keyseal": "keyseal", "python": "Python, C++", "go": "Go", "java": "Java"}
 INITIALS = {"keyseal": "k", "python": "P", "go": "G", "java": "J"}
@@ -86,7 +87,8 @@ def _by_row(cells: list[Cell], templates) -> dict[tuple[str, str, str], list[Cel
     rows = {template.name: _row(template) for template in templates}
     found: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in cells:
-        if cell.template in rows and cell.prefix and cell.form not in ("template", "malformed"):
+        crossed = cell.form not in (*SINGLE, "generate")
+        if cell.template in rows and cell.prefix and crossed:
             found.setdefault((rows[cell.template], cell.owner, cell.other), []).append(cell)
     return found
 

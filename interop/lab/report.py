@@ -27,7 +27,8 @@ def _pair(owner: Peer, other: Peer, cells: list[Cell]) -> str:
         versions([owner] if owner is other else [owner, other]),
         "",
         "Each number is how many checks passed: outputs opened in both directions, spoiled ones",
-        "refused, the keyset written back.",
+        "refused, the keyset written back. Keys with parameters that no template has are crossed in",
+        "two forms.",
         "",
         _row(["template", "prefix"] + forms),
         _row(["---"] * (2 + len(forms))),
@@ -40,7 +41,9 @@ def _pair(owner: Peer, other: Peer, cells: list[Cell]) -> str:
         if "all" in row:
             texts = [_text(row["all"], reasons)] * len(forms)
         else:
-            texts = [_text(row[form], reasons) for form in forms]
+            texts = [_text(row[form], reasons) if form in row else "" for form in forms]
+        if "generate" in row:
+            template += f" ({_number(row['generate'].hole, reasons)})"
         lines.append(_row([template, prefix] + texts))
     lines += [""] + [f"{number}. {reason}" for number, reason in enumerate(reasons, 1)]
     failed = sum(len(cell.failures) for cell in cells)
@@ -54,9 +57,13 @@ def _text(cell: Cell, reasons: list[str]) -> str:
         return f"**{len(cell.failures)} failed**"
     if cell.hole is None:
         return str(cell.passed)
-    if cell.hole not in reasons:
-        reasons.append(cell.hole)
-    return f"– ({reasons.index(cell.hole) + 1})"
+    return f"– ({_number(cell.hole, reasons)})"
+
+
+def _number(reason: str, reasons: list[str]) -> int:
+    if reason not in reasons:
+        reasons.append(reason)
+    return reasons.index(reason) + 1
 
 
 def write_summary(folder: Path, peers: list[Peer], cells: list[Cell], skipped: list[str]) -> str:

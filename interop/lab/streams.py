@@ -6,7 +6,9 @@ header of 24 bytes, 40 bytes, then 64, 64 and 44.
 
 from __future__ import annotations
 
-from .malformed import ACCEPTED, AT_LOAD, AT_USE, KEY, RAW, TINK, Case, key, key_data, keyset
+from .malformed import (
+    ACCEPTED, AT_LOAD, AT_USE, DISABLED, ENABLED, KEY, RAW, TINK, Case, key, key_data, keyset,
+)
 from .wire import data, num
 
 PLAINTEXT = bytes((31 * i + 148) % 256 for i in range(148))
@@ -102,6 +104,34 @@ def spoiled(base: str) -> list[Case]:
     ]
 
 
+def selection() -> list[Case]:
+    """Which keys of a keyset open the good streams."""
+    cases = []
+    for base, type_name, make in (("gcm-stream", GCM, gcm_key), ("ctr-stream", CTR, ctr_key)):
+
+        def entry(id, status=ENABLED, type_name=type_name, make=make, **parameters):
+            return key(key_data(make(**parameters), type_name), status, id, RAW)
+
+        def case(name, fault, *entries, expected=AT_USE, primary=7):
+            content = keyset(*entries, primary=primary)
+            cases.append(
+                Case(f"{base}-{name}", "selection", fault, content, expected,
+                     key_type=type_name, base=base)
+            )
+
+        other = entry(7, key=bytes(16))
+        case("second", "the key of the stream is not the primary one, no fault",
+             other, entry(42), expected=ACCEPTED)
+        case("segments", "the primary key has longer segments than the stream, no fault",
+             entry(7, segment=1 << 20), entry(42), expected=ACCEPTED)
+        case("disabled", "the key of the stream is disabled", other, entry(42, DISABLED))
+        case("lost", "the key of the stream is gone", other)
+        case("other-segments", "the key of the stream has longer segments",
+             entry(7, segment=128))
+        case("other-hash", "the key of the stream has another hash", entry(7, hash=4))
+    return cases
+
+
 def keys() -> list[Case]:
     """What both key types demand of their keys."""
     cases = []
@@ -151,4 +181,4 @@ def keys() -> list[Case]:
 
 
 def cases() -> list[Case]:
-    return spoiled("gcm-stream") + spoiled("ctr-stream") + keys()
+    return spoiled("gcm-stream") + spoiled("ctr-stream") + selection() + keys()

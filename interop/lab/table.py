@@ -14,9 +14,12 @@ from .wire import data, num
 TYPE_URL = "type.googleapis.com/google.crypto.tink."
 
 SIZES = (0, 1, 15, 16, 17, 1000, 1_048_577)
+# Of keys with parameters that no template has.
+SMALL_SIZES = (0, 1, 17, 1000)
 
 ALL_PREFIXES = ("TINK", "RAW", "CRUNCHY", "LEGACY")
 TINK_OR_RAW = ("TINK", "RAW")
+PREFIX_NUMBERS = {"TINK": 1, "LEGACY": 2, "RAW": 3, "CRUNCHY": 4}
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ PRIMITIVES = {
             sizes=SIZES + (4024, 4040, 4056, 4057, 8120, 8121, 8136, 8137),
         ),
         Primitive("mac", associated_data=False, deterministic=True),
-        # An output is 16 bytes; it is taken if any key of the set makes it.
+        # An output has the length that its message asks for. It is taken if any key of the set
+        # makes it.
         Primitive("prf", associated_data=False, deterministic=True),
         # An output is the derived keyset. It is taken by whom derives the same one.
         Primitive("deriver", associated_data=False, deterministic=False, ring=False),
@@ -64,42 +68,62 @@ REMOTE = ("kms", "envelope")
 
 @dataclass(frozen=True)
 class Template:
-    """A stock template: its name in Tinkey, and the prefixes that its key type goes with."""
+    """How keys are made: a stock template, or parameters that no template has."""
 
-    name: str
+    name: str  # of a stock template, that in Tinkey
     primitive: str
     key_type: str
     value: str  # the serialized key format, in hexadecimal
-    prefixes: tuple[str, ...]
+    prefixes: tuple[str, ...]  # that the key type goes with
     aliases: tuple[tuple[str, str], ...]  # (name in Tinkey, its prefix)
     dek: str = ""  # the key type that an envelope wraps
+    sizes: tuple[int, ...] | None = None  # of messages; else those of the primitive
+    lengths: tuple[int, ...] = ()  # of PRF outputs; the last one is the longest that there is
+    stock: bool = True
 
     @property
     def type_url(self) -> str:
         return TYPE_URL + self.key_type
 
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """The forms of its keysets. How a form is written does not depend on parameters."""
+        return FORMS if self.stock else FORMS[:2]
 
-def _template(name, primitive, key_type, value, prefixes=ALL_PREFIXES, raw_name=None, tink=True):
-    aliases = [(name, "TINK")] if tink else []
-    if raw_name:
-        aliases.append((raw_name, "RAW"))
-    return Template(name, primitive, key_type, value, prefixes, tuple(aliases))
+
+def _template(
+    name, primitive, key_type, value, *raw_names, prefixes=ALL_PREFIXES, tink_names=None, **more
+):
+    tink_names = (name,) if tink_names is None else tink_names
+    aliases = tuple((alias, "TINK") for alias in tink_names)
+    aliases += tuple((alias, "RAW") for alias in raw_names)
+    return Template(name, primitive, key_type, value, prefixes, aliases, **more)
 
 
 def _aead(name, key_type, value):
-    return _template(name, "aead", key_type, value, raw_name=name + "_RAW")
+    return _template(name, "aead", key_type, value, name + "_RAW")
 
 
-def _mac(name, key_type, value):
-    return _template(name, "mac", key_type, value, raw_name=name + "_RAW")
+def _mac(name, key_type, value, *tink_names):
+    tink_names = tink_names or None
+    return _template(name, "mac", key_type, value, name + "_RAW", tink_names=tink_names)
 
 
-def _prf(name, key_type, value):
-    return _template(name, "prf", key_type, value, ("RAW",), raw_name=name, tink=False)
+def _prf(name, key_type, value, *other_names, lengths):
+    names = (name, *other_names)
+    return _template(
+        name, "prf", key_type, value, *names, prefixes=("RAW",), tink_names=(), lengths=lengths
+    )
 
 
 def _stream(name, key_type, value):
-    return _template(name, "streaming", key_type, value, ("RAW",), raw_name=name, tink=False)
+    return _template(name, "streaming", key_type, value, name, prefixes=("RAW",), tink_names=())
+
+
+def _parameters(name, primitive, key_type, value, prefixes=TINK_OR_RAW, **more):
+    more.setdefault("sizes", SMALL_SIZES)
+    value = value.hex()
+    return Template(name, primitive, key_type, value, prefixes, (), stock=False, **more)
 
 
 def _key_template(key_type: str, value: str, prefix: int) -> bytes:
@@ -108,21 +132,61 @@ def _key_template(key_type: str, value: str, prefix: int) -> bytes:
     return data(1, (TYPE_URL + key_type).encode()) + format + num(3, prefix)
 
 
+def _derives(key_type: str, value: str, prefix: str, prf: bytes) -> bytes:
+    """The key format of a deriver: its PRF, and the template of what it derives."""
+    derived = _key_template(key_type, value, PREFIX_NUMBERS[prefix])
+    return data(1, _key_template("HkdfPrfKey", prf.hex(), 3)) + data(2, data(1, derived))
+
+
 def _deriver(derived: str, key_type: str, value: str, prefix: str = "TINK", named: bool = True):
     """HKDF with SHA-256 derives keys of a template; the deriver has the prefix of these."""
-    prf = _key_template("HkdfPrfKey", _HKDF_SHA256, 3)
-    derives = _key_template(key_type, value, {"TINK": 1, "RAW": 3}[prefix])
-    format = data(1, prf) + data(2, data(1, derives))
+    format = _derives(key_type, value, prefix, hkdf()).hex()
     name = "HKDF_SHA256_DERIVES_" + derived
     aliases = ((name, prefix),) if named else ()
-    return Template(name, "deriver", "PrfBasedDeriverKey", format.hex(), (prefix,), aliases)
+    return Template(name, "deriver", "PrfBasedDeriverKey", format, (prefix,), aliases)
 
 
-_HKDF_SHA256 = "0a0208031020"
+SHA1, SHA384, SHA256, SHA512, SHA224 = 1, 2, 3, 4, 5
+
+
+def hkdf(hash: int = SHA256, size: int = 32, salt: bytes = b"") -> bytes:
+    return data(1, num(1, hash) + (data(2, salt) if salt else b"")) + num(2, size)
+
+
+def _eax(nonce: int, size: int) -> bytes:
+    return data(1, num(1, nonce)) + num(2, size)
+
+
+def _hmac(hash: int, tag: int, size: int) -> bytes:
+    return data(1, num(1, hash) + num(2, tag)) + num(2, size)
+
+
+def _ctr_hmac(nonce: int, size: int, hmac: bytes) -> bytes:
+    return data(1, _eax(nonce, size)) + data(2, hmac)
+
+
+def _gcm_stream(size: int, derived: int, segment: int, hash: int) -> bytes:
+    return data(1, num(1, segment) + num(2, derived) + num(3, hash)) + num(2, size)
+
+
+def _ctr_stream(size, derived, segment, hash, hmac_hash, tag) -> bytes:
+    hmac = data(4, num(1, hmac_hash) + num(2, tag))
+    return data(1, num(1, segment) + num(2, derived) + num(3, hash) + hmac) + num(2, size)
+
+
+def _segment_ends(derived: int, segment: int, tag: int = 16) -> tuple[int, ...]:
+    """Plaintexts that fill one segment and two, and those of one byte more."""
+    first = segment - (1 + derived + 7) - tag
+    second = first + segment - tag
+    return tuple(sorted({*SMALL_SIZES, first, first + 1, second, second + 1}))
+
+
+_HKDF_SHA256 = hkdf().hex()
 
 
 _CTR_HMAC_128 = "0a060a020810101012080a04080310101020"
 _CTR_HMAC_256 = "0a060a020810102012080a04080310201020"
+_GCM_STREAM_256_1MB = "0a0808808040102018031020"
 _STREAM_128_4KB = "0a0d088020101018032204080310201010"
 _STREAM_128_1MB = "0a0e08808040101018032204080310201010"
 _STREAM_256_4KB = "0a0d088020102018032204080310201020"
@@ -144,23 +208,24 @@ TEMPLATES = (
         "aead",
         "XAesGcmKey",
         "1a02080c",
-        TINK_OR_RAW,
-        raw_name="XAES_256_GCM_192_BIT_NONCE_NO_PREFIX",
+        "XAES_256_GCM_192_BIT_NONCE_NO_PREFIX",
+        prefixes=TINK_OR_RAW,
     ),
     _template(
         "XAES_256_GCM_160_BIT_NONCE",
         "aead",
         "XAesGcmKey",
         "1a020808",
-        TINK_OR_RAW,
-        raw_name="XAES_256_GCM_160_BIT_NONCE_NO_PREFIX",
-        tink=False,
+        "XAES_256_GCM_160_BIT_NONCE_NO_PREFIX",
+        "X_AES_GCM_8_BYTE_SALT_NO_PREFIX",
+        prefixes=TINK_OR_RAW,
+        tink_names=(),
     ),
-    _template("AES256_SIV", "daead", "AesSivKey", "0840", raw_name="AES256_SIV_RAW"),
+    _template("AES256_SIV", "daead", "AesSivKey", "0840", "AES256_SIV_RAW"),
     _stream("AES128_GCM_HKDF_4KB", "AesGcmHkdfStreamingKey", "0a07088020101018031010"),
     _stream("AES128_GCM_HKDF_1MB", "AesGcmHkdfStreamingKey", "0a0808808040101018031010"),
     _stream("AES256_GCM_HKDF_4KB", "AesGcmHkdfStreamingKey", "0a07088020102018031020"),
-    _stream("AES256_GCM_HKDF_1MB", "AesGcmHkdfStreamingKey", "0a0808808040102018031020"),
+    _stream("AES256_GCM_HKDF_1MB", "AesGcmHkdfStreamingKey", _GCM_STREAM_256_1MB),
     _stream("AES128_CTR_HMAC_SHA256_4KB", "AesCtrHmacStreamingKey", _STREAM_128_4KB),
     _stream("AES128_CTR_HMAC_SHA256_1MB", "AesCtrHmacStreamingKey", _STREAM_128_1MB),
     _stream("AES256_CTR_HMAC_SHA256_4KB", "AesCtrHmacStreamingKey", _STREAM_256_4KB),
@@ -170,21 +235,92 @@ TEMPLATES = (
     _mac("HMAC_SHA512_128BITTAG", "HmacKey", "0a04080410101040"),
     _mac("HMAC_SHA512_256BITTAG", "HmacKey", "0a04080410201040"),
     _mac("HMAC_SHA512_512BITTAG", "HmacKey", "0a04080410401040"),
-    _mac("AES256_CMAC", "AesCmacKey", "082012020810"),
-    _prf("HKDF_SHA256", "HkdfPrfKey", _HKDF_SHA256),
-    _prf("HMAC_SHA256_PRF", "HmacPrfKey", "0a0208031020"),
-    _prf("HMAC_SHA512_PRF", "HmacPrfKey", "0a0208041040"),
-    _prf("AES_CMAC_PRF", "AesCmacPrfKey", "0820"),
+    _mac("AES256_CMAC", "AesCmacKey", "082012020810", "AES256_CMAC", "AES_CMAC"),
+    _prf("HKDF_SHA256", "HkdfPrfKey", _HKDF_SHA256, lengths=(1, 32, 33, 255 * 32)),
+    _prf("HMAC_SHA256_PRF", "HmacPrfKey", "0a0208031020", lengths=(1, 16, 32)),
+    _prf("HMAC_SHA512_PRF", "HmacPrfKey", "0a0208041040", lengths=(1, 16, 64)),
+    _prf("AES_CMAC_PRF", "AesCmacPrfKey", "0820", "AES256_CMAC_PRF", lengths=(1, 16)),
     _deriver("AES128_GCM", "AesGcmKey", "1010"),
     _deriver("AES256_GCM", "AesGcmKey", "1020"),
     _deriver("XCHACHA20_POLY1305", "XChaCha20Poly1305Key", ""),
     _deriver("AES256_SIV", "AesSivKey", "0840"),
+    _deriver("AES256_GCM_HKDF_1MB", "AesGcmHkdfStreamingKey", _GCM_STREAM_256_1MB, "RAW"),
     _deriver("HMAC_SHA256_128BITTAG", "HmacKey", "0a04080310101020"),
     _deriver("HMAC_SHA256_PRF", "HmacPrfKey", "0a0208031020", "RAW"),
     _deriver("HKDF_SHA256", "HkdfPrfKey", _HKDF_SHA256, "RAW", named=False),
     _deriver("AES_CMAC_PRF", "AesCmacPrfKey", "0820", "RAW", named=False),
     _deriver("AES128_GCM_SIV", "AesGcmSivKey", "1010", named=False),
     _deriver("AES128_CTR_HMAC_SHA256", "AesCtrHmacAeadKey", _CTR_HMAC_128, named=False),
+    _deriver(
+        "AES128_CTR_HMAC_SHA256_4KB", "AesCtrHmacStreamingKey", _STREAM_128_4KB, "RAW", named=False
+    ),
+)
+
+# Keys that no template makes. Every parameter has each of its values in one of them, or in a
+# template, and the least and the greatest where it has many.
+_AEAD_PARAMETERS = (
+    ("AES128_EAX nonce 12", "AesEaxKey", _eax(12, 16)),
+    ("AES256_EAX nonce 12", "AesEaxKey", _eax(12, 32)),
+    ("AES128_CTR_HMAC_SHA1 nonce 12 tag 10", "AesCtrHmacAeadKey",
+     _ctr_hmac(12, 16, _hmac(SHA1, 10, 16))),
+    ("AES128_CTR_HMAC_SHA224 nonce 13 tag 28", "AesCtrHmacAeadKey",
+     _ctr_hmac(13, 16, _hmac(SHA224, 28, 32))),
+    ("AES256_CTR_HMAC_SHA384 nonce 14 tag 48", "AesCtrHmacAeadKey",
+     _ctr_hmac(14, 32, _hmac(SHA384, 48, 300))),
+    ("AES256_CTR_HMAC_SHA512 nonce 15 tag 64", "AesCtrHmacAeadKey",
+     _ctr_hmac(15, 32, _hmac(SHA512, 64, 64))),
+    ("XAES_256_GCM salt 9", "XAesGcmKey", data(3, num(1, 9))),
+    ("XAES_256_GCM salt 10", "XAesGcmKey", data(3, num(1, 10))),
+    ("XAES_256_GCM salt 11", "XAesGcmKey", data(3, num(1, 11))),
+)
+_MAC_PARAMETERS = (
+    ("HMAC_SHA1 tag 10", "HmacKey", _hmac(SHA1, 10, 16)),
+    ("HMAC_SHA1 tag 20", "HmacKey", _hmac(SHA1, 20, 20)),
+    ("HMAC_SHA224 tag 28", "HmacKey", _hmac(SHA224, 28, 32)),
+    ("HMAC_SHA384 tag 48", "HmacKey", _hmac(SHA384, 48, 48)),
+    ("HMAC_SHA256 key 300", "HmacKey", _hmac(SHA256, 31, 300)),
+    ("AES256_CMAC tag 10", "AesCmacKey", num(1, 32) + data(2, num(1, 10))),
+    ("AES256_CMAC tag 13", "AesCmacKey", num(1, 32) + data(2, num(1, 13))),
+)
+_PRF_PARAMETERS = (
+    ("HKDF_SHA512", "HkdfPrfKey", hkdf(SHA512), (64, 65, 255 * 64)),
+    ("HKDF_SHA256 salt", "HkdfPrfKey", hkdf(SHA256, 47, b"salt"), (100, 255 * 32)),
+    ("HMAC_SHA1_PRF", "HmacPrfKey", data(1, num(1, SHA1)) + num(2, 16), (1, 20)),
+    ("HMAC_SHA224_PRF", "HmacPrfKey", data(1, num(1, SHA224)) + num(2, 32), (1, 28)),
+    ("HMAC_SHA384_PRF", "HmacPrfKey", data(1, num(1, SHA384)) + num(2, 300), (1, 48)),
+)
+_GCM, _CTR = "AesGcmHkdfStreamingKey", "AesCtrHmacStreamingKey"
+_STREAM_PARAMETERS = (
+    ("AES128_GCM_HKDF SHA1", _GCM, _gcm_stream(16, 16, 64, SHA1), _segment_ends(16, 64)),
+    ("AES256_GCM_HKDF SHA512, least segments", _GCM, _gcm_stream(32, 32, 57, SHA512),
+     _segment_ends(32, 57)),
+    ("AES128_GCM_HKDF key 40", _GCM, _gcm_stream(40, 16, 100, SHA256), _segment_ends(16, 100)),
+    ("AES128_CTR_HMAC SHA1 tag 10", _CTR, _ctr_stream(16, 16, 64, SHA1, SHA1, 10),
+     _segment_ends(16, 64, 10)),
+    ("AES256_CTR_HMAC SHA512 tag 64, least segments", _CTR,
+     _ctr_stream(32, 32, 105, SHA512, SHA512, 64), _segment_ends(32, 105, 64)),
+    ("AES128_CTR_HMAC key 40", _CTR, _ctr_stream(40, 16, 100, SHA256, SHA256, 20),
+     _segment_ends(16, 100, 20)),
+)
+_DERIVER_PARAMETERS = (
+    ("HKDF_SHA512_DERIVES AES256_GCM", "RAW",
+     _derives("AesGcmKey", "1020", "RAW", hkdf(SHA512, 64))),
+    ("HKDF_SHA256_DERIVES salt AES128_GCM", "TINK",
+     _derives("AesGcmKey", "1010", "TINK", hkdf(SHA256, 32, b"salt"))),
+    ("HKDF_SHA256_DERIVES CRUNCHY AES128_GCM", "CRUNCHY",
+     _derives("AesGcmKey", "1010", "CRUNCHY", hkdf())),
+    ("HKDF_SHA256_DERIVES LEGACY HMAC_SHA256_128BITTAG", "LEGACY",
+     _derives("HmacKey", "0a04080310101020", "LEGACY", hkdf())),
+)
+TEMPLATES += (
+    *(_parameters(name, "aead", *rest) for name, *rest in _AEAD_PARAMETERS),
+    *(_parameters(name, "mac", *rest, ALL_PREFIXES) for name, *rest in _MAC_PARAMETERS),
+    *(_parameters(name, "prf", key_type, value, ("RAW",), lengths=lengths)
+      for name, key_type, value, lengths in _PRF_PARAMETERS),
+    *(_parameters(name, "streaming", key_type, value, ("RAW",), sizes=sizes)
+      for name, key_type, value, sizes in _STREAM_PARAMETERS),
+    *(_parameters(name, "deriver", "PrfBasedDeriverKey", value, (prefix,))
+      for name, prefix, value in _DERIVER_PARAMETERS),
 )
 
 # The URI of Tink's fake KMS holds the keyset itself: the AES-128-GCM key 00 01 .. 0f, with the id
@@ -235,6 +371,9 @@ def with_key_manager(uri: str) -> tuple[Template, ...]:
     return TEMPLATES + with_kek("scw-kms", uri, ("AES256_GCM", "XCHACHA20_POLY1305"))
 
 
+# Templates of these key types that nothing is crossed for, because keyseal has no public keys.
+OTHER_TEMPLATES = ("HKDF_SHA256_DERIVES_ED25519",)
+
 # The template of every key-encryption key: each implementation has it.
 KEK = next(template for template in TEMPLATES if template.name == "AES256_GCM")
 
@@ -262,9 +401,21 @@ HOLES = (
         "go", "HKDF_SHA256_DERIVES_AES128_CTR_HMAC_SHA256",
         "tink-go does not derive AES-CTR-HMAC keys",
     ),
+    Hole(
+        "go", "HKDF_SHA256_DERIVES_AES128_CTR_HMAC_SHA256_4KB",
+        "tink-go does not derive AES-CTR-HMAC streaming keys",
+    ),
+    *(
+        Hole("go", name, "tink-go uses streaming keys of 16 and of 32 bytes alone")
+        for name in ("AES128_GCM_HKDF key 40", "AES128_CTR_HMAC key 40")
+    ),
     Hole("go", "KmsAeadKey", "tink-go has no keyset of a KMS key, but envelopes under one"),
     Hole("java", "HKDF_SHA256_DERIVES_HKDF_SHA256", "tink-java does not derive HKDF PRF keys"),
     Hole("java", "HKDF_SHA256_DERIVES_AES_CMAC_PRF", "tink-java does not derive AES-CMAC PRF keys"),
+    Hole(
+        "java", "HKDF_SHA256_DERIVES_AES128_CTR_HMAC_SHA256_4KB",
+        "tink-java does not derive AES-CTR-HMAC streaming keys",
+    ),
 )
 
 
@@ -273,6 +424,34 @@ def hole(peer: str, template: Template, prefix: str) -> str | None:
     for known in HOLES:
         names = (template.key_type, template.name, template.dek)
         if known.peer == peer and known.key_type in names and prefix in known.prefixes:
+            return known.reason
+    return None
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Parameters that an implementation uses and does not generate: its keys are made by ours.
+
+    The matrix checks that this is so.
+    """
+
+    peer: str
+    template: str
+    reason: str
+
+
+IMPORTED = (
+    Imported(
+        "go", "AES128_CTR_HMAC SHA1 tag 10",
+        "tink-go uses AES-CTR-HMAC streaming keys with SHA-1, and does not generate them",
+    ),
+)
+
+
+def imported(peer: str, template: Template) -> str | None:
+    """Says why `peer` does not generate keys that it uses; nothing where it does."""
+    for known in IMPORTED:
+        if (known.peer, known.template) == (peer, template.name):
             return known.reason
     return None
 

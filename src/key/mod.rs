@@ -139,7 +139,8 @@ impl<'a> KeyTypes<'a> {
         self.generate_from(self.template(template)?.key_template())
     }
 
-    /// Generates a key from a type URL, a serialized key format and an output prefix type.
+    /// Generates a key from a type URL, a serialized key format and an output prefix type. The key has
+    /// at most 1,048,576 bytes.
     ///
     /// # Errors
     /// [`KeyError::UnknownType`]; what is wrong with the key format; [`KeyError::Random`]
@@ -190,17 +191,7 @@ impl<'a> KeyTypes<'a> {
     ) -> Result<Key, KeyError> {
         match self.find(&type_url) {
             Some(key_type) => key_type.read(value, label, variant),
-            None => {
-                let value = SecretBytes::copy_of(&value);
-                Ok(Key {
-                    variant,
-                    material: Arc::new(OpaqueKey {
-                        type_url,
-                        value,
-                        label,
-                    }),
-                })
-            }
+            None => Ok(Key::opaque(type_url, value, label, variant)),
         }
     }
 }
@@ -282,6 +273,10 @@ pub struct Key {
 }
 
 impl Key {
+    /// A few bytes of a template can ask for gigabytes of key. What is longer than a block of its
+    /// hash is hashed to less in any case.
+    const LARGEST_NEW: usize = 1 << 20;
+
     /// Makes a key out of a typed one, such as an [`AesGcmKey`](aes_gcm::AesGcmKey).
     ///
     /// # Errors
@@ -301,7 +296,8 @@ impl Key {
     /// Generates a key from typed parameters.
     ///
     /// # Errors
-    /// [`KeyError::Variant`], [`KeyError::Random`]
+    /// [`KeyError::Variant`]; [`KeyError::Parameter`] for a key of more than 1,048,576 bytes;
+    /// [`KeyError::Random`]
     ///
     /// # Example
     /// ```
@@ -315,8 +311,24 @@ impl Key {
         parameters: &P,
         variant: Variant,
     ) -> Result<Self, KeyError> {
+        Self::of_the_system::<P::Spec>(parameters, variant)
+    }
+
+    /// Generates a key of bytes that the operating system gives.
+    fn of_the_system<S: KeySpec>(
+        parameters: &S::Parameters,
+        variant: Variant,
+    ) -> Result<Self, KeyError> {
+        let size = S::facts(parameters).key_size;
+        if size > Self::LARGEST_NEW {
+            return Err(KeyError::parameter(
+                "key size",
+                size,
+                "up to 1048576 for a new key",
+            ));
+        }
         let mut system = |bytes: &mut [u8]| Ok(rng::fill_secret(bytes)?);
-        Self::bind::<P::Spec>(P::Spec::generate(parameters, &mut system)?, variant)
+        Self::bind::<S>(S::generate(parameters, &mut system)?, variant)
     }
 
     /// Returns the type URL in Tink's files.
@@ -363,6 +375,19 @@ impl Key {
     /// Returns the key material type, as a number of the wire.
     pub(crate) fn label(&self) -> i32 {
         self.material.label()
+    }
+
+    /// Keeps the bytes of a key that nothing is made of.
+    pub(crate) fn opaque(type_url: String, value: Bytes, label: i32, variant: Variant) -> Self {
+        let value = SecretBytes::copy_of(&value);
+        Self {
+            variant,
+            material: Arc::new(OpaqueKey {
+                type_url,
+                value,
+                label,
+            }),
+        }
     }
 
     fn bind<S: KeySpec>(key: S::Key, variant: Variant) -> Result<Self, KeyError> {

@@ -9,7 +9,6 @@ use crate::{
     cipher::{Provider, RawAead, RawMac, RawPrf},
     error::KeyError,
     remote::{KmsClient, RemoteAead},
-    rng,
     secret::SecretBytes,
     segment::StreamKey,
     wire::{self, Fields, proto::key_data::KeyMaterialType},
@@ -143,8 +142,7 @@ impl<S: KeySpec> KeyType for S {
 
     fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError> {
         let parameters = template::parameters::<S>(template)?;
-        let mut system = |bytes: &mut [u8]| Ok(rng::fill_secret(bytes)?);
-        Key::bind::<S>(S::generate(&parameters, &mut system)?, template.variant())
+        Key::of_the_system::<S>(&parameters, template.variant())
     }
 
     fn import(&self, template: &KeyTemplate, bytes: &SecretBytes) -> Result<Key, KeyError> {

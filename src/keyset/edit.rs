@@ -1,6 +1,6 @@
 //! The life of a key: added, promoted, disabled, enabled, destroyed, deleted.
 
-use super::{KeysetHandle, KeysetKey, State};
+use super::{KeysetHandle, KeysetKey, Remains, State};
 use crate::{
     error::KeysetError,
     key::{Key, KeyId},
@@ -97,15 +97,21 @@ impl KeysetHandle {
     /// Drops the material of a key, for ever, and keeps its id taken.
     ///
     /// It is wiped when the last clone of this handle and of the key is gone, and the last primitive
-    /// that was made before.
+    /// that was made before. Of a key that was destroyed elsewhere, and whose material the file still
+    /// has, it drops that.
     ///
     /// # Errors
     /// [`KeysetError::UnknownId`]; [`KeysetError::IsPrimary`]
     pub fn destroy(&mut self, id: KeyId) -> Result<(), KeysetError> {
         let found = self.find_other_than_primary(id, "destroyed")?;
-        if let State::Enabled(key) | State::Disabled(key) = &found.state {
-            found.state = State::Destroyed(key.variant());
-        }
+        let variant = match &found.state {
+            State::Enabled(key) | State::Disabled(key) => key.variant(),
+            State::Destroyed(remains) => remains.variant,
+        };
+        found.state = State::Destroyed(Remains {
+            variant,
+            data: None,
+        });
         Ok(())
     }
 

@@ -6,16 +6,16 @@ use bytes::Bytes;
 use prost::Message as _;
 use zeroize::Zeroizing;
 
-use super::{KeysetHandle, KeysetKey, State, Status, info::names_a_type};
+use super::{KeysetHandle, KeysetKey, Remains, State, Status, info::names_a_type};
 use crate::{
     error::{EncryptError, KeysetError, KmsErrorKind, ParseError},
-    key::{KeyId, KeyTypes, Variant},
+    key::{Key, KeyId, KeyTypes, Variant},
     primitive::Aead,
     remote::RemoteAead,
     secret::{SecretAccess, SecretBytes},
     wire::{
         self, json,
-        proto::{self, KeyStatusType, OutputPrefixType, key_data::KeyMaterialType},
+        proto::{self, KeyData, KeyStatusType, OutputPrefixType, key_data::KeyMaterialType},
     },
 };
 
@@ -179,9 +179,13 @@ impl<'a> Reader<'a> {
                 found: key.output_prefix_type,
             })?;
         if status == Status::Destroyed {
+            let data = key.key_data.filter(|data| *data != KeyData::default());
+            let data = data.map(|data| {
+                Key::opaque(data.type_url, data.value, data.key_material_type, variant)
+            });
             return Ok(KeysetKey {
                 id,
-                state: State::Destroyed(variant),
+                state: State::Destroyed(Remains { variant, data }),
             });
         }
         let data = key.key_data.ok_or(KeysetError::NoKeyData { id })?;
@@ -361,11 +365,12 @@ impl KeysetHandle {
         }
     }
 
-    /// A destroyed key counts as secret, as it does for other Tinks: its label is unknown.
+    /// A destroyed key without data counts as secret, as it does for other Tinks: its label is
+    /// unknown.
     fn check_no_secret(&self) -> Result<(), KeysetError> {
         match self
             .entries()
-            .find(|entry| is_secret(entry.key().map_or(0, |key| key.label())))
+            .find(|entry| is_secret(entry.data().map_or(0, Key::label)))
         {
             Some(entry) => Err(KeysetError::Secret { id: entry.id() }),
             None => Ok(()),
@@ -376,12 +381,10 @@ impl KeysetHandle {
         let key = self
             .entries()
             .map(|entry| proto::keyset::Key {
-                key_data: Some(entry.key().map_or_else(proto::KeyData::default, |key| {
-                    proto::KeyData {
-                        type_url: key.type_url().to_owned(),
-                        value: key.value(),
-                        key_material_type: key.label(),
-                    }
+                key_data: Some(entry.data().map_or_else(KeyData::default, |key| KeyData {
+                    type_url: key.type_url().to_owned(),
+                    value: key.value(),
+                    key_material_type: key.label(),
                 })),
                 status: write_status(entry.status()).into(),
                 key_id: entry.id().value(),

@@ -130,7 +130,7 @@ impl KeysetInfo {
             .map(|entry| KeyInfo {
                 id: entry.id(),
                 type_url: entry
-                    .key()
+                    .data()
                     .map_or_else(String::new, |key| Key::type_url(key).to_owned()),
                 status: Some(entry.status()),
                 variant: Some(entry.variant()),

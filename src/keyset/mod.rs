@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     cipher::Provider,
     error::{KeyError, KeysetError, RandomError},
-    key::{Key, KeyId, KeyKind, KeyTypes, PrefixMap, Prefixed},
+    key::{Key, KeyId, KeyKind, KeyTypes, PrefixMap, Prefixed, Variant},
     rng,
 };
 
@@ -54,7 +54,16 @@ struct KeysetKey {
 enum State {
     Enabled(Key),
     Disabled(Key),
-    Destroyed(crate::key::Variant),
+    Destroyed(Remains),
+}
+
+/// What a destroyed key has left.
+#[derive(Clone)]
+struct Remains {
+    variant: Variant,
+    /// Where whoever destroyed the key left its data in the file. They count for nothing, and are
+    /// kept as they were, as other Tinks keep them.
+    data: Option<Key>,
 }
 
 /// What a key of a keyset may be used for.
@@ -65,7 +74,7 @@ pub enum Status {
     Enabled,
     /// Kept, and not used.
     Disabled,
-    /// Its material is gone; only id and output prefix type are left.
+    /// Its material is gone, or counts as gone; only id and output prefix type are left.
     Destroyed,
 }
 
@@ -122,10 +131,18 @@ impl<'a> Entry<'a> {
 
     /// Returns the output prefix type.
     #[must_use]
-    pub const fn variant(&self) -> crate::key::Variant {
+    pub const fn variant(&self) -> Variant {
         match &self.key.state {
             State::Enabled(key) | State::Disabled(key) => key.variant(),
-            State::Destroyed(variant) => *variant,
+            State::Destroyed(remains) => remains.variant,
+        }
+    }
+
+    /// Returns what is in the file of the key, whatever its status.
+    const fn data(&self) -> Option<&'a Key> {
+        match &self.key.state {
+            State::Enabled(key) | State::Disabled(key) => Some(key),
+            State::Destroyed(remains) => remains.data.as_ref(),
         }
     }
 

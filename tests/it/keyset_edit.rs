@@ -271,6 +271,8 @@ fn a_destroyed_key_is_gone_from_what_is_written() {
     assert!(holds(&keyset));
     keyset.disable(id).unwrap();
     assert!(holds(&keyset));
+    let left = String::from_utf8(write(&keyset, Format::Json)).unwrap();
+    let left = left.replace("DISABLED", "DESTROYED");
     keyset.destroy(id).unwrap();
     assert!(!holds(&keyset));
     // Its id is taken, and it says what prefix it had.
@@ -281,6 +283,13 @@ fn a_destroyed_key_is_gone_from_what_is_written() {
         (entry.status(), entry.variant()),
         (Status::Destroyed, Variant::Tink)
     );
+    // What another program left of a key that it destroyed is gone when it is destroyed here.
+    let mut keyset = read(left, Format::Json).unwrap();
+    assert!(holds(&keyset));
+    assert!(keyset.entries().nth(1).unwrap().key().is_none());
+    assert_eq!(keyset.enable(id), Err(KeysetError::Destroyed { id }));
+    keyset.destroy(id).unwrap();
+    assert!(!holds(&keyset));
     // Destroying twice is no error, and deleting ends it.
     assert_eq!(keyset.destroy(id), Ok(()));
     assert_eq!(keyset.delete(id), Ok(()));

@@ -176,6 +176,47 @@ fn sizes_in_templates_are_taken_as_32_bits_and_no_others_are_legal() {
 }
 
 #[test]
+fn a_new_key_is_not_larger_than_a_mebibyte() {
+    let hmac = |size: u64, tag: bool| {
+        let params = Message::new().number(1, 3);
+        let params = if tag { params.number(2, 16) } else { params };
+        Message::new().message(1, params).number(2, size)
+    };
+    let stream = |size: u64| {
+        let params = Message::new().number(1, 4096).number(2, 16).number(3, 3);
+        Message::new().message(1, params).number(2, size)
+    };
+    for (type_name, format) in [
+        (
+            "HmacKey",
+            &(|size| hmac(size, true)) as &dyn Fn(u64) -> Message,
+        ),
+        ("HmacPrfKey", &|size| hmac(size, false)),
+        ("HkdfPrfKey", &|size| hmac(size, false)),
+        ("AesGcmHkdfStreamingKey", &stream),
+    ] {
+        for (size, makes) in [
+            (1 << 20, true),
+            ((1 << 20) + 1, false),
+            (u64::from(u32::MAX), false),
+        ] {
+            let template = KeyTemplate::new(url(type_name), format(size).0, Variant::Raw);
+            match KeyTypes::default().generate_from(&template) {
+                Ok(_) => assert!(makes, "{type_name} {size}"),
+                Err(error) => {
+                    assert!(!makes, "{type_name} {size}: {error}");
+                    assert!(
+                        error
+                            .to_string()
+                            .starts_with(&format!("key size {size} is not allowed"))
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn key_material_has_the_size_of_its_type() {
     type Type = (&'static str, fn(Vec<u8>) -> Message, &'static [usize]);
     let types: &[Type] = &[

@@ -4,7 +4,8 @@ use std::{
     env,
     error::Error,
     fmt, fs,
-    io::{self, BufRead as _, Read as _, Write as _},
+    io::{self, BufRead as _, Read as _, Seek as _, SeekFrom, Write as _},
+    num::NonZeroUsize,
     path::PathBuf,
 };
 
@@ -12,15 +13,16 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use keyseal::{
     DeterministicAead as _, KeyTypes, KeysetAead, KeysetDeriver, KeysetDeterministicAead,
     KeysetHandle, KeysetMac, KeysetPrfSet, KeysetRemoteAead, KeysetStreamingAead, Mac as _, Prf,
-    Provider, SecretAccess, Variant,
+    Provider, SecretAccess, StreamingAead as _, Variant,
     key::KeyTemplate,
-    keyset::Format,
+    keyset::{self, Format},
     kms::{
         KmsClients,
         blocking::{BlockingAead, Worker},
         scaleway::ScalewayClient,
         testkit::FakeKmsClient,
     },
+    streaming::{self, Opener, SeekableReader},
 };
 use serde_json::{Value, json};
 
@@ -92,6 +94,7 @@ fn info() -> Value {
         "with": [],
         "runtime": format!("Rust, providers {:?}", Provider::ALL),
         "primitives": PRIMITIVES.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "templates": KeyTypes::default().templates().map(|found| found.name()).collect::<Vec<_>>(),
     })
 }
 
@@ -147,10 +150,27 @@ trait Primitive {
 struct Message {
     input: Vec<u8>,
     associated_data: Vec<u8>,
+    /// Of a PRF output.
+    length: usize,
+}
+
+impl Message {
+    fn of(message: &Value) -> Result<Self, Failure> {
+        Ok(Self {
+            input: bytes(message, "input")?,
+            associated_data: bytes(message, "associated_data")?,
+            length: match &message["length"] {
+                Value::Null => 16,
+                length => serde_json::from_value(length.clone()).map_err(protocol)?,
+            },
+        })
+    }
 }
 
 const PRIMITIVES: &[(&str, Open)] = &[
-    ("aead", |keyset| Ok(Box::new(Aead::open(keyset)?))),
+    ("aead", |keyset| {
+        Ok(Box::new(Aead::<KeysetAead>(of_every_provider(keyset)?)))
+    }),
     ("kms", |keyset| Ok(Box::new(Aead(remote(keyset)?)))),
     ("envelope", |keyset| Ok(Box::new(Aead(remote(keyset)?)))),
     ("daead", |keyset| {
@@ -163,7 +183,7 @@ const PRIMITIVES: &[(&str, Open)] = &[
         Ok(Box::new(Mac(at("primitive", keyset.primitive())?)))
     }),
     ("streaming", |keyset| {
-        Ok(Box::new(Streaming(at("primitive", keyset.primitive())?)))
+        Ok(Box::new(Streaming(of_every_provider(keyset)?)))
     }),
     ("prf", |keyset| {
         Ok(Box::new(PrfSet(at("primitive", keyset.primitive())?)))
@@ -174,10 +194,7 @@ fn produce(request: &Value, files: &mut Files) -> Result<Value, Failure> {
     let primitive = open(request)?;
     let mut outputs = Vec::new();
     for message in messages(request)? {
-        let output = primitive.produce(&Message {
-            input: bytes(message, "input")?,
-            associated_data: bytes(message, "associated_data")?,
-        })?;
+        let output = primitive.produce(&Message::of(message)?)?;
         outputs.push(files.member(&output)?);
     }
     Ok(json!({"outputs": outputs}))
@@ -187,13 +204,7 @@ fn consume(request: &Value, files: &mut Files) -> Result<Value, Failure> {
     let primitive = open(request)?;
     let mut inputs = Vec::new();
     for message in messages(request)? {
-        let input = primitive.consume(
-            &bytes(message, "output")?,
-            &Message {
-                input: bytes(message, "input")?,
-                associated_data: bytes(message, "associated_data")?,
-            },
-        );
+        let input = primitive.consume(&bytes(message, "output")?, &Message::of(message)?);
         inputs.push(match input {
             Some(input) => files.member(&input)?,
             None => Value::Null,
@@ -214,15 +225,9 @@ fn open(request: &Value) -> Result<Box<dyn Primitive>, Failure> {
 /// The same AEAD of every cipher provider: all of them must agree.
 struct Aead<A>(Vec<A>);
 
-impl Aead<KeysetAead> {
-    fn open(keyset: &KeysetHandle) -> Result<Self, Failure> {
-        let of = |&provider| at("primitive", keyset.primitive_with(provider));
-        Provider::ALL
-            .iter()
-            .map(of)
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
+fn of_every_provider<P: keyset::Primitive>(keyset: &KeysetHandle) -> Result<Vec<P>, Failure> {
+    let of = |&provider| at("primitive", keyset.primitive_with(provider));
+    Provider::ALL.iter().map(of).collect()
 }
 
 /// The AEAD of a keyset whose keys are at a KMS, with every provider.
@@ -276,24 +281,63 @@ impl Primitive for Daead {
     }
 }
 
-struct Streaming(KeysetStreamingAead);
+/// The same streams of every cipher provider, read and written in every way: all must agree.
+struct Streaming(Vec<KeysetStreamingAead>);
+
+const THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 
 impl Primitive for Streaming {
     fn produce(&self, message: &Message) -> Result<Vec<u8>, Failure> {
-        let writer = self
-            .0
-            .encrypting_writer(Vec::new(), &message.associated_data);
-        let mut writer = at("use", writer)?;
+        // Messages of different lengths come from different providers, in different ways.
+        let length = message.input.len() + message.associated_data.len();
+        let (count, data) = (self.0.len(), &message.associated_data);
+        let aead = &self.0[length % count];
+        if (length / count).is_multiple_of(2) {
+            let sealer = at("use", aead.sealer(data))?;
+            let stream = streaming::encrypt_slice(sealer, &message.input, THREADS);
+            return at("use", stream);
+        }
+        let mut writer = at("use", aead.encrypting_writer(Vec::new(), data))?;
         at("use", writer.write_all(&message.input))?;
         at("use", writer.finish())
     }
 
     fn consume(&self, output: &[u8], message: &Message) -> Option<Vec<u8>> {
-        let mut input = Vec::new();
-        let mut reader = self.0.decrypting_reader(output, &message.associated_data);
-        reader.read_to_end(&mut input).ok()?;
-        Some(input)
+        let data = &message.associated_data;
+        let mut opened = self.0.iter().flat_map(|aead| {
+            let mut in_order = Vec::new();
+            let read = aead
+                .decrypting_reader(output, data)
+                .read_to_end(&mut in_order);
+            let by_threads = streaming::decrypt_slice(aead.opener(data), output, THREADS);
+            let from_the_middle = middle_first(aead.opener(data), output);
+            [
+                read.map(|_| in_order).ok(),
+                by_threads.ok(),
+                from_the_middle.ok(),
+            ]
+        });
+        let first = opened.next()?;
+        assert!(
+            opened.all(|other| other == first),
+            "two ways to read disagree"
+        );
+        first
     }
+}
+
+/// Reads a stream from its middle to its end, and then from its start.
+fn middle_first(opener: Opener, stream: &[u8]) -> io::Result<Vec<u8>> {
+    let mut reader = SeekableReader::new(opener, stream.to_vec())?;
+    let middle = reader.len() / 2;
+    reader.seek(SeekFrom::Start(middle))?;
+    let mut second_half = Vec::new();
+    reader.read_to_end(&mut second_half)?;
+    reader.rewind()?;
+    let mut plaintext = Vec::new();
+    reader.take(middle).read_to_end(&mut plaintext)?;
+    plaintext.append(&mut second_half);
+    Ok(plaintext)
 }
 
 struct Mac(KeysetMac);
@@ -309,17 +353,18 @@ impl Primitive for Mac {
     }
 }
 
-/// 16 bytes; what any key of the set computes is taken.
+/// As many bytes as asked for; what any key of the set computes is taken.
 struct PrfSet(KeysetPrfSet);
 
 impl Primitive for PrfSet {
     fn produce(&self, message: &Message) -> Result<Vec<u8>, Failure> {
-        at("use", self.0.primary().compute_prf(&message.input, 16))
+        let prf = self.0.primary();
+        at("use", prf.compute_prf(&message.input, message.length))
     }
 
     fn consume(&self, output: &[u8], message: &Message) -> Option<Vec<u8>> {
         let computes = |prf: &dyn Prf| {
-            prf.compute_prf(&message.input, 16)
+            prf.compute_prf(&message.input, message.length)
                 .is_ok_and(|computed| computed == output)
         };
         self.0

@@ -10,8 +10,10 @@ use std::{
     env,
     error::Error,
     ffi::OsString,
-    io::{self, ErrorKind},
+    fs::{self, File},
+    io::{self, ErrorKind, Read as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::Path,
     sync::Arc,
 };
 
@@ -39,14 +41,38 @@ const ACCESS: SecretAccess = SecretAccess::insecure();
 /// Messages of the tests are larger than what gRPC allows unless it is told.
 const LARGEST_MESSAGE: usize = 256 << 20;
 
-/// What the tests' languages are called here, unless `--language` says otherwise.
+/// What the language is called in no other's place, unless `--language` says otherwise.
 const LANGUAGE: &str = "rust";
+
+/// The suite's folders for servers, and their languages.
+const PLACES: [(&str, &str); 4] = [
+    ("cc", "cc"),
+    ("go", "go"),
+    ("java_src", "java"),
+    ("python", "python"),
+];
+
+/// What the suite starts in such a folder.
+const PROGRAM: &str = "testing_server";
+
+/// Where the suite finds these folders.
+const ROOT: &str = "TINK_CROSS_LANG_ROOT_PATH";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::of(env::args_os().skip(1))?;
+    let mut words = env::args_os();
+    let program = words.next().unwrap_or_default();
+    let options = Options::of(words)?;
+    let language = match options.language {
+        Some(name) => name,
+        None => language_of(
+            program.as_ref(),
+            env::var_os(ROOT).as_deref().map(Path::new),
+        )
+        .into(),
+    };
     let answers = Answers {
-        language: options.language.into(),
+        language: language.into(),
         kms: Arc::new(key_services()),
     };
 
@@ -73,24 +99,66 @@ async fn listener(address: IpAddr, port: u16) -> io::Result<TcpListenerStream> {
     Ok(TcpListenerStream::new(listener))
 }
 
+/// The language in whose place a program was started, or ours: the suite holds the two together.
+fn language_of(program: &Path, root: Option<&Path>) -> &'static str {
+    let place = |name: &Path| PLACES.iter().find(|(folder, _)| name == Path::new(folder));
+    let place = if program.ends_with(PROGRAM) {
+        // A link, or a copy.
+        program
+            .ancestors()
+            .find_map(|path| place(path.file_name()?.as_ref()))
+    } else {
+        // A wrapper leaves no trace of its name. It is known where there is no second one.
+        let mut wrappers = PLACES
+            .iter()
+            .filter(|(folder, _)| root.is_some_and(|root| is_wrapper(&root.join(folder))));
+        wrappers.next().filter(|_| wrappers.next().is_none())
+    };
+    place.map_or(LANGUAGE, |(_, language)| language)
+}
+
+/// Whether a language's folder has a script that starts `interop/testing-server`, or this program.
+fn is_wrapper(folder: &Path) -> bool {
+    let path = folder.join(PROGRAM);
+    let mut text = Vec::new();
+    fs::symlink_metadata(&path).is_ok_and(|found| found.is_file())
+        && File::open(path).is_ok_and(|file| file.take(4096).read_to_end(&mut text).is_ok())
+        && text.starts_with(b"#!")
+        && String::from_utf8_lossy(&text).contains("testing-server")
+}
+
 /// What the command line says. Flags for other languages' servers are skipped with their values.
 struct Options {
     port: u16,
-    language: String,
+    language: Option<String>,
 }
+
+/// Flags of other languages' servers that have a value, whatever it looks like.
+const IGNORED: [&str; 6] = [
+    "gcp_credentials_path",
+    "gcp_key_uri",
+    "aws_credentials_path",
+    "aws_key_uri",
+    "hcvault_key_uri_prefix",
+    "hcvault_token",
+];
 
 impl Options {
     fn of(arguments: impl Iterator<Item = OsString>) -> Result<Self, String> {
         let mut port = None;
-        let mut language = LANGUAGE.to_owned();
+        let mut language = None;
         let mut words = arguments.map(|word| word.to_string_lossy().into_owned());
         while let Some(word) = words.next() {
-            let name = word.trim_start_matches('-');
+            // The suite's servers for Go take flags with one dash too.
+            let Some(name) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')) else {
+                continue;
+            };
             let (name, mut value) = match name.split_once('=') {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (name, None),
             };
-            if value.is_none() && matches!(name, "port" | "language") {
+            if value.is_none() && (["port", "language"].contains(&name) || IGNORED.contains(&name))
+            {
                 value = words.next();
             }
             match (name, value) {
@@ -98,7 +166,7 @@ impl Options {
                     let number = value.parse();
                     port = Some(number.map_err(|_| format!("`{value}` is no port"))?);
                 }
-                ("language", Some(value)) => language = value,
+                ("language", value @ Some(_)) => language = value,
                 _ => {}
             }
         }

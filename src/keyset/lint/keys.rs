@@ -33,8 +33,8 @@ pub(super) fn check_key(key: &proto::keyset::Key, findings: &mut Vec<Finding>) {
                     Finding::warning(
                         "destroyed-key-left",
                         format!("key {id} is destroyed, and its material is still in the file"),
-                        "write the keyset again, for example with `keyseal keyset convert`: it \
-                         leaves the material out; and find the copies of the file",
+                        "destroy the key again, for example with `keyseal keyset destroy`: that \
+                         drops the material; and find the copies of the file",
                     )
                     .of(id),
                 );

@@ -86,12 +86,13 @@ fn check_loaded(name: &str, keyset: &KeysetHandle, keys: &[FileKey], usable: boo
         Err(KeysetError::WrongPrimitive { .. }) if !usable => {}
         other => panic!("{name}: {other:?}"),
     }
-    // What is written is the same keyset, without what a destroyed key still had.
+    // What is written is the same keyset, with what a destroyed key still had: it is not for a reader
+    // to lose. Its key data are never absent.
     let kept: Vec<FileKey> = keys
         .iter()
-        .map(|key| match key.status {
-            status::DESTROYED => key.clone().with_empty_data(),
-            _ => key.clone(),
+        .map(|key| match key.data {
+            None => key.clone().with_empty_data(),
+            Some(_) => key.clone(),
         })
         .collect();
     let primary = u64::from(keyset.primary().value());

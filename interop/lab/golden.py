@@ -1,18 +1,17 @@
-#!/usr/bin/env python3
-"""Makes tests/vectors/tink anew: keysets and outputs of the official packages, with new keys.
+"""Makes tests/vectors/tink: keysets and outputs of the official packages, with new keys.
 
-    interop/golden [PRIMITIVE ...]
-
-What is there is replaced: all of it, or what belongs to the primitives that are named. The files
-are checked by tests/it/tink_vectors.rs, which needs none of the packages. See tests/vectors/tink/README.md.
+The files are checked by tests/it/tink_vectors.rs, which needs none of the packages. See
+tests/vectors/tink/README.md.
 """
+
+from __future__ import annotations
 
 import json
 import shutil
-import sys
 
-from lab import peers, table
-from lab.peers import Keyset, b64, target
+from . import peers, table
+from .matrix import Messages
+from .peers import Keyset, Peer, target
 
 FOLDER = peers.REPOSITORY / "tests" / "vectors" / "tink"
 SIZES = (0, 1, 15, 16, 17, 1000)
@@ -25,12 +24,8 @@ MAKERS = ("python", "go", "java")
 STYLES = (("go", "AES256_GCM"), ("java", "AES256_GCM"))
 
 
-def main() -> int:
-    named = sys.argv[1:]
-    for name in named:
-        if name not in table.PRIMITIVES:
-            sys.exit(f"golden: no primitive is named `{name}`")
-    started = {name: peers.start(name) for name in MAKERS}
+def make(started: dict[str, Peer], named: list[str]) -> str:
+    """Replaces all files, or those of the primitives that are named; says what was done."""
     kept = _clear(named)
     if not kept:
         (FOLDER / "kek").mkdir(exist_ok=True)
@@ -49,10 +44,7 @@ def main() -> int:
         "keysets": kept + made,
     }
     _write_json(FOLDER / "manifest.json", manifest)
-    for peer in started.values():
-        peer.close()
-    print(f"{len(made)} keysets made, {len(kept)} kept, in {FOLDER}")
-    return 0
+    return f"{len(made)} keysets made, {len(kept)} kept, in {FOLDER}"
 
 
 def _clear(named) -> list:
@@ -69,7 +61,8 @@ def _clear(named) -> list:
 
 
 def _makers(template, prefix):
-    first = [name for name in MAKERS if table.hole(name, template, prefix) is None][:1]
+    able = [name for name in MAKERS if table.hole(name, template, prefix) is None]
+    first = [name for name in able if table.imported(name, template) is None][:1]
     others = [name for name, style in STYLES if (style, "TINK") == (template.name, prefix)]
     return first + others
 
@@ -79,12 +72,12 @@ def _version(peer) -> str:
 
 
 def _make(peer, template, prefix, kek) -> dict:
-    name = f"{peer.name}/{template.name.replace(' ', '-')}-{prefix}"
+    name = f"{peer.name}/{template.name.replace(',', '').replace(' ', '-')}-{prefix}"
     folder = FOLDER / name
     folder.mkdir(parents=True)
     own = Keyset(peer.generate(template, prefix))
     files, written_prefix = [], prefix
-    for form in table.FORMS:
+    for form in template.forms:
         suffix = {"binary": "bin", "json": "json"}[form.format]
         if form.associated_data is None:
             file, wanted = f"keyset.{suffix}", target(form.format)
@@ -109,41 +102,37 @@ def _make(peer, template, prefix, kek) -> dict:
         "forms": files,
         "messages": f"{name}/messages.json",
     }
-    if prefix == template.prefixes[0] and (peer.name, template.name) not in STYLES:
+    first = prefix == template.prefixes[0] and (peer.name, template.name) not in STYLES
+    if first and template.stock:
         made["large"] = _large(peer, template, own, name)
     return made
 
 
 def _messages(peer, template, own) -> list:
     """Outputs of every size, in hexadecimal."""
-    primitive = table.PRIMITIVES[template.primitive]
-    every = table.associated_data(primitive)
-    cases = [(size, data) for size in SIZES for data in every]
-    requests = [
-        {"input": b64(table.plaintext(size)), "associated_data": b64(data)} for size, data in cases
-    ]
-    outputs = peer.produce(template.primitive, own, requests)
+    messages = Messages(template.primitive, template.sizes or SIZES, template.lengths)
+    outputs = peer.produce(template.primitive, own, messages.requests)
     return [
-        {"size": size, "associated_data": data.decode("ascii"), "output": peers.binary(out).hex()}
-        for (size, data), out in zip(cases, outputs)
+        {
+            "size": len(plaintext),
+            "associated_data": _associated_data(request),
+            "output": peers.binary(output).hex(),
+        }
+        for plaintext, request, output in zip(messages.plaintexts, messages.requests, outputs)
     ]
+
+
+def _associated_data(request: dict) -> str:
+    return peers.unb64(request.get("associated_data", "")).decode("ascii")
 
 
 def _large(peer, template, own, name) -> dict:
-    associated_data = table.associated_data(table.PRIMITIVES[template.primitive])[-1]
-    request = {
-        "input": peers.SCRATCH.keep(table.plaintext(LARGE)),
-        "associated_data": b64(associated_data),
-    }
-    [output] = peer.produce(template.primitive, own, [request])
+    [*_, last] = Messages(template.primitive, (LARGE,), template.lengths).requests
+    [output] = peer.produce(template.primitive, own, [last])
     file = f"{name}/large.bin"
     (FOLDER / file).write_bytes(peers.binary(output))
-    return {"size": LARGE, "associated_data": associated_data.decode("ascii"), "file": file}
+    return {"size": LARGE, "associated_data": _associated_data(last), "file": file}
 
 
 def _write_json(path, value):
     path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
