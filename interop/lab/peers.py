@@ -302,6 +302,10 @@ def _go() -> list[str]:
     return [go_program(LAB / "go", "peer", SCWKMS)]
 
 
+# By its whole name: where nothing answers, Maven then says so.
+COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies"
+
+
 def _java() -> list[str]:
     folder = TARGET / "java"
     source = LAB / "java"
@@ -312,9 +316,7 @@ def _java() -> list[str]:
     if not stamp.exists() or stamp.read_text() != pinned:
         shutil.rmtree(folder, ignore_errors=True)
         step(
-            # By its whole name: where nothing answers, Maven then says so.
-            [maven, "org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies"]
-            + ["--quiet", "--batch-mode", "--file", source / "pom.xml"]
+            [maven, COPY_JARS, "--quiet", "--batch-mode", "--file", source / "pom.xml"]
             + [f"-Dmaven.repo.local={folder / 'repository'}", f"-DoutputDirectory={jars}"]
         )
         stamp.write_text(pinned)
