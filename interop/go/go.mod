@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/scaleway/scaleway-sdk-go v1.39.0
+	github.com/scaleway/tink-go-scwkms v0.1.2
 	github.com/tink-crypto/tink-go/v2 v2.9.0
 )
 

@@ -2,14 +2,14 @@ package main
 
 import (
 	"os"
-	"strings"
 
-	km "github.com/scaleway/scaleway-sdk-go/api/key_manager/v1alpha1"
-	"github.com/scaleway/scaleway-sdk-go/scw"
 	"github.com/tink-crypto/tink-go/v2/core/registry"
 	"github.com/tink-crypto/tink-go/v2/testing/fakekms"
-	"github.com/tink-crypto/tink-go/v2/tink"
 )
+
+// scheme is all that comes before the id of a key: the URIs that Scaleway's extension for Python
+// takes.
+const scheme = "scw-kms://"
 
 // registerKMS registers Tink's fake KMS and, where there are credentials, Key Manager.
 func registerKMS() error {
@@ -21,47 +21,10 @@ func registerKMS() error {
 	if os.Getenv("SCW_SECRET_KEY") == "" {
 		return nil
 	}
-	client, err := scw.NewClient(scw.WithEnv())
+	client, err := newKeyManager()
 	if err != nil {
 		return err
 	}
-	registry.RegisterKMSClient(keyManager{km.NewAPI(client)})
+	registry.RegisterKMSClient(client)
 	return nil
-}
-
-// keyManager is Scaleway's own SDK, as Tink wants a KMS. It stands for tink-go-scwkms, which the
-// public module proxy does not serve.
-type keyManager struct{ api *km.API }
-
-const scheme = "scw-kms://"
-
-func (k keyManager) Supported(uri string) bool { return strings.HasPrefix(uri, scheme) }
-
-func (k keyManager) GetAEAD(uri string) (tink.AEAD, error) {
-	return managedKey{k.api, strings.TrimPrefix(uri, scheme)}, nil
-}
-
-type managedKey struct {
-	api *km.API
-	id  string
-}
-
-func (k managedKey) Encrypt(plaintext, associatedData []byte) ([]byte, error) {
-	answer, err := k.api.Encrypt(&km.EncryptRequest{
-		KeyID: k.id, Plaintext: plaintext, AssociatedData: &associatedData,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return answer.Ciphertext, nil
-}
-
-func (k managedKey) Decrypt(ciphertext, associatedData []byte) ([]byte, error) {
-	answer, err := k.api.Decrypt(&km.DecryptRequest{
-		KeyID: k.id, Ciphertext: ciphertext, AssociatedData: &associatedData,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return answer.Plaintext, nil
 }

@@ -10,11 +10,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"sort"
 	"strconv"
+	"strings"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/daead"
@@ -257,10 +259,14 @@ var templates = map[string]func() *tinkpb.KeyTemplate{
 
 func info(request) (answer, error) {
 	version := "unknown"
+	with := []string{}
 	if build, ok := debug.ReadBuildInfo(); ok {
 		for _, module := range build.Deps {
 			if module.Path == "github.com/tink-crypto/tink-go/v2" {
 				version = module.Version
+			}
+			if strings.HasPrefix(module.Path, "github.com/scaleway/") {
+				with = append(with, path.Base(module.Path)+" "+module.Version)
 			}
 		}
 	}
@@ -270,7 +276,8 @@ func info(request) (answer, error) {
 	}
 	sort.Strings(names)
 	return answer{
-		"name": "tink-go", "version": version, "runtime": runtime.Version(), "primitives": names,
+		"name": "tink-go", "version": version, "with": with,
+		"runtime": runtime.Version(), "primitives": names,
 	}, nil
 }
 

@@ -293,6 +293,11 @@ public final class Peer {
     JsonObject answer = new JsonObject();
     answer.addProperty("name", "tink-java");
     answer.addProperty("version", Version.TINK_VERSION);
+    Conscrypt.Version conscrypt = Conscrypt.version();
+    JsonArray with = new JsonArray();
+    with.add(
+        "Conscrypt " + conscrypt.major() + "." + conscrypt.minor() + "." + conscrypt.patch());
+    answer.add("with", with);
     answer.addProperty("runtime", "Java " + System.getProperty("java.version"));
     answer.add("primitives", primitives);
     JsonArray templates = new JsonArray();

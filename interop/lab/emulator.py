@@ -6,13 +6,13 @@ import os
 import shlex
 import subprocess
 
-from .peers import REPOSITORY
+from .peers import REPOSITORY, Missing, build, tool
 
 
 def build_keyseal() -> str:
     """Builds our own program; returns its path."""
-    build = ["cargo", "build", "--quiet", "--locked", "--features", "cli", "--bin", "keyseal"]
-    subprocess.run(build, cwd=REPOSITORY, check=True)
+    command = [tool("cargo"), "build", "--quiet", "--locked", "--features", "cli"]
+    build([*command, "--bin", "keyseal"], cwd=REPOSITORY)
     target = os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")
     return os.path.join(target, "debug", "keyseal")
 
@@ -24,7 +24,10 @@ def start(key: str) -> tuple[subprocess.Popen, dict[str, str]]:
     """
     command = os.environ.get("KEYSEAL_EMULATOR")
     if command is None:
-        command = f"{shlex.quote(build_keyseal())} emulator"
+        try:
+            command = f"{shlex.quote(build_keyseal())} emulator"
+        except Missing as missing:
+            raise SystemExit(f"the emulator: {missing}") from missing
     command = [*shlex.split(command), "--seed-key", key]
     emulator = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     variables = {}

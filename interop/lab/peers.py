@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ TARGET = REPOSITORY / "target" / "interop"
 
 
 class Missing(Exception):
-    """The toolchain of an implementation is not on this machine."""
+    """A toolchain is not on this machine, or the registry does not serve a package; one line."""
 
 
 class Refused(Exception):
@@ -165,16 +166,54 @@ class Peer:
         return [None if text is None else binary(text) for text in answer["inputs"]]
 
 
-def _tool(name: str) -> str:
+def tool(name: str) -> str:
     found = shutil.which(name)
     if found is None:
         raise Missing(f"`{name}` is not installed")
     return found
 
 
-def _run(command: list[str], **options):
-    """Runs a step of an installation; what it prints goes where errors go."""
-    subprocess.run(command, check=True, stdout=sys.stderr, **options)
+def step(command: list, **options) -> str:
+    """Runs a step of an installation that needs a registry, and returns its output.
+
+    Raises `Missing` with the line that says why it failed.
+    """
+    command = [str(word) for word in command]
+    what = next(word for word in command[1:] if not word.startswith("-"))
+    name = f"{Path(command[0]).name} {what}"
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=1200, **options)
+    except subprocess.TimeoutExpired as expired:
+        raise Missing(f"{name}: no end after {expired.timeout:.0f} s") from expired
+    if done.returncode == 0:
+        return done.stdout
+    said = done.stdout + done.stderr
+    # What is not what was pinned is not merely missing.
+    if "checksum mismatch" in said:
+        raise SystemExit(said)
+    raise Missing(f"{name}: {_cause(said)}")
+
+
+def _cause(said: str) -> str:
+    """Picks the line that says what is wrong; where the registry is, is not written down."""
+    # Maven has colors even where it is told not to; lines that are indented explain those before.
+    said = re.sub(r"\x1b\[[\d;]*m", "", said)
+    lines = [line.rstrip() for line in said.splitlines() if line.strip() and not line[0].isspace()]
+    # Maven and npm say it first, the others last.
+    first = (line for line in lines if re.match(r"\[ERROR\] .|npm (error|ERR!) .", line))
+    line = next(first, lines[-1] if lines else "no output")
+    return re.sub(r"https?://[^\s\"')>]*[^\s\"')>:,.]", "the registry", line)
+
+
+def build(command: list, **options):
+    """Runs a step that needs nothing from elsewhere: that it fails is a failure.
+
+    What it prints goes where errors go.
+    """
+    command = [str(word) for word in command]
+    done = subprocess.run(command, stdout=sys.stderr, **options)
+    if done.returncode != 0:
+        raise SystemExit(f"FAILED {' '.join(command)}: exit code {done.returncode}")
 
 
 def _keyseal() -> list[str]:
@@ -182,68 +221,110 @@ def _keyseal() -> list[str]:
     # The versions of the crate itself, so that one target folder serves both.
     shutil.copyfile(REPOSITORY / "Cargo.lock", manifest.with_name("Cargo.lock"))
     cargo_target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
-    _run(
-        [_tool("cargo"), "build", "--quiet", "--manifest-path", str(manifest)]
-        + ["--target-dir", str(cargo_target)]
+    build(
+        [tool("cargo"), "build", "--quiet", "--manifest-path", manifest]
+        + ["--target-dir", cargo_target]
     )
     return [str(cargo_target / "debug" / "keyseal-peer")]
 
 
-def python_with_tink() -> str:
-    """Returns an interpreter that has the official package."""
-    requirements = LAB / "python" / "requirements.txt"
-    folder = TARGET / "python"
+def python_packages(folder: Path, requirements: Path) -> Path:
+    """Installs packages once into a folder; returns the interpreter that has them."""
     python = folder / "bin" / "python"
     stamp = folder / "installed"
     pinned = hashlib.sha256(requirements.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text() != pinned:
         shutil.rmtree(folder, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", str(folder)])
-        _run([str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)])
+        step([sys.executable, "-m", "venv", folder])
+        # The last line is to be of the installation, not of a newer pip.
+        pip = [python, "-m", "pip", "--disable-pip-version-check"]
+        step([*pip, "install", "--quiet", "-r", requirements])
         stamp.write_text(pinned)
-    return str(python)
+    return python
+
+
+def python_with_tink() -> str:
+    """Returns an interpreter that has the official package."""
+    return str(python_packages(TARGET / "python", LAB / "python" / "requirements.txt"))
 
 
 def _python() -> list[str]:
     return [python_with_tink(), str(LAB / "python" / "peer.py")]
 
 
-def go_program(source: Path, name: str) -> str:
-    """Builds a program with the official module; returns its path."""
-    folder = TARGET / "go"
-    environment = os.environ | {
-        "GOMODCACHE": str(folder / "modules"),
-        "GOCACHE": str(folder / "cache"),
-        "GOFLAGS": "-modcacherw -mod=readonly -buildvcs=false",
-        "GOTOOLCHAIN": "local",
+@dataclass(frozen=True)
+class GoExtension:
+    """A Go module that not every registry serves, though it is required and pinned like others."""
+
+    path: str
+    tag: str  # the build tag of what uses it
+    otherwise: str  # what stands in its place where the tag is not set
+
+
+SCWKMS = GoExtension("github.com/scaleway/tink-go-scwkms", "scwkms", "Scaleway's SDK")
+
+
+def go_program(source: Path, name: str, extension: GoExtension | None = None) -> str:
+    """Builds a program with the official module; returns its path.
+
+    Where `extension` cannot be had, one line says so, and the program is built without its tag.
+    """
+    go, folder = tool("go"), TARGET / "go"
+    options = {
+        "cwd": source,
+        "env": os.environ | {
+            "GOMODCACHE": str(folder / "modules"),
+            "GOCACHE": str(folder / "cache"),
+            "GOFLAGS": "-modcacherw -mod=readonly -buildvcs=false",
+            "GOTOOLCHAIN": "local",
+        },
     }
+    # They are downloaded by name and version: without, Go reads the extension's own requirements,
+    # whether it is used or not.
+    required = json.loads(step([go, "mod", "edit", "-json"], **options))["Require"]
+    modules = {module["Path"]: f"{module['Path']}@{module['Version']}" for module in required}
+    optional = modules.pop(extension.path) if extension else None
+    step([go, "mod", "download", *modules.values()], **options)
+    tags = []
+    if extension:
+        try:
+            step([go, "mod", "download", optional], **options)
+            tags = ["-tags", extension.tag]
+        except Missing as missing:
+            which = f"{extension.otherwise} in place of {extension.path.rpartition('/')[2]}"
+            print(f"{source.name}: {which}: {missing}", flush=True)
     program = folder / name
-    _run([_tool("go"), "build", "-o", str(program), "."], cwd=source, env=environment)
+    build([go, "build", *tags, "-o", program, "."], **options)
     return str(program)
 
 
 def _go() -> list[str]:
-    return [go_program(LAB / "go", "peer")]
+    return [go_program(LAB / "go", "peer", SCWKMS)]
+
+
+# By its whole name: where nothing answers, Maven then says so.
+COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies"
 
 
 def _java() -> list[str]:
     folder = TARGET / "java"
     source = LAB / "java"
-    java, javac, maven = _tool("java"), _tool("javac"), _tool("mvn")
+    java, javac, maven = tool("java"), tool("javac"), tool("mvn")
     stamp = folder / "installed"
     pinned = hashlib.sha256((source / "pom.xml").read_bytes()).hexdigest()
     jars, classes = folder / "jars", folder / "classes"
     if not stamp.exists() or stamp.read_text() != pinned:
         shutil.rmtree(folder, ignore_errors=True)
-        _run(
-            [maven, "--quiet", "--batch-mode", "--file", str(source / "pom.xml")]
+        step(
+            [maven, COPY_JARS, "--quiet", "--batch-mode", "--file", source / "pom.xml"]
             + [f"-Dmaven.repo.local={folder / 'repository'}", f"-DoutputDirectory={jars}"]
-            + ["dependency:copy-dependencies"]
         )
         stamp.write_text(pinned)
     class_path = f"{jars}/*"
-    _run([javac, "-encoding", "UTF-8", "-cp", class_path, "-d", str(classes)]
-         + [str(source / "Peer.java"), str(source / "Kms.java")])
+    build(
+        [javac, "-encoding", "UTF-8", "-cp", class_path, "-d", classes]
+        + [source / "Peer.java", source / "Kms.java"]
+    )
     return [java, "-cp", f"{classes}{os.pathsep}{class_path}", "Peer"]
 
 
@@ -256,10 +337,18 @@ PEERS: dict[str, Callable[[], list[str]]] = {
 }
 
 
+def start_all() -> dict[str, Peer]:
+    """Starts all of them, for what makes no sense without one."""
+    try:
+        return {name: start(name) for name in PEERS}
+    except Missing as missing:
+        raise SystemExit(f"all implementations are needed: {missing}") from missing
+
+
 def start(name: str) -> Peer:
     """Installs or builds an implementation, and starts it.
 
-    Raises `Missing` where its toolchain is not installed.
+    Raises `Missing` where its toolchain is not installed, or the registry does not serve it.
     """
     TARGET.mkdir(parents=True, exist_ok=True)
     return Peer(name, PEERS[name]())

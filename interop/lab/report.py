@@ -108,10 +108,13 @@ def write_summary(folder: Path, peers: list[Peer], cells: list[Cell], skipped: l
 
 
 def versions(peers: list[Peer]) -> str:
-    return "\n".join(
-        f"- {peer.name}: {peer.info['name']} {peer.info['version']} ({peer.info['runtime']})"
-        for peer in peers
-    )
+    """Returns a line for each, with every official package that is used."""
+    lines = []
+    for peer in peers:
+        info = peer.info
+        also = f" with {', '.join(info['with'])}" if info["with"] else ""
+        lines.append(f"- {peer.name}: {info['name']} {info['version']}{also} ({info['runtime']})")
+    return "\n".join(lines)
 
 
 def _failures(cells: list[Cell]) -> list[str]:

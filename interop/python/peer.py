@@ -203,7 +203,9 @@ def info(_request):
     return {
         "name": "tink-py (C++ core)",
         "version": importlib.metadata.version("tink"),
-        "scaleway": importlib.metadata.version("scaleway-tink"),
+        "with": [
+            f"{name} {importlib.metadata.version(name)}" for name in ("scaleway-tink", "scaleway")
+        ],
         "runtime": f"{platform.python_implementation()} {platform.python_version()}",
         "primitives": sorted(PRIMITIVES),
     }

@@ -91,6 +91,7 @@ fn info() -> Value {
     json!({
         "name": "keyseal",
         "version": "this tree",
+        "with": [],
         "runtime": format!("Rust, providers {:?}", Provider::ALL),
         "primitives": PRIMITIVES.iter().map(|(name, _)| name).collect::<Vec<_>>(),
         "templates": KeyTypes::default().templates().map(|found| found.name()).collect::<Vec<_>>(),

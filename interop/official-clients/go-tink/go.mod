@@ -1,0 +1,16 @@
+module officialclients/tink
+
+go 1.26.0
+
+require (
+	github.com/scaleway/scaleway-sdk-go v1.0.0-beta.36 // what the extension asks for
+	github.com/scaleway/tink-go-scwkms v0.1.2
+	github.com/tink-crypto/tink-go/v2 v2.9.0
+)
+
+require (
+	golang.org/x/crypto v0.53.0 // indirect
+	golang.org/x/sys v0.46.0 // indirect
+	google.golang.org/protobuf v1.36.11 // indirect
+	gopkg.in/yaml.v2 v2.4.0 // indirect
+)
