@@ -446,6 +446,11 @@ def jsons() -> list[Case]:
     numeric = (
         good.replace('"SYMMETRIC"', "1").replace('"ENABLED"', "1").replace('"TINK"', "1")
     )
+
+    def second(status):
+        entry = json.loads(good)["key"][0] | {"keyId": 7, "status": status}
+        return ", " + json.dumps(entry) + "]}"
+
     cases = [
         raw("good", "no fault", good.encode(), ACCEPTED),
         raw("indented", "white space everywhere, no fault",
@@ -486,6 +491,10 @@ def jsons() -> list[Case]:
              '"\\ud800": 1, "status"'),
         swap("control-character", "a raw control character in a string",
              "AesGcmKey", "AesGcm\tKey"),
+        swap("disabled", "a second key that is disabled, no fault", "]}", second("DISABLED"),
+             ACCEPTED),
+        swap("destroyed", "a second key that is destroyed, no fault", "]}", second("DESTROYED"),
+             ACCEPTED),
         swap("status-lower-case", "an enum in lower case", "ENABLED", "enabled"),
         swap("status-unknown-name", "an enum of no known name", "ENABLED", "PAUSED"),
         swap("status-null", "a status that is null", '"ENABLED"', "null"),

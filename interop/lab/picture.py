@@ -53,7 +53,7 @@ def write(path: Path, peers: list[Peer], cells: list[Cell], templates: tuple[tab
             at += group
     below = HEAD + len(rows) * pitch + 22
     out += [
-        _legend(MARGIN, below, PASSED, "both directions, all templates, prefixes, forms, sizes"),
+        _legend(MARGIN, below, PASSED, "both directions, all templates, parameters, prefixes, forms"),
         _legend(MARGIN + 340, below, PARTLY, "those that both have"),
         _legend(MARGIN + 500, below, NONE, "not in both"),
         _text(MARGIN, below + 22, _versions(peers), size=11, fill=FAINT),

@@ -105,6 +105,8 @@ def write_holes():
     """Writes what an implementation does not have: the matrix checks that it is so."""
     lines = ["| implementation | key type or template | |", "|---|---|---|"]
     lines += [f"| {hole.peer} | `{hole.key_type}` | {hole.reason} |" for hole in table.HOLES]
+    lines += [f"| {one.peer} | `{one.template}` | {one.reason} |" for one in table.IMPORTED]
+    lines.append(f"| java | any | {table.NO_DESTROYED_JSON} |")
     write_between(HOLES, lines)
 
 

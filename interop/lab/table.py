@@ -428,6 +428,9 @@ def hole(peer: str, template: Template, prefix: str) -> str | None:
     return None
 
 
+NO_DESTROYED_JSON = "tink-java does not read a destroyed key in JSON"
+
+
 @dataclass(frozen=True)
 class Imported:
     """Parameters that an implementation uses and does not generate: its keys are made by ours.
@@ -454,6 +457,19 @@ def imported(peer: str, template: Template) -> str | None:
         if (known.peer, known.template) == (peer, template.name):
             return known.reason
     return None
+
+
+def as_written(peer: str, template: Template, data: bytes) -> bytes:
+    """What `peer` writes of a keyset of one key in the binary form: the same bytes, but for two."""
+    legacy, crunchy = (num(4, PREFIX_NUMBERS[prefix]) for prefix in ("LEGACY", "CRUNCHY"))
+    if peer in ("go", "java") and template.primitive in ("aead", "daead") and data.endswith(legacy):
+        # For a cipher the two prefix types are the same. The field is the last one of a keyset.
+        return data.removesuffix(legacy) + crunchy
+    if peer == "java" and template.primitive == "envelope":
+        # The prefix type of a DEK's template counts for nothing. The key material type is behind it.
+        tink, raw = (num(3, PREFIX_NUMBERS[prefix]) + num(3, 4) for prefix in ("TINK", "RAW"))
+        return data.replace(tink, raw)
+    return data
 
 
 @dataclass(frozen=True)
