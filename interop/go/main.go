@@ -42,6 +42,7 @@ type form struct {
 	Data           []byte `json:"data"`
 	KEK            []byte `json:"kek"`
 	AssociatedData []byte `json:"associated_data"`
+	NoSecret       bool   `json:"no_secret"`
 }
 
 type message struct {
@@ -373,6 +374,10 @@ func load(from form) (*keyset.Handle, error) {
 	if from.Format == "json" {
 		reader = keyset.NewJSONReader(bytes.NewReader(from.Data))
 	}
+	if from.NoSecret {
+		handle, err := keyset.ReadWithNoSecrets(reader)
+		return handle, at("load", err)
+	}
 	if from.KEK == nil {
 		handle, err := insecurecleartextkeyset.Read(reader)
 		return handle, at("load", err)
@@ -390,6 +395,10 @@ func store(handle *keyset.Handle, to form) ([]byte, error) {
 	var writer keyset.Writer = keyset.NewBinaryWriter(&data)
 	if to.Format == "json" {
 		writer = keyset.NewJSONWriter(&data)
+	}
+	if to.NoSecret {
+		err := handle.WriteWithNoSecrets(writer)
+		return data.Bytes(), at("write", err)
 	}
 	if to.KEK == nil {
 		err := insecurecleartextkeyset.Write(handle, writer)

@@ -340,6 +340,16 @@ public final class Peer {
     KeysetHandle handle = load(request.getAsJsonObject("keyset"));
     JsonObject target = request.getAsJsonObject("target");
     boolean json = target.get("format").getAsString().equals("json");
+    if (target.has("no_secret")) {
+      return keyset(
+          at(
+              "write",
+              () ->
+                  json
+                      ? TinkJsonProtoKeysetFormat.serializeKeysetWithoutSecret(handle)
+                          .getBytes(UTF_8)
+                      : TinkProtoKeysetFormat.serializeKeysetWithoutSecret(handle)));
+    }
     if (!target.has("kek")) {
       return keyset(
           at(
@@ -403,6 +413,14 @@ public final class Peer {
     byte[] data = bytes(keyset, "data");
     String text = new String(data, UTF_8);
     boolean json = keyset.get("format").getAsString().equals("json");
+    if (keyset.has("no_secret")) {
+      return at(
+          "load",
+          () ->
+              json
+                  ? TinkJsonProtoKeysetFormat.parseKeysetWithoutSecret(text)
+                  : TinkProtoKeysetFormat.parseKeysetWithoutSecret(data));
+    }
     if (!keyset.has("kek")) {
       return at(
           "load",

@@ -6,6 +6,8 @@ from .malformed import (
     ACCEPTED, AT_LOAD, AT_PRIMITIVE, AT_USE, CRUNCHY, LEGACY, RAW, TINK, Case, key, key_data,
     keyset,
 )
+from .outputs import OUTPUTS
+from .streams import ctr_key, gcm_key
 from .table import TYPE_URL
 from .wire import data, num
 
@@ -55,7 +57,7 @@ def of_type(type_name: str, value: bytes, prefix: int = TINK) -> bytes:
 
 
 # For each base: its primitive, its good keyset, and what that makes of the plaintext (and, for
-# AES-SIV, of the associated data) of all cases, by tink-py 1.16.1.
+# AES-SIV, of the associated data) of all cases.
 GOOD = {
     "daead": of_type("AesSivKey", siv()),
     "mac": of_type("HmacKey", hmac()),
@@ -63,9 +65,9 @@ GOOD = {
     "deriver": of_type("PrfBasedDeriverKey", deriver()),
 }
 OUTPUT = {
-    "daead": bytes.fromhex("010000002a31ef3c7917d34ea5ea9b42c0482b0c22f537740aa4cd6b7e0c"),
-    "mac": bytes.fromhex("010000002a250de1ebef15af9d25e4d2df18d43317"),
-    "prf": bytes.fromhex("4153c7ea9ae9aeac0148ac785271b251"),
+    "daead": OUTPUTS["AES-SIV ciphertext"],
+    "mac": OUTPUTS["HMAC tag"],
+    "prf": OUTPUTS["HKDF output"],
 }
 
 
@@ -189,11 +191,68 @@ def keys() -> list[Case]:
          AT_PRIMITIVE)
     case("derives-15", "a template of keys of 15 bytes",
          deriver(derives=template(value=num(2, 15))))
+    for name, type_name, value in (
+        ("aes-gcm", "AesGcmKey", num(2, 16) + num(3, 1)),
+        ("aes-siv", "AesSivKey", num(1, 64) + num(2, 1)),
+        ("xchacha20", "XChaCha20Poly1305Key", num(1, 1)),
+        ("hmac", "HmacKey", data(1, num(1, SHA256) + num(2, 16)) + num(2, 32) + num(3, 1)),
+    ):
+        case(f"derives-{name}-version-1", f"a template of type {type_name} with version 1",
+             deriver(derives=template(type_name, value)))
+    for name, type_name, value in (
+        ("hkdf", "HkdfPrfKey", data(1, num(1, SHA256)) + num(2, 32) + num(3, 1)),
+        ("hmac-prf", "HmacPrfKey", data(1, num(1, SHA256)) + num(2, 32) + num(3, 1)),
+        ("gcm-stream", "AesGcmHkdfStreamingKey",
+         data(1, num(1, 64) + num(2, 16) + num(3, SHA256)) + num(2, 16) + num(3, 1)),
+    ):
+        case(f"derives-{name}-version-1", f"a template of type {type_name} with version 1",
+             deriver(derives=template(type_name, value, RAW)), prefix=RAW)
+    for name, type_name, value in (
+        ("aes-eax", "AesEaxKey", data(1, num(1, 16)) + num(2, 16)),
+        ("chacha20", "ChaCha20Poly1305Key", b""),
+        ("x-aes-gcm", "XAesGcmKey", data(3, num(1, 12))),
+        ("aes-cmac", "AesCmacKey", num(1, 32) + data(2, num(1, 16))),
+    ):
+        case(f"derives-{name}", f"a template of type {type_name}, whose keys are not derived",
+             deriver(derives=template(type_name, value)))
     case("prefix", "another prefix than that of its template", deriver(derives=template(prefix=RAW)))
     case("raw", "the prefix RAW, and a template with it, no fault",
          deriver(derives=template(prefix=RAW)), ACCEPTED, RAW)
     return cases
 
 
+# For each key type but those of AES-GCM and AES-EAX, a good key and its prefix type.
+LABELLED = (
+    ("AesGcmSivKey", "aead", data(3, bytes_of(16)), TINK),
+    ("AesCtrHmacAeadKey", "aead",
+     data(2, data(2, num(1, 16)) + data(3, bytes_of(16))) + data(3, hmac()), TINK),
+    ("ChaCha20Poly1305Key", "aead", data(2, bytes_of(32)), TINK),
+    ("XChaCha20Poly1305Key", "aead", data(3, bytes_of(32)), TINK),
+    ("XAesGcmKey", "aead", data(2, num(1, 12)) + data(3, bytes_of(32)), TINK),
+    ("AesSivKey", "daead", siv(), TINK),
+    ("AesGcmHkdfStreamingKey", "gcm-stream", gcm_key(), RAW),
+    ("AesCtrHmacStreamingKey", "ctr-stream", ctr_key(), RAW),
+    ("HmacKey", "mac", hmac(), TINK),
+    ("AesCmacKey", "mac", cmac(), TINK),
+    ("HkdfPrfKey", "prf", hkdf(), RAW),
+    ("HmacPrfKey", "prf", hmac_prf(), RAW),
+    ("AesCmacPrfKey", "prf", cmac_prf(), RAW),
+    ("PrfBasedDeriverKey", "deriver", deriver(), TINK),
+)
+LABELS = {0: "unknown", 3: "a public key"}
+
+
+def labels() -> list[Case]:
+    """Key material types that are not those of the key type. MACs and PRFs take all of them."""
+    return [
+        Case(f"{type_name}-{label}", "label", f"a key of type {type_name}, labelled as {meaning}",
+             keyset(key(key_data(value, type_name, label), prefix=prefix)),
+             ACCEPTED if base in ("mac", "prf") else AT_LOAD, opens=False, key_type=type_name,
+             base=base)
+        for type_name, base, value, prefix in LABELLED
+        for label, meaning in LABELS.items()
+    ]
+
+
 def cases() -> list[Case]:
-    return [case for base in OUTPUT for case in spoiled(base)] + keys()
+    return [case for base in OUTPUT for case in spoiled(base)] + keys() + labels()

@@ -10,46 +10,23 @@ from .malformed import (
     ACCEPTED, AT_LOAD, AT_PRIMITIVE, AT_USE, CIPHERTEXT, CRUNCHY, LEGACY, RAW, REMOTE, SYMMETRIC,
     TINK, Case, key, key_data, keyset,
 )
+from .outputs import OUTPUTS
 from .table import FAKE_KEK, TYPE_URL
 from .wire import data, num
 
-# Made by tink-py 1.16.1, with the associated data of all cases.
-ENVELOPE = bytes.fromhex(
-    "00000033010000002ab17946c74256131b869877ae0cf650c9296086c83deaaaa11662a61d18e1e244501b1275"
-    "8ef1774829217ccddd76a3be5f8bfb21aa34cde8961c70771476a9b4817803b7a397db18e24e281595a9936e6b"
-    "47fb"
-)
+# With the associated data of all cases.
+ENVELOPE = OUTPUTS["envelope"]
 # DEKs, encrypted without associated data.
-NOTHING = bytes.fromhex(
-    "010000002ab855f45990f2c76e576999b910540dfbe0e346ab649ca909af82903c"
-)
-BROKEN = bytes.fromhex(
-    "010000002ac4dd5a3da5da01c8cd8930b48d9c461c02c9676555e4f93a0e1a488195"
-)
-EIGHT_BYTES = bytes.fromhex(
-    "010000002a7e1cb716669475183fef266e1a9b5c76c91a54d249b2108e613e006b116ded5c217178d6c146"
-)
-VERSION_1 = bytes.fromhex(
-    "010000002aeac5a89dc55be2cb61ee02da1b609405090a9cea3e13cd45a73590b9793c0495d13653a0d89df66b"
-    "8de3071a79b22989"
-)
-UNKNOWN_FIELD = bytes.fromhex(
-    "010000002aafbe63696c82f4ed34dcfae9cda3c2751f247cf311db6492e48b421ba4a75e2e42af08e80d62d007"
-    "f171b59457d0c1d6"
-)
+NOTHING = OUTPUTS["DEK of no bytes"]
+BROKEN = OUTPUTS["DEK that is no message"]
+EIGHT_BYTES = OUTPUTS["DEK of 8 bytes"]
+VERSION_1 = OUTPUTS["DEK of version 1"]
+UNKNOWN_FIELD = OUTPUTS["DEK with an unknown field"]
 # The good DEK, encrypted with the associated data of the message.
-WITH_ASSOCIATED_DATA = bytes.fromhex(
-    "010000002a2fae03bb546990bc2775ea43495150bd070b1132b31b5f6937106ecdb7c32ce8fb8f8e3e8f80d924"
-    "0e003962c28b"
-)
+WITH_ASSOCIATED_DATA = OUTPUTS["DEK with associated data"]
 # A DEK of 32 bytes, where the template says 16, and what it made of the message.
-LONGER = bytes.fromhex(
-    "010000002af667ed9e18ff9ad1d79c85eaf53fb4d50983eaf6b4e797eb45e541340bdc7ae572d952b592995c87"
-    "7419fc07401877d9ce0ec582ca0808e20492b6b63a5d"
-)
-PAYLOAD_OF_LONGER = bytes.fromhex(
-    "4b80bdb083f4338cb3f9eb0524e75fa6587790b3aea56ff3af72e97e1876e2ef8e7ea174bd"
-)
+LONGER = OUTPUTS["DEK of 32 bytes"]
+PAYLOAD_OF_LONGER = OUTPUTS["payload of the DEK of 32 bytes"]
 
 WRAPPED = ENVELOPE[4 : 4 + int.from_bytes(ENVELOPE[:4], "big")]
 PAYLOAD = ENVELOPE[4 + len(WRAPPED) :]
@@ -175,12 +152,21 @@ def keys() -> list[Case]:
     ):
         envelope(f"dek-of-{name}", f"a DEK template of type {type_name}", AT_LOAD,
                  dek=template(type_name, value))
+    hmac = data(1, num(1, 3) + num(2, 16)) + num(2, 32)
+    ctr = data(1, num(1, 16)) + num(2, 16)
+    for name, type_name, value in (
+        ("aes-gcm", "AesGcmKey", num(2, 16) + num(3, 1)),
+        ("aes-gcm-siv", "AesGcmSivKey", num(1, 1) + num(2, 16)),
+        ("xchacha20", "XChaCha20Poly1305Key", num(1, 1)),
+        ("hmac", "AesCtrHmacAeadKey", data(1, ctr) + data(2, hmac + num(3, 1))),
+    ):
+        envelope(f"dek-{name}-version-1", f"a DEK template of type {type_name} with version 1",
+                 AT_LOAD, dek=template(type_name, value))
     # A DEK has 36 bytes beside its HMAC key, and the key-encryption key adds 33.
     for wrapped, fault, expected in (
         (4096, "no fault", ACCEPTED), (4097, "more than there may be", AT_USE),
     ):
         hmac = data(1, num(1, 3) + num(2, 16)) + num(2, wrapped - 33 - 36)
-        ctr = data(1, num(1, 16)) + num(2, 16)
         envelope(f"wrapped-{wrapped}", f"encrypted DEKs of {wrapped} bytes, {fault}", expected,
                  dek=template("AesCtrHmacAeadKey", data(1, ctr) + data(2, hmac)))
     case("envelope-malformed", "a value that is no message", "KmsEnvelopeAeadKey", b"\xff",

@@ -61,7 +61,7 @@ def _clear(named) -> list:
 
 
 def _makers(template, prefix):
-    able = [name for name in MAKERS if table.hole(name, template, prefix) is None]
+    able = [name for name in MAKERS if table.hole(name, template) is None]
     first = [name for name in able if table.imported(name, template) is None][:1]
     others = [name for name, style in STYLES if (style, "TINK") == (template.name, prefix)]
     return first + others
@@ -78,6 +78,8 @@ def _make(peer, template, prefix, kek) -> dict:
     own = Keyset(peer.generate(template, prefix))
     files, written_prefix = [], prefix
     for form in template.forms:
+        if form.no_secret:
+            continue  # the same bytes as in cleartext
         suffix = {"binary": "bin", "json": "json"}[form.format]
         if form.associated_data is None:
             file, wanted = f"keyset.{suffix}", target(form.format)

@@ -10,6 +10,7 @@ import base64
 import json
 from dataclasses import dataclass
 
+from .outputs import OUTPUTS
 from .table import TYPE_URL
 from .wire import data, num, tag, varint
 
@@ -23,29 +24,12 @@ KEY = bytes(range(16))
 PLAINTEXT = b"plaintext"
 ASSOCIATED_DATA = b"associated data"
 # What the good keyset made of them, and of other things with KEYSET_ASSOCIATED_DATA.
-CIPHERTEXT = bytes.fromhex(
-    "010000002ab01d169e517697c0c47d2d28f40360b3cb12f7243eccc056db985b5065ae6acdfd4b2eac36"
-)
+CIPHERTEXT = OUTPUTS["ciphertext"]
 KEYSET_ASSOCIATED_DATA = b"keyset associated data"
-ENCRYPTED_KEYSET = bytes.fromhex(
-    "010000002a0bc9b02556683ee16de03582b9f7aab7d16b874a51190d93f20b769a3a8dc7c26037a65001f56dd4"
-    "607e72a9e8902e148a7319d1ecf9ebc17f69bcb1f91e7f4c93a93f7993695929a96f98770df6c3050231a6ab8c"
-    "c1eb27a8e64476ac0fa0e035433741e8c09562c6ee125d62f9a0cb"
-)
-ENCRYPTED_NOTHING = bytes.fromhex(
-    "010000002ac6c4d2a9f1d2c7ec661bd48fda22079fe27fe831691bf22943bdd0e7"
-)
-ENCRYPTED_NO_KEYS = bytes.fromhex(
-    "010000002a520a0cedf2aeb5850b5ea5d29d59a0a77e87d17d3e5f7fb747edfddcbea2"
-)
-ENCRYPTED_JSON = bytes.fromhex(
-    "010000002ac0a3dc0b3668fec72003f5fb97c7e8713662cd5fe2abc0e4ecd899752b8ce0ce0b4d77cd6a758b59"
-    "f42fb5243fbd7c45aa23b8a2bc0812916535b03220c67ae743fedb9fb971c1f0cc35a451f7de12fe6d78104966"
-    "3e2d1c8f36c98ad37cd5afea0e5bd5490efd3b148084dda675e283f47e8210b80865432460d9a2710d232268a5"
-    "2e5039c45095232109e913fb42d2a31d63024dd4205411e2c34e6db094f5b6593c69c963bb260240159adc343f"
-    "80e63ff9dab4a4905c16385f2769a2fc1d2a593a88f3baf4b2e2900ddbf9c21dd867c4d3900e3d8c3b24109b93"
-    "e1945da7786347f87cac30afeac9cdb1a95053dd340c62ee16ab8986d8c3ac"
-)
+ENCRYPTED_KEYSET = OUTPUTS["encrypted keyset"]
+ENCRYPTED_NOTHING = OUTPUTS["encrypted nothing"]
+ENCRYPTED_NO_KEYS = OUTPUTS["encrypted keyset without keys"]
+ENCRYPTED_JSON = OUTPUTS["encrypted JSON"]
 
 
 @dataclass(frozen=True)
@@ -447,8 +431,13 @@ def jsons() -> list[Case]:
         good.replace('"SYMMETRIC"', "1").replace('"ENABLED"', "1").replace('"TINK"', "1")
     )
 
-    def second(status):
+    def second(status, material="SYMMETRIC", type_url=None):
         entry = json.loads(good)["key"][0] | {"keyId": 7, "status": status}
+        entry["keyData"]["keyMaterialType"] = material
+        if material != "SYMMETRIC":
+            type_url = TYPE_URL + "NobodyKnowsKey"
+        if type_url is not None:
+            entry["keyData"]["typeUrl"] = type_url
         return ", " + json.dumps(entry) + "]}"
 
     cases = [
@@ -491,6 +480,12 @@ def jsons() -> list[Case]:
              '"\\ud800": 1, "status"'),
         swap("control-character", "a raw control character in a string",
              "AesGcmKey", "AesGcm\tKey"),
+        swap("private", "a disabled key that is labelled as a private key, of a type that nobody "
+             "knows, no fault", "]}", second("DISABLED", "ASYMMETRIC_PRIVATE"), ACCEPTED),
+        swap("public", "a disabled key that is labelled as a public key, of a type that nobody "
+             "knows, no fault", "]}", second("DISABLED", "ASYMMETRIC_PUBLIC"), ACCEPTED),
+        swap("type-url-escapes", "a disabled key with a quote and a backslash in its type URL",
+             "]}", second("DISABLED", "SYMMETRIC", 'type"url\\'), ACCEPTED),
         swap("disabled", "a second key that is disabled, no fault", "]}", second("DISABLED"),
              ACCEPTED),
         swap("destroyed", "a second key that is destroyed, no fault", "]}", second("DESTROYED"),
@@ -613,6 +608,14 @@ def encrypted() -> list[Case]:
                 with_info(comment="x")),
         wrapped("json-snake-case", "member names of the .proto files",
                 {"encrypted_keyset": text}, ACCEPTED),
+        wrapped("json-snake-case-info", "member names of the .proto files in the keyset info",
+                {"encrypted_keyset": text, "keyset_info": {
+                    "primary_key_id": 42,
+                    "key_info": [{
+                        "type_url": TYPE_URL + "AesGcmKey", "status": "ENABLED", "key_id": 42,
+                        "output_prefix_type": "TINK",
+                    }],
+                }}, ACCEPTED),
         wrapped("json-unknown-member", "an unknown member", {"encryptedKeyset": text, "comment": 1}),
         wrapped("json-empty", "no encrypted bytes in JSON", {"encryptedKeyset": ""}),
         wrapped("json-null", "encrypted bytes that are null", {"encryptedKeyset": None}),

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -89,20 +90,27 @@ class Keyset:
     format: str = "binary"
     kek: bytes | None = None  # a binary keyset in cleartext
     associated_data: bytes = b""
+    no_secret: bool = False
 
     def request(self) -> dict:
         return {"data": b64(self.data)} | self.target()
 
     def target(self) -> dict:
         """The same form, to write a keyset in."""
-        return target(self.format, self.kek, self.associated_data)
+        return target(self.format, self.kek, self.associated_data, self.no_secret)
 
 
-def target(format: str, kek: bytes | None = None, associated_data: bytes = b"") -> dict:
+def target(
+    format: str, kek: bytes | None = None, associated_data: bytes = b"", no_secret: bool = False
+) -> dict:
     """The form to write a keyset in."""
     if kek is None:
-        return {"format": format}
+        return {"format": format} | ({"no_secret": True} if no_secret else {})
     return {"format": format, "kek": b64(kek), "associated_data": b64(associated_data)}
+
+
+# Seconds, after which a peer hangs.
+ANSWERS_IN = 300
 
 
 @dataclass
@@ -129,6 +137,10 @@ class Peer:
     def ask(self, operation: str, **arguments) -> dict:
         self._process.stdin.write(json.dumps({"op": operation, **arguments}) + "\n")
         self._process.stdin.flush()
+        # One request is one line, so nothing is left in the buffer.
+        if not select.select([self._process.stdout], [], [], ANSWERS_IN)[0]:
+            self._process.kill()
+            raise RuntimeError(f"the peer {self.name} does not answer {operation}")
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"the peer {self.name} ended while it was asked for {operation}")
@@ -208,12 +220,14 @@ def _cause(said: str) -> str:
 def build(command: list, **options):
     """Runs a step that needs nothing from elsewhere: that it fails is a failure.
 
-    What it prints goes where errors go.
+    Only then is what it says of interest.
     """
     command = [str(word) for word in command]
-    done = subprocess.run(command, stdout=sys.stderr, **options)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+    )
     if done.returncode != 0:
-        raise SystemExit(f"FAILED {' '.join(command)}: exit code {done.returncode}")
+        raise SystemExit(f"{done.stdout}\nFAILED {' '.join(command)}: exit code {done.returncode}")
 
 
 def _keyseal() -> list[str]:
@@ -263,6 +277,9 @@ class GoExtension:
 
 SCWKMS = GoExtension("github.com/scaleway/tink-go-scwkms", "scwkms", "Scaleway's SDK")
 
+# What could not be had though the rest of its implementation could: its name, and why.
+REPLACED: dict[str, str] = {}
+
 
 def go_program(source: Path, name: str, extension: GoExtension | None = None) -> str:
     """Builds a program with the official module; returns its path.
@@ -291,8 +308,9 @@ def go_program(source: Path, name: str, extension: GoExtension | None = None) ->
             step([go, "mod", "download", optional], **options)
             tags = ["-tags", extension.tag]
         except Missing as missing:
-            which = f"{extension.otherwise} in place of {extension.path.rpartition('/')[2]}"
-            print(f"{source.name}: {which}: {missing}", flush=True)
+            short = extension.path.rpartition("/")[2]
+            REPLACED[short] = f"{extension.otherwise} stands in its place: {missing}"
+            print(f"skipped {short}: {REPLACED[short]}", flush=True)
     program = folder / name
     build([go, "build", *tags, "-o", program, "."], **options)
     return str(program)

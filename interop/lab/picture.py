@@ -53,7 +53,7 @@ def write(path: Path, peers: list[Peer], cells: list[Cell], templates: tuple[tab
             at += group
     below = HEAD + len(rows) * pitch + 22
     out += [
-        _legend(MARGIN, below, PASSED, "both directions, all templates, parameters, prefixes, forms"),
+        _legend(MARGIN, below, PASSED, "all templates, parameters, prefixes and forms, both ways"),
         _legend(MARGIN + 340, below, PARTLY, "those that both have"),
         _legend(MARGIN + 500, below, NONE, "not in both"),
         _text(MARGIN, below + 22, _versions(peers), size=11, fill=FAINT),
@@ -63,9 +63,10 @@ def write(path: Path, peers: list[Peer], cells: list[Cell], templates: tuple[tab
 
 
 def _title(cells: list[Cell]) -> str:
-    passed = sum(cell.passed for cell in cells)
+    # Without the total, which each new case would change.
     failed = sum(len(cell.failures) for cell in cells)
-    return f"keyseal and every official Tink: {passed:,} checks passed, {failed:,} failed"
+    outcome = f"{failed:,} checks failed" if failed else "no check failed"
+    return f"keyseal and every official Tink: {outcome}"
 
 
 def _versions(peers: list[Peer]) -> str:

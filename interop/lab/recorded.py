@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 
-from . import corpus, malformed, peers, table, verdicts
+from . import corpus, malformed, outputs, peers, table, verdicts
 from .malformed import ACCEPTED
 from .peers import Peer
 
@@ -37,7 +37,7 @@ def make(started: dict[str, Peer]) -> tuple[str, list[str]]:
             wrong.append(f"{case.file}: a reason is due where keyseal stands alone, and only there")
         entries.append(entry(case, found))
     manifest = {
-        "made_by": "interop/vectors, which spoils what tink-py (C++ core) 1.16.1 made",
+        "made_by": f"interop/vectors, which spoils what {outputs.MADE_BY} made",
         "associated_data": malformed.ASSOCIATED_DATA.decode(),
         "bases": {
             name: {

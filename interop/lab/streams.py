@@ -9,29 +9,16 @@ from __future__ import annotations
 from .malformed import (
     ACCEPTED, AT_LOAD, AT_USE, DISABLED, ENABLED, KEY, RAW, TINK, Case, key, key_data, keyset,
 )
+from .outputs import OUTPUTS
 from .wire import data, num
 
 PLAINTEXT = bytes((31 * i + 148) % 256 for i in range(148))
 HEADER, SEGMENT = 24, 64
 SHA256 = 3
 
-# Made by tink-py 1.16.1, with the associated data of all cases.
-GCM_STREAM = bytes.fromhex(
-    "183e58058c156a29f70c164af400d5df660984effeb52760c7818d198e081df9d5fd2a9de59196c14d45f550e6"
-    "e71e461786900ac33017a71b1702fa142735b2234b66f1192f8290b01ac1e14d928a236dc086ece573deb68fc7"
-    "9f97d1b35cbc1a5419a29103fec1d7910df36dc81e785f9ded7185a4eecf246c1c639522d495d77fd7e1e01ce1"
-    "cfdc4b8d4b3a81cd56e9319f842dcc8e09b90d4ff28f40e7900bd8e32430f8620604c81def8e195a1dce254f92"
-    "c551e62143a2fae112b0e2e63e8d25972a8ba06b09b14cdc663e258394442863ea09a0e1195293da3e56d8bc2d"
-    "99d6de1bef1db615269707"
-)
-CTR_STREAM = bytes.fromhex(
-    "189b8c406fd4e75cde1a4469cf035c248b4b71ca09dab1c6cdee5f68ed3507a0869806f0211c2eb38005b8f4ab"
-    "37d888ae4bb4b9e849bdbd65ed7a2addc140dc81db6262c439533109c93e6fb2037531d5d02d5685bd2e76db90"
-    "6d799e32aaacd5cab4307097ea3c120d0ec9d57f8617df0e10dd0d55c4cfba253ddd43b5ba5a3ecd22d9a9cd90"
-    "78d4f13f89c8fc38f242161e7f2e28bccd534e0fa5ae12edbd2537e2c339fb26813f743dd9189dbce158b3efff"
-    "a8a045bafe290904b5ee44f0ed1f587cd6221cefd3a9ab44956c9ec8d9aac9a45367e297591e0b7c123711d65c"
-    "797b0a5a15300ea9370dbe"
-)
+# With the associated data of all cases.
+GCM_STREAM = OUTPUTS["AES-GCM-HKDF stream"]
+CTR_STREAM = OUTPUTS["AES-CTR-HMAC stream"]
 
 
 def gcm_key(segment=SEGMENT, derived=16, hash=SHA256, key=KEY, version=0) -> bytes:

@@ -55,8 +55,8 @@ PRIMITIVES = {
         Primitive("prf", associated_data=False, deterministic=True),
         # An output is the derived keyset. It is taken by whom derives the same one.
         Primitive("deriver", associated_data=False, deterministic=False, ring=False),
-        # Keys of a KMS itself. Key Manager takes 64 KiB, and not nothing.
-        Primitive("kms", associated_data=True, deterministic=False, sizes=(1, 17, 1000, 60_000)),
+        # Keys of a KMS itself. Key Manager takes a byte less than 64 KiB, and not nothing.
+        Primitive("kms", associated_data=True, deterministic=False, sizes=(1, 17, 1000, 65_535)),
         Primitive("envelope", associated_data=True, deterministic=False),
     )
 }
@@ -88,7 +88,7 @@ class Template:
     @property
     def forms(self) -> tuple[Form, ...]:
         """The forms of its keysets. How a form is written does not depend on parameters."""
-        return FORMS if self.stock else FORMS[:2]
+        return forms(self.primitive) if self.stock else FORMS[:2]
 
 
 def _template(
@@ -256,8 +256,8 @@ TEMPLATES = (
     ),
 )
 
-# Keys that no template makes. Every parameter has each of its values in one of them, or in a
-# template, and the least and the greatest where it has many.
+# Keys that no template makes. Every hash, size of a nonce and size of a salt is in one of them, or in
+# a template; of tags, segments and keys the least, some greater ones, and of tags the greatest.
 _AEAD_PARAMETERS = (
     ("AES128_EAX nonce 12", "AesEaxKey", _eax(12, 16)),
     ("AES256_EAX nonce 12", "AesEaxKey", _eax(12, 32)),
@@ -301,6 +301,10 @@ _STREAM_PARAMETERS = (
      _ctr_stream(32, 32, 105, SHA512, SHA512, 64), _segment_ends(32, 105, 64)),
     ("AES128_CTR_HMAC key 40", _CTR, _ctr_stream(40, 16, 100, SHA256, SHA256, 20),
      _segment_ends(16, 100, 20)),
+    ("AES128_CTR_HMAC SHA1 HMAC SHA512", _CTR, _ctr_stream(32, 16, 200, SHA1, SHA512, 33),
+     _segment_ends(16, 200, 33)),
+    ("AES256_CTR_HMAC SHA512 HMAC SHA1", _CTR, _ctr_stream(32, 32, 200, SHA512, SHA1, 11),
+     _segment_ends(32, 200, 11)),
 )
 _DERIVER_PARAMETERS = (
     ("HKDF_SHA512_DERIVES AES256_GCM", "RAW",
@@ -374,6 +378,35 @@ def with_key_manager(uri: str) -> tuple[Template, ...]:
 # Templates of these key types that nothing is crossed for, because keyseal has no public keys.
 OTHER_TEMPLATES = ("HKDF_SHA256_DERIVES_ED25519",)
 
+# Names that an implementation does not have for templates whose keys it has.
+_DERIVER_NAMES = tuple(
+    name
+    for template in TEMPLATES
+    if template.primitive == "deriver"
+    for name, _ in template.aliases
+)
+_RAW_MACS = tuple(
+    name
+    for template in TEMPLATES
+    if template.primitive == "mac"
+    for name, prefix in template.aliases
+    if prefix == "RAW"
+)
+_RARE = ("X_AES_GCM_8_BYTE_SALT_NO_PREFIX", "AES256_SIV_RAW", "HMAC_SHA512_128BITTAG", *_RAW_MACS)
+UNNAMED = {
+    "python": (
+        *_RARE, "AES256_CMAC", "HMAC_SHA256_PRF", "HMAC_SHA512_PRF", "AES_CMAC_PRF",
+        "AES256_CMAC_PRF",
+    ),
+    "go": (
+        *_RARE, *_DERIVER_NAMES, "AES_CMAC", "AES256_CMAC_PRF", "AES128_GCM_SIV_RAW",
+        "AES128_CTR_HMAC_SHA256_RAW", "AES256_CTR_HMAC_SHA256_RAW", "CHACHA20_POLY1305_RAW",
+        "XCHACHA20_POLY1305_RAW",
+    ),
+    # Those of Tinkey are not in the library.
+    "java": _DERIVER_NAMES,
+}
+
 # The template of every key-encryption key: each implementation has it.
 KEK = next(template for template in TEMPLATES if template.name == "AES256_GCM")
 
@@ -388,7 +421,6 @@ class Hole:
     peer: str
     key_type: str  # or the name of a template, or the key type of an envelope's DEK
     reason: str
-    prefixes: tuple[str, ...] = ALL_PREFIXES
 
 
 HOLES = (
@@ -419,11 +451,10 @@ HOLES = (
 )
 
 
-def hole(peer: str, template: Template, prefix: str) -> str | None:
-    """Says why `peer` has no keys of `template` with this prefix; nothing where it has them."""
+def hole(peer: str, template: Template) -> str | None:
+    """Says why `peer` has no keys of `template`; nothing where it has them."""
     for known in HOLES:
-        names = (template.key_type, template.name, template.dek)
-        if known.peer == peer and known.key_type in names and prefix in known.prefixes:
+        if known.peer == peer and known.key_type in (template.key_type, template.name, template.dek):
             return known.reason
     return None
 
@@ -443,11 +474,16 @@ class Imported:
     reason: str
 
 
-IMPORTED = (
+IMPORTED = tuple(
     Imported(
-        "go", "AES128_CTR_HMAC SHA1 tag 10",
+        "go", name,
         "tink-go uses AES-CTR-HMAC streaming keys with SHA-1, and does not generate them",
-    ),
+    )
+    for name in (
+        "AES128_CTR_HMAC SHA1 tag 10",
+        "AES128_CTR_HMAC SHA1 HMAC SHA512",
+        "AES256_CTR_HMAC SHA512 HMAC SHA1",
+    )
 )
 
 
@@ -479,6 +515,7 @@ class Form:
     name: str
     format: str
     associated_data: bytes | None  # of the encrypted keyset; none where it is in cleartext
+    no_secret: bool = False  # whether the reader and the writer refuse what is a secret
 
 
 FORMS = (
@@ -488,7 +525,14 @@ FORMS = (
     Form("encrypted-json", "json", b""),
     Form("encrypted-binary-ad", "binary", b"keyset associated data"),
     Form("encrypted-json-ad", "json", b"keyset associated data"),
+    Form("no-secret-binary", "binary", None, no_secret=True),
+    Form("no-secret-json", "json", None, no_secret=True),
 )
+
+def forms(primitive: str) -> tuple[Form, ...]:
+    """The forms of keysets: without secrets are those of keys of a KMS alone."""
+    return tuple(form for form in FORMS if not form.no_secret or primitive in REMOTE)
+
 
 ASSOCIATED_DATA = (b"", b"associated data")
 

@@ -70,6 +70,8 @@ def member(data, written=itertools.count()):
 def load(keyset):
     form = FORMATS[keyset["format"]]
     data = unb64(keyset["data"])
+    if "no_secret" in keyset:
+        return at("load", form.parse_without_secret, data)
     if "kek" not in keyset:
         return at("load", form.parse, data, TOKEN)
     return at("load", form.parse_encrypted, data, kek(keyset), unb64(keyset["associated_data"]))
@@ -82,7 +84,9 @@ def kek(keyset):
 
 def store(handle, target):
     form = FORMATS[target["format"]]
-    if "kek" not in target:
+    if "no_secret" in target:
+        data = at("write", form.serialize_without_secret, handle)
+    elif "kek" not in target:
         data = at("write", form.serialize, handle, TOKEN)
     else:
         associated_data = unb64(target["associated_data"])

@@ -314,19 +314,22 @@ impl Key {
         Self::of_the_system::<P::Spec>(parameters, variant)
     }
 
+    fn check_new<S: KeySpec>(parameters: &S::Parameters) -> Result<(), KeyError> {
+        match S::facts(parameters).key_size {
+            0..=Self::LARGEST_NEW => Ok(()),
+            size => {
+                let allowed = "up to 1048576 for a new key";
+                Err(KeyError::parameter("key size", size, allowed))
+            }
+        }
+    }
+
     /// Generates a key of bytes that the operating system gives.
     fn of_the_system<S: KeySpec>(
         parameters: &S::Parameters,
         variant: Variant,
     ) -> Result<Self, KeyError> {
-        let size = S::facts(parameters).key_size;
-        if size > Self::LARGEST_NEW {
-            return Err(KeyError::parameter(
-                "key size",
-                size,
-                "up to 1048576 for a new key",
-            ));
-        }
+        Self::check_new::<S>(parameters)?;
         let mut system = |bytes: &mut [u8]| Ok(rng::fill_secret(bytes)?);
         Self::bind::<S>(S::generate(parameters, &mut system)?, variant)
     }

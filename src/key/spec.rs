@@ -137,7 +137,7 @@ impl<S: KeySpec> KeyType for S {
     }
 
     fn check(&self, template: &KeyTemplate) -> Result<(), KeyError> {
-        template::parameters::<S>(template).map(drop)
+        Key::check_new::<S>(&template::parameters::<S>(template)?)
     }
 
     fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError> {

@@ -365,12 +365,11 @@ impl KeysetHandle {
         }
     }
 
-    /// A destroyed key without data counts as secret, as it does for other Tinks: its label is
-    /// unknown.
+    /// A destroyed key counts as secret: what is left of it may be, whatever its label says.
     fn check_no_secret(&self) -> Result<(), KeysetError> {
         match self
             .entries()
-            .find(|entry| is_secret(entry.data().map_or(0, Key::label)))
+            .find(|entry| is_secret(entry.key().map_or(0, Key::label)))
         {
             Some(entry) => Err(KeysetError::Secret { id: entry.id() }),
             None => Ok(()),

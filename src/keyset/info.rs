@@ -205,7 +205,7 @@ impl KeyInfo {
         self.id
     }
 
-    /// Returns the type URL; empty for a destroyed key.
+    /// Returns the type URL; empty for a destroyed key of which nothing is left.
     #[must_use]
     pub fn type_url(&self) -> &str {
         &self.type_url

@@ -74,7 +74,8 @@ pub enum Status {
     Enabled,
     /// Kept, and not used.
     Disabled,
-    /// Its material is gone, or counts as gone; only id and output prefix type are left.
+    /// It is used for nothing and keeps its id taken. Its material is gone; where another program has
+    /// left it in the file, it stays there until the key is destroyed again.
     Destroyed,
 }
 

@@ -287,7 +287,14 @@ fn a_destroyed_key_is_gone_from_what_is_written() {
     let mut keyset = read(left, Format::Json).unwrap();
     assert!(holds(&keyset));
     assert!(keyset.entries().nth(1).unwrap().key().is_none());
-    assert_eq!(keyset.enable(id), Err(KeysetError::Destroyed { id }));
+    for edit in [
+        KeysetHandle::enable,
+        KeysetHandle::disable,
+        KeysetHandle::promote,
+    ] {
+        assert_eq!(edit(&mut keyset, id), Err(KeysetError::Destroyed { id }));
+    }
+    assert!(holds(&keyset));
     keyset.destroy(id).unwrap();
     assert!(!holds(&keyset));
     // Destroying twice is no error, and deleting ends it.

@@ -194,6 +194,13 @@ fn a_new_key_is_not_larger_than_a_mebibyte() {
         ("HmacPrfKey", &|size| hmac(size, false)),
         ("HkdfPrfKey", &|size| hmac(size, false)),
         ("AesGcmHkdfStreamingKey", &stream),
+        ("AesCtrHmacAeadKey", &|size| {
+            let aes = Message::new().message(1, Message::new().number(1, 16));
+            let aes = aes.number(2, 16);
+            Message::new()
+                .message(1, aes)
+                .message(2, hmac(size - 16, true))
+        }),
     ] {
         for (size, makes) in [
             (1 << 20, true),

@@ -10,8 +10,7 @@ use std::{
     env,
     error::Error,
     ffi::OsString,
-    fs::{self, File},
-    io::{self, ErrorKind, Read as _},
+    io::{self, ErrorKind},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
     sync::Arc,
@@ -55,9 +54,6 @@ const PLACES: [(&str, &str); 4] = [
 /// What the suite starts in such a folder.
 const PROGRAM: &str = "testing_server";
 
-/// Where the suite finds these folders.
-const ROOT: &str = "TINK_CROSS_LANG_ROOT_PATH";
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut words = env::args_os();
@@ -65,11 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::of(words)?;
     let language = match options.language {
         Some(name) => name,
-        None => language_of(
-            program.as_ref(),
-            env::var_os(ROOT).as_deref().map(Path::new),
-        )
-        .into(),
+        None => language_of(program.as_ref()).into(),
     };
     let answers = Answers {
         language: language.into(),
@@ -99,32 +91,16 @@ async fn listener(address: IpAddr, port: u16) -> io::Result<TcpListenerStream> {
     Ok(TcpListenerStream::new(listener))
 }
 
-/// The language in whose place a program was started, or ours: the suite holds the two together.
-fn language_of(program: &Path, root: Option<&Path>) -> &'static str {
+/// The language in whose place a program was started, by a link or a copy, or ours: the suite holds
+/// the two together.
+fn language_of(program: &Path) -> &'static str {
     let place = |name: &Path| PLACES.iter().find(|(folder, _)| name == Path::new(folder));
-    let place = if program.ends_with(PROGRAM) {
-        // A link, or a copy.
-        program
-            .ancestors()
-            .find_map(|path| place(path.file_name()?.as_ref()))
-    } else {
-        // A wrapper leaves no trace of its name. It is known where there is no second one.
-        let mut wrappers = PLACES
-            .iter()
-            .filter(|(folder, _)| root.is_some_and(|root| is_wrapper(&root.join(folder))));
-        wrappers.next().filter(|_| wrappers.next().is_none())
-    };
-    place.map_or(LANGUAGE, |(_, language)| language)
-}
-
-/// Whether a language's folder has a script that starts `interop/testing-server`, or this program.
-fn is_wrapper(folder: &Path) -> bool {
-    let path = folder.join(PROGRAM);
-    let mut text = Vec::new();
-    fs::symlink_metadata(&path).is_ok_and(|found| found.is_file())
-        && File::open(path).is_ok_and(|file| file.take(4096).read_to_end(&mut text).is_ok())
-        && text.starts_with(b"#!")
-        && String::from_utf8_lossy(&text).contains("testing-server")
+    let mut folders = program.parent().into_iter().flat_map(Path::ancestors);
+    let found = folders.find_map(|path| place(path.file_name()?.as_ref()));
+    match found {
+        Some((_, language)) if program.ends_with(PROGRAM) => language,
+        _ => LANGUAGE,
+    }
 }
 
 /// What the command line says. Flags for other languages' servers are skipped with their values.

@@ -240,7 +240,7 @@ pub(crate) fn keyset_failure(name: &str, error: KeysetError) -> Failure {
             refused("not_enabled").hint("enable it in the same call, with --enable ID")
         }
         KeysetError::Destroyed { .. } => {
-            refused("destroyed").hint("its material is gone: it can only be deleted")
+            refused("destroyed").hint("it is used for nothing any more: it can only be deleted")
         }
         KeysetError::Template(KeyError::UnknownTemplate { name }) => unknown_template(&name),
         KeysetError::Random(_) | KeysetError::Template(_) | KeysetError::Encrypt(_) => {
