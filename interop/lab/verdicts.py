@@ -27,8 +27,11 @@ def of(peer: Peer, case: Case) -> str:
 def crosses(producer: Peer, consumer: Peer, case: Case) -> bool:
     """Whether a keyset that both accept is the same to both: one opens what the other makes."""
     base, keyset, message = _asked(case)
-    [output] = producer.produce(base.primitive, keyset, [message])
-    [opened] = consumer.consume(base.primitive, keyset, [message | {"output": output}])
+    try:
+        [output] = producer.produce(base.primitive, keyset, [message])
+        [opened] = consumer.consume(base.primitive, keyset, [message | {"output": output}])
+    except Refused:
+        return False
     return opened == base.plaintext
 
 
