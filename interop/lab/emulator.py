@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 
-from .peers import REPOSITORY, Missing, build, tool
+from .peers import REPOSITORY, TARGET, Missing, build, tool
 
 
 def build_keyseal() -> str:
@@ -29,12 +29,15 @@ def start(key: str) -> tuple[subprocess.Popen, dict[str, str]]:
         except Missing as missing:
             raise SystemExit(f"the emulator: {missing}") from missing
     command = [*shlex.split(command), "--seed-key", key]
-    emulator = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    TARGET.mkdir(parents=True, exist_ok=True)
+    with (TARGET / "emulator.log").open("w") as log:
+        emulator = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     variables = {}
     while "SCW_KM_KEY_URI" not in variables:
         line = emulator.stdout.readline()
         if not line:
-            raise SystemExit(f"the emulator ended: {emulator.wait()}")
+            said = (TARGET / "emulator.log").read_text()
+            raise SystemExit(f"the emulator ended: {emulator.wait()}\n{said}")
         words = shlex.split(line)
         if words[:1] == ["export"]:
             name, _, value = words[1].partition("=")

@@ -231,6 +231,7 @@ def build(command: list, **options):
 
 
 def _keyseal() -> list[str]:
+    print("building keyseal; the first time takes minutes", file=sys.stderr, flush=True)
     manifest = LAB / "keyseal-peer" / "Cargo.toml"
     # The versions of the crate itself, so that one target folder serves both.
     shutil.copyfile(REPOSITORY / "Cargo.lock", manifest.with_name("Cargo.lock"))

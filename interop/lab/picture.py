@@ -14,7 +14,7 @@ NAMES = {"keyseal": "keyseal", "python": "Python, C++", "go": "Go", "java": "Jav
 INITIALS = {"keyseal": "k", "python": "P", "go": "G", "java": "J"}
 
 # Widths and heights, in pixels.
-SQUARE, GAP, LABEL, MARGIN, GROUP, HEAD, FOOT = 18, 3, 212, 20, 18, 92, 62
+SQUARE, GAP, LABEL, MARGIN, GROUP, HEAD, FOOT, LEGEND = 18, 3, 212, 20, 18, 92, 62, 640
 PASSED, PARTLY, NONE, FAILED = "#2e8b57", "#93cda9", "#d8dde3", "#c0392b"
 INK, FAINT = "#1f2933", "#52606d"
 
@@ -23,7 +23,7 @@ def write(path: Path, peers: list[Peer], cells: list[Cell], templates: tuple[tab
     rows = _rows(templates)
     pitch = SQUARE + GAP
     group = len(peers) * pitch + GROUP
-    width = 2 * MARGIN + LABEL + len(peers) * group - GROUP
+    width = max(2 * MARGIN + LABEL + len(peers) * group - GROUP, LEGEND)
     height = HEAD + len(rows) * pitch + FOOT
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
@@ -53,9 +53,10 @@ def write(path: Path, peers: list[Peer], cells: list[Cell], templates: tuple[tab
             at += group
     below = HEAD + len(rows) * pitch + 22
     out += [
-        _legend(MARGIN, below, PASSED, "all templates, parameters, prefixes and forms, both ways"),
-        _legend(MARGIN + 340, below, PARTLY, "those that both have"),
-        _legend(MARGIN + 500, below, NONE, "not in both"),
+        _legend(MARGIN, below, PASSED, "all templates, prefixes and forms"),
+        _legend(MARGIN + 220, below, PARTLY, "what both have of them"),
+        _legend(MARGIN + 390, below, NONE, "one has none"),
+        _legend(MARGIN + 500, below, FAILED, "a check failed"),
         _text(MARGIN, below + 22, _versions(peers), size=11, fill=FAINT),
         "</svg>",
     ]
@@ -72,7 +73,10 @@ def _title(cells: list[Cell]) -> str:
 def _versions(peers: list[Peer]) -> str:
     # Not those of the machine: the picture is the same everywhere.
     official = [peer for peer in peers if peer.name != "keyseal"]
-    return ", ".join(f"{peer.info['name']} {peer.info['version'].lstrip('v')}" for peer in official)
+    return "k keyseal, " + ", ".join(
+        f"{INITIALS[peer.name]} {peer.info['name']} {peer.info['version'].lstrip('v')}"
+        for peer in official
+    )
 
 
 def _row(template: table.Template) -> str:

@@ -59,14 +59,14 @@ def make(started: dict[str, Peer]) -> tuple[str, list[str]]:
     (FOLDER / "manifest.json").write_text(text, encoding="utf-8")
     write_table(manifest)
     write_holes()
-    return f"{len(cases)} cases in {FOLDER}, {len(wrong)} to look at", wrong
+    return f"{len(cases)} cases in {FOLDER}, {len(wrong)} of them not as they should be", wrong
 
 
 def entry(case, found) -> dict:
     made = {"file": case.file, "fault": case.fault, "format": case.format}
     if case.encrypted:
         made["encrypted_with_associated_data"] = case.associated_data.decode()
-    made |= {"base": case.base, "opens_ciphertext": case.opens}
+    made |= {"base": case.base, "key_type": case.key_type, "opens_ciphertext": case.opens}
     made |= {"expected": case.expected, "verdicts": found}
     if case.why:
         made["why"] = case.why

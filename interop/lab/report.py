@@ -89,9 +89,10 @@ def write_summary(folder: Path, peers: list[Peer], cells: list[Cell], skipped: l
     for peer in peers:
         for form, what in (("template", "templates by name"), ("malformed", "malformed inputs")):
             own = [cell for cell in cells if (cell.owner, cell.form) == (peer.name, form)]
-            failed = sum(len(cell.failures) for cell in own)
-            known = sum(not cell.hole and not cell.failures for cell in own)
-            lines.append(f"- {peer.name}, {what}: {known} of {len(own)} as written down"
+            failed = sum(bool(cell.failures) for cell in own)
+            holes = sum(cell.hole is not None for cell in own)
+            lines.append(f"- {peer.name}, {what}: {len(own) - failed} of {len(own)} as written down"
+                         + (f", {holes} of them as missing" if holes else "")
                          + (f", **{failed} failed**" if failed else ""))
     failed = sum(len(cell.failures) for cell in cells)
     total = f"{sum(cell.passed for cell in cells)} checks passed, {failed} failed"

@@ -13,6 +13,7 @@ use std::{
     io::{self, ErrorKind},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
+    process::ExitCode,
     sync::Arc,
 };
 
@@ -55,7 +56,17 @@ const PLACES: [(&str, &str); 4] = [
 const PROGRAM: &str = "testing_server";
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("keyseal-testing-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
     let mut words = env::args_os();
     let program = words.next().unwrap_or_default();
     let options = Options::of(words)?;
@@ -80,7 +91,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         (Ok(one), Err(error)) | (Err(error), Ok(one)) if error.kind() != ErrorKind::AddrInUse => {
             server.serve_with_incoming(one).await?;
         }
-        (Err(error), _) | (_, Err(error)) => return Err(error.into()),
+        (Err(error), _) | (_, Err(error)) => {
+            return Err(format!("port {}: {error}", options.port).into());
+        }
     }
     Ok(())
 }
@@ -159,7 +172,7 @@ fn key_services() -> KmsClients {
     match ScalewayClient::from_env() {
         Ok(client) => services.with(client),
         Err(error) => {
-            println!("no Key Manager: {}", with_causes(&error));
+            println!("without scw-kms:// URIs: {}", with_causes(&error));
             services
         }
     }
