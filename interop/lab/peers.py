@@ -167,15 +167,19 @@ class Peer:
         return unb64(self.ask("write", keyset=keyset.request(), target=wanted)["keyset"])
 
     def produce(self, primitive: str, keyset: Keyset, messages: list[dict]) -> list[str | dict]:
-        return self.ask(
-            "produce", primitive=primitive, keyset=keyset.request(), messages=messages
-        )["outputs"]
+        outputs = self._each("produce", primitive, keyset, messages)["outputs"]
+        assert len(outputs) == len(messages), self.name
+        return outputs
 
     def consume(self, primitive: str, keyset: Keyset, messages: list[dict]) -> list[bytes | None]:
-        answer = self.ask(
-            "consume", primitive=primitive, keyset=keyset.request(), messages=messages
+        inputs = self._each("consume", primitive, keyset, messages)["inputs"]
+        assert len(inputs) == len(messages), self.name
+        return [None if text is None else binary(text) for text in inputs]
+
+    def _each(self, operation: str, primitive: str, keyset: Keyset, messages: list[dict]) -> dict:
+        return self.ask(
+            operation, primitive=primitive, keyset=keyset.request(), messages=messages
         )
-        return [None if text is None else binary(text) for text in answer["inputs"]]
 
 
 def tool(name: str) -> str:
