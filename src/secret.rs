@@ -167,8 +167,14 @@ pub(crate) fn wipe_stack() {
 ///
 /// It is wiped before as well, so that nothing stale gets into the unused bytes of what is made.
 pub(crate) fn on_clean_stack<T>(make: impl FnOnce() -> T) -> T {
+    /// In a frame of its own: what is inlined into the caller's is not below it, and stays.
+    #[inline(never)]
+    fn called<T>(make: impl FnOnce() -> T) -> T {
+        make()
+    }
+
     wipe_stack();
-    let made = make();
+    let made = called(make);
     wipe_stack();
     made
 }

@@ -7,6 +7,7 @@ use crate::{
     error::{KeyError, KeysetError, RandomError},
     key::{Key, KeyId, KeyKind, KeyTypes, PrefixMap, Prefixed, Variant},
     rng,
+    secret::on_clean_stack,
 };
 
 mod edit;
@@ -245,7 +246,7 @@ impl KeysetHandle {
     /// # Errors
     /// [`KeysetError::WrongPrimitive`] when an enabled key is of another kind or an unknown type.
     pub fn primitive<P: Primitive>(&self) -> Result<P, KeysetError> {
-        P::from_keyset(self, Provider::FASTEST)
+        self.primitive_with(Provider::FASTEST)
     }
 
     /// Makes a primitive of a provider that the caller chooses.
@@ -253,7 +254,8 @@ impl KeysetHandle {
     /// # Errors
     /// [`KeysetError::WrongPrimitive`] when an enabled key is of another kind or an unknown type.
     pub fn primitive_with<P: Primitive>(&self, provider: Provider) -> Result<P, KeysetError> {
-        P::from_keyset(self, provider)
+        // What makes a cipher wipes what is below it; what is between here and there is not.
+        on_clean_stack(|| P::from_keyset(self, provider))
     }
 
     /// Returns what may be known without secrets: ids, types, states.
