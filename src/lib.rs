@@ -30,9 +30,6 @@ mod prf;
 mod sealed_stream;
 pub mod streaming;
 
-#[cfg(feature = "emulator")]
-pub mod emulator; // 6
-
 pub use aead::{KeysetAead, KeysetRemoteAead};
 pub use cipher::{Hash, Provider};
 pub use daead::KeysetDeterministicAead;

@@ -11,8 +11,8 @@ from .peers import REPOSITORY, TARGET, Missing, build, tool
 
 def build_keyseal() -> str:
     """Builds our own program; returns its path."""
-    command = [tool("cargo"), "build", "--quiet", "--locked", "--features", "cli"]
-    build([*command, "--bin", "keyseal"], cwd=REPOSITORY)
+    command = [tool("cargo"), "build", "--quiet", "--locked"]
+    build([*command, "--package", "keyseal-cli"], cwd=REPOSITORY)
     target = os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")
     return os.path.join(target, "debug", "keyseal")
 

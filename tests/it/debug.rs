@@ -278,16 +278,15 @@ fn no_debug_is_derived_over_bytes() {
         "OutputPrefix",
         "WrappedDataKey",
     ];
-    let mut folders = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
+    // The program shows none of its values with `Debug`, so its folder is left out.
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("src"), root.join("crates/keyseal-emulator/src")];
     let mut derived = 0;
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                // The program shows none of its own values with `Debug`.
-                if !path.ends_with("src/bin") {
-                    folders.push(path);
-                }
+                folders.push(path);
                 continue;
             }
             let source = fs::read_to_string(&path).unwrap();

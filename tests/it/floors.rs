@@ -26,7 +26,6 @@ const FLOORS: &[&[&str]] = &[
         "sealed_stream",
         "streaming",
     ],
-    &["emulator"],
 ];
 
 /// The program stands on top and sees only the public API, as another crate.

@@ -9,28 +9,16 @@
 
 #[path = "../canary/mod.rs"]
 mod canary;
-#[cfg(feature = "cli")]
-mod cli;
-#[cfg(feature = "cli")]
-mod cli_import;
-#[cfg(all(
-    feature = "emulator",
-    feature = "scaleway",
-    feature = "blocking",
-    feature = "testkit"
-))]
-mod client_emulator;
 mod corpus;
 mod daead;
 mod debug;
 mod derive;
 mod derive_refused;
-#[cfg(feature = "emulator")]
-mod emulator;
 mod envelope;
 mod fake_kms;
 mod floors;
 mod fuzz_smoke;
+mod key_import;
 mod key_selection;
 mod key_types;
 mod keyset_edit;

@@ -1,0 +1,325 @@
+//! `emulator`: a Key Manager on loopback.
+
+mod command;
+mod requests;
+
+use std::{
+    env,
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process,
+    sync::mpsc::RecvTimeoutError,
+    time::Duration,
+};
+
+use clap::Args;
+use keyseal::SecretAccess;
+use keyseal_emulator::{
+    Emulator, EmulatorError, FaultRule, Parsing, Request, ServeError, Server, StateError, StateKey,
+};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use self::requests::Requests;
+use crate::{
+    context::Context,
+    error::{Failure, chain},
+    exit::Exit,
+    input::Place,
+    text::printable,
+};
+
+/// The largest fault script that is read, in bytes.
+const SCRIPT_LIMIT: u64 = 1 << 20;
+/// Where the key of a state file may be, if no option says so.
+const STATE_KEY_FILE: &str = "KEYSEAL_EMULATOR_STATE_KEY_FILE";
+/// The key of a state file itself, in base64.
+const STATE_KEY: &str = "KEYSEAL_EMULATOR_STATE_KEY";
+/// How often it is looked whether there is something to tell.
+const PAUSE: Duration = Duration::from_millis(50);
+/// What names the process that serves.
+const PID: &str = "KEYSEAL_EMULATOR_PID";
+/// The region of seeded keys.
+const REGION: &str = "fr-par";
+
+/// Run a Key Manager on this machine, for tests and for trying things out
+///
+/// Scaleway's own clients work with it, and so does this program. It prints the variables that
+/// they read, as lines for a shell, and serves until it is stopped; or it runs a command that has
+/// these variables, and ends with it. Keys are in memory, unless --state keeps them. It is not for
+/// production: HTTP is plain. With -v each request is told.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  keyseal emulator --seed-key orders -- cargo test
+
+  eval \"$(keyseal emulator --seed-key orders &)\"
+  keyseal kek show \"$SCW_KM_KEY_URI\"
+  kill $KEYSEAL_EMULATOR_PID")]
+pub(crate) struct EmulatorArgs {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Listen also where other machines can connect: whoever sees the network sees all secrets
+    #[arg(long)]
+    allow_remote: bool,
+    /// Make an AES-256-GCM key of this name in fr-par, unless the state has one; may be given more
+    /// than once
+    ///
+    /// Its id and URI are printed as SCW_KM_KEY_ID and SCW_KM_KEY_URI; those of the second key end
+    /// in _2, and so on.
+    #[arg(long, value_name = "NAME")]
+    seed_key: Vec<String>,
+    /// Keep keys, API key and clock in this file, encrypted
+    ///
+    /// The key of the file is in another file, which --state-key-file names, or the variable
+    /// KEYSEAL_EMULATOR_STATE_KEY_FILE; or it is in KEYSEAL_EMULATOR_STATE_KEY, as the base64 of
+    /// 32 bytes.
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// The file with the key of the state; made, for its owner alone, with a new state
+    #[arg(long, value_name = "FILE", requires = "state")]
+    state_key_file: Option<PathBuf>,
+    /// Go wrong as this script says: see docs/emulator.md
+    #[arg(long, value_name = "FILE")]
+    faults: Option<Place>,
+    /// Refuse what the service is not documented to accept
+    #[arg(long)]
+    strict: bool,
+    /// A command to run with the variables, in place of printing them
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure> {
+    // From here on a signal is the end that was hoped for.
+    let stopped = context.leftovers.stopped();
+    let rules = rules(args.faults.as_ref(), context)?;
+    let mut builder = Emulator::builder();
+    if args.strict {
+        builder = builder.parsing(Parsing::Strict);
+    }
+    if let Some(path) = &args.state {
+        builder = builder.state_file(path, state_key(path, args.state_key_file.as_deref())?);
+    }
+    let emulator = builder.build().map_err(not_made)?;
+    let keys = args
+        .seed_key
+        .iter()
+        .map(|name| seed(&emulator, name, args.state.is_some()))
+        .collect::<Result<Vec<_>, _>>()?;
+    for rule in rules {
+        emulator.inject(rule);
+    }
+    let server = serve(&emulator, &args)?;
+    let variables = variables(&emulator, &server, &keys);
+    if args.command.is_empty() {
+        announce(&variables, &keys, context)?;
+        context.end_output()?;
+    }
+    context.note(&format!(
+        "a Key Manager on {} until {}; its keys are {}",
+        server.url(),
+        match args.command.first() {
+            Some(program) => format!("{} ends", printable(program.to_string_lossy())),
+            None => "Ctrl-C".to_owned(),
+        },
+        match &args.state {
+            Some(path) => format!("in {}", printable(path.display())),
+            None => "in memory".to_owned(),
+        }
+    ));
+    let mut requests = Requests::of(&emulator);
+    let outcome = match args.command.is_empty() {
+        true => {
+            // An end of the channel would say that nobody can send any more: that is the end, too.
+            while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
+                requests.tell(context);
+            }
+            Ok(Exit::Done)
+        }
+        false => command::run(&args.command, variables, &stopped, || {
+            requests.tell(context)
+        }),
+    };
+    server.shutdown();
+    requests.tell(context);
+    context.note("stopped");
+    outcome
+}
+
+/// A key that was there when the emulator started.
+struct Seeded {
+    name: String,
+    id: String,
+}
+
+impl Seeded {
+    fn uri(&self) -> String {
+        format!("scw-kms://regions/{REGION}/keys/{}", self.id)
+    }
+}
+
+fn serve(emulator: &Emulator, args: &EmulatorArgs) -> Result<Server, Failure> {
+    let served = match args.allow_remote {
+        true => emulator.serve_insecure_remote(args.listen),
+        false => emulator.serve(args.listen),
+    };
+    served.map_err(|error| {
+        let what = format!("cannot listen on {}", args.listen);
+        match error {
+            ServeError::NotLoopback { .. } => Failure::usage(
+                "not_loopback",
+                what,
+                "other machines could connect, and HTTP is plain",
+            )
+            .hint("--allow-remote allows it: whoever sees the network sees all secrets"),
+            ServeError::Io { source, .. } => Failure::io(what, &source),
+            other => Failure::new(Exit::Failed, "emulator", what, chain(&other)),
+        }
+    })
+}
+
+/// Returns what clients read. Every value is made of letters, digits and `-:/.`.
+fn variables(emulator: &Emulator, server: &Server, keys: &[Seeded]) -> Vec<(String, String)> {
+    let access = SecretAccess::insecure();
+    let environment = emulator.identity().environment(&server.url(), access);
+    let mut variables: Vec<(String, String)> = environment
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.to_string()))
+        .collect();
+    for (n, key) in keys.iter().enumerate() {
+        let suffix = match n {
+            0 => String::new(),
+            _ => format!("_{}", n + 1),
+        };
+        variables.push((format!("SCW_KM_KEY_ID{suffix}"), key.id.clone()));
+        variables.push((format!("SCW_KM_KEY_URI{suffix}"), key.uri()));
+    }
+    variables
+}
+
+/// Prints the variables. Nothing needs quoting.
+fn announce(
+    variables: &[(String, String)],
+    keys: &[Seeded],
+    context: &Context,
+) -> Result<(), Failure> {
+    if context.json {
+        let environment: serde_json::Map<String, Value> = variables
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_str().into()))
+            .collect();
+        let keys: Vec<Value> = keys
+            .iter()
+            .map(|key| json!({"id": key.id, "name": key.name, "uri": key.uri()}))
+            .collect();
+        return context.print_json(&json!({
+            "environment": environment,
+            "keys": keys,
+            "process_id": process::id(),
+        }));
+    }
+    let mut lines: String = variables
+        .iter()
+        .map(|(name, value)| format!("export {name}={value}\n"))
+        .collect();
+    lines.push_str(&format!("export {PID}={}\n", process::id()));
+    context.print(&lines)
+}
+
+/// Makes a key, or finds the one that a kept state has of this name.
+fn seed(emulator: &Emulator, name: &str, kept: bool) -> Result<Seeded, Failure> {
+    let known = if kept { find(emulator, name) } else { None };
+    let id = match known {
+        Some(id) => id,
+        None => emulator.seed_key(name).map_err(not_made)?,
+    };
+    Ok(Seeded {
+        name: name.to_owned(),
+        id,
+    })
+}
+
+fn find(emulator: &Emulator, name: &str) -> Option<String> {
+    let mut encoded = String::new();
+    for byte in name.bytes() {
+        encoded.push_str(&format!("%{byte:02X}"));
+    }
+    let path = format!("/key-manager/v1alpha1/regions/{REGION}/keys?page_size=1&name={encoded}");
+    let identity = emulator.identity();
+    let token = identity.secret_key(SecretAccess::insecure());
+    let response = emulator.handle(Request::new("GET", &path).with_header("X-Auth-Token", token));
+    let list: Value = serde_json::from_slice(response.body()).ok()?;
+    let id = list.get("keys")?.get(0)?.get("id")?.as_str()?;
+    Some(id.to_owned())
+}
+
+fn rules(place: Option<&Place>, context: &Context) -> Result<Vec<FaultRule>, Failure> {
+    let Some(place) = place else {
+        return Ok(Vec::new());
+    };
+    let what = || format!("cannot use the faults in {}", place.name());
+    let bad = |why: String| Failure::new(Exit::Failed, "fault_script", what(), why);
+    let script = place.read_small(SCRIPT_LIMIT, context)?;
+    let script = str::from_utf8(&script).map_err(|_| bad("it is no text".into()))?;
+    FaultRule::parse_script(script)
+        .map_err(|error| bad(printable(error)).hint("docs/emulator.md has the list of faults"))
+}
+
+/// Finds the key of the state file, or makes one with a new state.
+fn state_key(state: &Path, file: Option<&Path>) -> Result<StateKey, Failure> {
+    let named = file
+        .map(Path::to_owned)
+        .or_else(|| env::var_os(STATE_KEY_FILE).map(PathBuf::from));
+    let found = match named {
+        Some(path) if state.exists() || path.exists() => StateKey::read_file(&path),
+        Some(path) => StateKey::create_file(&path),
+        None => {
+            let text = env::var(STATE_KEY).map(Zeroizing::new).map_err(|_| {
+                Failure::usage(
+                    "state_key_missing",
+                    format!("cannot keep the state in {}", printable(state.display())),
+                    "it is encrypted, and no key is named",
+                )
+                .hint("--state-key-file FILE names one, and makes it with a new state")
+            })?;
+            StateKey::parse(&text, SecretAccess::insecure())
+        }
+    };
+    found.map_err(|error| state_failure(&error))
+}
+
+fn not_made(error: EmulatorError) -> Failure {
+    match error {
+        EmulatorError::State(error) => state_failure(&error),
+        EmulatorError::NotSaved => Failure::new(
+            Exit::InputOutput,
+            "state_not_saved",
+            "cannot keep the state",
+            "its file cannot be written",
+        ),
+        other => Failure::new(
+            Exit::Failed,
+            "emulator",
+            "cannot start the emulator",
+            chain(&other),
+        ),
+    }
+}
+
+fn state_failure(error: &StateError) -> Failure {
+    let why = printable(error);
+    let failed = |exit, code| Failure::new(exit, code, "cannot use the state", why.clone());
+    match error {
+        StateError::Io { path, source } => Failure::file("use", path, source),
+        StateError::NotPrivate { .. } => failed(Exit::InputOutput, "state_key_open")
+            .hint("chmod 600 it; if others could read it, start with a new state"),
+        StateError::MalformedKey => failed(Exit::Failed, "state_key_malformed"),
+        StateError::DoesNotOpen { .. } => failed(Exit::NotDecrypted, "state_not_opened")
+            .hint("it takes the key with which it was written; it may be damaged, too"),
+        StateError::InUse { .. } => failed(Exit::InputOutput, "state_in_use"),
+        other => Failure::new(Exit::Failed, "state", "cannot use the state", chain(other)),
+    }
+}

@@ -1,0 +1,43 @@
+//! What clients ask of the emulator, said while it serves.
+
+use keyseal_emulator::Emulator;
+
+use crate::{context::Context, text::printable};
+
+/// The requests that are yet to be told.
+pub(super) struct Requests<'e> {
+    emulator: &'e Emulator,
+    last: Option<String>,
+}
+
+impl<'e> Requests<'e> {
+    pub(super) const fn of(emulator: &'e Emulator) -> Self {
+        Self {
+            emulator,
+            last: None,
+        }
+    }
+
+    /// Tells those that came since the last time.
+    pub(super) fn tell(&mut self, context: &Context) {
+        if !context.is_verbose() {
+            return;
+        }
+        let all = self.emulator.exchanges();
+        let known = |id: &String| all.iter().rposition(|one| one.request_id() == id);
+        // The log is bounded, and clients can clear it: then everything in it is new.
+        let first = self.last.as_ref().and_then(known).map_or(0, |at| at + 1);
+        for exchange in all.iter().skip(first) {
+            context.detail(&format!(
+                "{} {} {} {}",
+                exchange.status(),
+                printable(exchange.method()),
+                printable(exchange.path()),
+                printable(exchange.user_agent())
+            ));
+        }
+        if let Some(exchange) = all.last() {
+            self.last = Some(exchange.request_id().to_owned());
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The program, from outside.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "tests"
+)]
+
+mod emulator;
+mod files;
+mod help;
+mod kill;
+mod kms;
+mod quickstart;
+mod secrets;
+mod support;
+mod terminal;
+mod transcript;

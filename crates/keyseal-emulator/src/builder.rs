@@ -1,0 +1,190 @@
+//! How an emulator is put together.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use super::{
+    Emulator, Shared,
+    auth::{Anonymous, Identity},
+    state::State,
+    store::{StateError, StateFile, StateKey},
+    time::{Clock, Seconds, SystemClock, Timestamp},
+};
+use crate::random::RandomError;
+
+/// Names what happens to requests that the service may or may not accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Parsing {
+    /// They are served: an absent data-key algorithm is `aes_256_gcm`, and a list needs no filter.
+    #[default]
+    Lenient,
+    /// They are refused: a client that works here relies on nothing that is not documented.
+    Strict,
+}
+
+/// What an emulator was told once and for all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settings {
+    pub(super) parsing: Parsing,
+    pub(super) anonymous: Anonymous,
+    pub(super) key_quota: usize,
+}
+
+/// Describes an [`Emulator`].
+///
+/// # Example
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// use keyseal_emulator::{Emulator, ManualClock, Parsing};
+///
+/// let clock = ManualClock::new(UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+/// let emulator = Emulator::builder().clock(clock.clone()).parsing(Parsing::Strict).build()?;
+/// clock.advance(Duration::from_secs(86_400));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub struct EmulatorBuilder {
+    clock: Box<dyn Clock>,
+    settings: Settings,
+    identities: Vec<Identity>,
+    file: Option<(PathBuf, StateKey)>,
+}
+
+impl Default for EmulatorBuilder {
+    fn default() -> Self {
+        Self {
+            clock: Box::new(SystemClock),
+            settings: Settings {
+                parsing: Parsing::default(),
+                anonymous: Anonymous::Refused,
+                key_quota: usize::MAX,
+            },
+            identities: Vec::new(),
+            file: None,
+        }
+    }
+}
+
+impl EmulatorBuilder {
+    /// Sets the clock. The default is [`SystemClock`].
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Adds an API key. Without any, one of full access is drawn, or read from the state file.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identities.push(identity);
+        self
+    }
+
+    /// Serves requests without any token as if the first API key had sent them. A wrong token is
+    /// still refused.
+    pub fn allow_anonymous(mut self) -> Self {
+        self.settings.anonymous = Anonymous::Served;
+        self
+    }
+
+    /// Sets how requests at the edge of what is documented are read.
+    pub fn parsing(mut self, parsing: Parsing) -> Self {
+        self.settings.parsing = parsing;
+        self
+    }
+
+    /// Sets how many keys a project can have, those scheduled for deletion included. The default
+    /// is no limit.
+    pub fn key_quota(mut self, keys: usize) -> Self {
+        self.settings.key_quota = keys;
+        self
+    }
+
+    /// Keeps the state in a file, encrypted under `key`: keys, the drawn API key, how far the
+    /// clock was turned forward. The file is written before a change is answered.
+    ///
+    /// # Security
+    /// Whoever can replace the file can put an older one of the same key in its place.
+    pub fn state_file(mut self, path: &Path, key: StateKey) -> Self {
+        self.file = Some((path.to_owned(), key));
+        self
+    }
+
+    /// Makes the emulator.
+    ///
+    /// # Errors
+    /// [`EmulatorError::State`] when the state file cannot be used; [`EmulatorError::Random`].
+    pub fn build(self) -> Result<Emulator, EmulatorError> {
+        let (file, mut state) = match self.file {
+            Some((path, key)) => {
+                let (file, state) = StateFile::open(&path, key).map_err(EmulatorError::State)?;
+                (Some(file), state)
+            }
+            None => (None, State::default()),
+        };
+        let now = Timestamp::from(self.clock.now()).plus(state.clock_offset.0);
+        let mut identities: Vec<Arc<Identity>> = self
+            .identities
+            .into_iter()
+            .map(|identity| Arc::new(identity.created_at(now)))
+            .collect();
+        let first_identity = match identities.first() {
+            Some(first) => Identity::clone(first),
+            None => {
+                let known = state.identity.take().map_or_else(Identity::generate, Ok);
+                let first = known.map_err(EmulatorError::Random)?.created_at(now);
+                identities.push(Arc::new(first.clone()));
+                state.identity = Some(first.clone());
+                first
+            }
+        };
+        let shared = Shared {
+            clock: self.clock,
+            settings: self.settings,
+            first_identity,
+            identities: Mutex::new(identities),
+            state: Mutex::new(state),
+            file,
+            faults: Mutex::default(),
+            exchanges: Mutex::default(),
+        };
+        // Writes the file, so that a path that cannot be written is noticed at once.
+        shared
+            .advance_clock(Seconds::default().0)
+            .map_err(|_| EmulatorError::NotSaved)?;
+        Ok(Emulator(Arc::new(shared)))
+    }
+}
+
+impl fmt::Debug for EmulatorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmulatorBuilder")
+            .field("settings", &self.settings)
+            .field("identities", &self.identities)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An emulator could not be made or steered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmulatorError {
+    /// The state file cannot be used.
+    #[error("the state of the emulator cannot be read")]
+    State(#[source] StateError),
+    /// The state file could not be written.
+    #[error("the state of the emulator cannot be saved")]
+    NotSaved,
+    /// The operating system gave no randomness.
+    #[error("no randomness for an API key")]
+    Random(#[source] RandomError),
+    /// The key could not be created.
+    #[error("the emulator refused to create the key")]
+    Seed,
+    /// No key has this id.
+    #[error("the emulator has no such key")]
+    UnknownKey,
+}

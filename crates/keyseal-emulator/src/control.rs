@@ -1,0 +1,157 @@
+//! The routes that steer the emulator itself: faults, clock, locks, API keys, the log.
+//!
+//! They want the token of an API key with full access, like any other route: a web page that finds
+//! the port must not be able to turn the clock.
+
+use serde::Serialize;
+
+use super::{
+    Exchange, Shared,
+    auth::Permission,
+    body::Fields,
+    errors::{ApiError, Reason},
+    fault::FaultRule,
+    fault_script::Shown,
+    http::Request,
+    manage, operations,
+    reply::Reply,
+    routes::CONTROL,
+    time::{Seconds, Timestamp},
+};
+use keyseal::SecretAccess;
+
+pub(super) fn serve(shared: &Shared, request: &Request) -> Result<Reply, ApiError> {
+    let caller = operations::authenticate(shared, request)?;
+    if !caller.has_full_access() {
+        return Err(ApiError::PermissionsDenied {
+            action: "write",
+            resource: "emulator",
+        });
+    }
+    let path = request.path().strip_prefix(CONTROL).unwrap_or_default();
+    match (request.method(), path) {
+        ("GET", "faults") => {
+            let rules = shared.faults().rules().iter().map(Shown::from).collect();
+            Reply::of(&FaultsReply { faults: rules })
+        }
+        ("POST", "faults") => {
+            let script = String::from_utf8_lossy(request.body());
+            let rules = FaultRule::parse_script(&script);
+            for rule in rules.map_err(|error| invalid("faults", error.to_string()))? {
+                shared.faults().add(rule);
+            }
+            Ok(Reply::NoContent)
+        }
+        ("DELETE", "faults") => {
+            shared.faults().clear();
+            Ok(Reply::NoContent)
+        }
+        ("GET", "clock") => Reply::of(&ClockReply { now: shared.now() }),
+        ("POST", "clock") => {
+            let fields = Fields::parse(request.body())?;
+            let step = fields
+                .text("advance")?
+                .ok_or(ApiError::required("advance"))?;
+            let help = "must be a duration in seconds, such as 604800s";
+            let step = Seconds::parse(step).ok_or_else(|| ApiError::format("advance", help))?;
+            shared.advance_clock(step.0)?;
+            Reply::of(&ClockReply { now: shared.now() })
+        }
+        ("POST", "identities") => {
+            let fields = Fields::parse(request.body())?;
+            let mut identity = caller.colleague()?.created_at(shared.now());
+            if let Some(names) = fields.texts("permissions")? {
+                identity = identity.with_permissions(permissions(&names)?);
+            }
+            let reply = Reply::of(&IdentityReply {
+                access_key: identity.access_key(),
+                secret_key: identity.secret_key(SecretAccess::insecure()),
+            });
+            shared.add_identity(identity);
+            reply
+        }
+        ("GET", "exchanges") => {
+            let exchanges = shared.exchanges();
+            Reply::of(&ExchangesReply {
+                exchanges: exchanges.iter().map(Into::into).collect(),
+            })
+        }
+        ("DELETE", "exchanges") => {
+            shared.exchanges().clear();
+            Ok(Reply::NoContent)
+        }
+        ("POST", path) => lock(shared, path),
+        _ => Err(ApiError::UnknownRoute),
+    }
+}
+
+/// `keys/{key_id}/lock` and `keys/{key_id}/unlock`.
+fn lock(shared: &Shared, path: &str) -> Result<Reply, ApiError> {
+    let rest = path.strip_prefix("keys/").ok_or(ApiError::UnknownRoute)?;
+    let (id, locked) = match rest.split_once('/') {
+        Some((id, "lock")) => (id, true),
+        Some((id, "unlock")) => (id, false),
+        _ => return Err(ApiError::UnknownRoute),
+    };
+    manage::reply(&*shared.set_locked(id, locked)?)
+}
+
+fn permissions(names: &[String]) -> Result<Vec<Permission>, ApiError> {
+    let find = |name: &String| {
+        let unknown = || invalid("permissions", format!("there is no permission `{name}`"));
+        Permission::named(name).ok_or_else(unknown)
+    };
+    names.iter().map(find).collect()
+}
+
+fn invalid(name: &'static str, help: String) -> ApiError {
+    ApiError::InvalidArgument {
+        name,
+        reason: Reason::Format,
+        help: help.into(),
+    }
+}
+
+#[derive(Serialize)]
+struct FaultsReply {
+    faults: Vec<Shown>,
+}
+
+#[derive(Serialize)]
+struct ClockReply {
+    now: Timestamp,
+}
+
+#[derive(Serialize)]
+struct IdentityReply<'a> {
+    access_key: &'a str,
+    secret_key: &'a str,
+}
+
+#[derive(Serialize)]
+struct ExchangesReply<'a> {
+    exchanges: Vec<ExchangeReply<'a>>,
+}
+
+#[derive(Serialize)]
+struct ExchangeReply<'a> {
+    method: &'a str,
+    path: &'a str,
+    operation: Option<&'static str>,
+    status: u16,
+    request_id: &'a str,
+    user_agent: &'a str,
+}
+
+impl<'a> From<&'a Exchange> for ExchangeReply<'a> {
+    fn from(exchange: &'a Exchange) -> Self {
+        Self {
+            method: exchange.method(),
+            path: exchange.path(),
+            operation: exchange.operation().map(|operation| operation.name()),
+            status: exchange.status(),
+            request_id: exchange.request_id(),
+            user_agent: exchange.user_agent(),
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Creates keys and changes what is written about them.
+
+use std::time::Duration;
+
+use super::{
+    algorithm::{Algorithm, NotAlgorithm, Usage},
+    asymmetric,
+    body::Fields,
+    crypto,
+    errors::ApiError,
+    id::Uuid,
+    keys::{Key, Origin, RotationPolicy, State, Trigger},
+    operations::Call,
+    reply::{KeyReply, Reply, SOFTWARE},
+    time::{Seconds, Timestamp},
+};
+use crate::random::ACCESS;
+
+/// The bounds of a rotation period: a day, and 876,000 hours.
+const MIN_PERIOD: Duration = Duration::from_secs(86_400);
+const MAX_PERIOD: Duration = Duration::from_secs(876_000 * 3_600);
+/// The bounds of imported material and of its salt, in bytes: the emulator's choice.
+const MIN_MATERIAL: usize = 16;
+const MAX_MATERIAL: usize = 1_024;
+
+pub(super) fn reply(key: &Key) -> Result<Reply, ApiError> {
+    Reply::of(&KeyReply::from(key))
+}
+
+pub(super) fn get(call: &Call<'_>) -> Result<Reply, ApiError> {
+    reply(&*call.key()?)
+}
+
+pub(super) fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let fields = &call.fields;
+    let project_id = project(call)?;
+    let id = Uuid::unique()?;
+    let name = match fields.text("name")? {
+        Some(name) if !name.is_empty() => name.to_owned(),
+        Some(_) | None => format!("key-{}", id.to_string().get(..8).unwrap_or_default()),
+    };
+    let algorithm = algorithm(fields)?;
+    let origin = origin(fields, algorithm)?;
+    let description = fields.text("description")?.map(str::to_owned);
+    let tags = fields.texts("tags")?.unwrap_or_default();
+    let protected = !fields.boolean("unprotected")?;
+    match fields.choice("protection_level")? {
+        None | Some(SOFTWARE) => {}
+        Some(_) => {
+            let help = "this protection level is not offered by the emulator";
+            return Err(ApiError::constraint("protection_level", help));
+        }
+    }
+    let policy = PolicyFields::read(fields)?;
+    if policy.is_some() {
+        require_rotatable(algorithm, origin)?;
+    }
+    // Outside the lock, because an RSA key takes its time.
+    let material = match (origin, algorithm) {
+        (Origin::External, _) => None,
+        (Origin::ScalewayKms, Algorithm::Aes256Gcm) => {
+            let material = crypto::fresh_material()?;
+            Some(crypto::rotation_key(material.expose(ACCESS), None, id)?)
+        }
+        (Origin::ScalewayKms, _) => Some(asymmetric::generate(algorithm)?),
+    };
+    call.shared.transact(|state, now| {
+        let quota = call.shared.settings.key_quota;
+        let current = state
+            .keys()
+            .filter(|key| key.project_id == project_id)
+            .count();
+        if current >= quota {
+            return Err(ApiError::QuotaExceeded {
+                resource: "key",
+                quota,
+                current,
+            });
+        }
+        let now = now.in_micros();
+        let rotation_policy = match policy {
+            Some(policy) => Some(policy.resolve(None, now)?),
+            None => None,
+        };
+        let mut key = Key {
+            id,
+            region: call.region,
+            organization_id: call.identity.organization(),
+            project_id,
+            name,
+            algorithm,
+            state: if material.is_some() {
+                State::Enabled
+            } else {
+                State::PendingKeyMaterial
+            },
+            created_at: now,
+            updated_at: now,
+            rotated_at: None,
+            protected,
+            locked: false,
+            description,
+            tags,
+            rotation_policy,
+            origin,
+            deletion_requested_at: None,
+            rotations: Vec::new(),
+        };
+        if let Some(material) = material {
+            key.add_rotation(material, Trigger::Automatic, now);
+        }
+        let created = reply(&key);
+        state.insert(key);
+        created
+    })
+}
+
+pub(super) fn update(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let fields = &call.fields;
+    let name = fields.text("name")?.map(str::to_owned);
+    if name.as_deref() == Some("") {
+        return Err(ApiError::constraint("name", "must not be empty"));
+    }
+    let description = fields.text("description")?.map(str::to_owned);
+    let tags = fields.texts("tags")?;
+    let policy = PolicyFields::read(fields)?;
+    call.changed_key(|key, now| {
+        key.require_editable()?;
+        if let Some(policy) = policy {
+            require_rotatable(key.algorithm, key.origin)?;
+            key.rotation_policy = Some(policy.resolve(key.rotation_policy, now)?);
+        }
+        if let Some(name) = name {
+            key.name = name;
+        }
+        if let Some(description) = description {
+            key.description = Some(description);
+        }
+        if let Some(tags) = tags {
+            key.tags = tags;
+        }
+        key.updated_at = now;
+        Ok(())
+    })
+}
+
+pub(super) fn import_key_material(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let material = call.fields.bytes("key_material")?;
+    let material = material.ok_or(ApiError::required("key_material"))?;
+    let salt = call.fields.bytes("salt")?.filter(|salt| !salt.is_empty());
+    if !(MIN_MATERIAL..=MAX_MATERIAL).contains(&material.len()) {
+        let help = "must be between 16 and 1024 bytes";
+        return Err(ApiError::constraint("key_material", help));
+    }
+    if salt.as_ref().is_some_and(|salt| salt.len() > MAX_MATERIAL) {
+        return Err(ApiError::constraint("salt", "must be at most 1024 bytes"));
+    }
+    let salt = salt.as_deref().map(Vec::as_slice);
+    call.changed_key(|key, now| key.import_material(&material, salt, now))
+}
+
+pub(super) fn delete_key_material(call: &Call<'_>) -> Result<Reply, ApiError> {
+    // 0 is what a client sends that always writes the field: no rotation has this index.
+    let index = call
+        .fields
+        .number("key_rotation_index")?
+        .filter(|index| *index != 0);
+    call.change(|key, now| key.delete_material(index, now))
+        .map(|_| Reply::NoContent)
+}
+
+/// The service gives a public key to wrap material with; how it comes back is not published.
+pub(super) fn import_parameters(call: &Call<'_>) -> Result<Reply, ApiError> {
+    call.key()?.require_external()?;
+    let help = "wrapped key material is not offered by the emulator";
+    Err(ApiError::constraint("wrapping_algorithm", help))
+}
+
+fn project(call: &Call<'_>) -> Result<Uuid, ApiError> {
+    let text = call
+        .fields
+        .text("project_id")?
+        .filter(|text| !text.is_empty());
+    let text = text.ok_or(ApiError::required("project_id"))?;
+    let id = text
+        .parse()
+        .map_err(|_| ApiError::format("project_id", "must be a UUID"))?;
+    let denied = ApiError::PermissionsDenied {
+        action: "create",
+        resource: "key",
+    };
+    call.identity.has_project(id).then_some(id).ok_or(denied)
+}
+
+/// Reads `{"symmetric_encryption":"aes_256_gcm"}` and its like: exactly one member that is known.
+fn algorithm(fields: &Fields) -> Result<Algorithm, ApiError> {
+    let usage = fields.object("usage")?.ok_or(ApiError::required("usage"))?;
+    let mut chosen = None;
+    for kind in Usage::ALL {
+        let Some(name) = usage.choice(kind.name())? else {
+            continue;
+        };
+        let help = match name.parse::<Algorithm>() {
+            Ok(algorithm) if algorithm.usage() == kind => {
+                if chosen.replace(algorithm).is_some() {
+                    return Err(ApiError::constraint(
+                        "usage",
+                        "must have exactly one member",
+                    ));
+                }
+                continue;
+            }
+            Err(NotAlgorithm::NotOffered) => "this algorithm is not offered by the emulator",
+            Ok(_) | Err(NotAlgorithm::Unknown) => "this algorithm does not exist",
+        };
+        return Err(ApiError::constraint(kind.name(), help));
+    }
+    chosen.ok_or(ApiError::required("usage"))
+}
+
+fn origin(fields: &Fields, algorithm: Algorithm) -> Result<Origin, ApiError> {
+    match fields.choice("origin")? {
+        None | Some("scaleway_kms") => Ok(Origin::ScalewayKms),
+        Some("external") if algorithm == Algorithm::Aes256Gcm => Ok(Origin::External),
+        Some("external") => Err(ApiError::constraint(
+            "origin",
+            "only aes_256_gcm keys can be external",
+        )),
+        Some(_) => Err(ApiError::constraint(
+            "origin",
+            "must be scaleway_kms or external",
+        )),
+    }
+}
+
+fn require_rotatable(algorithm: Algorithm, origin: Origin) -> Result<(), ApiError> {
+    if algorithm == Algorithm::Aes256Gcm && origin == Origin::ScalewayKms {
+        return Ok(());
+    }
+    let help = "only symmetric keys that the service made rotate by themselves";
+    Err(ApiError::constraint("rotation_policy", help))
+}
+
+/// A rotation policy as it was sent: each half may be absent.
+struct PolicyFields {
+    period: Option<Seconds>,
+    next: Option<Timestamp>,
+}
+
+impl PolicyFields {
+    /// A policy with neither half is the same as none.
+    fn read(fields: &Fields) -> Result<Option<Self>, ApiError> {
+        let Some(policy) = fields.object("rotation_policy")? else {
+            return Ok(None);
+        };
+        let period = match policy.text("rotation_period")? {
+            None => None,
+            Some(text) => {
+                let period = Seconds::parse(text).ok_or(ApiError::format(
+                    "rotation_policy.rotation_period",
+                    "must be a duration in seconds, such as 2592000s",
+                ))?;
+                if !(MIN_PERIOD..=MAX_PERIOD).contains(&period.0) {
+                    return Err(ApiError::constraint(
+                        "rotation_policy.rotation_period",
+                        "must be between 24 and 876000 hours",
+                    ));
+                }
+                Some(period)
+            }
+        };
+        let next = match policy.text("next_rotation_at")? {
+            None => None,
+            Some(text) => Some(Timestamp::parse(text).ok_or(ApiError::format(
+                "rotation_policy.next_rotation_at",
+                "must be an RFC 3339 time",
+            ))?),
+        };
+        Ok((period.is_some() || next.is_some()).then_some(Self { period, next }))
+    }
+
+    /// Fills in what is absent: the period from the policy before, the date from the period.
+    fn resolve(
+        self,
+        before: Option<RotationPolicy>,
+        now: Timestamp,
+    ) -> Result<RotationPolicy, ApiError> {
+        let rotation_period = self
+            .period
+            .or_else(|| before.map(|policy| policy.rotation_period))
+            .ok_or(ApiError::required("rotation_policy.rotation_period"))?;
+        let next_rotation_at = self.next.unwrap_or_else(|| now.plus(rotation_period.0));
+        if next_rotation_at <= now {
+            let name = "rotation_policy.next_rotation_at";
+            return Err(ApiError::constraint(name, "must be in the future"));
+        }
+        Ok(RotationPolicy {
+            rotation_period,
+            next_rotation_at,
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! What the emulator remembers, and its form on disk.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{
+    auth::Identity,
+    errors::ApiError,
+    id::Uuid,
+    keys::Key,
+    reply,
+    time::{Seconds, Timestamp},
+};
+
+/// Keys, and how far the clock was turned forward. Cheap to clone, so that a change is made on a
+/// copy and counts only once it is on disk.
+#[derive(Clone, Default)]
+pub(super) struct State {
+    keys: BTreeMap<Uuid, Arc<Key>>,
+    /// What is added to the clock.
+    pub(super) clock_offset: Seconds,
+    /// The API key that was drawn when none was given.
+    pub(super) identity: Option<Identity>,
+    /// When the next key rotates or is gone by itself.
+    next_event: Option<Timestamp>,
+}
+
+impl State {
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Arc<Key>> {
+        self.keys.values()
+    }
+
+    pub(super) fn key(&self, id: Uuid) -> Option<&Arc<Key>> {
+        self.keys.get(&id)
+    }
+
+    pub(super) fn insert(&mut self, key: Key) {
+        self.keys.insert(key.id, Arc::new(key));
+        self.find_next_event();
+    }
+
+    /// Changes one key.
+    pub(super) fn change(
+        &mut self,
+        id: Uuid,
+        change: impl FnOnce(&mut Key) -> Result<(), ApiError>,
+    ) -> Result<Arc<Key>, ApiError> {
+        let shared = self
+            .keys
+            .get_mut(&id)
+            .ok_or_else(|| ApiError::key_not_found(id))?;
+        change(Arc::make_mut(shared))?;
+        let changed = Arc::clone(shared);
+        self.find_next_event();
+        Ok(changed)
+    }
+
+    /// Tells whether [`catch_up`](Self::catch_up) has anything to do.
+    pub(super) fn is_behind(&self, now: Timestamp) -> bool {
+        self.next_event.is_some_and(|event| event <= now)
+    }
+
+    /// Does what time alone does: keys rotate, and deleted keys are gone.
+    pub(super) fn catch_up(&mut self, now: Timestamp) -> Result<(), ApiError> {
+        self.keys
+            .retain(|_, key| key.gone_at().is_none_or(|gone| gone > now));
+        for key in self.keys.values_mut() {
+            if key
+                .rotation_policy
+                .is_some_and(|policy| policy.next_rotation_at <= now)
+            {
+                Arc::make_mut(key).catch_up(now)?;
+            }
+        }
+        self.find_next_event();
+        Ok(())
+    }
+
+    /// Writes everything, in a buffer that is wiped.
+    pub(super) fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+        reply::json(&Written {
+            clock_offset: self.clock_offset,
+            identity: self.identity.as_ref(),
+            keys: self.keys.values().map(|key| &**key).collect(),
+        })
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote. `None` when it is something else.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let read: Read = serde_json::from_slice(bytes).ok()?;
+        let mut state = Self {
+            keys: read
+                .keys
+                .into_iter()
+                .map(|key| (key.id, Arc::new(key)))
+                .collect(),
+            clock_offset: read.clock_offset,
+            identity: read.identity,
+            next_event: None,
+        };
+        state.find_next_event();
+        Some(state)
+    }
+
+    fn find_next_event(&mut self) {
+        let rotations = self.keys.values().filter_map(|key| key.rotation_policy);
+        let rotations = rotations.map(|policy| policy.next_rotation_at);
+        let deletions = self.keys.values().filter_map(|key| key.gone_at());
+        self.next_event = rotations.chain(deletions).min();
+    }
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    clock_offset: Seconds,
+    identity: Option<&'a Identity>,
+    keys: Vec<&'a Key>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Read {
+    clock_offset: Seconds,
+    identity: Option<Identity>,
+    keys: Vec<Key>,
+}
+
+/// Writes [`SecretBytes`](keyseal::SecretBytes), or their absence, as base64.
+pub(super) mod secret {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+    use zeroize::Zeroizing;
+
+    use crate::{random::ACCESS, reply::Base64};
+    use keyseal::SecretBytes;
+
+    pub(crate) fn serialize<S: Serializer>(
+        secret: &Option<SecretBytes>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        secret
+            .as_ref()
+            .map(|secret| Base64(secret.expose(ACCESS)))
+            .serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<SecretBytes>, D::Error> {
+        let Some(text) = <Option<&str>>::deserialize(deserializer)? else {
+            return Ok(None);
+        };
+        let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
+        let length = BASE64_STANDARD
+            .decode_slice(text, &mut bytes)
+            .map_err(|_| D::Error::custom("not base64"))?;
+        Ok(Some(SecretBytes::copy_from(
+            bytes.get(..length).unwrap_or_default(),
+            ACCESS,
+        )))
+    }
+}
+
+/// Writes a text that is wiped.
+pub(super) mod wiped {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use zeroize::Zeroizing;
+
+    pub(crate) fn serialize<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(text)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Zeroizing<String>, D::Error> {
+        String::deserialize(deserializer).map(Zeroizing::new)
+    }
+}

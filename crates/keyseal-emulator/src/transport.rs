@@ -1,0 +1,73 @@
+//! The emulator in the place of the network: Key Manager's client without a socket.
+
+use std::str;
+
+use super::{Delivery, Emulator, Request};
+use keyseal::{
+    BoxFuture, KmsError, KmsErrorKind, SecretAccess,
+    kms::scaleway::{self, ScalewayClient, ScalewayClientBuilder, Transport},
+};
+
+impl Emulator {
+    /// Starts to describe a client of this emulator: with its first API key and that one's project,
+    /// in the region `fr-par`, without a socket.
+    ///
+    /// # Example
+    /// ```
+    /// use keyseal::{RemoteAead};
+    /// use keyseal_emulator::Emulator;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let emulator = Emulator::new()?;
+    /// let uri = format!("scw-kms://{}", emulator.seed_key("orders")?);
+    /// let key = emulator.client().build()?.key(&uri.parse()?)?;
+    /// let ciphertext = key.encrypt(b"attack at dawn", b"letter 7").await?;
+    /// assert_eq!(key.decrypt(&ciphertext, b"letter 7").await?, b"attack at dawn");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn client(&self) -> ScalewayClientBuilder {
+        let identity = self.identity();
+        ScalewayClient::builder()
+            .transport(self.clone())
+            .secret_key(identity.secret_key(SecretAccess::insecure()))
+            .project_id(&identity.project_id())
+            .region("fr-par")
+    }
+}
+
+/// Answers in the caller's thread. An injected latency is waited for on tokio's clock.
+impl Transport for Emulator {
+    fn send<'a>(
+        &'a self,
+        request: &'a scaleway::Request,
+    ) -> BoxFuture<'a, Result<scaleway::Response, KmsError>> {
+        Box::pin(async move {
+            let access = SecretAccess::insecure();
+            let token = str::from_utf8(request.secret_key().expose(access))
+                .map_err(|_| KmsErrorKind::Configuration)?;
+            let mut sent = Request::new(request.method(), request.target())
+                .with_header("X-Auth-Token", token)
+                .with_header("User-Agent", request.user_agent());
+            if let Some(json) = request.json() {
+                sent = sent
+                    .with_header("Content-Type", "application/json")
+                    .with_body(json);
+            }
+            let mut response = self.handle(sent);
+            if !response.latency().is_zero() {
+                tokio::time::sleep(response.latency()).await;
+            }
+            if response.delivery() != Delivery::Whole {
+                return Err(KmsErrorKind::Interrupted.into());
+            }
+            let body = std::mem::take(&mut *response.body);
+            let mut received = scaleway::Response::new(response.status(), body);
+            for (name, value) in response.headers() {
+                received = received.header(name, value);
+            }
+            Ok(received)
+        })
+    }
+}

@@ -1,0 +1,64 @@
+//! Many calls at once through one client. A binary of its own: other tests take memory too.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+
+use keyseal::{KmsEnvelopeAead, RemoteAead, SecretAccess, kms::scaleway::ScalewayClient};
+use keyseal_emulator::Emulator;
+
+const MESSAGES: u32 = 1000;
+/// What a round may add to the memory of the process, in KiB: noise of the allocator.
+const NOISE: u64 = 16 << 10;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_envelopes_at_once_share_connections_and_memory_stays_flat() {
+    let emulator = Emulator::new().unwrap();
+    let server = emulator.serve("127.0.0.1:0".parse().unwrap()).unwrap();
+    let identity = emulator.identity();
+    let client = ScalewayClient::builder()
+        .api_url(&server.url())
+        .secret_key(identity.secret_key(SecretAccess::insecure()))
+        .region("fr-par")
+        .build()
+        .unwrap();
+    let uri = format!("scw-kms://{}", emulator.seed_key("load").unwrap());
+    let kek = client.key(&uri.parse().unwrap()).unwrap();
+    let aead = KmsEnvelopeAead::new(kek, "AES256_GCM").unwrap();
+    let mut resident = Vec::new();
+    for _ in 0..4 {
+        let tasks: Vec<_> = (0..MESSAGES)
+            .map(|number| {
+                let aead = aead.clone();
+                tokio::spawn(async move {
+                    let plaintext = number.to_be_bytes().repeat(250);
+                    let ciphertext = aead.encrypt(&plaintext, b"data").await.unwrap();
+                    assert_eq!(aead.decrypt(&ciphertext, b"data").await.unwrap(), plaintext);
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        resident.extend(resident_kib());
+    }
+    // 64 requests are under way at a time, and each connection carries one. A few are opened anew
+    // while another is on its way back to the pool.
+    let connections = server.connections();
+    assert!(
+        connections <= 128,
+        "{connections} connections for 8,000 calls"
+    );
+    if let [_, second, .., last] = resident[..] {
+        assert!(last < second + NOISE, "{resident:?} KiB");
+    }
+}
+
+/// Returns the memory of this process in KiB, where the system tells.
+fn resident_kib() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse().ok()
+}
