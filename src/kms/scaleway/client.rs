@@ -251,7 +251,7 @@ impl ScalewayClient {
 
     pub(super) async fn key_info(&self, request: &Request) -> Result<KeyInfo, KmsError> {
         self.call(request, |json: Box<RawValue>| {
-            KeyInfo::parse(json, request.region())
+            KeyInfo::parse_one(json, (request.region(), request.key_id()))
         })
         .await
     }
