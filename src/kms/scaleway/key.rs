@@ -244,7 +244,8 @@ impl ScalewayKey {
 
     /// Lists the versions of the key, the oldest first: all pages, each version once.
     ///
-    /// Their indices are those that [`delete_key_material`](Self::delete_key_material) takes.
+    /// Their indices are those that [`delete_key_material`](Self::delete_key_material) takes. The
+    /// pages together take no longer than one call may.
     ///
     /// # Errors
     /// [`KmsError`] of kind `InvalidReply` when a page has only versions of earlier ones and there
@@ -264,13 +265,16 @@ impl ScalewayKey {
     /// # }
     /// ```
     pub async fn list_rotations(&self) -> Result<Vec<KeyRotation>, KmsError> {
+        let client = self.client.for_all_pages();
         let mut rotations: Vec<KeyRotation> = Vec::new();
         let mut listed = 0;
         for page in 1.. {
             let action = format!("rotations?{}", page_query("created_at_asc", page));
-            let request = self.request(Operation::ListKeyRotations, &action);
+            let request = client
+                .request(Operation::ListKeyRotations, &self.region)
+                .key(self.key_id, &action);
             let read = |reply: RotationsReply| reply.page(self.key_id);
-            let (found, total_count) = self.client.call(&request, read).await?;
+            let (found, total_count) = client.call(&request, read).await?;
             listed += found.len() as u64;
             let at_end = found.is_empty() || listed >= total_count;
             let known = rotations.len();
