@@ -279,7 +279,7 @@ fn a_command_is_ended_with_the_emulator() {
         .unwrap();
     while !place.path("started").exists() {
         assert_eq!(child.try_wait().unwrap(), None);
-        std::thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(10));
     }
     let id = child.id().to_string();
     let sent = Command::new("kill").args(["-s", "TERM", &id]).status();
