@@ -458,7 +458,6 @@ fn plain_http_is_for_this_machine_and_for_the_host_that_is_named() {
         ("http://kms:8080", "kms", Some("other")),
         ("http://kms.example", "kms", None),
         ("http://example", "kms.example", None),
-        ("http://kms@example", "kms", None),
         ("http://kms:8080", "*", None),
         ("http://kms:8080", "kms:8080", None),
     ] {
