@@ -122,11 +122,19 @@ pub(crate) struct KeysetAccess {
     /// Key Manager encrypts keysets of up to 65,535 bytes. Before the URI, `envelope+` gives the
     /// keyset a key of its own, which Key Manager wraps: then it has any size. It is read with the
     /// URI that it was written with.
-    #[arg(long, value_name = "URI")]
+    #[arg(
+        long,
+        value_name = "URI",
+        env = "KEYSEAL_KEYSET_KEK",
+        hide_env_values = true
+    )]
     keyset_kek: Option<String>,
     #[command(flatten)]
     aad: KeysetAad,
-    /// Allow keysets that are not encrypted: whoever can read such a file has its keys
+    /// The keyset is in cleartext: anyone who can read the file has its keys
+    ///
+    /// With --keyset-kek or --kek it allows a file-kms:// key that others can read. A key file that
+    /// only its owner can read needs no flag.
     #[arg(long)]
     insecure_cleartext: bool,
     #[command(flatten)]
@@ -175,7 +183,7 @@ impl KeysetAccess {
 #[command(next_help_heading = "Keyset")]
 pub(crate) struct KeysetChoice {
     /// The keyset file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "KEYSEAL_KEYSET", hide_env_values = true)]
     pub(crate) keyset: Place,
     #[command(flatten)]
     pub(crate) access: KeysetAccess,
@@ -190,12 +198,20 @@ pub(crate) struct CryptosystemChoice {
         long,
         value_name = "FILE",
         required_unless_present = "kek",
-        conflicts_with = "kek"
+        conflicts_with = "kek",
+        env = "KEYSEAL_KEYSET",
+        hide_env_values = true
     )]
     keyset: Option<Place>,
     /// The key-encryption key that wraps a key of each file's own: scw-kms://regions/REGION/keys/ID
     /// of Scaleway Key Manager, or file-kms://PATH of a keyset file
-    #[arg(long, value_name = "URI", help_heading = "Key-encryption key")]
+    #[arg(
+        long,
+        value_name = "URI",
+        help_heading = "Key-encryption key",
+        env = "KEYSEAL_KEK",
+        hide_env_values = true
+    )]
     kek: Option<String>,
     /// The template of the keys that --kek wraps
     ///

@@ -10,8 +10,10 @@
 mod emulator;
 mod files;
 mod help;
+mod json;
 mod kill;
 mod kms;
+mod messages;
 mod quickstart;
 mod secrets;
 mod support;

@@ -127,6 +127,40 @@ fn binary_is_refused_and_text_is_not() {
 }
 
 #[test]
+fn a_decrypted_stream_sends_no_control_characters() {
+    let place = Place::new();
+    for (template, more) in [
+        ("AES128_GCM_HKDF_4KB", &["--stream-output"][..]),
+        ("AES128_GCM_HKDF_4KB", &["--range", "9000-"]),
+        ("AES128_GCM_HKDF_4KB", &[]),
+        ("AES256_GCM", &[]),
+    ] {
+        place.done(&[
+            "keyset",
+            "create",
+            "--template",
+            template,
+            "--insecure-cleartext",
+            "--force",
+            "-o",
+            "k.json",
+        ]);
+        let keyset = ["--keyset", "k.json", "--insecure-cleartext"];
+        for (end, is_text) in [("\u{1b}[2J", false), ("\u{9b}2J", false), ("\u{20ac}\r\n", true)] {
+            place.write("in", format!("{}{end}", "text\n".repeat(2000)));
+            place.done(&[&["encrypt", "in", "--force", "-o", "in.sealed"][..], &keyset].concat());
+            let decrypt = [&["decrypt", "in.sealed"][..], &keyset, more].concat();
+            let (code, seen, said) = shown(place.keyseal(&decrypt), on_stdout);
+            let said = String::from_utf8_lossy(&said);
+            let moves = |c: char| c.is_control() && !matches!(c, '\n' | '\r');
+            assert!(!seen.contains(moves), "{decrypt:?}: {seen:?}");
+            assert_eq!(code, Some(if is_text { 0 } else { 2 }), "{decrypt:?}: {said}");
+            assert!(is_text || said.contains("cannot write to the terminal"), "{said}");
+        }
+    }
+}
+
+#[test]
 fn errors_have_colours_on_a_terminal_unless_they_are_not_wanted() {
     let place = Place::new();
     let failing = || place.keyseal(&["templates", "NO"]);

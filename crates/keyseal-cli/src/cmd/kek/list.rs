@@ -9,7 +9,7 @@ use crate::{
     context::Context,
     error::Failure,
     kms::{KeyManager, KmsArgs},
-    text::{count, printable},
+    text::{Lines, count, printable},
 };
 
 /// List the keys of a region, by name
@@ -54,7 +54,10 @@ pub(super) fn run(args: &ListArgs, context: &Context) -> Result<(), Failure> {
     if let Some(region) = manager.client().region() {
         context.note(&format!("{} in {region}", count(keys.len(), "key")));
     }
-    context.print(&table(&keys))
+    if keys.is_empty() {
+        return Ok(());
+    }
+    context.print(Lines::of_text(&table(&keys)))
 }
 
 fn wanted(args: &ListArgs) -> ListKeys {

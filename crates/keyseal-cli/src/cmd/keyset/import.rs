@@ -20,7 +20,7 @@ use crate::{
     files::Holds,
     input::{Place, check_one_standard_input},
     keysets::{Keyset, Seal, keyset_failure},
-    text::{closest, folded, printable, short_type},
+    text::{Lines, closest, folded, printable, short_type},
 };
 
 /// The largest key file, in bytes. An HMAC key may be a megabyte, and base64 makes it longer.
@@ -132,7 +132,7 @@ pub(crate) fn run(args: ImportArgs, context: &Context) -> Result<Exit, Failure> 
     let (name, standard) = (output.name(), output.is_standard());
     seal.write(&handle, format, output)?;
     context.report(
-        &format!("imported key {id}\nwrote {name}"),
+        Lines::from(format!("imported key {id}")).line(format!("wrote {name}")),
         &list::as_json(Some(&handle.info())),
         standard,
     )?;
