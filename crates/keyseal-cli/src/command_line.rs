@@ -10,7 +10,7 @@ use clap::{
 use crate::Cli;
 
 /// How the headings start of options that only `--help` shows.
-const LONG_HELP: [&str; 2] = ["Key Manager", "More edits"];
+const LONG_HELP: [&str; 3] = ["Key Manager", "More edits", "Parameters"];
 /// How the help starts of options that are another form of the one before.
 const OTHER_FORM: &str = "The same, ";
 
@@ -35,6 +35,12 @@ fn with_short_help(command: Command) -> Command {
             false => arg,
         }
     });
+    let command = match command.get_after_help().cloned() {
+        Some(examples) => command
+            .after_long_help(examples)
+            .after_help("--help shows all options, and examples."),
+        None => command,
+    };
     command.mut_subcommands(with_short_help)
 }
 
@@ -60,7 +66,8 @@ fn with_variables(command: Command, given: &Given<'_>) -> Command {
         unwanted.push("keyset_kek");
     }
     let command = command.mut_args(|arg| {
-        let is_empty = arg.get_env().is_some_and(|name| !is_set(name));
+        let is_empty = |name| env::var_os(name).is_some_and(|value| value.is_empty());
+        let is_empty = arg.get_env().is_some_and(is_empty);
         match is_empty || unwanted.contains(&arg.get_id().as_str()) {
             true => arg.env(Resettable::Reset),
             false => arg,
@@ -69,7 +76,7 @@ fn with_variables(command: Command, given: &Given<'_>) -> Command {
     command.mut_subcommands(|inner| with_variables(inner, given))
 }
 
-fn is_set(variable: impl AsRef<std::ffi::OsStr>) -> bool {
+fn is_set(variable: &str) -> bool {
     env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 

@@ -87,7 +87,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page)?;
     }
-    let help = command.get_after_help().map(ToString::to_string);
+    let help = command.get_after_long_help().map(ToString::to_string);
     let help = help.unwrap_or_default();
     let examples = help.split("Exit codes:").next().unwrap_or_default().trim();
     if !examples.is_empty() {

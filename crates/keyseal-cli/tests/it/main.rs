@@ -19,3 +19,4 @@ mod secrets;
 mod support;
 mod terminal;
 mod transcript;
+mod variables;

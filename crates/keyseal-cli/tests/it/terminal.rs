@@ -212,3 +212,22 @@ fn an_input_from_the_terminal_is_announced() {
     );
     assert_eq!(place.read("out").len(), 7 + 33);
 }
+
+#[test]
+fn progress_fits_forty_columns_and_is_for_terminals_alone() {
+    let place = Place::new();
+    let create = "keyset create --template HMAC_SHA256_256BITTAG --insecure-cleartext -o m.json";
+    place.done(&create.split(' ').collect::<Vec<_>>());
+    let slowly = "{ head -c 3000000 /dev/zero; sleep 2; head -c 3000000 /dev/zero; }";
+    let line = format!("{slowly} | keyseal mac --keyset m.json --insecure-cleartext");
+    let on_narrow = format!("stty cols 40 <&2; {line}");
+    let (code, seen, tag) = shown(place.shell(&on_narrow), on_stderr);
+    assert_eq!((code, tag.len()), (Some(0), 75), "{seen:?}");
+    assert!(seen.contains("2.86 MiB") && seen.contains("/s"), "{seen:?}");
+    for part in seen.split(['\r', '\n', '\u{1b}']) {
+        assert!(part.chars().count() <= 44, "{part:?}");
+    }
+    assert!(!seen.contains('\n'), "{seen:?}");
+    let piped = place.shell(&line).output().unwrap();
+    assert_eq!(piped.stderr, b"", "no terminal, no progress");
+}
