@@ -266,11 +266,14 @@ fn open_file(uri: &str, cleartext: bool, context: &Context) -> Result<Opened, Fa
             "it is itself encrypted",
         ));
     }
-    if !cleartext {
-        return Err(keysets::cleartext_failure(
-            &format!("cannot use {name} as a key-encryption key"),
-            "it is a cleartext keyset",
-        ));
+    if !cleartext && !place.is_its_owners_alone() {
+        return Err(Failure::usage(
+            "kek_file_open",
+            format!("cannot use {name} as a key-encryption key"),
+            "others than its owner can read the file",
+        )
+        .hint(format!("chmod 600 {}", place.argument()))
+        .hint("--insecure-cleartext allows it as it is"));
     }
     let access = SecretAccess::insecure();
     let aead: KeysetAead = KeysetHandle::read_cleartext(&bytes, seen.format(), access)

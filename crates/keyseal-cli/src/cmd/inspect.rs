@@ -16,7 +16,7 @@ use crate::{
     input::{KEYSET_LIMIT, Place},
     keysets::format_name,
     shape::{Shape, overheads},
-    text::{count, is_text, printable, short_type},
+    text::{Lines, count, is_text, printable, short_type},
 };
 
 /// Say what a file is, without any key
@@ -46,7 +46,7 @@ pub(crate) fn run(args: InspectArgs, context: &Context) -> Result<Exit, Failure>
     if context.json {
         context.print_json(&value)?;
     } else {
-        context.print(&text)?;
+        context.print(Lines::of_text(&text))?;
     }
     Ok(Exit::Done)
 }

@@ -13,7 +13,7 @@ use crate::{
     error::Failure,
     exit::Exit,
     input::{KEYSET_LIMIT, Place, check_one_standard_input},
-    text::{count, printable},
+    text::{Lines, count, printable},
 };
 
 /// Say what is wrong or unwise in a keyset file, also in one that nothing else reads
@@ -57,7 +57,7 @@ pub(crate) fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
             "inside_checked": !outside,
         }))?;
     } else {
-        context.print(&as_text(&name, &found))?;
+        context.print(Lines::of_text(&as_text(&name, &found)))?;
         if outside {
             context.note("only the outside was checked: --keyset-kek opens the keyset");
         }
