@@ -42,7 +42,7 @@ pub(super) fn run(
             Ok(signal) => {
                 // What the command makes of it is its own affair, and so is the next one.
                 stopped = leftovers.stopped();
-                pass_on(signal, &mut child).map_err(|error| failed(&error))?;
+                pass_on(signal, &child).map_err(|error| failed(&error))?;
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => thread::sleep(PAUSE),
@@ -63,7 +63,7 @@ pub(super) fn end_like(status: ExitStatus) -> ! {
 }
 
 #[cfg(unix)]
-fn pass_on(signal: Signal, child: &mut Child) -> std::io::Result<()> {
+fn pass_on(signal: Signal, child: &Child) -> std::io::Result<()> {
     use rustix::process::{Pid, Signal as Named, kill_process};
 
     let Some(named) = Named::from_named_raw(signal) else {
@@ -86,7 +86,8 @@ fn is_in_foreground() -> bool {
     })
 }
 
+/// Ctrl-C at a console goes to the command, too, and nothing else comes here.
 #[cfg(not(unix))]
-fn pass_on(_: Signal, child: &mut Child) -> std::io::Result<()> {
-    child.kill()
+fn pass_on(_: Signal, _: &Child) -> std::io::Result<()> {
+    Ok(())
 }

@@ -176,8 +176,8 @@ pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure
     requests.tell(context);
     context.note("stopped");
     match ended? {
-        Some(status) => command::end_like(status),
-        None => Ok(Exit::Done),
+        Some(status) if !status.success() => command::end_like(status),
+        Some(_) | None => Ok(Exit::Done),
     }
 }
 
