@@ -5,7 +5,11 @@ use clap::Args;
 use keyseal::kms::scaleway::KeyInfo;
 
 use super::{KeyChoice, as_json, columns, name, report, usage_member};
-use crate::{context::Context, error::Failure, text::{Lines, printable}};
+use crate::{
+    context::Context,
+    error::Failure,
+    text::{Lines, printable},
+};
 
 /// Show a key: state, versions, rotation
 #[derive(Args, Debug)]
