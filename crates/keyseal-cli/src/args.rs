@@ -185,7 +185,12 @@ impl KeysetAccess {
 #[command(next_help_heading = "Keyset")]
 pub(crate) struct KeysetChoice {
     /// The keyset file
-    #[arg(long, value_name = "FILE", env = "KEYSEAL_KEYSET", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "KEYSEAL_KEYSET",
+        hide_env_values = true
+    )]
     pub(crate) keyset: Place,
     #[command(flatten)]
     pub(crate) access: KeysetAccess,

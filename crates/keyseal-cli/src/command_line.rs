@@ -2,10 +2,7 @@
 
 use std::{env, ffi::OsString};
 
-use clap::{
-    Command, CommandFactory as _, FromArgMatches as _,
-    builder::Resettable,
-};
+use clap::{Command, CommandFactory as _, FromArgMatches as _, builder::Resettable};
 
 use crate::Cli;
 

@@ -21,7 +21,9 @@ pub(crate) const VARIABLE: &str = "KEYSEAL_COMPLETE";
 
 /// Arguments that are names of templates, and ids of keys.
 const TEMPLATES: &[&str] = &["template", "add", "rotate", "names"];
-const KEY_IDS: &[&str] = &["key_id", "enable", "promote", "disable", "destroy", "delete"];
+const KEY_IDS: &[&str] = &[
+    "key_id", "enable", "promote", "disable", "destroy", "delete",
+];
 
 /// Completes a line if a shell asks for it. Returns whether it did.
 pub(crate) fn complete(arguments: &[OsString]) -> bool {
@@ -74,7 +76,13 @@ fn key_ids(current: &OsStr) -> Vec<CompletionCandidate> {
     let current = current.to_string_lossy();
     let keys = file.info().map(|info| info.keys()).unwrap_or_default();
     keys.iter()
-        .map(|key| (key.id().value().to_string(), key.status().map_or("UNKNOWN", keyseal::keyset::Status::name)))
+        .map(|key| {
+            (
+                key.id().value().to_string(),
+                key.status()
+                    .map_or("UNKNOWN", keyseal::keyset::Status::name),
+            )
+        })
         .filter(|(id, _)| id.starts_with(&*current))
         .map(|(id, status)| CompletionCandidate::new(id).help(Some(status.into())))
         .collect()

@@ -50,7 +50,10 @@ impl Failure {
 
     /// A file or stream failed.
     pub(crate) fn io(what: impl Into<String>, error: &io::Error) -> Self {
-        if let Some(not_text) = error.get_ref().and_then(|inner| inner.downcast_ref::<NotText>()) {
+        if let Some(not_text) = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<NotText>())
+        {
             return Self::binary_to_terminal(&not_text.to_string());
         }
         let code = match error.kind() {
@@ -111,7 +114,7 @@ impl Failure {
         if as_json {
             return say_json(&self.as_json());
         }
-        say(&style.error("error:"), &self.message().into());
+        say(&style.error("error:"), &self.message().as_str().into());
         for hint in &self.hints {
             say(&style.hint("hint:"), &hint.into());
         }

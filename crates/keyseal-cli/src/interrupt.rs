@@ -45,7 +45,7 @@ impl Leftovers {
                 for path in &state.paths {
                     remove(path);
                 }
-                let why = "no half-written file is left";
+                let why = "nothing half-written is left";
                 Failure::new(Exit::Interrupted, "interrupted", "interrupted", why)
                     .report(style, json);
                 process::exit(Exit::Interrupted.code().into())

@@ -32,13 +32,7 @@ use std::{env, ffi::OsString, process::ExitCode};
 
 use clap::Parser;
 
-use crate::{
-    args::Globals,
-    cmd::Command,
-    context::Context,
-    exit::Exit,
-    interrupt::Leftovers,
-};
+use crate::{args::Globals, cmd::Command, context::Context, exit::Exit, interrupt::Leftovers};
 
 /// Encrypts with Tink's keysets, and takes care of them.
 #[derive(Debug, Parser)]

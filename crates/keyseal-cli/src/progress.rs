@@ -21,10 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const STEP: Duration = Duration::from_millis(200);
 
 // The bar comes last: it takes the room that is left, and the numbers fit 40 columns.
-const OF_FILES: &str =
-    "{msg} {binary_bytes} {binary_bytes_per_sec} {eta} left {wide_bar}";
-const OF_BYTES: &str =
-    "{percent:>3}% {binary_bytes} {binary_bytes_per_sec} {eta} left {wide_bar}";
+const OF_FILES: &str = "{msg} {binary_bytes} {binary_bytes_per_sec} {eta} left {wide_bar}";
+const OF_BYTES: &str = "{percent:>3}% {binary_bytes} {binary_bytes_per_sec} {eta} left {wide_bar}";
 const OF_UNKNOWN: &str = "{binary_bytes} {binary_bytes_per_sec}";
 
 /// The run over files that is under way. Work on each file counts for it, and has no bar.
@@ -129,7 +127,10 @@ fn draw(meter: &Meter, total: Option<u64>, files: Option<usize>, goes_on: impl F
         let bytes = meter.bytes.load(Ordering::Relaxed);
         bar.set_position(total.map_or(bytes, |total| bytes.min(total)));
         if let Some(files) = files {
-            bar.set_message(format!("{}/{files} files", meter.files.load(Ordering::Relaxed)));
+            bar.set_message(format!(
+                "{}/{files} files",
+                meter.files.load(Ordering::Relaxed)
+            ));
         }
         if !is_shown && start.elapsed() >= PATIENCE {
             bar.set_draw_target(ProgressDrawTarget::stderr());

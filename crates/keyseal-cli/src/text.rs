@@ -87,12 +87,6 @@ impl From<&String> for Lines {
     }
 }
 
-impl From<String> for Lines {
-    fn from(line: String) -> Self {
-        Self::from(line.as_str())
-    }
-}
-
 impl Display for Lines {
     /// Each line ends with a line break.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -261,7 +255,10 @@ mod tests {
         assert_eq!(forged.to_string(), "a\\u{a}wrote b\\u{1b}[2K\\u{d}\n");
         let two = Lines::from("one\n").line("two\n");
         assert_eq!(two.to_string(), "one\ntwo\\u{a}\n");
-        assert_eq!(Lines::of_text("a\n\nb\u{7}\n").to_string(), "a\n\nb\\u{7}\n");
+        assert_eq!(
+            Lines::of_text("a\n\nb\u{7}\n").to_string(),
+            "a\n\nb\\u{7}\n"
+        );
     }
 
     #[test]

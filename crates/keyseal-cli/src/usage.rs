@@ -30,7 +30,9 @@ pub(crate) fn report(error: &clap::Error, arguments: &[OsString]) -> Exit {
 /// Returns the same error about arguments in printable form. clap quotes them in its text, which
 /// is taken apart by line.
 fn printable_arguments(arguments: &[OsString]) -> Option<clap::Error> {
-    let printable = arguments.iter().map(|word| printable(word.display()).into());
+    let printable = arguments
+        .iter()
+        .map(|word| printable(word.display()).into());
     parse(&printable.collect::<Vec<_>>()).err()
 }
 

@@ -3,9 +3,7 @@
 use clap::Args;
 use clap_complete::{Shell, env::Shells};
 
-use crate::{
-    completion::VARIABLE, context::Context, error::Failure, exit::Exit, text::Lines,
-};
+use crate::{completion::VARIABLE, context::Context, error::Failure, exit::Exit, text::Lines};
 
 /// Print a completion script for a shell
 ///

@@ -54,7 +54,7 @@ pub(crate) fn run(args: ManArgs, context: &Context) -> Result<Exit, Failure> {
     }
     let folder = printable(args.folder.display());
     context.report(
-        format!("wrote {} to {folder}", count(pages.len(), "page")),
+        &format!("wrote {} to {folder}", count(pages.len(), "page")),
         &json!({ "folder": folder, "pages": pages.len() }),
         false,
     )?;
@@ -91,8 +91,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     let help = help.unwrap_or_default();
     let examples = help.split("Exit codes:").next().unwrap_or_default().trim();
     if !examples.is_empty() {
-        as_it_is("EXAMPLES", without_heading(examples))
-            .to_writer(&mut page)?;
+        as_it_is("EXAMPLES", without_heading(examples)).to_writer(&mut page)?;
     }
     let mut codes = Roff::new();
     codes.control("SH", ["EXIT STATUS"]);
@@ -102,7 +101,9 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
         codes.text([roman(exit.meaning())]);
     }
     codes.to_writer(&mut page)?;
-    man.render_version_section(&mut page)?;
+    if command.get_version().is_some() {
+        man.render_version_section(&mut page)?;
+    }
     Ok(page)
 }
 

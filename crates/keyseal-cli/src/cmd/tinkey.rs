@@ -210,7 +210,10 @@ fn templates(context: &Context) -> Result<Exit, Failure> {
         .map(|template| template.name())
         .collect();
     names.sort_unstable();
-    context.print(Lines::of_text(&format!("Key templates:\n{}\n", names.join("\n"))))?;
+    context.print(Lines::of_text(&format!(
+        "Key templates:\n{}\n",
+        names.join("\n")
+    )))?;
     Ok(Exit::Done)
 }
 

@@ -88,11 +88,18 @@ fn the_short_help_fits_a_screen() {
         let arguments: Vec<&str> = command.split_whitespace().chain(["-h"]).collect();
         let mut run = place.keyseal(&arguments);
         let shown = String::from_utf8(run.env("COLUMNS", "80").output().unwrap().stdout).unwrap();
-        assert!(shown.lines().count() <= 40, "{command}: {}", shown.lines().count());
+        assert!(
+            shown.lines().count() <= 40,
+            "{command}: {}",
+            shown.lines().count()
+        );
         assert!(!shown.contains("--region"), "{command}");
     }
     let long = String::from_utf8(place.done(&["encrypt", "--help"]).stdout).unwrap();
-    assert!(long.contains("--region") && long.contains("[env: KEYSEAL_KEK]"), "{long}");
+    assert!(
+        long.contains("--region") && long.contains("[env: KEYSEAL_KEK]"),
+        "{long}"
+    );
 }
 
 #[test]
@@ -101,10 +108,19 @@ fn manual_pages_have_examples_and_exit_codes_under_headings() {
     place.done(&["man", "pages"]);
     for page in place.names("pages") {
         let text = String::from_utf8(place.read(&format!("pages/{page}"))).unwrap();
-        let headings: Vec<&str> = text.lines().filter(|line| line.starts_with(".SH")).collect();
-        assert!(text.contains("EXIT STATUS") && !text.contains(".SH EXTRA"), "{page}: {headings:?}");
+        let headings: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with(".SH"))
+            .collect();
+        assert!(
+            text.contains("EXIT STATUS") && !text.contains(".SH EXTRA"),
+            "{page}: {headings:?}"
+        );
         let is_group = ["keyseal-keyset.1", "keyseal-kek.1", "keyseal-dek.1"].contains(&&*page);
-        assert!(is_group || text.contains(".SH EXAMPLES"), "{page}: {headings:?}");
+        assert!(
+            is_group || text.contains(".SH EXAMPLES"),
+            "{page}: {headings:?}"
+        );
     }
 }
 
@@ -135,10 +151,18 @@ fn completions_know_templates_and_the_keys_of_a_keyset() {
         assert_eq!(candidates(&place, words), [id.as_str()], "{words:?}");
     }
     let templates = candidates(&place, &["keyset", "create", "--template", "AES256_GCM_S"]);
-    assert!(templates.iter().any(|name| name.starts_with("AES256_GCM_SIV")), "{templates:?}");
+    assert!(
+        templates
+            .iter()
+            .any(|name| name.starts_with("AES256_GCM_SIV")),
+        "{templates:?}"
+    );
     let verbs = candidates(&place, &[""]);
     assert!(verbs.iter().any(|verb| verb == "encrypt"), "{verbs:?}");
-    assert!(!verbs.iter().any(|verb| verb == "rotate-keyset"), "{verbs:?}");
+    assert!(
+        !verbs.iter().any(|verb| verb == "rotate-keyset"),
+        "{verbs:?}"
+    );
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = String::from_utf8(place.done(&["completions", shell]).stdout).unwrap();
         assert!(script.contains("KEYSEAL_COMPLETE"), "{shell}");

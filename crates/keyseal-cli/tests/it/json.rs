@@ -18,10 +18,16 @@ fn page() -> BTreeMap<String, Members> {
         if let Some(title) = line.strip_prefix("## ") {
             title.clone_into(&mut heading);
             sections.insert(heading.clone(), Members::new());
-        } else if let Some(other) = line.strip_prefix("As `").and_then(|rest| rest.strip_suffix("`.")) {
+        } else if let Some(other) = line
+            .strip_prefix("As `")
+            .and_then(|rest| rest.strip_suffix("`."))
+        {
             let members = sections[other].clone();
             sections.insert(heading.clone(), members);
-        } else if let Some((names, text)) = line.strip_prefix("| `").and_then(|row| row.split_once(" | ")) {
+        } else if let Some((names, text)) = line
+            .strip_prefix("| `")
+            .and_then(|row| row.split_once(" | "))
+        {
             let names = names.trim_end_matches('`').split("`, `").map(str::to_owned);
             let members = names.map(|name| (name, !text.starts_with("optional")));
             sections.get_mut(&heading).unwrap().extend(members);
@@ -34,28 +40,42 @@ fn page() -> BTreeMap<String, Members> {
 fn document(place: &Place, line: &str, expected: i32) -> Value {
     let line = format!("keyseal {line} --json");
     let output = place.shell(&line).output().unwrap();
-    let texts = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let texts =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert_eq!(output.status.code(), Some(expected), "{line}: {texts:?}");
     let parse = |text: &String| serde_json::from_str::<Value>(text).ok();
     let mut documents: Vec<Value> = texts.iter().filter_map(parse).collect();
     assert_eq!(documents.len(), 1, "{line}: {texts:?}");
     // A report on standard output is alone there, and standard error is empty; else it is on
     // standard error, and is all of that.
-    assert!(texts[1].is_empty() || parse(&texts[1]).is_some(), "{line}: {texts:?}");
+    assert!(
+        texts[1].is_empty() || parse(&texts[1]).is_some(),
+        "{line}: {texts:?}"
+    );
     documents.remove(0)
 }
 
 /// Compares a document with a section of the page.
 fn check(sections: &BTreeMap<String, Members>, section: &str, line: &str, document: &Value) {
-    let members = sections.get(section).unwrap_or_else(|| panic!("no section {section}"));
-    let object = document.as_object().unwrap_or_else(|| panic!("{line}: {document}"));
+    let members = sections
+        .get(section)
+        .unwrap_or_else(|| panic!("no section {section}"));
+    let object = document
+        .as_object()
+        .unwrap_or_else(|| panic!("{line}: {document}"));
     for (name, _) in object {
         let known = members.contains_key(name) || name == "warnings";
         // The service's own objects are documented by the service.
-        assert!(known || section.starts_with("kek "), "{line}: {name} is not on the page");
+        assert!(
+            known || section.starts_with("kek "),
+            "{line}: {name} is not on the page"
+        );
     }
     for (name, required) in members {
-        assert!(!required || object.contains_key(name), "{line}: {name} is missing: {document}");
+        assert!(
+            !required || object.contains_key(name),
+            "{line}: {name} is missing: {document}"
+        );
     }
 }
 
@@ -71,7 +91,10 @@ fn the_page_has_every_verb() {
             let verb = line.split_whitespace().next().unwrap();
             let name = format!("{within} {verb}").trim().to_owned();
             let is_group = ["keyset", "kek", "dek", "help"].contains(&verb);
-            assert!(is_group || sections.contains_key(&name), "{name} is not on the page");
+            assert!(
+                is_group || sections.contains_key(&name),
+                "{name} is not on the page"
+            );
         }
     }
 }
@@ -83,16 +106,44 @@ fn reports_are_as_the_page_says() {
     place.write("in", "text");
     fs::create_dir(place.path("tree")).unwrap();
     place.write("tree/a", "text");
-    place.done(&["keyset", "create", "--template", "HMAC_SHA256_256BITTAG", "--insecure-cleartext", "-o", "m.json"]);
-    place.done(&["keyset", "create", "--template", "AES256_GCM", "--insecure-cleartext", "-o", "kek.json"]);
+    place.done(&[
+        "keyset",
+        "create",
+        "--template",
+        "HMAC_SHA256_256BITTAG",
+        "--insecure-cleartext",
+        "-o",
+        "m.json",
+    ]);
+    place.done(&[
+        "keyset",
+        "create",
+        "--template",
+        "AES256_GCM",
+        "--insecure-cleartext",
+        "-o",
+        "kek.json",
+    ]);
     let keyset = "--keyset k.json --insecure-cleartext";
     let kek = "--kek file-kms://kek.json";
     let lines = [
-        ("keyset create", "--template AES256_GCM --insecure-cleartext -o k.json".to_owned()),
+        (
+            "keyset create",
+            "--template AES256_GCM --insecure-cleartext -o k.json".to_owned(),
+        ),
         ("keyset list", "k.json".to_owned()),
-        ("keyset add", "k.json --template AES256_GCM --insecure-cleartext -o a.json".to_owned()),
-        ("keyset rotate", "k.json --template AES256_GCM --insecure-cleartext -o r.json".to_owned()),
-        ("keyset convert", "k.json --format binary --insecure-cleartext -o b.bin".to_owned()),
+        (
+            "keyset add",
+            "k.json --template AES256_GCM --insecure-cleartext -o a.json".to_owned(),
+        ),
+        (
+            "keyset rotate",
+            "k.json --template AES256_GCM --insecure-cleartext -o r.json".to_owned(),
+        ),
+        (
+            "keyset convert",
+            "k.json --format binary --insecure-cleartext -o b.bin".to_owned(),
+        ),
         ("keyset lint", "k.json".to_owned()),
         ("inspect", "k.json".to_owned()),
         ("inspect", "in".to_owned()),
@@ -157,7 +208,10 @@ fn every_failure_is_one_document() {
         ("decrypt in --keyset k.json --insecure-cleartext -v", 4),
         ("decrypt in --keyset in --insecure-cleartext", 5),
         ("mac in --keyset k.json --insecure-cleartext", 5),
-        ("keyset promote k.json --key-id 1 --insecure-cleartext --in-place", 2),
+        (
+            "keyset promote k.json --key-id 1 --insecure-cleartext --in-place",
+            2,
+        ),
         ("kek show 11111111-1111-4111-8111-111111111111", 6),
         ("kek show nonsense", 2),
         ("kek list --api-url http://127.0.0.1:1 --retries 0", 7),
@@ -177,10 +231,19 @@ fn warnings_are_in_the_document() {
     kms.place.write("in", "text");
     // `--stream-output` to a pipe warns.
     let place = &mut kms.place;
-    let create = "keyset create --template AES128_GCM_HKDF_4KB --insecure-cleartext --force -o s.json";
+    let create =
+        "keyset create --template AES128_GCM_HKDF_4KB --insecure-cleartext --force -o s.json";
     document(place, create, 0);
-    document(place, "encrypt in --keyset s.json --insecure-cleartext -o in.sealed", 0);
-    let said = document(place, "decrypt in.sealed --keyset s.json --insecure-cleartext --stream-output", 0);
+    document(
+        place,
+        "encrypt in --keyset s.json --insecure-cleartext -o in.sealed",
+        0,
+    );
+    let said = document(
+        place,
+        "decrypt in.sealed --keyset s.json --insecure-cleartext --stream-output",
+        0,
+    );
     assert_eq!(said["warnings"].as_array().unwrap().len(), 1, "{said}");
     let cut = "decrypt in --keyset s.json --insecure-cleartext --stream-output";
     let said = document(place, cut, 4);

@@ -21,7 +21,8 @@ fn code(mut command: Command) -> Option<i32> {
 /// Returns a folder with a streaming keyset, a large file and its stream.
 fn with_stream() -> Place {
     let place = Place::new();
-    let create = "keyseal keyset create --template AES128_GCM_HKDF_4KB --insecure-cleartext -o k.json";
+    let create =
+        "keyseal keyset create --template AES128_GCM_HKDF_4KB --insecure-cleartext -o k.json";
     assert_eq!(code(place.shell(create)), Some(0));
     place.write("big", vec![b'x'; 3_000_000]);
     let encrypt = format!("keyseal encrypt big {KEYSET} -o big.sealed");
@@ -41,8 +42,14 @@ fn data_that_nobody_reads_is_a_failure() {
         let line = format!("{{ keyseal {verb} {KEYSET}; echo $? >&2; }} | head -c 1000 > part");
         let said = place.shell(&line).output().unwrap().stderr;
         let said = String::from_utf8(said).unwrap();
-        assert!(said.ends_with("\n3\n") && !said.contains("panic"), "{verb}: {said}");
-        assert!(said.contains("cannot write standard output"), "{verb}: {said}");
+        assert!(
+            said.ends_with("\n3\n") && !said.contains("panic"),
+            "{verb}: {said}"
+        );
+        assert!(
+            said.contains("cannot write standard output"),
+            "{verb}: {said}"
+        );
     }
     // The reader of a named pipe goes away.
     let line = format!(
@@ -71,7 +78,10 @@ fn reports_that_nobody_reads_to_the_end_are_a_success() {
 fn a_wrapped_key_that_nobody_reads_is_a_failure() {
     let kms = WithKms::new();
     for more in ["", "--json"] {
-        let line = format!("{{ sleep 0.1; keyseal dek generate {} {more}; echo $? >&2; }} | true", kms.kek);
+        let line = format!(
+            "{{ sleep 0.1; keyseal dek generate {} {more}; echo $? >&2; }} | true",
+            kms.kek
+        );
         let said = String::from_utf8(kms.place.shell(&line).output().unwrap().stderr).unwrap();
         assert!(said.ends_with("\n3\n"), "{said}");
     }
@@ -92,7 +102,8 @@ fn standard_error_that_cannot_be_written_changes_nothing() {
         format!("rewrap in --kek {kek} --force -o out"),
         "keyset list missing".to_owned(),
         "keyset lint k.json -v".to_owned(),
-        "keyset rotate k.json --template AES256_GCM --insecure-cleartext --force -o r.json".to_owned(),
+        "keyset rotate k.json --template AES256_GCM --insecure-cleartext --force -o r.json"
+            .to_owned(),
         format!("mac in {KEYSET}"),
         format!("kek show {kek} -v"),
         format!("kek rotate {kek}"),
@@ -149,7 +160,11 @@ fn a_signal_that_was_ignored_stays_ignored() {
             let _ = input.write_all(b"another");
             drop(input);
             let expected = if ignored { 0 } else { 130 };
-            assert_eq!(child.wait().unwrap().code(), Some(expected), "{signal} {ignored}");
+            assert_eq!(
+                child.wait().unwrap().code(),
+                Some(expected),
+                "{signal} {ignored}"
+            );
         }
     }
 }
@@ -186,7 +201,13 @@ fn names_and_arguments_forge_no_line_and_move_no_terminal() {
         &["keyset", "list", "k.json", &format!("--{evil}")],
         &["templates", evil],
         &[evil],
-        &["keyset", "create", "--template", evil, "--insecure-cleartext"],
+        &[
+            "keyset",
+            "create",
+            "--template",
+            evil,
+            "--insecure-cleartext",
+        ],
         &["encrypt", "k.json", "--kek", evil],
         &["encrypt", "k.json", "--kek", &format!("file-kms://{evil}")],
         &["kek", "show", evil],
@@ -199,10 +220,14 @@ fn names_and_arguments_forge_no_line_and_move_no_terminal() {
             let output = place.keyseal(&line).output().unwrap();
             for bytes in [output.stdout, output.stderr] {
                 // What was encrypted is no text for people.
-                let Ok(text) = String::from_utf8(bytes) else { continue };
+                let Ok(text) = String::from_utf8(bytes) else {
+                    continue;
+                };
                 let moves = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
                 assert!(!text.contains(moves), "{line:?}: {text:?}");
-                let forged = |line: &str| line.starts_with("error: forged") || line.starts_with("hint: forged");
+                let forged = |line: &str| {
+                    line.starts_with("error: forged") || line.starts_with("hint: forged")
+                };
                 assert!(!text.lines().any(forged), "{line:?}: {text}");
             }
         }
@@ -230,9 +255,18 @@ fn a_message_of_a_service_moves_no_terminal() {
     });
     place.set("SCW_API_URL", &url);
     place.set("SCW_SECRET_KEY", "00000000-0000-4000-8000-000000000000");
-    let output = place.keyseal(&["kek", "show", "11111111-1111-4111-8111-111111111111"]).output().unwrap();
+    let output = place
+        .keyseal(&["kek", "show", "11111111-1111-4111-8111-111111111111"])
+        .output()
+        .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(6), "{said}");
-    assert!(!said.contains(|c: char| c.is_control() && c != '\n'), "{said:?}");
-    assert!(!said.lines().any(|line| line.starts_with("error: forged")), "{said}");
+    assert!(
+        !said.contains(|c: char| c.is_control() && c != '\n'),
+        "{said:?}"
+    );
+    assert!(
+        !said.lines().any(|line| line.starts_with("error: forged")),
+        "{said}"
+    );
 }

@@ -146,16 +146,33 @@ fn a_decrypted_stream_sends_no_control_characters() {
             "k.json",
         ]);
         let keyset = ["--keyset", "k.json", "--insecure-cleartext"];
-        for (end, is_text) in [("\u{1b}[2J", false), ("\u{9b}2J", false), ("\u{20ac}\r\n", true)] {
+        for (end, is_text) in [
+            ("\u{1b}[2J", false),
+            ("\u{9b}2J", false),
+            ("\u{20ac}\r\n", true),
+        ] {
             place.write("in", format!("{}{end}", "text\n".repeat(2000)));
-            place.done(&[&["encrypt", "in", "--force", "-o", "in.sealed"][..], &keyset].concat());
+            place.done(
+                &[
+                    &["encrypt", "in", "--force", "-o", "in.sealed"][..],
+                    &keyset,
+                ]
+                .concat(),
+            );
             let decrypt = [&["decrypt", "in.sealed"][..], &keyset, more].concat();
             let (code, seen, said) = shown(place.keyseal(&decrypt), on_stdout);
             let said = String::from_utf8_lossy(&said);
             let moves = |c: char| c.is_control() && !matches!(c, '\n' | '\r');
             assert!(!seen.contains(moves), "{decrypt:?}: {seen:?}");
-            assert_eq!(code, Some(if is_text { 0 } else { 2 }), "{decrypt:?}: {said}");
-            assert!(is_text || said.contains("cannot write to the terminal"), "{said}");
+            assert_eq!(
+                code,
+                Some(if is_text { 0 } else { 2 }),
+                "{decrypt:?}: {said}"
+            );
+            assert!(
+                is_text || said.contains("cannot write to the terminal"),
+                "{said}"
+            );
         }
     }
 }
@@ -220,7 +237,7 @@ fn progress_fits_forty_columns_and_is_for_terminals_alone() {
     place.done(&create.split(' ').collect::<Vec<_>>());
     let slowly = "{ head -c 3000000 /dev/zero; sleep 2; head -c 3000000 /dev/zero; }";
     let line = format!("{slowly} | keyseal mac --keyset m.json --insecure-cleartext");
-    let on_narrow = format!("stty cols 40 <&2; {line}");
+    let on_narrow = format!("stty rows 10 cols 40 <&2; {line}");
     let (code, seen, tag) = shown(place.shell(&on_narrow), on_stderr);
     assert_eq!((code, tag.len()), (Some(0), 75), "{seen:?}");
     assert!(seen.contains("2.86 MiB") && seen.contains("/s"), "{seen:?}");

@@ -29,7 +29,7 @@ pub(super) fn run(args: &DeleteArgs, context: &Context) -> Result<(), Failure> {
         "state": "scheduled_for_deletion",
     });
     context.report(
-        Lines::from(format!(
+        Lines::from(&format!(
             "{uri}: scheduled for deletion; it cannot be used, and is gone in 7 days"
         ))
         .line(format!(

@@ -132,7 +132,7 @@ pub(crate) fn run(args: ImportArgs, context: &Context) -> Result<Exit, Failure> 
     let (name, standard) = (output.name(), output.is_standard());
     seal.write(&handle, format, output)?;
     context.report(
-        Lines::from(format!("imported key {id}")).line(format!("wrote {name}")),
+        Lines::from(&format!("imported key {id}")).line(format!("wrote {name}")),
         &list::as_json(Some(&handle.info())),
         standard,
     )?;
