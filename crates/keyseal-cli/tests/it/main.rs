@@ -10,6 +10,7 @@
 mod emulator;
 mod files;
 mod help;
+mod keyset_cases;
 mod kill;
 mod kms;
 mod quickstart;
