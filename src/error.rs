@@ -293,7 +293,7 @@ pub enum KeysetError {
         found: TextForm,
     },
     /// An encrypted keyset holds its keyset in cleartext: what should have encrypted it gave it back.
-    /// Who can read the file has the keys.
+    /// Anyone who can read the file has the keys.
     #[error("the keyset is in cleartext where its ciphertext should be")]
     EncryptedInNameOnly,
     /// There is no key.

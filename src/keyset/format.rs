@@ -356,7 +356,7 @@ impl KeysetHandle {
         })
     }
 
-    /// Puts what a key-encryption key made of `serialized` into a file, unless it is the keyset still.
+    /// Puts the ciphertext of `serialized` into a file, unless that is the keyset still.
     fn wrap(
         &self,
         serialized: &[u8],

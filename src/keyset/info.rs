@@ -41,8 +41,8 @@ pub enum Protection {
 }
 
 impl Protection {
-    /// Guesses how a file protects its keys, also one that is damaged or in another text form; none
-    /// where nothing in it says.
+    /// Guesses how a file protects its keys, also one that is damaged. Returns `None` if nothing in it
+    /// says.
     #[must_use]
     pub fn guess(bytes: &[u8]) -> Option<Self> {
         match KeysetFile::recognize(bytes) {
@@ -55,7 +55,7 @@ impl Protection {
             Format::Json => match json::read_past_faults(bytes, &mut |_, _, _| {}) {
                 (File::Encrypted(_), _) => Some(Self::Encrypted),
                 (File::Cleartext(keyset), Ok(())) if keyset.key.is_empty() => None,
-                // There may be keys behind what cannot be read.
+                // The part that cannot be read may have keys.
                 (File::Cleartext(_), _) => Some(Self::Cleartext),
             },
         }

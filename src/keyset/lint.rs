@@ -87,7 +87,7 @@ impl Finding {
         self.count
     }
 
-    /// Returns the first of the keys in question; none where it is the whole keyset.
+    /// Returns the first of the keys in question, or `None` if the finding is about the whole keyset.
     #[must_use]
     pub fn key_id(&self) -> Option<KeyId> {
         self.key_ids.first().copied()
@@ -99,7 +99,7 @@ impl Finding {
         &self.key_ids
     }
 
-    /// Returns what was found first, as one clause.
+    /// Describes the first place where it was found, in one clause.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -176,7 +176,7 @@ impl Findings {
 ///
 /// No finding of [`Severity::Error`] means that the reader takes the file, and that its enabled
 /// keys are of known types. Of an encrypted keyset only the outside is seen: see
-/// [`lint_encrypted`]. What is found many times is one finding with a [count](Finding::count).
+/// [`lint_encrypted`]. A fault that many keys have is one finding with a [count](Finding::count).
 ///
 /// # Example
 /// ```

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::error::ParseError;
 
-/// What a JSON text holds.
+/// A keyset file in JSON.
 pub(crate) enum File {
     Cleartext(Keyset),
     /// Nothing says that its `keysetInfo`, where there is one, is true.

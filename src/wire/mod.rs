@@ -189,9 +189,6 @@ pub(crate) fn names_a_type(bytes: &[u8]) -> bool {
 
 /// A key names a type; or it has the data, the status and the prefix type that every key has.
 fn looks_like_key(bytes: &[u8]) -> bool {
-    if names_a_type(bytes) {
-        return true;
-    }
     let (mut has_data, mut status, mut has_prefix) = (false, None, false);
     for record in records(bytes) {
         match (record.number, record.integer()) {
@@ -215,8 +212,8 @@ fn looks_like_key(bytes: &[u8]) -> bool {
     has_prefix && status.is_some() && (has_data || is_destroyed)
 }
 
-/// Returns the fields of a message up to where it is damaged. One that is cut there is as long as
-/// what is left.
+/// Returns the fields of a message up to where it is damaged. A field that is cut there has the rest
+/// of the bytes.
 fn records(mut message: &[u8]) -> impl Iterator<Item = Record<'_>> {
     std::iter::from_fn(move || {
         let start = message;

@@ -1,4 +1,4 @@
-//! What the reader of JSON keysets reads past, as findings.
+//! The faults that the reader of JSON keysets reads past, as findings.
 
 use std::collections::BTreeMap;
 
@@ -100,7 +100,7 @@ fn finding(fault: Fault, name: &str, at: usize) -> Finding {
     }
 }
 
-/// What is read here, and not by every Tink.
+/// Text that keyseal reads and some Tinks refuse.
 fn oddity(fault: Fault, found: &dyn Fn(&str) -> String) -> Finding {
     let (code, message, advice) = match fault {
         Fault::SnakeCase => (

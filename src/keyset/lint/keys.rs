@@ -97,17 +97,21 @@ pub(super) fn check_key(key: &proto::keyset::Key, findings: &mut Findings) {
     }
 }
 
-/// tink-java's newest configuration wants a known type of a destroyed key too.
+/// tink-java's newest configuration wants a sound key where a destroyed one was.
 fn check_java(key: &proto::keyset::Key, findings: &mut Findings) {
     let id = key.key_id;
-    let type_url = key.key_data.as_ref().map_or("", |data| &data.type_url);
-    if KeyTypes::default().find(type_url).is_none() {
+    let data = key.key_data.clone().unwrap_or_default();
+    let types = KeyTypes::default();
+    let known = types.find(&data.type_url).is_some();
+    let variant = Variant::from_proto(key.output_prefix_type).unwrap_or(Variant::Raw);
+    let read = types.read(data.type_url, data.value, data.key_material_type, variant);
+    if !known || read.is_err() {
         findings.push(
             Finding::warning(
                 "java-config-2026",
-                format!("key {id} is destroyed, and names no key type that is known"),
+                format!("key {id} is destroyed, and no key is left of it"),
                 "delete the key, for example with `keyseal keyset delete`, before tink-java reads \
-                 the keyset with TinkConfig2026, which refuses it; all other Tinks read it",
+                 the keyset with TinkConfig2026, which refuses it; Tink's other readers take it",
             )
             .of(id),
         );

@@ -276,10 +276,7 @@ fn keys_of_two_kinds_are_found_where_they_are_enabled() {
 fn a_destroyed_key_of_no_type_is_said_to_be_refused_by_java_alone() {
     for change in [
         |key: &mut proto::keyset::Key| key.key_data = Some(proto::KeyData::default()),
-        |key: &mut proto::keyset::Key| {
-            key.key_data.as_mut().unwrap().type_url.push('2');
-            key.key_data.as_mut().unwrap().value.clear();
-        },
+        |key: &mut proto::keyset::Key| key.key_data.as_mut().unwrap().value.clear(),
     ] {
         let found = changed_key(|key| {
             key.status = KeyStatusType::Destroyed.into();
@@ -287,11 +284,13 @@ fn a_destroyed_key_of_no_type_is_said_to_be_refused_by_java_alone() {
         });
         assert_eq!(found, ["java-config-2026"]);
     }
-    let of_a_known_type = changed_key(|key| {
+    let whole = changed_key(|key| key.status = KeyStatusType::Destroyed.into());
+    assert_eq!(whole, ["destroyed-key-left"]);
+    let spoiled = changed_key(|key| {
         key.status = KeyStatusType::Destroyed.into();
-        key.key_data.as_mut().unwrap().value.clear();
+        key.key_data.as_mut().unwrap().value.truncate(3);
     });
-    assert_eq!(of_a_known_type, [""; 0]);
+    assert_eq!(spoiled, ["destroyed-key-left", "java-config-2026"]);
 }
 
 #[test]
@@ -467,7 +466,7 @@ fn json_that_is_refused_is_found_and_read_on() {
         (
             "\"status\":\"ENABLED\"",
             "\"status\":\"ENABLED",
-            &["json-malformed"],
+            &["json-enum", "json-malformed"],
         ),
         ("]}", "]", &["json-malformed"]),
     ] {

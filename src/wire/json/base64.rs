@@ -44,7 +44,7 @@ pub(crate) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
 /// Returns what some releases of Tink do not read of a text that [`decode`] takes.
 pub(super) fn oddities(text: &str) -> impl Iterator<Item = Fault> {
     let url_safe = text.contains(['-', '_']).then_some(Fault::UrlSafe);
-    let unpadded = (text.len() % 4 != 0).then_some(Fault::Unpadded);
+    let unpadded = (!text.len().is_multiple_of(4)).then_some(Fault::Unpadded);
     url_safe.into_iter().chain(unpadded)
 }
 

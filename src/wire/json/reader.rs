@@ -234,8 +234,8 @@ impl<'a> Reader<'a> {
         Ok(false)
     }
 
-    /// Reads the characters of a number; none where another value stands, which is skipped if the
-    /// text is read past its faults.
+    /// Reads the characters of a number. Another kind of value gives no characters, and is skipped
+    /// if the text is read past its faults.
     pub(super) fn number(&mut self) -> Result<&'a str, ParseError> {
         let rest = self.rest();
         let end = rest.find(|c: char| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E'));
@@ -277,7 +277,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reports what is odd, where anyone wants to know.
+    /// Reports an oddity that is no fault, if the text is read for a report.
     pub(super) fn note(&mut self, fault: Fault, at: usize) {
         if let Some(report) = &mut self.report {
             report(fault, self.name, at);
