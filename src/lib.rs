@@ -11,7 +11,6 @@ mod secret;
 
 mod cipher; // 1
 mod segment;
-mod text_form;
 mod wire;
 
 mod primitive; // 2

@@ -10,11 +10,13 @@
 mod emulator;
 mod files;
 mod help;
-mod keyset_cases;
+mod json;
 mod kill;
 mod kms;
+mod messages;
 mod quickstart;
 mod secrets;
 mod support;
 mod terminal;
 mod transcript;
+mod variables;

@@ -2,12 +2,8 @@
 
 use clap::Args;
 use keyseal::{
-    Key, KeysetHandle, SecretAccess,
-    key::{
-        kms_aead::{KmsAeadKey, KmsAeadParameters},
-        kms_envelope_aead::{KmsEnvelopeAeadKey, KmsEnvelopeAeadParameters},
-    },
-    keyset::{Finding, Format, Protection, Severity, Status, lint},
+    KeysetHandle,
+    keyset::{Finding, KeysetFile, Protection, Severity, lint},
 };
 use serde_json::{Value, json};
 
@@ -17,8 +13,7 @@ use crate::{
     error::Failure,
     exit::Exit,
     input::{KEYSET_LIMIT, Place, check_one_standard_input},
-    kek::is_served,
-    text::{count, printable},
+    text::{Lines, count, printable},
 };
 
 /// Say what is wrong or unwise in a keyset file, also in one that nothing else reads
@@ -42,19 +37,17 @@ pub(crate) fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
     let access = args.access.resolve(context)?;
     let name = args.keyset.name();
     let bytes = args.keyset.read_small(KEYSET_LIMIT, context)?;
-    let protection = Protection::guess(&bytes);
-    let encrypted = protection == Some(Protection::Encrypted);
-    let findings = match &access.kek {
-        Some(kek) if encrypted => kek.lint(&name, &bytes, &access.aad)?,
+    let protection = KeysetFile::recognize(&bytes).map(|file| file.protection());
+    let mut found: Vec<Found> = match (&access.kek, &protection) {
+        (Some(kek), Ok(Protection::Encrypted)) => kek.lint(&name, &bytes, &access.aad)?,
         _ => lint(&bytes),
-    };
-    let mut found: Vec<Found> = findings.iter().map(Found::from).collect();
-    let outside = access.kek.is_none() && encrypted;
-    if protection == Some(Protection::Cleartext) {
-        found.extend(check_uris(&bytes));
-        if holds_secret(&bytes) {
-            found.extend(check_mode(&args.keyset));
-        }
+    }
+    .iter()
+    .map(Found::from)
+    .collect();
+    let outside = access.kek.is_none() && matches!(protection, Ok(Protection::Encrypted));
+    if holds_keys(&bytes) {
+        found.extend(check_mode(&args.keyset));
     }
     if context.json {
         let findings: Vec<Value> = found.iter().map(Found::as_json).collect();
@@ -64,7 +57,7 @@ pub(crate) fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
             "inside_checked": !outside,
         }))?;
     } else {
-        context.print(&as_text(&name, &found, outside))?;
+        context.print(Lines::of_text(&as_text(&name, &found)))?;
         if outside {
             context.note("only the outside was checked: --keyset-kek opens the keyset");
         }
@@ -76,53 +69,22 @@ pub(crate) fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
     })
 }
 
-/// Returns whether the keys of a cleartext file are secret, as far as it can be read.
-fn holds_secret(bytes: &[u8]) -> bool {
-    KeysetHandle::read_no_secret(bytes, Format::detect(bytes)).is_err()
-}
-
-/// Looks for keys of a service that this build has no client for.
-fn check_uris(bytes: &[u8]) -> Option<Found> {
-    let access = SecretAccess::insecure();
-    let keyset = KeysetHandle::read_cleartext(bytes, Format::detect(bytes), access).ok()?;
-    let elsewhere: Vec<(u32, &str)> = keyset
-        .entries()
-        .filter(|entry| entry.status() == Status::Enabled)
-        .filter_map(|entry| Some((entry.id().value(), kms_uri(entry.key()?)?)))
-        .filter(|(_, uri)| !is_served(uri))
-        .collect();
-    let (id, uri) = elsewhere.first()?;
-    Some(Found {
-        code: "kms-scheme",
-        severity: Severity::Warning,
-        count: elsewhere.len(),
-        key_ids: elsewhere.iter().map(|(id, _)| *id).collect(),
-        message: match uri.split_once("://") {
-            Some((scheme, _)) => format!(
-                "key {id} is held at {}://, which this build does not serve",
-                printable(scheme)
-            ),
-            None => format!("key {id} is held at a URI that has no scheme"),
-        },
-        advice: "use a program that has a client of that service: no command here can use the keyset",
-    })
-}
-
-/// Returns where a key is held, if a service holds it.
-fn kms_uri(key: &Key) -> Option<&str> {
-    let alone = key.downcast_ref().map(KmsAeadKey::parameters);
-    let envelope = key.downcast_ref().map(KmsEnvelopeAeadKey::parameters);
-    alone
-        .map(KmsAeadParameters::key_uri)
-        .or_else(|| envelope.map(KmsEnvelopeAeadParameters::kek_uri))
+/// Returns whether whoever reads the file has keys, as far as it can be read.
+fn holds_keys(bytes: &[u8]) -> bool {
+    match KeysetFile::recognize(bytes) {
+        Ok(file) if file.protection() == Protection::Encrypted => false,
+        Ok(file) => KeysetHandle::read_no_secret(bytes, file.format()).is_err(),
+        Err(_) => lint(bytes)
+            .iter()
+            .all(|found| found.code() != "not-a-keyset"),
+    }
 }
 
 /// A finding of the library, or of the file around the keyset.
 struct Found {
     code: &'static str,
     severity: Severity,
-    count: usize,
-    key_ids: Vec<u32>,
+    key_id: Option<u32>,
     message: String,
     advice: &'static str,
 }
@@ -132,8 +94,7 @@ impl From<&Finding> for Found {
         Self {
             code: finding.code(),
             severity: finding.severity(),
-            count: finding.count(),
-            key_ids: finding.key_ids().iter().map(|id| id.value()).collect(),
+            key_id: finding.key_id().map(keyseal::KeyId::value),
             message: printable(finding.message()),
             advice: finding.advice(),
         }
@@ -145,29 +106,16 @@ impl Found {
         json!({
             "advice": self.advice,
             "code": self.code,
-            "count": self.count,
-            "key_id": self.key_ids.first(),
-            "key_ids": self.key_ids,
+            "key_id": self.key_id,
             "message": self.message,
             "severity": self.severity.name(),
         })
     }
 }
 
-impl Found {
-    /// Says how many more there are like the first.
-    fn others(&self) -> String {
-        match self.count {
-            0 | 1 => String::new(),
-            count => format!(", and {} more like it", count - 1),
-        }
-    }
-}
-
-fn as_text(name: &str, found: &[Found], outside: bool) -> String {
+fn as_text(name: &str, found: &[Found]) -> String {
     if found.is_empty() {
-        let checked = if outside { " outside" } else { "" };
-        return format!("{name}: nothing found{checked}\n");
+        return format!("{name}: nothing found\n");
     }
     let of = |severity| {
         found
@@ -182,12 +130,8 @@ fn as_text(name: &str, found: &[Found], outside: bool) -> String {
     );
     for found in found {
         text.push_str(&format!(
-            "\n{} [{}]: {}{}\n  {}\n",
-            found.severity,
-            found.code,
-            found.message,
-            found.others(),
-            found.advice
+            "\n{} [{}]: {}\n  {}\n",
+            found.severity, found.code, found.message, found.advice
         ));
     }
     text
@@ -201,8 +145,7 @@ fn check_mode(place: &Place) -> Option<Found> {
     (mode & 0o077 != 0).then(|| Found {
         code: "file-mode",
         severity: Severity::Warning,
-        count: 1,
-        key_ids: Vec::new(),
+        key_id: None,
         message: format!("the file is in cleartext, and its mode {mode:03o} is open to others"),
         advice: "chmod 600 it; if others could read it, rotate its keys",
     })
