@@ -59,9 +59,6 @@ const REGION: &str = "fr-par";
 /// these variables, and ends with it. Keys are in memory, unless --state keeps them. It is not for
 /// production: HTTP is plain. With -v each request is told.
 ///
-/// A command gets the signals that would end this program, and its exit code is that of this
-/// program; if a signal ends the command, the same one ends this program.
-///
 /// The API key is drawn, or it is that of KEYSEAL_EMULATOR_ACCESS_KEY, KEYSEAL_EMULATOR_SECRET_KEY,
 /// KEYSEAL_EMULATOR_ORGANIZATION_ID and KEYSEAL_EMULATOR_PROJECT_ID.
 #[derive(Args, Debug)]

@@ -50,7 +50,7 @@ pub(super) fn run(args: &PublicKeyArgs, context: &Context) -> Result<(), Failure
     output.write(standard(&pem).unwrap_or(pem).as_bytes())?;
     match is_standard {
         true => Ok(()),
-        false => context.report(format!("wrote {name}"), &report, false),
+        false => context.report(&format!("wrote {name}"), &report, false),
     }
 }
 

@@ -124,7 +124,7 @@ pub(super) fn sign(args: &SignArgs, context: &Context) -> Result<(), Failure> {
         let to_stdout = output.is_standard();
         output.write(&signature)?;
         return context.report(
-            done,
+            &done,
             &json!({ "key_id": key.uri().key_id().as_str() }),
             to_stdout,
         );
@@ -136,7 +136,7 @@ pub(super) fn sign(args: &SignArgs, context: &Context) -> Result<(), Failure> {
             "key_id": key.uri().key_id().as_str(),
             "signature": text,
         })),
-        false => context.print(format!("{text}\n")),
+        false => context.print(&format!("{text}\n")),
     }
 }
 
@@ -191,5 +191,5 @@ pub(super) fn verify(args: &VerifyArgs, context: &Context) -> Result<(), Failure
     let what = format!("cannot verify {name}");
     manager.run(&what, key.verify(&digest, &signature))?;
     let value = json!({ "key_id": key.uri().key_id().as_str(), "valid": true });
-    context.report(format!("verified {name}"), &value, false)
+    context.report(&format!("verified {name}"), &value, false)
 }
