@@ -71,14 +71,23 @@ const SCHEMES: &[Scheme] = &[
     },
 ];
 
+/// Returns the scheme of a URI, where this build serves it.
+fn scheme_of(uri: &str) -> Option<&'static Scheme> {
+    SCHEMES.iter().find(|scheme| {
+        uri.get(..scheme.start.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme.start))
+    })
+}
+
+/// Returns whether this build has a client for the URI of a key.
+pub(crate) fn is_served(uri: &str) -> bool {
+    scheme_of(uri).is_some()
+}
+
 impl Kek {
     /// Opens the key of a URI. `cleartext` allows one that is a cleartext file.
     pub(crate) fn open(uri: &str, cleartext: bool, context: &Context) -> Result<Self, Failure> {
-        let starts = |scheme: &&Scheme| {
-            uri.get(..scheme.start.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(scheme.start))
-        };
-        let Some(scheme) = SCHEMES.iter().find(starts) else {
+        let Some(scheme) = scheme_of(uri) else {
             let served: Vec<&str> = SCHEMES.iter().map(|scheme| scheme.example).collect();
             let why = match uri.split_once("://") {
                 Some((name, _)) => format!("this build does not serve {}://", printable(name)),

@@ -92,7 +92,7 @@ pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure>
         ),
         (Kind::Text, _) => report.problem("input_is_text", "the input is text, no ciphertext"),
         (Kind::Empty, _) => report.problem("input_empty", "the input is empty"),
-        (Kind::Keyset(_) | Kind::Damaged(_), _) => {
+        (Kind::Keyset { .. } | Kind::Damaged(_), _) => {
             report.problem("input_is_keyset", "the input is a keyset, no ciphertext");
         }
     }

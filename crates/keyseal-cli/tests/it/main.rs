@@ -11,6 +11,7 @@ mod emulator;
 mod files;
 mod help;
 mod json;
+mod keyset_cases;
 mod kill;
 mod kms;
 mod messages;
