@@ -47,6 +47,7 @@ mod secret;
 
 mod cipher; // 1
 mod segment;
+mod text_form;
 mod wire;
 
 mod primitive; // 2

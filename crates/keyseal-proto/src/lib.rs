@@ -48,7 +48,8 @@ pub fn translate(folder: &Path) -> Result<String, Box<dyn Error>> {
     Ok(rust)
 }
 
-/// Writes `impl Fields for M`: the number, wire type and sub-message of each field.
+/// Writes `impl Fields for M`: the number, wire type and sub-message of each field, and whether it
+/// is repeated.
 fn write_fields(out: &mut String, message: &MessageDescriptor) -> Result<(), Box<dyn Error>> {
     writeln!(out, "impl Fields for {} {{", rust_path(message))?;
     writeln!(out, "    const FIELDS: &'static [Field] = &[")?;
@@ -67,7 +68,8 @@ fn write_fields(out: &mut String, message: &MessageDescriptor) -> Result<(), Box
         };
         writeln!(
             out,
-            "        Field {{ number: {number}, wire_type: prost::encoding::WireType::{wire_type}, nested: {nested} }},"
+            "        Field {{ number: {number}, wire_type: prost::encoding::WireType::{wire_type}, nested: {nested}, repeated: {} }},",
+            field.is_list()
         )?;
     }
     writeln!(out, "    ];\n}}")?;
