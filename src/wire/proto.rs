@@ -637,180 +637,180 @@ pub struct XChaCha20Poly1305Key {
 use super::{Field, Fields};
 impl Fields for AesCmacParams {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for AesCmacKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCmacParams as Fields>::FIELDS) },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCmacParams as Fields>::FIELDS), repeated: false },
     ];
 }
 impl Fields for AesCmacKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCmacParams as Fields>::FIELDS) },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCmacParams as Fields>::FIELDS), repeated: false },
     ];
 }
 impl Fields for AesCmacPrfKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for AesCmacPrfKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
 impl Fields for AesCtrParams {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for AesCtrKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCtrParams as Fields>::FIELDS) },
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCtrParams as Fields>::FIELDS), repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for AesCtrKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCtrParams as Fields>::FIELDS) },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCtrParams as Fields>::FIELDS), repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
 impl Fields for HmacParams {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for HmacKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HmacParams as Fields>::FIELDS) },
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HmacParams as Fields>::FIELDS), repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for HmacKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HmacParams as Fields>::FIELDS) },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HmacParams as Fields>::FIELDS), repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
 impl Fields for AesCtrHmacAeadKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCtrKeyFormat as Fields>::FIELDS) },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HmacKeyFormat as Fields>::FIELDS) },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCtrKeyFormat as Fields>::FIELDS), repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HmacKeyFormat as Fields>::FIELDS), repeated: false },
     ];
 }
 impl Fields for AesCtrHmacAeadKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCtrKey as Fields>::FIELDS) },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HmacKey as Fields>::FIELDS) },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCtrKey as Fields>::FIELDS), repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HmacKey as Fields>::FIELDS), repeated: false },
     ];
 }
 impl Fields for AesCtrHmacStreamingParams {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 4, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HmacParams as Fields>::FIELDS) },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 4, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HmacParams as Fields>::FIELDS), repeated: false },
     ];
 }
 impl Fields for AesCtrHmacStreamingKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCtrHmacStreamingParams as Fields>::FIELDS) },
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCtrHmacStreamingParams as Fields>::FIELDS), repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for AesCtrHmacStreamingKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCtrHmacStreamingParams as Fields>::FIELDS) },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesCtrHmacStreamingParams as Fields>::FIELDS), repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
 impl Fields for AesEaxParams {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for AesEaxKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesEaxParams as Fields>::FIELDS) },
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesEaxParams as Fields>::FIELDS), repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for AesEaxKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesEaxParams as Fields>::FIELDS) },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesEaxParams as Fields>::FIELDS), repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
 impl Fields for AesGcmKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for AesGcmKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
 impl Fields for AesGcmHkdfStreamingParams {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for AesGcmHkdfStreamingKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesGcmHkdfStreamingParams as Fields>::FIELDS) },
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesGcmHkdfStreamingParams as Fields>::FIELDS), repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for AesGcmHkdfStreamingKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesGcmHkdfStreamingParams as Fields>::FIELDS) },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<AesGcmHkdfStreamingParams as Fields>::FIELDS), repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
 impl Fields for AesGcmSivKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for AesGcmSivKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
 impl Fields for AesSivKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for AesSivKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
 impl Fields for ChaCha20Poly1305KeyFormat {
@@ -819,164 +819,164 @@ impl Fields for ChaCha20Poly1305KeyFormat {
 }
 impl Fields for ChaCha20Poly1305Key {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
 impl Fields for HkdfPrfParams {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
 impl Fields for HkdfPrfKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HkdfPrfParams as Fields>::FIELDS) },
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HkdfPrfParams as Fields>::FIELDS), repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for HkdfPrfKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HkdfPrfParams as Fields>::FIELDS) },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HkdfPrfParams as Fields>::FIELDS), repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
 impl Fields for HmacPrfParams {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for HmacPrfKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HmacPrfParams as Fields>::FIELDS) },
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HmacPrfParams as Fields>::FIELDS), repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for HmacPrfKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HmacPrfParams as Fields>::FIELDS) },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<HmacPrfParams as Fields>::FIELDS), repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
 impl Fields for KmsAeadKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
 impl Fields for KmsAeadKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KmsAeadKeyFormat as Fields>::FIELDS) },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KmsAeadKeyFormat as Fields>::FIELDS), repeated: false },
     ];
 }
 impl Fields for KeyTemplate {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for KeyData {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for Keyset {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<keyset::Key as Fields>::FIELDS) },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<keyset::Key as Fields>::FIELDS), repeated: true },
     ];
 }
 impl Fields for keyset::Key {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KeyData as Fields>::FIELDS) },
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 4, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KeyData as Fields>::FIELDS), repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 4, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for KeysetInfo {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<keyset_info::KeyInfo as Fields>::FIELDS) },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<keyset_info::KeyInfo as Fields>::FIELDS), repeated: true },
     ];
 }
 impl Fields for keyset_info::KeyInfo {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 4, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 4, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for EncryptedKeyset {
     const FIELDS: &'static [Field] = &[
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KeysetInfo as Fields>::FIELDS) },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KeysetInfo as Fields>::FIELDS), repeated: false },
     ];
 }
 impl Fields for KmsEnvelopeAeadKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KeyTemplate as Fields>::FIELDS) },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KeyTemplate as Fields>::FIELDS), repeated: false },
     ];
 }
 impl Fields for KmsEnvelopeAeadKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KmsEnvelopeAeadKeyFormat as Fields>::FIELDS) },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KmsEnvelopeAeadKeyFormat as Fields>::FIELDS), repeated: false },
     ];
 }
 impl Fields for PrfBasedDeriverParams {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KeyTemplate as Fields>::FIELDS) },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KeyTemplate as Fields>::FIELDS), repeated: false },
     ];
 }
 impl Fields for PrfBasedDeriverKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KeyTemplate as Fields>::FIELDS) },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<PrfBasedDeriverParams as Fields>::FIELDS) },
+        Field { number: 1, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KeyTemplate as Fields>::FIELDS), repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<PrfBasedDeriverParams as Fields>::FIELDS), repeated: false },
     ];
 }
 impl Fields for PrfBasedDeriverKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KeyData as Fields>::FIELDS) },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<PrfBasedDeriverParams as Fields>::FIELDS) },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<KeyData as Fields>::FIELDS), repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<PrfBasedDeriverParams as Fields>::FIELDS), repeated: false },
     ];
 }
 impl Fields for XAesGcmParams {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for XAesGcmKeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<XAesGcmParams as Fields>::FIELDS) },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<XAesGcmParams as Fields>::FIELDS), repeated: false },
     ];
 }
 impl Fields for XAesGcmKey {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<XAesGcmParams as Fields>::FIELDS) },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<XAesGcmParams as Fields>::FIELDS), repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
 impl Fields for XChaCha20Poly1305KeyFormat {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
     ];
 }
 impl Fields for XChaCha20Poly1305Key {
     const FIELDS: &'static [Field] = &[
-        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None },
-        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None },
+        Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
+        Field { number: 3, wire_type: prost::encoding::WireType::LengthDelimited, nested: None, repeated: false },
     ];
 }
