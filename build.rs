@@ -7,6 +7,10 @@ use protox::prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
+    // How deep the stack is that a cipher uses: see `src/secret.rs`.
+    if env::var("OPT_LEVEL")? == "0" {
+        println!("cargo:rustc-cfg=unoptimized");
+    }
     let mut protos: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir("proto")? {
         protos.push(entry?.path());
