@@ -16,8 +16,11 @@ const NONCES: usize = 100;
 /// A lock of the allocator that another thread holds would stay locked in the copy.
 static ALONE: Mutex<()> = Mutex::new(());
 
+/// Copies this process: 0 in the copy, its id here.
+type CopyProcess = fn() -> i32;
+
 /// Every way in which a process is copied. The last two run no handler of the C library.
-const WAYS: [(&str, fn() -> i32); 3] = [("fork", fork), ("_Fork", bare_fork), ("clone", clone)];
+const WAYS: [(&str, CopyProcess); 3] = [("fork", fork), ("_Fork", bare_fork), ("clone", clone)];
 
 #[test]
 fn parent_child_and_grandchild_draw_different_nonces() {
@@ -114,7 +117,7 @@ fn clone() -> i32 {
     // memory and no other thread.
     let id = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
     assert!(id >= 0, "clone failed");
-    id as i32
+    i32::try_from(id).unwrap()
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -165,7 +165,7 @@ pub(crate) fn chacha20_poly1305(
 ) -> Result<Box<dyn RawAead>, KeyError> {
     match provider {
         #[cfg(feature = "aws-lc-rs")]
-        Provider::AwsLc => Ok(Box::new(aws_lc::chacha20_poly1305(key)?)),
+        Provider::AwsLc => aws_lc::boxed_chacha20_poly1305(key),
         Provider::RustCrypto => rustcrypto::chacha20_poly1305(key),
     }
 }

@@ -3,8 +3,8 @@
 use super::{RawAead, Refused};
 use crate::secret::{STACK_OF_MESSAGES, on_wiped_stack};
 
-/// A cipher of RustCrypto. Its key schedule or state does not fit in the registers, so each message
-/// leaves parts of the key on the stack: they are wiped before the call returns.
+/// A cipher whose key schedule or state does not fit in the registers, so that each message leaves
+/// parts of the key on the stack: they are wiped before the call returns.
 pub(super) struct Wiping<A>(pub(super) A);
 
 impl<A: RawAead> RawAead for Wiping<A> {
