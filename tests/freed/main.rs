@@ -259,16 +259,18 @@ fn a_message_leaves_nothing_on_the_stack() {
         life::messages(primitive);
     }
     let _alone = alone();
+    let mut leaks = Vec::new();
     for (seed, template) in templates().into_iter().enumerate() {
         for &provider in Provider::ALL {
             needles::clear();
             let canary = Canary::of(&template, 0xfacade + seed as u64);
             canary.secrets().for_each(needles::add);
-            let found = found_after(canary, provider, messages);
-            let name = template.name();
-            assert!(found.is_empty(), "{name} {provider:?}: {found:?}");
+            for found in found_after(canary, provider, messages) {
+                leaks.push(format!("{} {provider:?}: {found:?}", template.name()));
+            }
         }
     }
+    assert!(leaks.is_empty(), "{leaks:#?}");
     assert!(SEEN.load(Relaxed) > 30);
 }
 
