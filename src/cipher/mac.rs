@@ -118,11 +118,13 @@ impl<M: Mac + Clone + Send + Sync + 'static> RawMac for Keyed<M> {
     }
 
     fn compute(&self, parts: &[&[u8]], tag: &mut [u8]) {
-        let mut running = self.keyed.clone();
-        for part in parts {
-            running.update(part);
-        }
-        write_tag(running, tag);
+        wiping(|| {
+            let mut running = self.keyed.clone();
+            for part in parts {
+                running.update(part);
+            }
+            write_tag(running, tag);
+        });
     }
 
     fn start(&self) -> Box<dyn RunningMac> {
@@ -139,7 +141,7 @@ impl<M: Mac + Clone + Send + Sync> RunningMac for Running<M> {
 
     fn tag(&self, tag: &mut [u8]) {
         // Of a clone: moving the state out of its box would free it unwiped.
-        write_tag(self.0.clone(), tag);
+        wiping(|| write_tag(self.0.clone(), tag));
     }
 }
 

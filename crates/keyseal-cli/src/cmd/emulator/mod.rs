@@ -29,7 +29,7 @@ use crate::{
     error::{Failure, chain},
     exit::Exit,
     input::Place,
-    text::printable,
+    text::{Lines, printable},
 };
 
 /// The largest fault script that is read, in bytes.
@@ -156,22 +156,26 @@ pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure
         }
     ));
     let mut requests = Requests::of(&emulator);
-    let outcome = match args.command.is_empty() {
-        true => {
-            // An end of the channel would say that nobody can send any more: that is the end, too.
+    let ended = match args.command.split_first() {
+        None => {
+            // A channel that has ended says that nobody can send any more: that is the end, too.
             while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
                 requests.tell(context);
             }
-            Ok(Exit::Done)
+            Ok(None)
         }
-        false => command::run(&args.command, variables, &stopped, || {
+        Some(command) => command::run(command, variables, &context.leftovers, || {
             requests.tell(context)
-        }),
+        })
+        .map(Some),
     };
     server.shutdown();
     requests.tell(context);
     context.note("stopped");
-    outcome
+    match ended? {
+        Some(status) if !status.success() => command::end_like(status),
+        Some(_) | None => Ok(Exit::Done),
+    }
 }
 
 /// Reads the API key from the environment, where it is not to be drawn.
@@ -269,7 +273,7 @@ fn announce(
             .iter()
             .map(|key| json!({"id": key.id, "name": key.name, "uri": key.uri()}))
             .collect();
-        return context.print_json(&json!({
+        return context.print_json_now(&json!({
             "environment": environment,
             "keys": keys,
             "process_id": process::id(),
@@ -280,7 +284,7 @@ fn announce(
         .map(|(name, value)| format!("export {name}={value}\n"))
         .collect();
     lines.push_str(&format!("export {PID}={}\n", process::id()));
-    context.print(&lines)
+    context.print_data(Lines::of_text(&lines))
 }
 
 /// Makes a key, or finds the one that a kept state has of this name.
