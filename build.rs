@@ -4,6 +4,7 @@
 //! compiler for them would be more than half of the build.
 
 use std::{
+    env,
     error::Error,
     fs, io,
     path::{Path, PathBuf},
@@ -14,6 +15,10 @@ pub(crate) const DIGEST: &str = "Translated from proto/*.proto, whose digest is 
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
+    // How deep the stack is that a cipher uses: see `src/secret.rs`.
+    if env::var("OPT_LEVEL")? == "0" {
+        println!("cargo:rustc-cfg=unoptimized");
+    }
     println!("cargo:rerun-if-changed=src/wire/proto.rs");
     let digest = format!("{DIGEST}{}", digest(&protos(Path::new("proto"))?)?);
     if fs::read_to_string("src/wire/proto.rs")?.lines().next() != Some(&format!("// {digest}")) {
