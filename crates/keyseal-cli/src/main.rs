@@ -14,6 +14,7 @@ mod error;
 mod exit;
 mod files;
 mod folder;
+mod hints;
 mod input;
 mod interrupt;
 mod kek;
@@ -35,6 +36,7 @@ use crate::{
     context::{Context, Style},
     error::Failure,
     exit::Exit,
+    hints::Flags,
     interrupt::Leftovers,
 };
 
@@ -62,7 +64,7 @@ Start here:
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
     let exit = match Cli::try_parse_from(&arguments) {
-        Ok(cli) => start(cli),
+        Ok(cli) => start(cli, &arguments),
         Err(error) => {
             let as_json = arguments.iter().any(|argument| argument == "--json");
             usage::report(&error, Style::detect(), as_json)
@@ -71,13 +73,15 @@ fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-fn start(cli: Cli) -> Exit {
+fn start(cli: Cli, arguments: &[OsString]) -> Exit {
     let leftovers = Leftovers::default();
     let context = Context::new(&cli.globals, leftovers.clone());
     let done = leftovers
         .remove_on_signal(context.style, context.json)
         .and_then(|()| cli.command.run(&context));
     done.unwrap_or_else(|failure: Failure| {
+        let flags = Flags::of(arguments);
+        let failure = failure.retain_hints(|hint| flags.allow(hint));
         failure.report(context.style, context.json);
         failure.exit()
     })

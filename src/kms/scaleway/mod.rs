@@ -33,6 +33,7 @@ mod data_key;
 mod http;
 mod info;
 mod key;
+mod proxy;
 mod retry;
 mod secret_key;
 mod time;
