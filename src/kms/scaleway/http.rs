@@ -306,7 +306,7 @@ fn is_refused_by_proxy(error: &reqwest::Error) -> bool {
 }
 
 fn no_tls_client(error: reqwest::Error) -> KmsError {
-    refused("TLS cannot be set up with the trusted certificates of this machine").with_source(error)
+    refused("TLS cannot be set up with the trusted certificates of this machine, or those of SSL_CERT_FILE").with_source(error)
 }
 
 fn not_a_certificate(error: reqwest::Error) -> KmsError {

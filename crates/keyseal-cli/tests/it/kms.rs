@@ -257,7 +257,7 @@ fn an_interruption_while_waiting_for_the_service_leaves_nothing() {
         .unwrap();
     while kms.emulator.exchanges().is_empty() {
         assert_eq!(child.try_wait().unwrap(), None);
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
     let id = child.id().to_string();
     let sent = Command::new("kill").args(["-s", "INT", &id]).status();
