@@ -311,7 +311,7 @@ profiles:
             ("\nsecret_key: {hidden-value: 1}", 2),
             ("secret_key: a\nsecret_key: hidden-value", 2),
             ("x: 1\nsecret_key: *a", 2),
-            ("x: 1\nx2: &a hidden-value\n<<: *a", 3),
+            ("x: 1\nx2: &a hidden-value\n<<: *a", 2),
             ("insecure: hidden-value", 1),
             ("profiles: hidden-value", 1),
             ("profiles: {p: hidden-value}", 1),
