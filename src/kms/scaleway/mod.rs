@@ -35,6 +35,7 @@ mod info;
 mod key;
 mod proxy;
 mod retry;
+mod rotation;
 mod secret_key;
 mod time;
 mod trace;
@@ -43,7 +44,7 @@ mod uri;
 mod uuid;
 
 pub use api::{
-    crypto::{Decrypted, KeyMaterial, MAX_CIPHERTEXT_SIZE, MAX_PLAINTEXT_SIZE},
+    crypto::{Decrypted, ImportParameters, KeyMaterial, MAX_CIPHERTEXT_SIZE, MAX_PLAINTEXT_SIZE},
     key::{CreateKey, KeyOrder, ListKeys, RotationPolicy, UpdateKey},
 };
 pub use builder::ScalewayClientBuilder;
@@ -51,9 +52,12 @@ pub use client::{RegionConflict, ScalewayClient};
 pub use config::Environment;
 pub use data_key::{DataKey, DataKeySecret, WrappedDataKey};
 pub use http::HttpTransport;
-pub use info::{Algorithm, KeyInfo, KeyPage, KeyState, KeyUsage, OfferedAlgorithm, UsageKind};
+pub use info::{
+    Algorithm, KeyInfo, KeyPage, KeyState, KeyUsage, OfferedAlgorithm, ProtectionLevel, UsageKind,
+};
 pub use key::ScalewayKey;
 pub use retry::{RetryPolicy, Retrying, Timer, TokioTimer};
+pub use rotation::{KeyRotation, RotationStatus};
 pub use secret_key::SecretKey;
 pub use time::Timestamp;
 pub use transport::{MAX_REPLY_SIZE, Operation, Request, Response, Transport};

@@ -30,6 +30,7 @@ const REGION: &[&str] = &["SCW_DEFAULT_REGION", "SCW_REGION", "SCALEWAY_REGION"]
 const ZONE: &[&str] = &["SCW_DEFAULT_ZONE"];
 const API_URL: &[&str] = &["SCW_API_URL"];
 const USER_AGENT: &[&str] = &["SCW_USER_AGENT"];
+const HTTP_HOST: &[&str] = &["KEYSEAL_INSECURE_HTTP_HOST"];
 const INSECURE: &str = "SCW_INSECURE";
 const TLS_VERIFY: &str = "SCW_TLSVERIFY";
 const PROFILE: &str = "SCW_PROFILE";
@@ -55,6 +56,7 @@ const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 /// | region | `SCW_DEFAULT_REGION` | `SCW_REGION`, `SCALEWAY_REGION` |
 /// | zone, for its region | `SCW_DEFAULT_ZONE` | |
 /// | API URL | `SCW_API_URL` | |
+/// | a host that is called without TLS | `KEYSEAL_INSECURE_HTTP_HOST` | |
 /// | any certificate | `SCW_INSECURE` | `SCW_TLSVERIFY`, which means the opposite |
 /// | user agent | `SCW_USER_AGENT` | |
 /// | profile | `SCW_PROFILE` | |
@@ -66,8 +68,8 @@ const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 /// `~/.config/scw/config.yaml`, and it need not be there; `config.yml` is looked for next.
 ///
 /// A variable that is set and empty is set: an empty region is refused. The exceptions are
-/// `SCW_PROFILE`, `SCW_CONFIG_PATH`, `XDG_CONFIG_HOME`, `SCW_USER_AGENT` and those of proxies, where
-/// empty is unset.
+/// `SCW_PROFILE`, `SCW_CONFIG_PATH`, `XDG_CONFIG_HOME`, `SCW_USER_AGENT`,
+/// `KEYSEAL_INSECURE_HTTP_HOST` and those of proxies, where empty is unset.
 ///
 /// # Example
 /// ```
@@ -121,6 +123,7 @@ impl Environment {
             USER_AGENT,
             PROXY,
             NO_PROXY,
+            HTTP_HOST,
         ];
         let single = [
             INSECURE,
@@ -155,6 +158,7 @@ impl Environment {
             zone: first_set(ZONE)?,
             api_url: first_set(API_URL)?,
             user_agent: first_set(USER_AGENT)?.filter(|agent| !agent.text.is_empty()),
+            http_host: first_set(HTTP_HOST)?.filter(|host| !host.text.is_empty()),
             insecure: self.insecure(warnings)?,
         })
     }

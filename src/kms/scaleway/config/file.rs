@@ -120,6 +120,7 @@ impl Profile {
             api_url: setting(self.api_url, file),
             user_agent: setting(self.user_agent, file),
             insecure: self.insecure,
+            http_host: None,
         }
     }
 }

@@ -90,6 +90,8 @@ pub(crate) struct Settings {
     pub(crate) api_url: Option<Setting>,
     pub(crate) user_agent: Option<Setting>,
     pub(crate) insecure: Option<bool>,
+    /// The host that may be called without TLS.
+    pub(crate) http_host: Option<Setting>,
 }
 
 impl Settings {
@@ -105,6 +107,7 @@ impl Settings {
             api_url: self.api_url.or(below.api_url),
             user_agent: self.user_agent.or(below.user_agent),
             insecure: self.insecure.or(below.insecure),
+            http_host: self.http_host.or(below.http_host),
         }
     }
 
@@ -235,7 +238,7 @@ fn no_file(environment: &Environment) -> Option<String> {
 fn check(
     secret_key: &Setting,
     settings: &Settings,
-    warnings: Vec<String>,
+    mut warnings: Vec<String>,
 ) -> Result<Resolved, KmsError> {
     // The access key names the API key in logs and is never sent; one that is malformed is a sign
     // of settings that were mixed up.
@@ -265,12 +268,18 @@ fn check(
         }
         None => zone_region,
     };
+    let api_url = api_url(settings.api_url.as_ref(), settings.http_host.as_ref())?;
+    if api_url.is_exposed() {
+        warnings.push(
+            "the API is called without TLS: all secrets can be read on the network".to_owned(),
+        );
+    }
     Ok(Resolved {
         secret_key,
         organization_id,
         project_id,
         region,
-        api_url: api_url(settings.api_url.as_ref())?,
+        api_url,
         user_agent: user_agent(settings.user_agent.as_ref())?,
         accept_any_certificate: settings.insecure.unwrap_or_default(),
         warnings,
@@ -296,10 +305,11 @@ fn region_of_zone(zone: &str) -> Option<Region> {
     Region::parse(region).filter(|_| well_formed)
 }
 
-fn api_url(setting: Option<&Setting>) -> Result<ApiUrl, KmsError> {
+fn api_url(setting: Option<&Setting>, http_host: Option<&Setting>) -> Result<ApiUrl, KmsError> {
     let default = Setting::explicit(ApiUrl::DEFAULT);
     let setting = setting.unwrap_or(&default);
-    match ApiUrl::parse(&setting.text) {
+    let http_host = http_host.map(|host| host.text.as_str());
+    match ApiUrl::parse(&setting.text, http_host) {
         Ok(url) => Ok(url),
         Err(reason) => setting.checked("API URL", reason, |_| None),
     }
