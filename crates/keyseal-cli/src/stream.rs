@@ -67,7 +67,12 @@ impl Streams<'_> {
                 };
                 let stream = write()
                     .map_err(|error| self.failed(&name, sink.side(&source), "encrypt", &error))?;
-                let read = source.size().unwrap_or_default();
+                // What the file says of its size may be wrong: that of a file of /proc is 0.
+                let read = self
+                    .aead
+                    .layout()
+                    .plaintext_size(stream)
+                    .unwrap_or_default();
                 let written = header_size + stream;
                 Ok(Sizes { read, written })
             }
@@ -337,6 +342,13 @@ impl WriteAt for Watched<'_> {
             progress.add(len);
         }
         Ok(len)
+    }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        match WriteAt::truncate(self.file, size) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => Err(error),
+            done => self.note(done),
+        }
     }
 }
 
