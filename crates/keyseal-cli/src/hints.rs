@@ -7,9 +7,9 @@
 
 use std::{collections::BTreeSet, ffi::OsString};
 
-use clap::{ArgMatches, Command, CommandFactory as _};
+use clap::{ArgMatches, Command};
 
-use crate::Cli;
+use crate::command_line::command_for;
 
 /// The flags of one verb, such as `--retries`.
 pub(crate) struct Flags(BTreeSet<String>);
@@ -17,7 +17,7 @@ pub(crate) struct Flags(BTreeSet<String>);
 impl Flags {
     /// Returns those of the verb that the program was started with.
     pub(crate) fn of(arguments: &[OsString]) -> Self {
-        let mut command = Cli::command();
+        let mut command = command_for(arguments);
         let matches = command.try_get_matches_from_mut(arguments);
         Self(matches.map_or_else(|_| BTreeSet::new(), |matches| of_verb(&command, &matches)))
     }
@@ -68,7 +68,7 @@ mod tests {
     }
 
     fn built() -> Command {
-        let mut command = Cli::command();
+        let mut command = crate::command_line::command();
         command.build();
         command
     }

@@ -71,14 +71,23 @@ const SCHEMES: &[Scheme] = &[
     },
 ];
 
+/// Returns the scheme of a URI, where this build serves it.
+fn scheme_of(uri: &str) -> Option<&'static Scheme> {
+    SCHEMES.iter().find(|scheme| {
+        uri.get(..scheme.start.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme.start))
+    })
+}
+
+/// Returns whether this build has a client for the URI of a key.
+pub(crate) fn is_served(uri: &str) -> bool {
+    scheme_of(uri).is_some()
+}
+
 impl Kek {
     /// Opens the key of a URI. `cleartext` allows one that is a cleartext file.
     pub(crate) fn open(uri: &str, cleartext: bool, context: &Context) -> Result<Self, Failure> {
-        let starts = |scheme: &&Scheme| {
-            uri.get(..scheme.start.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(scheme.start))
-        };
-        let Some(scheme) = SCHEMES.iter().find(starts) else {
+        let Some(scheme) = scheme_of(uri) else {
             let served: Vec<&str> = SCHEMES.iter().map(|scheme| scheme.example).collect();
             let why = match uri.split_once("://") {
                 Some((name, _)) => format!("this build does not serve {}://", printable(name)),
@@ -266,11 +275,14 @@ fn open_file(uri: &str, cleartext: bool, context: &Context) -> Result<Opened, Fa
             "it is itself encrypted",
         ));
     }
-    if !cleartext {
-        return Err(keysets::cleartext_failure(
-            &format!("cannot use {name} as a key-encryption key"),
-            "it is a cleartext keyset",
-        ));
+    if !cleartext && !place.is_its_owners_alone() {
+        return Err(Failure::usage(
+            "kek_file_open",
+            format!("cannot use {name} as a key-encryption key"),
+            "others than its owner can read the file",
+        )
+        .hint(format!("chmod 600 {}", place.argument()))
+        .hint("--insecure-cleartext allows it as it is"));
     }
     let access = SecretAccess::insecure();
     let aead: KeysetAead = KeysetHandle::read_cleartext(&bytes, seen.format(), access)

@@ -32,16 +32,17 @@ pub(crate) struct DecryptArgs {
     input: Place,
     #[command(flatten)]
     aad: Aad,
-    /// Decrypt every file of the folder IN, to a folder or in place; a second run goes on
+    /// Decrypt every file of the folder IN
+    ///
+    /// To a folder or in place. Run it again to resume.
     #[arg(short, long, conflicts_with_all = ["range", "stream_output"])]
     recursive: bool,
-    /// Decrypt only these bytes of a stream, as HTTP has them: 0-99 are the first hundred, 100- all
-    /// after them, -100 the last hundred
+    /// Decrypt only these bytes of a stream
     ///
-    /// Reads no more of the file than it takes. The bytes are authenticated, and so is the end.
+    /// As in HTTP, 0-99 is the first hundred, 100- the rest, and -100 the last hundred. Reads no more of the file than it takes. The bytes are authenticated, and so is the end.
     #[arg(long, value_name = "A-B", allow_hyphen_values = true)]
     range: Option<Range>,
-    /// Write each segment of a stream when it is authenticated, and not when all of it is
+    /// Write each segment of a stream once it is authenticated
     ///
     /// For pipes. The output may be cut where this ends with another exit code than 0.
     #[arg(long)]

@@ -33,10 +33,14 @@ pub(crate) struct EncryptArgs {
     input: Place,
     #[command(flatten)]
     aad: Aad,
-    /// Encrypt every file of the folder IN, to a folder or in place; a second run goes on
+    /// Encrypt every file of the folder IN
+    ///
+    /// To a folder or in place. Run it again to resume.
     #[arg(short, long)]
     recursive: bool,
-    /// Write a stream, whatever the size: takes a streaming keyset, or --kek
+    /// Write a stream, whatever the size
+    ///
+    /// It takes a streaming keyset, or --kek.
     #[arg(long, conflicts_with = "no_stream")]
     stream: bool,
     /// Write a message or envelope, whatever the size

@@ -10,10 +10,14 @@
 mod emulator;
 mod files;
 mod help;
+mod json;
+mod keyset_cases;
 mod kill;
 mod kms;
+mod messages;
 mod quickstart;
 mod secrets;
 mod support;
 mod terminal;
 mod transcript;
+mod variables;

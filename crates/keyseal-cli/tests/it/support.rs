@@ -79,7 +79,8 @@ impl Place {
             .env_remove("NO_COLOR");
         for (name, _) in env::vars_os() {
             let own = name.to_string_lossy();
-            let is_read = own.starts_with("SCW_")
+            let is_read = own.starts_with("KEYSEAL_K")
+                || own.starts_with("SCW_")
                 || own.starts_with("SCALEWAY_")
                 || own == "XDG_CONFIG_HOME"
                 || own.to_ascii_lowercase().ends_with("_proxy");
