@@ -9,9 +9,12 @@
 
 mod emulator;
 mod files;
+mod folder;
+mod folder_kms;
 mod help;
 mod kill;
 mod kms;
+mod model;
 mod quickstart;
 mod secrets;
 mod support;
