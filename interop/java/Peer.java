@@ -1,6 +1,7 @@
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.google.crypto.tink.Aead;
+import com.google.crypto.tink.Configuration;
 import com.google.crypto.tink.DeterministicAead;
 import com.google.crypto.tink.InsecureSecretKeyAccess;
 import com.google.crypto.tink.KeyTemplate;
@@ -14,8 +15,11 @@ import com.google.crypto.tink.StreamingAead;
 import com.google.crypto.tink.TinkJsonProtoKeysetFormat;
 import com.google.crypto.tink.TinkProtoKeysetFormat;
 import com.google.crypto.tink.Version;
+import com.google.crypto.tink.aead.KmsAeadConfig2026;
 import com.google.crypto.tink.config.TinkConfig;
+import com.google.crypto.tink.config.TinkConfig2026;
 import com.google.crypto.tink.keyderivation.KeyDerivationConfig;
+import com.google.crypto.tink.keyderivation.KeyDerivationConfig2026;
 import com.google.crypto.tink.keyderivation.KeysetDeriver;
 import com.google.crypto.tink.prf.Prf;
 import com.google.crypto.tink.prf.PrfConfig;
@@ -48,9 +52,15 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.conscrypt.Conscrypt;
 
-/** Answers the lab's requests with the official Java library of Tink. See ../README.md. */
+/**
+ * Answers the lab's requests with the official Java library of Tink. See ../README.md.
+ *
+ * <p>With the property {@code configuration=2026}, keysets are parsed and primitives made with the
+ * configurations of that year. They are stricter than the registry.
+ */
 public final class Peer {
   private static final SecretKeyAccess ACCESS = InsecureSecretKeyAccess.get();
+  private static final boolean OF_2026 = "2026".equals(System.getProperty("configuration"));
   private static final int IN_LINE = 65_536;
 
   private static Path folder;
@@ -104,8 +114,37 @@ public final class Peer {
 
   private static <P> P primitive(KeysetHandle handle, Class<P> type)
       throws GeneralSecurityException {
-    return handle.getPrimitive(RegistryConfiguration.get(), type);
+    return handle.getPrimitive(configuration(type), type);
   }
+
+  /** Returns what a program names that uses one primitive. */
+  private static Configuration configuration(Class<?> primitive) throws GeneralSecurityException {
+    if (!OF_2026) {
+      return RegistryConfiguration.get();
+    }
+    return primitive == KeysetDeriver.class
+        ? KeyDerivationConfig2026.get()
+        : remote ? KmsAeadConfig2026.getUsingGlobalKmsClients() : TinkConfig2026.get();
+  }
+
+  /** Whether the keyset of a request has keys of a KMS, which have a configuration of their own. */
+  private static boolean remote;
+
+  private interface Parse {
+    KeysetHandle with(Configuration configuration) throws GeneralSecurityException;
+  }
+
+  /** Parses a keyset as the program does that uses it: the old road names no configuration. */
+  private static KeysetHandle parsed(Call<KeysetHandle> old, Parse parse)
+      throws GeneralSecurityException, IOException {
+    if (!OF_2026) {
+      return old.run();
+    }
+    return parse.with(configuration(primitive));
+  }
+
+  /** What the keyset of a request is for. */
+  private static Class<?> primitive = Aead.class;
 
   private static Primitive aead(KeysetHandle handle) throws GeneralSecurityException {
     Aead aead = primitive(handle, Aead.class);
@@ -291,7 +330,7 @@ public final class Peer {
     JsonArray primitives = new JsonArray();
     PRIMITIVES.keySet().forEach(primitives::add);
     JsonObject answer = new JsonObject();
-    answer.addProperty("name", "tink-java");
+    answer.addProperty("name", OF_2026 ? "tink-java with TinkConfig2026" : "tink-java");
     answer.addProperty("version", Version.TINK_VERSION);
     Conscrypt.Version conscrypt = Conscrypt.version();
     JsonArray with = new JsonArray();
@@ -404,7 +443,10 @@ public final class Peer {
   }
 
   private static Primitive open(JsonObject request) throws Refused, IOException {
-    Open open = PRIMITIVES.get(request.get("primitive").getAsString());
+    String name = request.get("primitive").getAsString();
+    Open open = PRIMITIVES.get(name);
+    remote = name.equals("kms") || name.equals("envelope");
+    primitive = name.equals("deriver") ? KeysetDeriver.class : Aead.class;
     KeysetHandle handle = load(request.getAsJsonObject("keyset"));
     return at("primitive", () -> open.of(handle));
   }
@@ -417,26 +459,44 @@ public final class Peer {
       return at(
           "load",
           () ->
-              json
-                  ? TinkJsonProtoKeysetFormat.parseKeysetWithoutSecret(text)
-                  : TinkProtoKeysetFormat.parseKeysetWithoutSecret(data));
+              parsed(
+                  () ->
+                      json
+                          ? TinkJsonProtoKeysetFormat.parseKeysetWithoutSecret(text)
+                          : TinkProtoKeysetFormat.parseKeysetWithoutSecret(data),
+                  with ->
+                      json
+                          ? TinkJsonProtoKeysetFormat.parseKeysetWithoutSecret(text, with)
+                          : TinkProtoKeysetFormat.parseKeysetWithoutSecret(data, with)));
     }
     if (!keyset.has("kek")) {
       return at(
           "load",
           () ->
-              json
-                  ? TinkJsonProtoKeysetFormat.parseKeyset(text, ACCESS)
-                  : TinkProtoKeysetFormat.parseKeyset(data, ACCESS));
+              parsed(
+                  () ->
+                      json
+                          ? TinkJsonProtoKeysetFormat.parseKeyset(text, ACCESS)
+                          : TinkProtoKeysetFormat.parseKeyset(data, ACCESS),
+                  with ->
+                      json
+                          ? TinkJsonProtoKeysetFormat.parseKeyset(text, with, ACCESS)
+                          : TinkProtoKeysetFormat.parseKeyset(data, ACCESS, with)));
     }
     Aead kek = kek(keyset);
     byte[] ad = bytes(keyset, "associated_data");
     return at(
         "load",
         () ->
-            json
-                ? TinkJsonProtoKeysetFormat.parseEncryptedKeyset(text, kek, ad)
-                : TinkProtoKeysetFormat.parseEncryptedKeyset(data, kek, ad));
+            parsed(
+                () ->
+                    json
+                        ? TinkJsonProtoKeysetFormat.parseEncryptedKeyset(text, kek, ad)
+                        : TinkProtoKeysetFormat.parseEncryptedKeyset(data, kek, ad),
+                with ->
+                    json
+                        ? TinkJsonProtoKeysetFormat.parseEncryptedKeyset(text, kek, ad, with)
+                        : TinkProtoKeysetFormat.parseEncryptedKeyset(data, kek, ad, with)));
   }
 
   private static Aead kek(JsonObject keyset) throws Refused, IOException {

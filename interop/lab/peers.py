@@ -329,7 +329,7 @@ def _go() -> list[str]:
 COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies"
 
 
-def _java() -> list[str]:
+def _java(*options: str) -> list[str]:
     folder = TARGET / "java"
     source = LAB / "java"
     java, javac, maven = tool("java"), tool("javac"), tool("mvn")
@@ -348,7 +348,7 @@ def _java() -> list[str]:
         [javac, "-encoding", "UTF-8", "-cp", class_path, "-d", classes]
         + [source / "Peer.java", source / "Kms.java"]
     )
-    return [java, "-cp", f"{classes}{os.pathsep}{class_path}", "Peer"]
+    return [java, *options, "-cp", f"{classes}{os.pathsep}{class_path}", "Peer"]
 
 
 # Ours and the official ones, in the order of the tables.
@@ -359,11 +359,17 @@ PEERS: dict[str, Callable[[], list[str]]] = {
     "java": _java,
 }
 
+# The same package under a stricter configuration. It reads what the others have written: its
+# verdicts are compared, and nothing is made with it.
+READERS: dict[str, Callable[[], list[str]]] = {
+    "java-2026": lambda: _java("-Dconfiguration=2026"),
+}
+
 
 def start_all() -> dict[str, Peer]:
     """Starts all of them, for what makes no sense without one."""
     try:
-        return {name: start(name) for name in PEERS}
+        return {name: start(name) for name in [*PEERS, *READERS]}
     except Missing as missing:
         raise SystemExit(f"all implementations are needed: {missing}") from missing
 
@@ -374,4 +380,4 @@ def start(name: str) -> Peer:
     Raises `Missing` where its toolchain is not installed, or the registry does not serve it.
     """
     TARGET.mkdir(parents=True, exist_ok=True)
-    return Peer(name, PEERS[name]())
+    return Peer(name, (PEERS | READERS)[name]())

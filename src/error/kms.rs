@@ -157,7 +157,8 @@ impl KmsError {
         self.0.message.as_deref()
     }
 
-    /// Returns how many times the call was tried.
+    /// Returns how many times the call was tried: 0 for the kind
+    /// [`NotSent`](KmsErrorKind::NotSent).
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
@@ -222,7 +223,12 @@ impl Error for KmsError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum KmsErrorKind {
-    /// The client's settings are missing, malformed or contradictory. No call was made.
+    /// The service's certificate is good, but for another name than the one that was called.
+    /// Nothing was sent.
+    #[error("the certificate is for another name")]
+    CertificateName,
+    /// The client's settings are malformed or contradictory, or one is missing that is not the
+    /// credentials. No call was made.
     #[error("the settings of the client are not usable")]
     Configuration,
     /// The resource exists already, or is changing.
@@ -255,15 +261,25 @@ pub enum KmsErrorKind {
     /// The service's operators have locked the resource.
     #[error("the resource is locked by the service")]
     Locked,
+    /// No source of settings names credentials. No call was made.
+    #[error("there are no credentials")]
+    MissingCredentials,
     /// There is no such key, at least not in this region.
     #[error("the resource does not exist")]
     NotFound,
+    /// The call's time was over before its turn came. Nothing was sent.
+    #[error("the call was not sent in time")]
+    NotSent,
     /// The credentials are good, and are not allowed to do this.
     #[error("the credentials do not allow this call")]
     PermissionDenied,
     /// The key's state forbids the call: disabled, protected, waiting for material or deletion.
     #[error("the state of the resource forbids this call")]
     PreconditionFailed,
+    /// The proxy on the way is not known, wants other credentials or refuses to connect. The service
+    /// was not reached.
+    #[error("the proxy does not let the call through")]
+    Proxy,
     /// A quota of the account is used up.
     #[error("a quota is used up")]
     QuotaExceeded,
@@ -276,18 +292,29 @@ pub enum KmsErrorKind {
     /// The answer was not there in time. The call may have taken effect.
     #[error("the answer did not come in time")]
     TimedOut,
+    /// Client and server do not agree on TLS: often the port speaks another protocol. Nothing was
+    /// sent.
+    #[error("TLS cannot be set up")]
+    Tls,
     /// The service does not know the credentials, or they have expired.
     #[error("the service does not accept the credentials")]
     Unauthenticated,
     /// The service or a gateway before it reports a failure of its own.
     #[error("the service is not available")]
     Unavailable,
+    /// The host's name cannot be resolved. Nothing was sent.
+    #[error("the host is not known")]
+    UnknownHost,
     /// No connection could be made. Nothing was sent.
     #[error("the service cannot be reached")]
     Unreachable,
     /// No client serves key URIs of this scheme.
     #[error("no client serves this key URI")]
     UnsupportedUri,
+    /// The service's certificate is not one of a trusted authority, has expired, or is otherwise
+    /// not valid. Nothing was sent.
+    #[error("the certificate is not trusted")]
+    UntrustedCertificate,
 }
 
 impl KmsErrorKind {
@@ -297,10 +324,53 @@ impl KmsErrorKind {
         matches!(
             self,
             Self::Interrupted
+                | Self::NotSent
                 | Self::RateLimited
                 | Self::TimedOut
                 | Self::Unavailable
                 | Self::Unreachable
+        )
+    }
+
+    /// Returns whether a call with the same client and key, but another input, would fail in the
+    /// same way until somebody changes the settings, the credentials or the key.
+    ///
+    /// A run over many files can end at the first such error. Transient kinds are not among them:
+    /// whether to go on after one depends on how often the client has tried already.
+    #[must_use]
+    pub const fn is_input_independent(self) -> bool {
+        matches!(
+            self,
+            Self::CertificateName
+                | Self::Configuration
+                | Self::InvalidUri
+                | Self::Locked
+                | Self::MissingCredentials
+                | Self::NotFound
+                | Self::PermissionDenied
+                | Self::PreconditionFailed
+                | Self::Proxy
+                | Self::QuotaExceeded
+                | Self::Tls
+                | Self::Unauthenticated
+                | Self::UnknownHost
+                | Self::UnsupportedUri
+                | Self::UntrustedCertificate
+        )
+    }
+
+    /// Returns whether a request that is not safe to repeat may have been done all the same.
+    pub(crate) const fn may_be_done(self) -> bool {
+        !matches!(
+            self,
+            Self::CertificateName
+                | Self::Configuration
+                | Self::NotSent
+                | Self::Proxy
+                | Self::Tls
+                | Self::UnknownHost
+                | Self::Unreachable
+                | Self::UntrustedCertificate
         )
     }
 }
@@ -344,6 +414,7 @@ mod tests {
     fn only_transient_kinds_are_retryable_and_not_where_repeating_harms() {
         let transient = [
             KmsErrorKind::Interrupted,
+            KmsErrorKind::NotSent,
             KmsErrorKind::RateLimited,
             KmsErrorKind::TimedOut,
             KmsErrorKind::Unavailable,

@@ -14,9 +14,6 @@ use super::{
 };
 use crate::error::KmsError;
 
-/// How many requests are under way at a time, unless asked otherwise.
-const MAX_IN_FLIGHT: usize = 64;
-
 /// Collects the settings of a [`ScalewayClient`].
 ///
 /// Nothing is read that was not asked for: without [`environment`](Self::environment), neither a
@@ -28,7 +25,7 @@ pub struct ScalewayClientBuilder {
     sources: Sources,
     conflict: RegionConflict,
     ca_certificates: Vec<Vec<u8>>,
-    max_in_flight: usize,
+    max_in_flight: Option<usize>,
     policy: RetryPolicy,
     transport: Option<Box<dyn Transport>>,
     timer: Option<Arc<dyn Timer>>,
@@ -41,7 +38,7 @@ impl ScalewayClientBuilder {
             sources: Sources::default(),
             conflict: RegionConflict::default(),
             ca_certificates: Vec::new(),
-            max_in_flight: MAX_IN_FLIGHT,
+            max_in_flight: None,
             policy: RetryPolicy::new(),
             transport: None,
             timer: None,
@@ -131,9 +128,11 @@ impl ScalewayClientBuilder {
         self
     }
 
-    /// Sets how many requests are under way at a time: 64 unless set. Others wait.
+    /// Sets how many requests are under way at a time: 64 unless set, at least 1. Others wait.
+    ///
+    /// The client and its clones share this limit.
     pub fn max_in_flight(mut self, max_in_flight: usize) -> Self {
-        self.max_in_flight = max_in_flight;
+        self.max_in_flight = Some(max_in_flight);
         self
     }
 
@@ -145,7 +144,7 @@ impl ScalewayClientBuilder {
 
     /// Sends requests by `transport` instead of HTTP over reqwest.
     ///
-    /// Base URL, certificates and the limit of requests under way are then its own business.
+    /// Base URL, certificates and proxies are then its own business.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Box::new(transport));
         self
@@ -177,11 +176,13 @@ impl ScalewayClientBuilder {
                 api_url: settings.api_url.clone(),
                 ca_certificates: self.ca_certificates,
                 accept_any_certificate: settings.accept_any_certificate,
-                max_in_flight: self.max_in_flight,
             })?),
         };
         let timer = self.timer.unwrap_or_else(|| Arc::new(TokioTimer::new()));
-        let transport = Retrying::new(transport, self.policy, timer);
+        let mut transport = Retrying::new(transport, self.policy, timer);
+        if let Some(max_in_flight) = self.max_in_flight {
+            transport = transport.max_in_flight(max_in_flight);
+        }
         Ok(ScalewayClient::of(transport, settings, self.conflict))
     }
 }

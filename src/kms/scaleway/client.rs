@@ -1,6 +1,6 @@
 //! [`ScalewayClient`]: finds, makes and lists keys.
 
-use std::{collections::HashSet, fmt, sync::Arc};
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -50,6 +50,8 @@ use crate::{
 pub struct ScalewayClient {
     shared: Arc<Shared>,
     region: Option<Region>,
+    /// When every call must have ended, by the clock of the timer.
+    deadline: Option<Duration>,
 }
 
 struct Shared {
@@ -112,6 +114,7 @@ impl ScalewayClient {
         Self {
             shared: Arc::new(shared),
             region: settings.region,
+            deadline: None,
         }
     }
 
@@ -132,8 +135,40 @@ impl ScalewayClient {
     #[must_use]
     pub fn in_region(&self, region: Region) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
             region: Some(region),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the same client with one deadline for everything that it does: calls that have not
+    /// ended in `time` from now fail.
+    ///
+    /// For work that takes several calls: [`RetryPolicy`](super::RetryPolicy) bounds each of them
+    /// alone. Keys that this client returns keep the deadline.
+    ///
+    /// # Example
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use keyseal::kms::scaleway::{ListKeys, ScalewayClient};
+    ///
+    /// # async fn example() -> Result<(), keyseal::KmsError> {
+    /// let client = ScalewayClient::from_env()?.within(Duration::from_secs(20));
+    /// for found in client.list_keys(&ListKeys::default()).await? {
+    ///     client.key(&found.uri())?.rotate().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn within(&self, time: Duration) -> Self {
+        self.until(self.shared.transport.deadline_in(time))
+    }
+
+    fn until(&self, deadline: Duration) -> Self {
+        let earlier = self.deadline.unwrap_or(deadline).min(deadline);
+        Self {
+            deadline: Some(earlier),
+            ..self.clone()
         }
     }
 
@@ -188,9 +223,14 @@ impl ScalewayClient {
 
     /// Lists keys of the client's region: all pages, each key once.
     ///
+    /// The pages together take no longer than one call may:
+    /// [`total_timeout`](super::RetryPolicy::total_timeout).
+    ///
     /// # Errors
-    /// [`KmsError`]: of kind `Configuration` without a region, else what the call came to.
+    /// [`KmsError`]: of kind `Configuration` without a region, `InvalidReply` when a page has only
+    /// keys of earlier ones and there should be more, else what the call came to.
     pub async fn list_keys(&self, which: &ListKeys) -> Result<Vec<KeyInfo>, KmsError> {
+        let all_pages = self.until(self.shared.transport.deadline());
         let mut keys: Vec<KeyInfo> = Vec::new();
         let mut seen = HashSet::new();
         let mut listed = 0;
@@ -198,11 +238,21 @@ impl ScalewayClient {
             let KeyPage {
                 keys: found,
                 total_count,
-            } = self.list_keys_page(which, page).await?;
+            } = all_pages.list_keys_page(which, page).await?;
             listed += found.len() as u64;
-            let at_end = found.is_empty() || listed >= total_count;
+            let found_none = found.is_empty();
+            let at_end = found_none || listed >= total_count;
+            let known = keys.len();
             // A key that is made meanwhile pushes another from one page to the next.
             keys.extend(found.into_iter().filter(|key| seen.insert(key.id())));
+            if !found_none && keys.len() == known && (known as u64) < total_count {
+                return Err(KmsError::new(KmsErrorKind::InvalidReply)
+                    .with_context(format!("list keys in {}", self.own_region()?))
+                    .with_message(format!(
+                        "page {page} has only keys of earlier pages, and {known} of {total_count} \
+                         are known"
+                    )));
+            }
             if at_end {
                 break;
             }
@@ -247,6 +297,7 @@ impl ScalewayClient {
             region,
             (&self.shared.secret_key, &self.shared.user_agent),
         )
+        .until(self.deadline)
     }
 
     pub(super) async fn key_info(&self, request: &Request) -> Result<KeyInfo, KmsError> {
@@ -276,8 +327,7 @@ impl ScalewayClient {
         let response = match self.shared.transport.send(request).await {
             Ok(response) => response,
             Err(error) => {
-                let lost = !request.operation().is_repeatable()
-                    && error.kind() != KmsErrorKind::Unreachable;
+                let lost = !request.operation().is_repeatable() && error.kind().may_be_done();
                 let error = if lost { error.not_repeatable() } else { error };
                 return Err(error.with_context(context(request)));
             }

@@ -3,7 +3,6 @@
 use std::{
     fmt,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
     time::Duration,
 };
 
@@ -13,7 +12,7 @@ use reqwest::{
     header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT},
     redirect::Policy,
 };
-use tokio::{runtime::Handle, sync::Semaphore};
+use tokio::runtime::Handle;
 use url::{Host, Url};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -84,13 +83,11 @@ pub(crate) struct HttpOptions {
     pub(crate) api_url: ApiUrl,
     pub(crate) ca_certificates: Vec<Vec<u8>>,
     pub(crate) accept_any_certificate: bool,
-    pub(crate) max_in_flight: usize,
 }
 
 /// A [`Transport`] over HTTP/2 or HTTP/1.1, by reqwest and rustls.
 ///
-/// Connections are kept and reused; no more requests are in flight at a time than was asked for,
-/// the others wait. The runtime is the caller's: tokio, with I/O and time.
+/// Connections are kept and reused. The runtime is the caller's: tokio, with I/O and time.
 ///
 /// # Security
 /// TLS only, except to this machine. Redirects are not followed. An HTTP proxy of the environment
@@ -101,7 +98,6 @@ pub(crate) struct HttpOptions {
 pub struct HttpTransport {
     client: Client,
     api_url: ApiUrl,
-    in_flight: Arc<Semaphore>,
 }
 
 impl HttpTransport {
@@ -110,7 +106,6 @@ impl HttpTransport {
             api_url,
             ca_certificates,
             accept_any_certificate,
-            max_in_flight,
         } = options;
         let mut builder = Client::builder()
             .redirect(Policy::none())
@@ -146,11 +141,7 @@ impl HttpTransport {
         let client = builder
             .build()
             .map_err(|error| configuration("the TLS client cannot be set up").with_source(error))?;
-        Ok(Self {
-            client,
-            api_url,
-            in_flight: Arc::new(Semaphore::new(max_in_flight.max(1))),
-        })
+        Ok(Self { client, api_url })
     }
 
     async fn exchange(&self, request: &Request) -> Result<Response, KmsError> {
@@ -159,12 +150,6 @@ impl HttpTransport {
                 "there is no tokio runtime here: use `kms::blocking`, or a transport of your own",
             ));
         }
-        let _slot = self
-            .in_flight
-            .acquire()
-            .await
-            .expect("the semaphore is never closed");
-
         let method = Method::from_bytes(request.method().as_bytes())
             .expect("an operation's method is a method of HTTP");
         let mut call = self

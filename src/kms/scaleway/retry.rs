@@ -3,10 +3,13 @@
 use std::{
     fmt,
     future::poll_fn,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     task::Poll,
     time::{Duration, Instant},
 };
+
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
     api::error::is_transient,
@@ -19,12 +22,20 @@ use crate::{
     rng,
 };
 
+/// How many requests are under way at a time, unless asked otherwise.
+const MAX_IN_FLIGHT: usize = 64;
+/// The base of the wait after 429: limits of rates are counted by the second and longer.
+const RATE_LIMITED_BASE: Duration = Duration::from_secs(1);
+
 /// How long a call may take and how often it is tried.
 ///
-/// Sent again are requests that are safe to repeat, when there was no connection, it broke, the
-/// answer came late, or it has the status 429, 500, 502, 503 or 504; a request that is not safe to
-/// repeat only when nothing of it has left. The wait before is random, up to
-/// `base · 2ⁿ` and never above `cap`, or what the service asks for in `Retry-After`.
+/// A request that is safe to repeat is sent again when there was no connection, when it broke, when
+/// the answer came late, and when the answer has the status 429, 500, 502, 503 or 504. A request
+/// that is not safe to repeat is sent again only if nothing of it has left.
+///
+/// The wait before repetition *n* is random, between a half and the whole of `base · 2ⁿ⁻¹`, and
+/// never above `cap`. After 429 the base is at least a second. What the service asks for in
+/// `Retry-After` is waited on top.
 ///
 /// # Example
 /// ```
@@ -35,7 +46,8 @@ use crate::{
 ///     .attempt_timeout(Duration::from_secs(5))
 ///     .total_timeout(Duration::from_secs(10));
 /// let once = RetryPolicy::new().max_attempts(1);
-/// # let _ = (interactive, once);
+/// let thousands_of_files = RetryPolicy::patient();
+/// # let _ = (interactive, once, thousands_of_files);
 /// ```
 #[derive(Clone, Debug)]
 pub struct RetryPolicy {
@@ -46,29 +58,51 @@ pub struct RetryPolicy {
     total_timeout: Duration,
     budget: u32,
     permission_denied: bool,
+    outlasts_rate_limits: bool,
 }
 
 impl RetryPolicy {
-    /// Tries 4 times within 60 seconds, each for 30 seconds at most, waiting up to 100 ms at first
-    /// and 5 seconds at last, with a budget of 100 repetitions.
+    /// For a caller who waits for the answer: 4 attempts within 60 seconds, each for 30 seconds at
+    /// most, with waits of up to 200 ms at first and 5 seconds at last, and a budget of 100
+    /// repetitions.
     #[must_use]
     pub const fn new() -> Self {
         Self {
             max_attempts: 4,
-            base: Duration::from_millis(100),
+            base: Duration::from_millis(200),
             cap: Duration::from_secs(5),
             attempt_timeout: Duration::from_secs(30),
             total_timeout: Duration::from_secs(60),
             budget: 100,
             permission_denied: false,
+            outlasts_rate_limits: false,
+        }
+    }
+
+    /// For a run over many files, where a failure costs more than a wait: 8 attempts within 10
+    /// minutes, and no budget.
+    ///
+    /// An answer of 429 does not count as an attempt: a rate limit lets calls through again, so the
+    /// call waits for its turn until the 10 minutes are over.
+    #[must_use]
+    pub const fn patient() -> Self {
+        Self {
+            max_attempts: 8,
+            total_timeout: Duration::from_secs(600),
+            budget: u32::MAX,
+            outlasts_rate_limits: true,
+            ..Self::new()
         }
     }
 
     /// Sets how often a request is sent, the first time included. 0 counts as 1.
+    ///
+    /// Holds for answers of 429 too, whatever the policy said about them before.
     #[must_use]
     pub const fn max_attempts(self, max_attempts: u32) -> Self {
         Self {
             max_attempts,
+            outlasts_rate_limits: false,
             ..self
         }
     }
@@ -80,6 +114,9 @@ impl RetryPolicy {
     }
 
     /// Sets how long one attempt may take, from the connection to the last byte of the answer.
+    ///
+    /// Time in the queue of [`max_in_flight`](super::ScalewayClientBuilder::max_in_flight) does not
+    /// count.
     #[must_use]
     pub const fn attempt_timeout(self, attempt_timeout: Duration) -> Self {
         Self {
@@ -88,7 +125,9 @@ impl RetryPolicy {
         }
     }
 
-    /// Sets how long a call may take with all its attempts and waits.
+    /// Sets how long a call may take with all its attempts and waits, the queue included.
+    ///
+    /// For [`list_keys`](super::ScalewayClient::list_keys) that is all pages together.
     #[must_use]
     pub const fn total_timeout(self, total_timeout: Duration) -> Self {
         Self {
@@ -116,6 +155,17 @@ impl RetryPolicy {
             permission_denied: true,
             ..self
         }
+    }
+
+    /// Returns the wait before repetition number `repetition`, which begins at 1.
+    fn wait(&self, repetition: u32, rate_limited: bool, asked: Duration) -> Duration {
+        let base = match rate_limited {
+            true => self.base.max(RATE_LIMITED_BASE),
+            false => self.base,
+        };
+        let factor = 2_u32.saturating_pow(repetition.saturating_sub(1));
+        let longest = base.saturating_mul(factor).min(self.cap);
+        asked.saturating_add(longest.mul_f64(0.5 + random_fraction() / 2.0))
     }
 }
 
@@ -164,16 +214,17 @@ impl Timer for TokioTimer {
     }
 }
 
-/// A [`Transport`] that bounds the time of requests and repeats them.
+/// A [`Transport`] that bounds the time and the number of requests, and repeats them.
 pub struct Retrying<T> {
     inner: T,
     policy: RetryPolicy,
     timer: Arc<dyn Timer>,
     budget: Budget,
+    in_flight: Semaphore,
 }
 
 impl<T: Transport> Retrying<T> {
-    /// Puts `policy` before `inner`.
+    /// Puts `policy` before `inner`, with 64 requests under way at a time.
     pub fn new(inner: T, policy: RetryPolicy, timer: Arc<dyn Timer>) -> Self {
         let budget = Budget::new(policy.budget);
         Self {
@@ -181,31 +232,79 @@ impl<T: Transport> Retrying<T> {
             policy,
             timer,
             budget,
+            in_flight: Semaphore::new(MAX_IN_FLIGHT),
         }
     }
 
+    /// Sets how many requests are under way at a time: at least 1. Others wait, and their time in
+    /// this queue counts as part of the call, not of an attempt.
+    #[must_use]
+    pub fn max_in_flight(self, max_in_flight: usize) -> Self {
+        let permits = max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            in_flight: Semaphore::new(permits),
+            ..self
+        }
+    }
+
+    /// Returns when a call that begins now must have ended, by the timer's clock.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline_in(self.policy.total_timeout)
+    }
+
+    pub(crate) fn deadline_in(&self, time: Duration) -> Duration {
+        self.timer.now().saturating_add(time)
+    }
+
     async fn send_within(&self, request: &Request) -> Result<Response, KmsError> {
-        let deadline = self.timer.now().saturating_add(self.policy.total_timeout);
-        let mut attempt = 1;
+        let deadline = self
+            .deadline()
+            .min(request.deadline().unwrap_or(Duration::MAX));
+        let mut last = None;
+        let (mut sent, mut counted) = (0_u32, 0);
         loop {
-            let outcome = self.attempt(request, attempt, deadline).await;
-            let again = self.may_repeat(request, &outcome) && attempt < self.policy.max_attempts;
+            // A place in the queue is held for the attempt alone, never while waiting for another.
+            let Some(place) = self.place(deadline).await else {
+                return last.unwrap_or_else(|| Err(not_sent()));
+            };
+            sent += 1;
+            let outcome = self.attempt(request, sent, deadline).await;
+            drop(place);
+            let rate_limited = matches!(&outcome, Ok(answer) if answer.status() == 429);
+            if !(rate_limited && self.policy.outlasts_rate_limits) {
+                counted += 1;
+            }
+            let again = self.may_repeat(request, &outcome) && counted < self.policy.max_attempts;
             if !again {
-                if attempt == 1 && outcome.as_ref().is_ok_and(|answer| answer.status() < 300) {
+                if sent == 1 && outcome.as_ref().is_ok_and(|answer| answer.status() < 300) {
                     self.budget.put_back();
                 }
-                return with_attempts(outcome, attempt);
+                return with_attempts(outcome, sent);
             }
-            let wait = self.wait(attempt, &outcome);
+            let asked = outcome.as_ref().ok().and_then(Response::retry_after);
+            let wait = self
+                .policy
+                .wait(sent, rate_limited, asked.unwrap_or_default());
             let left = deadline.saturating_sub(self.timer.now());
             // Without time for another attempt the last outcome says more than a time-out.
             if wait >= left || !self.budget.take() {
-                return with_attempts(outcome, attempt);
+                return with_attempts(outcome, sent);
             }
-            trace::repeats(attempt, wait);
-            drop(outcome);
+            trace::repeats(sent, wait);
+            last = Some(with_attempts(outcome, sent));
             self.timer.sleep(wait).await;
-            attempt += 1;
+        }
+    }
+
+    /// Waits for a place among the requests under way. `None` when the time is over first.
+    async fn place(&self, deadline: Duration) -> Option<SemaphorePermit<'_>> {
+        let left = deadline.saturating_sub(self.timer.now());
+        if left.is_zero() {
+            return None;
+        }
+        match self.in_flight.try_acquire() {
+            Ok(place) => Some(place),
+            Err(_) => self.bounded(self.in_flight.acquire(), left).await?.ok(),
         }
     }
 
@@ -221,25 +320,21 @@ impl<T: Transport> Retrying<T> {
             .attempt_timeout
             .min(deadline.saturating_sub(start));
         let outcome = self.bounded(self.inner.send(request), time).await;
+        let outcome = outcome.unwrap_or_else(|| {
+            let text = format!("no answer within {} ms", time.as_millis());
+            Err(KmsError::new(KmsErrorKind::TimedOut).with_message(text))
+        });
         trace::attempted(attempt, self.timer.now().saturating_sub(start), &outcome);
         outcome
     }
 
-    /// Polls the request before the alarm: an answer that is there is taken, however late.
-    async fn bounded(
-        &self,
-        mut request: BoxFuture<'_, Result<Response, KmsError>>,
-        time: Duration,
-    ) -> Result<Response, KmsError> {
+    /// Polls the future before the alarm: an outcome that is there is taken, however late.
+    async fn bounded<F: Future>(&self, future: F, time: Duration) -> Option<F::Output> {
+        let mut future = pin!(future);
         let mut alarm = self.timer.sleep(time);
-        poll_fn(|context| {
-            if let Poll::Ready(outcome) = request.as_mut().poll(context) {
-                return Poll::Ready(outcome);
-            }
-            alarm.as_mut().poll(context).map(|()| {
-                let text = format!("no answer within {} ms", time.as_millis());
-                Err(KmsError::new(KmsErrorKind::TimedOut).with_message(text))
-            })
+        poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending => alarm.as_mut().poll(context).map(|()| None),
         })
         .await
     }
@@ -253,18 +348,6 @@ impl<T: Transport> Retrying<T> {
             Err(error) if error.kind() == KmsErrorKind::Unreachable => true,
             Err(error) => safe && error.is_retryable(),
         }
-    }
-
-    fn wait(&self, attempt: u32, outcome: &Result<Response, KmsError>) -> Duration {
-        let factor = 2_u32.saturating_pow(attempt - 1);
-        let longest = self.policy.base.saturating_mul(factor).min(self.policy.cap);
-        let jitter = longest.mul_f64(random_fraction());
-        let asked = outcome
-            .as_ref()
-            .ok()
-            .and_then(Response::retry_after)
-            .unwrap_or_default();
-        asked.saturating_add(jitter)
     }
 }
 
@@ -288,6 +371,10 @@ fn with_attempts(outcome: Result<Response, KmsError>, attempts: u32) -> Result<R
         Ok(answer) => Ok(answer.with_attempts(attempts)),
         Err(error) => Err(error.with_attempts(attempts)),
     }
+}
+
+fn not_sent() -> KmsError {
+    KmsError::new(KmsErrorKind::NotSent).with_attempts(0)
 }
 
 /// Draws from 0 to 1. Without randomness all wait equally long, which is no reason to fail.

@@ -80,6 +80,7 @@ pub struct Request {
     body: Option<Bytes>,
     secret_key: SecretKey,
     user_agent: String,
+    deadline: Option<Duration>,
 }
 
 impl Request {
@@ -93,7 +94,17 @@ impl Request {
             body: None,
             secret_key: secret_key.clone(),
             user_agent: user_agent.to_owned(),
+            deadline: None,
         }
+    }
+
+    /// Sets when the request must have been answered, by the clock of the client's timer.
+    pub(crate) fn until(self, deadline: Option<Duration>) -> Self {
+        Self { deadline, ..self }
+    }
+
+    pub(crate) const fn deadline(&self) -> Option<Duration> {
+        self.deadline
     }
 
     /// Adds `path` behind `…/regions/<region>/`.

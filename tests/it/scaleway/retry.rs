@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use keyseal::{
-    KmsErrorKind, RemoteAead,
-    kms::scaleway::{CreateKey, Response, RetryPolicy, ScalewayKey},
+    BoxFuture, KmsError, KmsErrorKind, RemoteAead,
+    kms::scaleway::{
+        CreateKey, Request, Response, RetryPolicy, ScalewayClient, ScalewayKey, Timer, TokioTimer,
+        Transport,
+    },
 };
 
 use super::scripted::{Answer, FakeTimer, Scripted, key_of};
@@ -127,11 +130,7 @@ async fn what_is_not_safe_to_repeat_is_repeated_only_if_nothing_has_left() {
 
 /// Calls that must not be repeated, so that one loop can try them all.
 trait AsyncCall {
-    fn run<'a>(
-        &'a self,
-        service: &'a Scripted,
-        key: &'a ScalewayKey,
-    ) -> keyseal::BoxFuture<'a, keyseal::KmsError>;
+    fn run<'a>(&'a self, service: &'a Scripted, key: &'a ScalewayKey) -> BoxFuture<'a, KmsError>;
 }
 
 macro_rules! calls {
@@ -142,7 +141,7 @@ macro_rules! calls {
                 &'a self,
                 $service: &'a Scripted,
                 $key: &'a ScalewayKey,
-            ) -> keyseal::BoxFuture<'a, keyseal::KmsError> {
+            ) -> BoxFuture<'a, KmsError> {
                 let _ = (&$service, &$key);
                 Box::pin(async move { $call.await.map(drop).unwrap_err() })
             }
@@ -195,7 +194,7 @@ async fn the_service_s_own_wait_is_kept() {
     let (key, timer) = key_with(&service, RetryPolicy::new());
     key.get().await.unwrap();
     let waited = millis(&timer.slept())[0];
-    assert!((7000..=7100).contains(&waited), "{waited}");
+    assert!((7500..=8000).contains(&waited), "{waited}");
 }
 
 #[tokio::test]
@@ -296,4 +295,125 @@ async fn crypto_operations_are_repeated_with_the_same_body() {
         assert_eq!(pair[0], pair[1]);
     }
     assert_eq!(sent.len(), 6);
+}
+
+#[tokio::test]
+async fn the_waits_of_a_rate_limit_reach_seconds() {
+    let busy = || Answer::empty(429);
+    let service = Scripted::new([busy(), busy(), busy(), busy()]);
+    let (key, timer) = key_with(&service, RetryPolicy::new());
+    key.get().await.unwrap_err();
+    for (wait, longest) in millis(&timer.slept()).into_iter().zip([1000, 2000, 4000]) {
+        assert!((longest / 2..=longest).contains(&wait), "{wait} {longest}");
+    }
+}
+
+#[tokio::test]
+async fn a_patient_policy_outlasts_rate_limits_and_not_a_service_that_is_down() {
+    // More than either policy has attempts, and more than the budget of the ordinary one.
+    let limited = (0..110).map(|_| Answer::empty(429)).chain([ok()]);
+    let service = Scripted::new(limited);
+    key_with(&service, RetryPolicy::patient())
+        .0
+        .get()
+        .await
+        .unwrap();
+    assert_eq!(service.sent().len(), 111);
+
+    let without_end = Scripted::new((0..1000).map(|_| Answer::empty(429)));
+    let (key, timer) = key_with(&without_end, RetryPolicy::patient());
+    let error = key.get().await.unwrap_err();
+    assert_eq!(error.kind(), KmsErrorKind::RateLimited);
+    let waited: Duration = timer.slept().iter().sum();
+    assert!(waited <= Duration::from_secs(600), "{waited:?}");
+
+    let down = Scripted::new((0..8).map(|_| Answer::Fail(KmsErrorKind::Unreachable)));
+    let (key, _) = key_with(&down, RetryPolicy::patient());
+    assert_eq!(key.get().await.unwrap_err().attempts(), 8);
+    assert!(down.is_exhausted());
+}
+
+/// A transport whose answers take a while.
+struct Slow(Duration, Scripted);
+
+impl Transport for Slow {
+    fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>> {
+        Box::pin(async move {
+            tokio::time::sleep(self.0).await;
+            self.1.send(request).await
+        })
+    }
+}
+
+fn one_at_a_time(transport: Slow, policy: RetryPolicy) -> ScalewayClient {
+    Scripted::default()
+        .builder()
+        .timer(TokioTimer::new())
+        .transport(transport)
+        .max_in_flight(1)
+        .retry_policy(policy)
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn time_in_the_queue_is_not_part_of_an_attempt() {
+    let service = Scripted::new((0..8).map(|_| ok()));
+    let policy = RetryPolicy::new()
+        .max_attempts(1)
+        .attempt_timeout(Duration::from_millis(1000));
+    let key = key_of(&one_at_a_time(
+        Slow(Duration::from_millis(200), service.clone()),
+        policy,
+    ));
+    let calls: Vec<_> = (0..8)
+        .map(|_| {
+            let key = key.clone();
+            tokio::spawn(async move { key.get().await.map(drop) })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_turn_never_comes_was_not_sent() {
+    let service = Scripted::new([]);
+    let policy = RetryPolicy::new().total_timeout(Duration::from_millis(100));
+    let client = one_at_a_time(Slow(Duration::from_secs(60), service), policy);
+    let holds = key_of(&client);
+    // The first call has the place until its own time is over; no answer is known of it.
+    let (first, second) = tokio::join!(holds.delete(), async {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        key_of(&client.within(Duration::from_millis(50)))
+            .rotate()
+            .await
+    });
+    let (first, second) = (first.unwrap_err(), second.unwrap_err());
+    assert_eq!(
+        (first.kind(), first.is_retryable(), first.attempts()),
+        (KmsErrorKind::TimedOut, false, 1)
+    );
+    assert_eq!(
+        (second.kind(), second.is_retryable(), second.attempts()),
+        (KmsErrorKind::NotSent, true, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_deadline_holds_for_all_calls_together() {
+    let service = Scripted::new((0..10).map(|_| Answer::empty(503)));
+    let timer = FakeTimer::default();
+    let client = service.builder().timer(timer.clone()).build().unwrap();
+    let client = client.within(Duration::from_secs(7));
+    timer.sleep(Duration::from_secs(6)).await;
+    // What is left does not suffice for many waits.
+    let key = key_of(&client);
+    key.get().await.unwrap_err();
+    timer.sleep(Duration::from_secs(1)).await;
+    let before = service.sent().len();
+    let error = key.get().await.unwrap_err();
+    assert_eq!(error.kind(), KmsErrorKind::NotSent);
+    assert_eq!(service.sent().len(), before);
 }

@@ -1,16 +1,19 @@
 //! What is sent and how answers are read, operation by operation, against golden bodies.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use keyseal::{
-    KmsErrorKind, RemoteAead, SecretAccess, SecretBytes,
+    BoxFuture, KmsError, KmsErrorKind, RemoteAead, SecretAccess, SecretBytes,
     kms::scaleway::{
-        Algorithm, CreateKey, KeyMaterial, KeyOrder, KeyState, KeyUsage, ListKeys, Region,
-        RotationPolicy, Timestamp, UpdateKey, UsageKind,
+        Algorithm, CreateKey, KeyMaterial, KeyOrder, KeyState, KeyUsage, ListKeys, Region, Request,
+        Response, RetryPolicy, RotationPolicy, Timer, Timestamp, Transport, UpdateKey, UsageKind,
     },
 };
 
-use super::scripted::{Answer, KEY_ID, KEY_PATH, PROJECT_ID, Scripted, Sent, vector};
+use super::scripted::{Answer, FakeTimer, KEY_ID, KEY_PATH, PROJECT_ID, Scripted, Sent, vector};
 
 fn sent(method: &'static str, target: &str, body: Option<&str>) -> Vec<Sent> {
     vec![Sent {
@@ -457,6 +460,46 @@ async fn listing_ends_on_an_empty_page_whatever_the_count_says() {
         3
     );
     assert!(service.is_exhausted());
+}
+
+#[tokio::test]
+async fn listing_ends_on_a_server_that_repeats_a_page() {
+    for total_count in [101, 1000, u32::MAX] {
+        let service = Scripted::new((0..3).map(|_| page(0..100, total_count)));
+        let listed = service.client().list_keys(&ListKeys::new()).await;
+        let error = listed.map(drop).unwrap_err();
+        assert_eq!(error.kind(), KmsErrorKind::InvalidReply);
+        assert_eq!(service.sent().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn listing_ends_in_time_on_a_server_that_always_has_another_page() {
+    /// New keys on every page, each after half a second of the clock.
+    struct Endless(AtomicU32, FakeTimer);
+    impl Transport for Endless {
+        fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>> {
+            Box::pin(async move {
+                self.1.sleep(Duration::from_millis(500)).await;
+                let first = self.0.fetch_add(100, Ordering::Relaxed);
+                let page = Scripted::new([page(first..first + 100, u32::MAX)]);
+                page.send(request).await
+            })
+        }
+    }
+
+    let timer = FakeTimer::default();
+    let policy = RetryPolicy::new().total_timeout(Duration::from_secs(10));
+    let client = Scripted::default()
+        .builder()
+        .timer(timer.clone())
+        .retry_policy(policy)
+        .transport(Endless(AtomicU32::new(0), timer.clone()))
+        .build()
+        .unwrap();
+    let error = client.list_keys(&ListKeys::new()).await.unwrap_err();
+    assert_eq!(error.kind(), KmsErrorKind::NotSent);
+    assert_eq!(timer.now(), Duration::from_secs(10));
 }
 
 #[tokio::test]
