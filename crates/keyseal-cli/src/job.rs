@@ -386,7 +386,7 @@ enum Side {
 /// A file whose bytes are counted, and which knows whether it was the one that failed.
 struct Watched<'w> {
     file: &'w File,
-    /// Counts what is written.
+    /// Counts the bytes that are written.
     progress: Option<&'w Progress>,
     failed: AtomicBool,
     /// Bytes that were read.
@@ -455,7 +455,7 @@ impl WriteAt for Watched<'_> {
     }
 }
 
-/// Counts what is read.
+/// Counts the bytes that are read.
 struct Counting<R> {
     inner: R,
     count: u64,
@@ -469,7 +469,7 @@ impl<R: Read> Read for Counting<R> {
     }
 }
 
-/// Takes what is only to be authenticated.
+/// Takes a plaintext that only has to be authenticated.
 struct Nowhere;
 
 impl WriteAt for Nowhere {
