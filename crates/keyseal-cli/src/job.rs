@@ -99,7 +99,9 @@ impl Job<'_> {
             .sealer(self.associated_data)
             .map_err(|error| names.failed(Side::Here, &io::Error::other(error)))?;
         let (mut target, header_size) = (output.opened()?, header.len() as u64);
-        if let (Some(file), Opened::File(sink)) = (self.input.file(), &mut target) {
+        // Where the system knows of no size, only the end of the data tells it.
+        let sized = self.input.file().filter(|_| self.input.size() > Some(0));
+        if let (Some(file), Opened::File(sink)) = (sized, &mut target) {
             let (source, sink) = (Watched::new(file), Watched::with_progress(sink, &progress));
             let write = || {
                 sink.write_all_at(header, 0)?;

@@ -27,9 +27,9 @@ use crate::{
     shape::{LENGTH_SIZE, MAX_WRAPPED, split_envelope},
 };
 
-/// Re-wrap file keys under another KEK, or its newest version; the data is not re-encrypted
+/// Re-wrap file keys under another KEK, or under its newest version
 ///
-/// Takes envelopes, sealed streams and encrypted keysets. The data is copied and never decrypted:
+/// Takes envelopes, sealed streams and encrypted keysets. The data is copied, and never decrypted:
 /// only the wrapped key that precedes it is. A file that is under the newest version already is
 /// left alone, and costs one request.
 #[derive(Args, Debug)]

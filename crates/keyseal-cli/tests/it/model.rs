@@ -202,7 +202,8 @@ impl Model {
                 for (operation, exit) in [(operation, exits[0]), (other, exits[1])] {
                     // Two that want the same get it.
                     if operation == other && exit == Some(0) {
-                        assert!(self.is_done(operation, &after), "{n}: {operation:?} twice");
+                        let is_done = self.is_done(operation, &after);
+                        assert!(is_done, "{n}: {operation:?} twice, {exits:?}: {before:?}, {after:?}");
                     }
                 }
             }
