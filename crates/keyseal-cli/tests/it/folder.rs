@@ -155,7 +155,7 @@ fn a_ciphertext_is_not_encrypted_again() {
             "--kek file-kms://kek.json --aad other",
         ),
         (
-            "--kek file-kms://kek.json --template AES128_GCM",
+            "--kek file-kms://kek.json --template XCHACHA20_POLY1305",
             "--kek file-kms://kek.json",
         ),
     ] {

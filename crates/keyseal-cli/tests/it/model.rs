@@ -203,7 +203,10 @@ impl Model {
                     // Two that want the same get it.
                     if operation == other && exit == Some(0) {
                         let is_done = self.is_done(operation, &after);
-                        assert!(is_done, "{n}: {operation:?} twice, {exits:?}: {before:?}, {after:?}");
+                        assert!(
+                            is_done,
+                            "{n}: {operation:?} twice, {exits:?}: {before:?}, {after:?}"
+                        );
                     }
                 }
             }
@@ -232,8 +235,10 @@ impl Model {
             Operation::Rewrap => [&["rewrap"][..], &tree, &kek].concat(),
             Operation::Rotate => [&["keyset", "rotate", "k.json"][..], &rotate].concat(),
             Operation::RotateKek => [&["keyset", "rotate", "kek.json"][..], &rotate].concat(),
-            Operation::Disable => vec!["keyset", "disable", "k.json", &id, "--in-place"],
-            Operation::Enable => vec!["keyset", "enable", "k.json", &id, "--in-place"],
+            Operation::Disable => {
+                vec!["keyset", "disable", "k.json", "--key-id", &id, "--in-place"]
+            }
+            Operation::Enable => vec!["keyset", "enable", "k.json", "--key-id", &id, "--in-place"],
         };
         self.place
             .keyseal(&arguments)
@@ -343,7 +348,15 @@ impl Model {
     fn decrypt_all(&mut self) {
         for (id, ..) in Keys::read(&self.place, "k.json").keys {
             let id = id.to_string();
-            let enable = ["keyset", "enable", "k.json", &id, "--in-place", CLEARTEXT];
+            let enable = [
+                "keyset",
+                "enable",
+                "k.json",
+                "--key-id",
+                &id,
+                "--in-place",
+                CLEARTEXT,
+            ];
             self.place.done(&enable);
         }
         for operation in [Operation::Decrypt, Operation::DecryptUnderKek] {
