@@ -26,8 +26,11 @@ impl KeysetHandle {
     /// Adds a key with an id of the caller's choice.
     ///
     /// # Errors
-    /// [`KeysetError::DuplicateId`]
+    /// [`KeysetError::DuplicateId`]; [`KeysetError::TooManyKeys`]
     pub fn add_with_id(&mut self, key: Key, id: KeyId) -> Result<(), KeysetError> {
+        if self.keys.len() >= Self::MAX_KEYS {
+            return Err(KeysetError::TooManyKeys);
+        }
         if self.keys.iter().any(|known| known.id == id) {
             return Err(KeysetError::DuplicateId { id });
         }

@@ -13,6 +13,7 @@ use crate::{
     files::Holds,
     input::{Place, check_one_standard_input},
     keysets::{Access, Keyset, keyset_failure},
+    text::Lines,
 };
 
 /// A change of a keyset, and where it goes.
@@ -236,7 +237,7 @@ pub(crate) fn run(edit: Edit, context: &Context) -> Result<Exit, Failure> {
     let (name, standard) = (output.name(), output.is_standard());
     keyset.seal.write(&keyset.handle, format, output)?;
     context.report(
-        &format!("{}\nwrote {name}", said.join("\n")),
+        Lines::of_text(&said.join("\n")).line(format!("wrote {name}")),
         &list::as_json(Some(&keyset.handle.info())),
         standard,
     )?;

@@ -20,7 +20,7 @@ use crate::{
     files::Holds,
     input::{Place, check_one_standard_input},
     keysets::{Keyset, Seal, keyset_failure},
-    text::{closest, folded, printable, short_type},
+    text::{Lines, closest, folded, printable, short_type},
 };
 
 /// The largest key file, in bytes. An HMAC key may be a megabyte, and base64 makes it longer.
@@ -41,18 +41,18 @@ pub(crate) struct ImportArgs {
     /// The keyset to add it to; without, a new keyset is made
     #[arg(value_name = "FILE")]
     keyset: Option<Place>,
-    /// The type, such as AesGcmKey, or a template, such as AES256_GCM
+    /// The type, such as AesGcmKey, or a template
     #[arg(long = "type", value_name = "TYPE")]
     type_name: String,
-    /// The file with the bytes of the key; `-` is standard input
+    /// The file with the key; `-` is standard input
     #[arg(long, value_name = "FILE")]
     key_file: Place,
     #[command(flatten)]
     encoding: Encoding,
-    /// What the key writes in front of its ciphertexts; a template knows
+    /// The output prefix type; a template has one
     #[arg(long, value_name = "PREFIX")]
     variant: Option<VariantName>,
-    /// The id, which ciphertexts may name; random unless told otherwise
+    /// The id [default: random]
     #[arg(long, value_name = "ID")]
     key_id: Option<u32>,
     /// Make it the primary key of the keyset
@@ -73,10 +73,10 @@ pub(crate) struct ImportArgs {
 #[derive(Args, Clone, Copy, Debug)]
 #[group(multiple = false)]
 struct Encoding {
-    /// The bytes are hexadecimal digits; white space around them is left out
+    /// The key is in hexadecimal
     #[arg(long)]
     hex: bool,
-    /// The bytes are base64; white space around it is left out
+    /// The key is in base64
     #[arg(long)]
     base64: bool,
     /// The bytes are the key, which is also the default
@@ -132,7 +132,7 @@ pub(crate) fn run(args: ImportArgs, context: &Context) -> Result<Exit, Failure> 
     let (name, standard) = (output.name(), output.is_standard());
     seal.write(&handle, format, output)?;
     context.report(
-        &format!("imported key {id}\nwrote {name}"),
+        Lines::from(&format!("imported key {id}")).line(format!("wrote {name}")),
         &list::as_json(Some(&handle.info())),
         standard,
     )?;
