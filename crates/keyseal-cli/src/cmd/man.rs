@@ -10,7 +10,6 @@ use clap_mangen::{
 use serde_json::json;
 
 use crate::{
-    args::overwrite,
     command_line::command,
     context::Context,
     error::Failure,
@@ -46,7 +45,7 @@ pub(crate) fn run(args: ManArgs, context: &Context) -> Result<Exit, Failure> {
         .iter()
         .map(|(name, _)| {
             let place = Place::File(args.folder.join(format!("{name}.1")));
-            Output::new(&place, &[], Holds::Data, overwrite(args.force), context)
+            Output::new(&place, &[], Holds::Data, args.force.into(), context)
         })
         .collect::<Result<Vec<_>, _>>()?;
     for (output, (_, page)) in outputs.into_iter().zip(&pages) {

@@ -60,9 +60,13 @@ pub(crate) struct KmsArgs {
     /// How long a call may take in all, such as 10s or 2m [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     timeout: Option<Duration>,
-    /// How often a call is repeated that failed and may be made again [default: 3]
+    /// How often a call is repeated that failed and may be made again [default: 3; with --recursive 7,
+    /// and more while the service says that it is busy]
     #[arg(long, value_name = "NUMBER")]
     retries: Option<u32>,
+    /// Whether a call is worth a long wait, since many others depend on it.
+    #[arg(skip)]
+    is_patient: bool,
 }
 
 impl KmsArgs {
@@ -74,8 +78,19 @@ impl KmsArgs {
         }
     }
 
+    /// Returns the same, for a run over many files: a service that is busy is waited for.
+    pub(crate) fn patient(&self) -> Self {
+        Self {
+            is_patient: true,
+            ..self.clone()
+        }
+    }
+
     fn policy(&self) -> RetryPolicy {
-        let mut policy = RetryPolicy::new();
+        let mut policy = match self.is_patient {
+            true => RetryPolicy::patient(),
+            false => RetryPolicy::new(),
+        };
         if let Some(timeout) = self.timeout {
             policy = policy
                 .total_timeout(timeout)

@@ -9,12 +9,15 @@
 
 mod emulator;
 mod files;
+mod folder;
+mod folder_kms;
 mod help;
 mod json;
 mod keyset_cases;
 mod kill;
 mod kms;
 mod messages;
+mod model;
 mod quickstart;
 mod secrets;
 mod support;

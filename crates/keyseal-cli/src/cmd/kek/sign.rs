@@ -9,7 +9,6 @@ use zeroize::Zeroizing;
 
 use super::KeyChoice;
 use crate::{
-    args::overwrite,
     context::Context,
     encoding::{from_base64, to_base64},
     error::Failure,
@@ -111,7 +110,7 @@ pub(super) fn sign(args: &SignArgs, context: &Context) -> Result<(), Failure> {
                 place,
                 &[&args.message.input],
                 Holds::Data,
-                overwrite(args.force),
+                args.force.into(),
                 context,
             )
         })
