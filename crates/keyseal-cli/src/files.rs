@@ -24,8 +24,10 @@ const TEMPORARY: &str = ".keyseal-tmp";
 pub(crate) enum Holds {
     /// As the user's `umask` says.
     Data,
-    /// Its owner alone: 0600.
+    /// Its owner alone: 0600. It survives a loss of power.
     Keys,
+    /// As the user's `umask` says. It survives a loss of power: other data depends on it.
+    WrappedKey,
 }
 
 /// Whether an existing file may be replaced.
@@ -247,7 +249,7 @@ impl<'c> Output<'c> {
         };
         // A file that is replaced is gone for good, and keys open other files: both must survive a
         // loss of power. Of other data the input is still there, as it is after `cp`.
-        let durable = self.holds == Holds::Keys || path.exists();
+        let durable = self.holds != Holds::Data || path.exists();
         if durable {
             temporary.as_file().sync_all().map_err(failed)?;
         }
@@ -392,7 +394,7 @@ fn is_same_file(path: &Path, _: &Metadata, place: &Place) -> bool {
 fn set_mode(builder: &mut Builder<'_, '_>, holds: Holds, target: &Target) {
     use std::os::unix::fs::PermissionsExt as _;
     // In place, the mode comes at the end; until then the file is its owner's.
-    if holds == Holds::Data && matches!(target, Target::File(_)) {
+    if holds != Holds::Keys && matches!(target, Target::File(_)) {
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
 }

@@ -10,6 +10,7 @@
 mod emulator;
 mod files;
 mod help;
+mod keyset_edits;
 mod kill;
 mod kms;
 mod quickstart;
