@@ -7,15 +7,13 @@ use keyseal::keyset::Format;
 use zeroize::Zeroizing;
 
 use crate::{
-    cipher::Cipher,
     context::Context,
-    cryptosystem::Cryptosystem,
     error::Failure,
-    files::{Holds, Output, Overwrite},
-    folder::{Into, Walk, Work},
+    files::{HardLinks, Holds, Output},
     input::Place,
     kek::Kek,
-    keysets::{Access, Keyset},
+    kek_uri::KekUri,
+    keysets::Access,
     kms::KmsArgs,
 };
 
@@ -222,56 +220,57 @@ impl CryptosystemChoice {
         self.access.kms()
     }
 
-    /// Returns the file that a key-encryption key is in, if it is in one.
-    pub(crate) fn kek_place(&self) -> Option<Place> {
-        let uri = self.kek.as_ref().or(self.access.keyset_kek.as_ref())?;
-        let path = uri.split_once("file-kms://")?.1;
-        (!path.is_empty()).then(|| Place::File(path.into()))
+    /// Returns how the keyset is opened.
+    pub(crate) const fn access(&self) -> &KeysetAccess {
+        &self.access
     }
 
-    pub(crate) fn open(&self, context: &Context) -> Result<Cryptosystem, Failure> {
-        let access = &self.access;
-        match (&self.keyset, &self.kek) {
-            (Some(place), _) => {
-                let keyset = Keyset::open(place, access.resolve(context)?, context)?;
-                let cleartext = access.allows_cleartext();
-                let cipher = Cipher::of(&keyset, place, cleartext, context)?;
-                Ok(Cryptosystem::Keyset { keyset, cipher })
-            }
-            (None, Some(uri)) => {
-                if access.keyset_kek.is_some() || access.aad.is_given() {
-                    return Err(Failure::usage(
-                        "kek_and_keyset",
-                        "cannot use --keyset-kek or --keyset-aad",
-                        "they are for --keyset, and --kek takes no keyset",
-                    ));
-                }
-                let kek = Kek::open(uri, access.insecure_cleartext, context)?;
-                let template = self.template.clone();
-                Ok(Cryptosystem::Kek { kek, template })
-            }
-            (None, None) => Err(Failure::usage(
-                "key_missing",
-                "cannot encrypt or decrypt",
-                "neither --keyset nor --kek names a key",
-            )),
+    /// Returns the template of the keys that --kek wraps, where one is named.
+    pub(crate) fn template(&self) -> Option<String> {
+        self.template.clone()
+    }
+
+    /// Returns the key-encryption key's URI, which is named without a keyset.
+    pub(crate) fn kek(&self) -> Result<Option<KekUri>, Failure> {
+        let Some(uri) = &self.kek else {
+            return Ok(None);
+        };
+        if self.access.keyset_kek.is_some() || self.access.aad.is_given() {
+            return Err(Failure::usage(
+                "kek_and_keyset",
+                "cannot use --keyset-kek or --keyset-aad",
+                "they are for --keyset, and --kek takes no keyset",
+            ));
         }
+        KekUri::parse(uri).map(Some)
     }
 }
 
-/// How many threads work on a stream.
+/// How much is done at the same time.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Threads {
-    /// Threads for a stream from file to file [default: one for each core]
+    /// How many threads work on a stream from file to file, and on how many files --recursive works
+    /// at the same time [default: one for each core; 16 files where a service holds the key]
     #[arg(short = 'j', long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 }
+
+/// How many requests wait for a service at the same time, unless -j says otherwise.
+const REQUESTS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
 impl Threads {
     pub(crate) fn get(self) -> NonZeroUsize {
         self.threads
             .or_else(|| thread::available_parallelism().ok())
             .unwrap_or(NonZeroUsize::MIN)
+    }
+
+    /// Returns how many files are worked on at the same time.
+    pub(crate) fn files(self, is_remote: bool) -> NonZeroUsize {
+        match (self.threads, is_remote) {
+            (None, true) => REQUESTS.max(self.get()),
+            _ => self.get(),
+        }
     }
 }
 
@@ -300,7 +299,7 @@ impl NewFile {
         holds: Holds,
         context: &'c Context,
     ) -> Result<Output<'c>, Failure> {
-        Output::new(&self.output, inputs, holds, overwrite(self.force), context)
+        Output::new(&self.output, inputs, holds, self.force.into(), context)
     }
 }
 
@@ -311,7 +310,7 @@ pub(crate) struct ChangedFile {
     /// The output; `-`, which is standard output, unless told otherwise
     #[arg(short, long, value_name = "OUT", conflicts_with = "in_place")]
     output: Option<Place>,
-    /// Replace the input, all at once; mode and owner stay
+    /// Replace the input, all at once; mode, owner and extended attributes stay
     #[arg(long)]
     in_place: bool,
     /// Replace an existing file; write binary to a terminal
@@ -333,7 +332,7 @@ impl ChangedFile {
         }
         let place = self.output.as_ref().unwrap_or(&Place::Standard);
         let inputs: Vec<&Place> = others.iter().copied().chain([input]).collect();
-        Output::new(place, &inputs, holds, overwrite(self.force), context)
+        Output::new(place, &inputs, holds, self.force.into(), context)
     }
 }
 
@@ -342,42 +341,33 @@ impl ChangedFile {
         self.in_place
     }
 
-    /// Plans the outputs of all files of the folder `input`.
-    pub(crate) fn walk<'w>(
-        &self,
-        input: &'w Place,
-        work: Work,
-        others: Vec<&'w Place>,
-        context: &'w Context,
-    ) -> Result<Walk<'w>, Failure> {
-        let wrong = |why: &str| {
-            Failure::usage("recursive", "cannot go through a folder", why)
-                .hint("keyseal encrypt --recursive FOLDER -o OTHER, or --in-place")
-        };
-        let folder = input
-            .path()
-            .ok_or_else(|| wrong("--recursive takes a folder"))?;
-        let into = match (self.in_place, self.output.as_ref().and_then(Place::path)) {
-            (true, _) => Into::Place,
-            (false, Some(path)) => Into::Folder(path.to_owned()),
-            (false, None) => return Err(wrong("no folder is named for the output")),
-        };
-        Ok(Walk {
-            folder,
-            into,
-            force: self.force,
-            work,
-            others,
-            context,
-        })
+    pub(crate) const fn output(&self) -> Option<&Place> {
+        self.output.as_ref()
+    }
+
+    pub(crate) const fn force(&self) -> bool {
+        self.force
     }
 }
 
-pub(crate) const fn overwrite(force: bool) -> Overwrite {
-    if force {
-        Overwrite::Force
-    } else {
-        Overwrite::Never
+/// Where a changed file of data goes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct ChangedData {
+    #[command(flatten)]
+    pub(crate) file: ChangedFile,
+    /// With --in-place, replace also a file that has other names (hard links), under this name
+    /// alone: the other names keep the old content
+    #[arg(long, requires = "in_place")]
+    break_hard_links: bool,
+}
+
+impl ChangedData {
+    pub(crate) const fn hard_links(&self) -> HardLinks {
+        match self.break_hard_links {
+            true => HardLinks::Break,
+            false => HardLinks::Refuse("--break-hard-links replaces it under this name alone"),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use keyseal::{
     Aead, DecryptError, DeterministicAead as _, EncryptError, KeysetAead, KeysetDeterministicAead,
-    KeysetRemoteAead, KeysetStreamingAead, KmsError, KmsErrorKind, SecretAccess,
+    KeysetRemoteAead, KeysetStreamingAead, SecretAccess,
     key::{KeyKind, OutputPrefix, kms_aead::KmsAeadKey, kms_envelope_aead::KmsEnvelopeAeadKey},
     keyset::{Entry, Status},
     kms::{KmsClients, blocking::BlockingAead, file::FileKmsClient},
@@ -13,12 +13,10 @@ use crate::{
     error::Failure,
     exit::Exit,
     input::Place,
+    kek_uri::KekUri,
     keysets::{Keyset, cleartext_failure, keyset_failure},
     kms::{KeyManager, new_worker},
 };
-
-/// The longest plaintext that is encrypted in memory, in bytes.
-pub(crate) const LIMIT: u64 = 2 << 30;
 
 /// The primitive of a keyset.
 pub(crate) enum Cipher {
@@ -88,25 +86,30 @@ impl Cipher {
     }
 }
 
-/// Returns whether a key was not found because its URI names a file.
-fn is_of_a_file(error: &KmsError) -> bool {
-    error.kind() == KmsErrorKind::UnsupportedUri
-        && error
-            .message()
-            .is_some_and(|text| text.contains("`file-kms`"))
-}
-
-fn has_remote_keys(keyset: &Keyset) -> bool {
+/// Returns whether a service holds a key that is enabled.
+pub(crate) fn has_remote_keys(keyset: &Keyset) -> bool {
     let mut enabled = keyset
         .handle
         .entries()
         .filter(|entry| entry.status() == Status::Enabled);
-    enabled.any(|entry| {
-        entry.key().is_some_and(|key| {
-            key.downcast_ref::<KmsAeadKey>().is_some()
-                || key.downcast_ref::<KmsEnvelopeAeadKey>().is_some()
-        })
-    })
+    enabled.any(|entry| key_uri(&entry).is_some())
+}
+
+/// Returns the files that the keyset's keys are in, whatever their status.
+pub(crate) fn files_of_keys(keyset: &Keyset) -> Vec<Place> {
+    let uris = keyset.handle.entries();
+    let uris = uris.filter_map(|entry| KekUri::parse(key_uri(&entry)?).ok());
+    uris.filter_map(|uri| Some(Place::File(uri.file()?.to_owned())))
+        .collect()
+}
+
+/// Returns the URI of a key that is elsewhere.
+fn key_uri<'e>(entry: &Entry<'e>) -> Option<&'e str> {
+    let key = entry.key()?;
+    let aead = key.downcast_ref::<KmsAeadKey>();
+    let envelope = key.downcast_ref::<KmsEnvelopeAeadKey>();
+    aead.map(|key| key.parameters().key_uri())
+        .or_else(|| envelope.map(|key| key.parameters().kek_uri()))
 }
 
 fn remote_aead(
@@ -115,36 +118,32 @@ fn remote_aead(
     cleartext: bool,
     context: &Context,
 ) -> Result<BlockingAead, Failure> {
-    let manager = KeyManager::new(context.kms(), context);
+    let mut enabled: Vec<KekUri> = Vec::new();
+    for entry in keyset.handle.entries() {
+        if let (Status::Enabled, Some(uri)) = (entry.status(), key_uri(&entry)) {
+            enabled.push(KekUri::parse(uri)?);
+        }
+    }
     let mut clients = KmsClients::new();
-    if let Ok(manager) = &manager {
+    let mut worker = None;
+    if enabled.iter().any(|uri| uri.file().is_none()) {
+        let manager = KeyManager::new(context.kms(), context)?;
         clients = clients.with(manager.client().clone());
+        worker = Some(manager.worker().clone());
     }
-    if cleartext {
-        clients = clients.with(FileKmsClient::new(SecretAccess::insecure()));
-    }
-    let aead = KeysetRemoteAead::new(&keyset.handle, &clients).map_err(|error| {
-        match (manager.as_ref(), error.kms_error()) {
-            (_, Some(kms)) if !cleartext && is_of_a_file(kms) => Some(cleartext_failure(
+    if enabled.iter().any(|uri| uri.file().is_some()) {
+        if !cleartext {
+            return Err(cleartext_failure(
                 &format!("cannot use keyset {}", place.name()),
                 "a key of it is a cleartext file",
-            )),
-            // Why there is no client for its keys.
-            (Err(_), Some(_)) => None,
-            _ => Some(keyset_failure(&place.name(), error)),
+            ));
         }
-    });
-    match (aead, manager) {
-        (Ok(aead), Ok(manager)) => Ok(BlockingAead::new(manager.worker(), aead)),
-        (Ok(aead), Err(_)) => Ok(BlockingAead::new(&new_worker()?, aead)),
-        (Err(Some(failure)), _) | (Err(None), Err(failure)) => Err(failure),
-        (Err(None), Ok(_)) => Err(Failure::new(
-            Exit::Failed,
-            "failed",
-            format!("cannot use keyset {}", place.name()),
-            "its keys cannot be used",
-        )),
+        clients = clients.with(FileKmsClient::new(SecretAccess::insecure()));
     }
+    let aead = KeysetRemoteAead::new(&keyset.handle, &clients)
+        .map_err(|error| keyset_failure(&place.name(), error))?;
+    let worker = worker.map_or_else(new_worker, Ok)?;
+    Ok(BlockingAead::new(&worker, aead))
 }
 
 /// Returns the bytes that encrypting adds, so that the buffer need not grow.
@@ -153,6 +152,6 @@ pub(crate) fn overhead(keyset: &Keyset) -> usize {
     OutputPrefix::SIZE + facts.map_or(0, |facts| facts.overhead)
 }
 
-fn primary(keyset: &Keyset) -> Option<Entry<'_>> {
+pub(crate) fn primary(keyset: &Keyset) -> Option<Entry<'_>> {
     keyset.handle.entries().find(Entry::is_primary)
 }

@@ -58,6 +58,7 @@ pub(crate) struct Context {
     pub(crate) leftovers: Leftovers,
     quiet: bool,
     verbose: bool,
+    hides_progress: bool,
     kms: KmsArgs,
     /// Another environment than the process's.
     environment: Option<Environment>,
@@ -73,6 +74,7 @@ impl Context {
             leftovers,
             quiet: globals.quiet,
             verbose: globals.verbose > 0,
+            hides_progress: false,
             kms: KmsArgs::default(),
             environment: None,
             heard: None,
@@ -108,6 +110,14 @@ impl Context {
         }
     }
 
+    /// Returns the same, for work on many files at once, which has no one progress to show.
+    pub(crate) fn without_progress(self) -> Self {
+        Self {
+            hides_progress: true,
+            ..self
+        }
+    }
+
     /// Returns the same, for a command that was told how Key Manager is reached.
     pub(crate) fn with_kms(&self, kms: &KmsArgs) -> Self {
         Self {
@@ -134,7 +144,7 @@ impl Context {
 
     /// Returns whether the progress of long work is shown.
     pub(crate) const fn shows_progress(&self) -> bool {
-        !self.quiet && !self.json
+        !self.quiet && !self.json && !self.hides_progress
     }
 
     /// Says how it is done, to people who asked.

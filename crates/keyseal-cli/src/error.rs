@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{context::Style, exit::Exit, text::printable};
 
 /// A failure: `error: WHAT: WHY`, then `hint:` lines. Nothing in it is secret.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
     exit: Exit,
     /// For programs. It never changes.

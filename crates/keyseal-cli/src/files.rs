@@ -1,4 +1,5 @@
-//! Where data go: all of them or none, over nothing, and keys for their owner alone.
+//! Output files: written whole or not at all, never over an existing file unless asked, mode 0600
+//! when they hold keys.
 
 use std::{
     fs::{self, File, Metadata},
@@ -12,7 +13,7 @@ use crate::{
     context::Context,
     error::Failure,
     exit::Exit,
-    input::Place,
+    input::{Input, Place, Stamp},
     text::{is_text, printable},
 };
 
@@ -22,7 +23,7 @@ const TEMPORARY: &str = ".keyseal-tmp";
 /// What an output holds, which decides who may read the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holds {
-    /// As the user's `umask` says.
+    /// Those who may read the input, as far as the user's `umask` allows.
     Data,
     /// Its owner alone: 0600. It survives a loss of power.
     Keys,
@@ -37,6 +38,23 @@ pub(crate) enum Overwrite {
     Force,
 }
 
+impl From<bool> for Overwrite {
+    fn from(force: bool) -> Self {
+        match force {
+            true => Self::Force,
+            false => Self::Never,
+        }
+    }
+}
+
+/// Whether a file that has other names may be replaced under one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HardLinks {
+    /// With a hint at what helps.
+    Refuse(&'static str),
+    Break,
+}
+
 /// An output. Nothing exists before the first byte is written, and nothing is in its place before
 /// [`commit`](Self::commit).
 #[derive(Debug)]
@@ -46,6 +64,8 @@ pub(crate) struct Output<'c> {
     name: String,
     holds: Holds,
     overwrite: Overwrite,
+    /// The mode of the input, which the output's does not exceed.
+    mode: Option<u32>,
     context: &'c Context,
     sink: Option<Sink>,
 }
@@ -55,8 +75,9 @@ enum Target {
     Standard,
     /// A terminal, a pipe or the like, which cannot be replaced.
     Device(PathBuf),
-    File(PathBuf),
-    /// A file that takes over the mode and the owner of the one that it replaces.
+    /// A file, and the mode of the one that it replaces.
+    File(PathBuf, Option<u32>),
+    /// A file that takes over mode, owner and extended attributes of the one that it replaces.
     InPlace(PathBuf, Box<Metadata>),
 }
 
@@ -112,6 +133,7 @@ impl<'c> Output<'c> {
             },
             holds,
             overwrite,
+            mode: None,
             context,
             sink: None,
         })
@@ -134,32 +156,70 @@ impl<'c> Output<'c> {
             )
             .hint("name a file, or write with -o"));
         };
-        // A link stays a link to the file that is replaced.
-        let path = path
-            .canonicalize()
-            .map_err(|error| Failure::io(what(), &error))?;
-        let metadata = fs::metadata(&path).map_err(|error| Failure::io(what(), &error))?;
+        let metadata = fs::metadata(path).map_err(|error| Failure::io(what(), &error))?;
+        Self::replace(path, &metadata, others, holds, context)
+    }
+
+    /// Plans to replace the file of `input`, as [`in_place`](Self::in_place), and refuses one that
+    /// would keep its old content under another name.
+    pub(crate) fn replacing(
+        input: &Input,
+        others: &[&Place],
+        hard_links: HardLinks,
+        context: &'c Context,
+    ) -> Result<Self, Failure> {
+        let (Some(path), Some(metadata)) = (input.path(), input.metadata()) else {
+            return Err(not_replaceable(input.name()));
+        };
+        let output = Self::replace(path, &metadata, others, Holds::Data, context)?;
+        let links = links(&metadata);
+        if let (2.., HardLinks::Refuse(hint)) = (links, hard_links) {
+            return Err(Failure::new(
+                Exit::InputOutput,
+                "hard_links",
+                format!("cannot replace {}", input.name()),
+                format!("the file has {links} names, and the others would keep the old content"),
+            )
+            .hint(hint));
+        }
+        Ok(output)
+    }
+
+    fn replace(
+        path: &Path,
+        metadata: &Metadata,
+        others: &[&Place],
+        holds: Holds,
+        context: &'c Context,
+    ) -> Result<Self, Failure> {
+        let name = printable(path.display());
         if !metadata.is_file() {
-            return Err(Failure::usage(
-                "in_place_input",
-                what(),
-                "it is no regular file",
-            ));
+            return Err(not_replaceable(&name));
         }
         if others
             .iter()
-            .any(|other| is_same_file(&path, &metadata, other))
+            .any(|other| is_same_file(path, metadata, other))
         {
-            return Err(same_file(&input.name()));
+            return Err(same_file(&name));
         }
+        // A link stays a link to the file that is replaced.
+        let path = path
+            .canonicalize()
+            .map_err(|error| Failure::io(format!("cannot replace {name}"), &error))?;
         Ok(Self {
-            target: Target::InPlace(path, Box::new(metadata)),
-            name: input.name(),
+            target: Target::InPlace(path, Box::new(metadata.clone())),
+            name,
             holds,
             overwrite: Overwrite::Force,
+            mode: None,
             context,
             sink: None,
         })
+    }
+
+    /// Has the output's mode allow nothing that the input's does not.
+    pub(crate) fn limit_mode(&mut self, input: &Input) {
+        self.mode = input.metadata().as_ref().and_then(mode);
     }
 
     pub(crate) const fn is_standard(&self) -> bool {
@@ -223,29 +283,61 @@ impl<'c> Output<'c> {
 
     /// Returns whether nothing of the output is to be seen before [`commit`](Self::commit).
     pub(crate) const fn is_revocable(&self) -> bool {
-        matches!(self.target, Target::File(_) | Target::InPlace(..))
+        matches!(self.target, Target::File(..) | Target::InPlace(..))
     }
 
     /// Makes the output final: under its name.
-    pub(crate) fn commit(mut self) -> Result<(), Failure> {
+    pub(crate) fn commit(self) -> Result<(), Failure> {
+        self.commit_if(|| Ok(()))
+    }
+
+    /// Makes the output of `input` final. An input that has changed is not replaced.
+    pub(crate) fn commit_of(self, input: &Input) -> Result<(), Failure> {
+        let is_in_place = matches!(self.target, Target::InPlace(..));
+        let context = self.context;
+        self.commit_if(|| match input.is_unchanged() {
+            true => Ok(()),
+            false if is_in_place => Err(changed(input.name())),
+            false => {
+                context.warn(&format!(
+                    "{} was changed while it was read: the output may be of no one moment",
+                    input.name()
+                ));
+                Ok(())
+            }
+        })
+    }
+
+    /// Makes the output final if `check`, made at the last moment, allows it.
+    pub(crate) fn commit_if(
+        mut self,
+        check: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         self.writer()?;
         let what = format!("cannot write {}", self.name());
         let failed = |error: io::Error| Failure::io(what.clone(), &error);
         let temporary = match self.sink.take() {
             Some(Sink::Temporary(temporary)) => temporary,
-            Some(Sink::Standard(mut stdout)) => return stdout.flush().map_err(failed),
-            Some(Sink::Device(mut file)) => return file.flush().map_err(failed),
-            None => return Ok(()),
+            Some(Sink::Standard(mut stdout)) => {
+                stdout.flush().map_err(failed)?;
+                return check();
+            }
+            Some(Sink::Device(mut file)) => {
+                file.flush().map_err(failed)?;
+                return check();
+            }
+            None => return check(),
         };
         let path = match &self.target {
             Target::InPlace(path, metadata) => {
-                keep_owner_and_mode(temporary.as_file(), metadata).map_err(|error| {
-                    failed(error).hint("its mode and owner would not be the same")
-                })?;
+                self.keep_attributes(temporary.as_file(), path, metadata)
+                    .map_err(|error| {
+                        failed(error).hint("its mode and owner would not be the same")
+                    })?;
                 path
             }
             Target::Standard | Target::Device(_) => return Ok(()),
-            Target::File(path) => path,
+            Target::File(path, _) => path,
         };
         // A file that is replaced is gone for good, and keys open other files: both must survive a
         // loss of power. Of other data the input is still there, as it is after `cp`.
@@ -254,20 +346,33 @@ impl<'c> Output<'c> {
             temporary.as_file().sync_all().map_err(failed)?;
         }
         let known = temporary.path().to_owned();
-        self.context
-            .leftovers
-            .settle(&known, || match self.overwrite {
+        self.context.leftovers.settle(&known, || {
+            check()?;
+            let persisted = match self.overwrite {
                 Overwrite::Never => temporary.persist_noclobber(path),
                 Overwrite::Force => temporary.persist(path),
-            })
-            .map_err(|PersistError { error, .. }| match error.kind() {
+            };
+            persisted.map_err(|PersistError { error, .. }| match error.kind() {
                 io::ErrorKind::AlreadyExists => exists(path),
                 _ => failed(error),
-            })?;
+            })
+        })?;
         match durable {
             true => sync_folder(path).map_err(failed),
             false => Ok(()),
         }
+    }
+
+    fn keep_attributes(&self, file: &File, path: &Path, wanted: &Metadata) -> io::Result<()> {
+        keep_owner_and_mode(file, wanted)?;
+        for attribute in keep_extended_attributes(path, file) {
+            self.context.warn(&format!(
+                "{}: the extended attribute {} is not kept",
+                self.name,
+                printable(attribute.display())
+            ));
+        }
+        Ok(())
     }
 
     fn sink(&mut self) -> Result<&mut Sink, Failure> {
@@ -287,14 +392,22 @@ impl<'c> Output<'c> {
                 let file = File::options().write(true).open(path).map_err(failed)?;
                 return Ok(Sink::Device(file));
             }
-            Target::File(path) | Target::InPlace(path, _) => path,
+            Target::File(path, _) | Target::InPlace(path, _) => path,
         };
         let mut prefix = std::ffi::OsString::from(".");
         prefix.push(path.file_name().unwrap_or_default());
         prefix.push(".");
         let mut builder = Builder::new();
         builder.prefix(&prefix).suffix(TEMPORARY);
-        set_mode(&mut builder, self.holds, &self.target);
+        // In place, the mode comes at the end; until then the file is its owner's.
+        if self.holds != Holds::Keys
+            && let Target::File(_, replaced) = &self.target
+        {
+            set_mode(
+                &mut builder,
+                self.mode.unwrap_or(0o666) & replaced.unwrap_or(0o777),
+            );
+        }
         let folder = folder_of(path);
         self.context
             .leftovers
@@ -331,22 +444,48 @@ fn plan(path: &Path, inputs: &[&Place], overwrite: Overwrite) -> Result<Target, 
             Err(same_file(&printable(path.display())))
         }
         Ok(_) if overwrite == Overwrite::Never => Err(exists(path)),
-        Ok(_) => Ok(Target::File(path.to_owned())),
+        // A link stays a link to the file that is replaced.
+        Ok(metadata) => match path.canonicalize() {
+            Ok(path) => Ok(Target::File(path, mode(&metadata))),
+            Err(error) => Err(Failure::file("write", path, &error)),
+        },
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Failure::file("write", path, &error))
         }
-        // Also a link to nothing is something that exists.
-        Err(_) if fs::symlink_metadata(path).is_ok() && overwrite == Overwrite::Never => {
-            Err(exists(path))
-        }
-        Err(error) => match fs::metadata(folder_of(path)) {
-            Ok(folder) if folder.is_dir() => Ok(Target::File(path.to_owned())),
-            _ => Err(Failure::file("write", path, &error).hint(format!(
-                "make the folder {} first",
-                printable(folder_of(path).display())
-            ))),
+        // A link to nothing is something that exists.
+        Err(error) => match fs::read_link(path) {
+            Ok(_) if overwrite == Overwrite::Never => Err(exists(path)),
+            Ok(target) => plan_new(&folder_of(path).join(target), &error),
+            Err(_) => plan_new(path, &error),
         },
     }
+}
+
+fn plan_new(path: &Path, error: &io::Error) -> Result<Target, Failure> {
+    match fs::metadata(folder_of(path)) {
+        Ok(folder) if folder.is_dir() => Ok(Target::File(path.to_owned(), None)),
+        _ => Err(Failure::file("write", path, error).hint(format!(
+            "make the folder {} first",
+            printable(folder_of(path).display())
+        ))),
+    }
+}
+
+fn not_replaceable(name: &str) -> Failure {
+    let what = format!("cannot replace {name}");
+    Failure::usage("in_place_input", what, "it is not a regular file")
+        .hint("name a regular file, or write with -o")
+}
+
+/// Says that a file cannot be replaced, since it is not the one that was read.
+pub(crate) fn changed(name: &str) -> Failure {
+    Failure::new(
+        Exit::InputOutput,
+        "changed",
+        format!("cannot replace {name}"),
+        "it was changed while it was read, and stays as it is",
+    )
+    .hint("run the command again when nothing else writes to the file")
 }
 
 fn same_file(name: &str) -> Failure {
@@ -358,7 +497,7 @@ fn same_file(name: &str) -> Failure {
     .hint("name another file, or replace the input with --in-place where the command has it")
 }
 
-fn exists(path: &Path) -> Failure {
+pub(crate) fn exists(path: &Path) -> Failure {
     Failure::new(
         Exit::InputOutput,
         "output_exists",
@@ -377,11 +516,10 @@ fn folder_of(path: &Path) -> &Path {
 
 #[cfg(unix)]
 fn is_same_file(_: &Path, metadata: &Metadata, place: &Place) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
     place
         .path()
         .and_then(|path| fs::metadata(path).ok())
-        .is_some_and(|other| other.dev() == metadata.dev() && other.ino() == metadata.ino())
+        .is_some_and(|other| Stamp::of(&other).id == Stamp::of(metadata).id)
 }
 
 #[cfg(not(unix))]
@@ -391,16 +529,65 @@ fn is_same_file(path: &Path, _: &Metadata, place: &Place) -> bool {
 }
 
 #[cfg(unix)]
-fn set_mode(builder: &mut Builder<'_, '_>, holds: Holds, target: &Target) {
-    use std::os::unix::fs::PermissionsExt as _;
-    // In place, the mode comes at the end; until then the file is its owner's.
-    if holds != Holds::Keys && matches!(target, Target::File(_)) {
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
+fn links(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(metadata)
 }
 
 #[cfg(not(unix))]
-fn set_mode(_: &mut Builder<'_, '_>, _: Holds, _: &Target) {}
+fn links(_: &Metadata) -> u64 {
+    1
+}
+
+/// Returns who may read, write and execute a file.
+#[cfg(unix)]
+fn mode(metadata: &Metadata) -> Option<u32> {
+    metadata
+        .is_file()
+        .then(|| std::os::unix::fs::MetadataExt::mode(metadata) & 0o777)
+}
+
+#[cfg(not(unix))]
+fn mode(_: &Metadata) -> Option<u32> {
+    None
+}
+
+#[cfg(unix)]
+fn set_mode(builder: &mut Builder<'_, '_>, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    builder.permissions(fs::Permissions::from_mode(mode));
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &mut Builder<'_, '_>, _: u32) {}
+
+/// Copies extended attributes, access control lists among them, and returns those that cannot be
+/// set.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn keep_extended_attributes(from: &Path, to: &File) -> Vec<std::ffi::OsString> {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    use rustix::fs::{XattrFlags, fsetxattr, getxattr, listxattr};
+    let mut names = vec![0; 1 << 16];
+    // A file system without them has none to keep.
+    let size = listxattr(from, &mut names[..]).unwrap_or(0);
+    names.truncate(size);
+    let mut value = vec![0; 1 << 16];
+    let mut is_lost = |name: &[u8]| {
+        let size = getxattr(from, name, &mut value[..]).ok();
+        let value = size.and_then(|size| value.get(..size));
+        value.is_none_or(|value| fsetxattr(to, name, value, XattrFlags::empty()).is_err())
+    };
+    names
+        .split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty() && is_lost(name))
+        .map(|name| std::ffi::OsString::from_vec(name.to_vec()))
+        .collect()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn keep_extended_attributes(_: &Path, _: &File) -> Vec<std::ffi::OsString> {
+    Vec::new()
+}
 
 #[cfg(unix)]
 fn keep_owner_and_mode(file: &File, wanted: &Metadata) -> io::Result<()> {

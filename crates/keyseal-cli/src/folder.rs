@@ -1,158 +1,310 @@
-//! All files of a folder, one after the other: what is done stays done, whatever fails.
+//! All files of a folder, several at once: each is a success or a failure by itself, and what was
+//! done stays done.
 
 use std::{
+    collections::{HashMap, HashSet, VecDeque},
     ffi::{OsStr, OsString},
     fs, io,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
 };
 
-use serde_json::json;
+use walkdir::{DirEntry, WalkDir};
 
 use crate::{
-    args::overwrite,
     context::Context,
     error::Failure,
     exit::Exit,
-    files::{Holds, Output, is_temporary},
-    input::Place,
-    text::{about, count, printable},
+    files::{HardLinks, Holds, Output, Overwrite, exists, is_temporary},
+    input::{FileId, Input, Place, Stamp},
+    report::{Outcome, Report, Verb, is_for_all},
+    text::{is_text, printable},
 };
 
-/// What encrypted files are called by, behind the name of the original.
+/// The suffix of encrypted files, which follows the name of the original.
 const SUFFIX: &str = ".sealed";
-
-/// What is done with each file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Work {
-    Encrypt,
-    Decrypt,
-    Rewrap,
-}
+/// Bytes of inputs that may be in memory at the same time. A larger input waits for all others.
+const IN_MEMORY: u64 = 1 << 30;
 
 /// Where the results go.
-pub(crate) enum Into {
+pub(crate) enum Destination {
     /// To another folder, as a tree of the same shape.
     Folder(PathBuf),
     /// In place of the files.
-    Place,
+    InPlace(HardLinks),
 }
 
-/// What became of one file.
-pub(crate) enum Outcome {
-    /// So many bytes were read.
-    Done(u64),
-    /// There was nothing to do, and why.
-    Skipped(&'static str),
+/// A file to work on: open, and locked if it will be replaced.
+pub(crate) struct Item<'i> {
+    pub(crate) input: Input,
+    pub(crate) output: Output<'i>,
+    /// An output of an earlier run that was begun after the last change of the input.
+    pub(crate) earlier: Option<Input>,
 }
 
-/// Goes through a folder.
-pub(crate) struct Walk<'w> {
-    pub(crate) folder: &'w Path,
-    pub(crate) into: Into,
-    pub(crate) force: bool,
-    pub(crate) work: Work,
-    pub(crate) others: Vec<&'w Place>,
-    pub(crate) context: &'w Context,
+/// A run over a folder.
+pub(crate) struct Run<'r> {
+    pub(crate) folder: &'r Path,
+    pub(crate) destination: Destination,
+    pub(crate) overwrite: Overwrite,
+    pub(crate) verb: Verb,
+    /// Files that hold keys, or are read otherwise: none of them is replaced.
+    pub(crate) protected: Vec<&'r Place>,
+    /// How many files are worked on at the same time.
+    pub(crate) workers: NonZeroUsize,
+    pub(crate) context: &'r Context,
 }
 
-#[derive(Default)]
-struct Report {
-    done: usize,
-    bytes: u64,
-    skipped: Vec<(String, &'static str)>,
-    failed: Vec<(String, Failure)>,
+/// A file that was found, and where its output goes.
+struct Planned {
+    path: PathBuf,
+    /// In another folder.
+    output: Option<PathBuf>,
+    output_exists: bool,
 }
 
-impl Walk<'_> {
+/// What the folder has, in order: files, and folders that cannot be read.
+type Found = Vec<Result<Planned, (String, Failure)>>;
+
+impl Run<'_> {
     /// Does `each` with every regular file. Links are left alone.
     pub(crate) fn run(
         &self,
-        mut each: impl FnMut(&Place, &mut Output<'_>) -> Result<Outcome, Failure>,
+        each: impl Fn(Item<'_>) -> Result<Outcome, Failure> + Sync,
     ) -> Result<Exit, Failure> {
+        self.check_folders()?;
+        let mut report = Report::new(self.verb, self.context);
+        let found = self.find(&mut report);
+        self.check_outputs(&found)?;
+        let gate = Gate::new(IN_MEMORY);
+        let next = AtomicUsize::new(0);
+        let ended = AtomicBool::new(false);
+        let order = Mutex::new(InOrder::new(found.len(), report));
+        let work = || {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(entry) = found.get(index) else {
+                    return;
+                };
+                let outcome = match entry {
+                    Err((name, failure)) => (name.clone(), Some(Err(failure.clone()))),
+                    Ok(file) => {
+                        let name = printable(file.path.display());
+                        let outcome =
+                            (!ended.load(Ordering::Relaxed)).then(|| self.one(file, &gate, &each));
+                        (name, outcome)
+                    }
+                };
+                if let (_, Some(Err(failure))) = &outcome
+                    && is_for_all(failure)
+                {
+                    ended.store(true, Ordering::Relaxed);
+                }
+                lock(&order).add(index, outcome);
+            }
+        };
+        thread::scope(|scope| {
+            let workers = self.workers.get().min(found.len());
+            for _ in 1..workers {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let order = order.into_inner().unwrap_or_else(PoisonError::into_inner);
+        order.report.finish()
+    }
+
+    fn one(
+        &self,
+        file: &Planned,
+        gate: &Gate,
+        each: &impl Fn(Item<'_>) -> Result<Outcome, Failure>,
+    ) -> Result<Outcome, Failure> {
+        let place = Place::File(file.path.clone());
+        let item = match (&self.destination, &file.output) {
+            (Destination::Folder(_), Some(output)) => self.to_folder(&place, file, output)?,
+            (Destination::InPlace(hard_links), _) => {
+                let input = Input::open_locked(&place, self.context)?;
+                let output = Output::replacing(&input, &self.protected, *hard_links, self.context)?;
+                Item {
+                    input,
+                    output,
+                    earlier: None,
+                }
+            }
+            // The plan has an output wherever the destination is a folder.
+            (Destination::Folder(_), None) => {
+                return Err(Failure::file(
+                    "write",
+                    &file.path,
+                    &io::ErrorKind::NotFound.into(),
+                ));
+            }
+        };
+        let _room = gate.enter(item.input.size().unwrap_or_default());
+        each(item)
+    }
+
+    fn to_folder<'i>(
+        &'i self,
+        place: &Place,
+        file: &Planned,
+        output: &Path,
+    ) -> Result<Item<'i>, Failure> {
+        let input = Input::open(place, self.context)?;
+        let mut overwrite = self.overwrite;
+        let mut earlier = None;
+        if file.output_exists && overwrite == Overwrite::Never {
+            (overwrite, earlier) = self.look_at_earlier(&input, output)?;
+        }
+        if let Some(folder) = output.parent() {
+            let made = fs::create_dir_all(folder);
+            made.map_err(|error| Failure::file("make", folder, &error))?;
+        }
+        let mut inputs = self.protected.clone();
+        inputs.push(place);
+        let target = Place::File(output.to_owned());
+        let mut output = Output::new(&target, &inputs, Holds::Data, overwrite, self.context)?;
+        output.limit_mode(&input);
+        Ok(Item {
+            input,
+            output,
+            earlier,
+        })
+    }
+
+    /// Says whether the output that is there may be replaced, and returns it if it is younger than
+    /// the last change of the input.
+    fn look_at_earlier(
+        &self,
+        input: &Input,
+        output: &Path,
+    ) -> Result<(Overwrite, Option<Input>), Failure> {
+        let mut earlier = Input::open(&Place::File(output.to_owned()), self.context)?;
+        let is_younger = match (input.opened(), earlier.metadata()) {
+            (Some(opened), Some(written)) => opened.is_before(&written),
+            _ => false,
+        };
+        match self.verb {
+            // A plaintext may have been edited: it is never replaced, and is the output of this input
+            // only if it is younger.
+            Verb::Decrypt if is_younger => Ok((Overwrite::Force, Some(earlier))),
+            Verb::Decrypt => Err(exists(output).hint(
+                "it is older than the last change of its input; --force writes all outputs again",
+            )),
+            // No ciphertext is a text.
+            Verb::Encrypt if is_text(&earlier.peek(4096)?) => Err(exists(output)),
+            _ => Ok((Overwrite::Force, is_younger.then_some(earlier))),
+        }
+    }
+
+    fn check_folders(&self) -> Result<(), Failure> {
         let root = self.folder;
-        let read = |path: &Path, error| Failure::file("read", path, &error);
-        if !fs::metadata(root)
-            .map_err(|error| read(root, error))?
-            .is_dir()
-        {
+        let metadata = fs::metadata(root).map_err(|error| Failure::file("read", root, &error))?;
+        if !metadata.is_dir() {
             return Err(Failure::usage(
                 "recursive",
                 format!("cannot go through {}", printable(root.display())),
                 "--recursive takes a folder",
             ));
         }
-        if let Into::Folder(target) = &self.into {
-            fs::create_dir_all(target).map_err(|error| Failure::file("make", target, &error))?;
-        }
-        let mut files = Vec::new();
-        self.list(root, &mut files)?;
-        let mut report = Report::default();
-        for path in files {
-            let name = printable(path.display());
-            match self.one(&path, &mut each) {
-                Ok(Outcome::Done(bytes)) => {
-                    report.done += 1;
-                    report.bytes += bytes;
-                    self.context.detail(&format!("{}: {name}", self.past()));
-                }
-                Ok(Outcome::Skipped(why)) => {
-                    self.context.detail(&format!("skipped: {name}: {why}"));
-                    report.skipped.push((name, why));
-                }
-                Err(failure) => {
-                    if !self.context.json {
-                        failure.report(self.context.style, false);
-                    }
-                    report.failed.push((name, failure));
-                }
-            }
-        }
-        self.tell(&report)
-    }
-
-    fn one(
-        &self,
-        path: &Path,
-        each: &mut impl FnMut(&Place, &mut Output<'_>) -> Result<Outcome, Failure>,
-    ) -> Result<Outcome, Failure> {
-        if is_temporary(path) {
-            return Ok(Outcome::Skipped("left behind by a run that was killed"));
-        }
-        let input = Place::File(path.to_owned());
-        let holds = Holds::Data;
-        let mut output = match &self.into {
-            Into::Place => Output::in_place(&input, &self.others, holds, self.context)?,
-            Into::Folder(target) => {
-                let to = self.target_of(path, target);
-                if !self.force
-                    && let Some(skipped) = is_done(path, &to)?
-                {
-                    return Ok(skipped);
-                }
-                if let Some(folder) = to.parent() {
-                    let made = fs::create_dir_all(folder);
-                    made.map_err(|error| Failure::file("make", folder, &error))?;
-                }
-                let mut inputs = self.others.clone();
-                inputs.push(&input);
-                let place = Place::File(to);
-                Output::new(&place, &inputs, holds, overwrite(self.force), self.context)?
-            }
+        let Destination::Folder(target) = &self.destination else {
+            return Ok(());
         };
-        let outcome = each(&input, &mut output)?;
-        if let Outcome::Done(_) = outcome {
-            output.commit()?;
+        fs::create_dir_all(target).map_err(|error| Failure::file("make", target, &error))?;
+        if target.canonicalize().ok() == root.canonicalize().ok() {
+            return Err(Failure::usage(
+                "recursive",
+                "cannot write into the folder that is read",
+                "both are the same",
+            )
+            .hint("--in-place replaces the files themselves"));
         }
-        Ok(outcome)
+        Ok(())
     }
 
-    fn target_of(&self, path: &Path, target: &Path) -> PathBuf {
+    /// Finds the files, by name, without those of the target folder.
+    fn find(&self, report: &mut Report<'_>) -> Found {
+        let target = match &self.destination {
+            Destination::Folder(target) => target.canonicalize().ok(),
+            Destination::InPlace(_) => None,
+        };
+        let is_target = |entry: &DirEntry| {
+            entry.file_type().is_dir()
+                && target.is_some()
+                && entry.path().canonicalize().ok() == target
+        };
+        let walk = WalkDir::new(self.folder)
+            .sort_by_file_name()
+            .into_iter()
+            .filter_entry(|entry| !is_target(entry));
+        let mut found = Found::new();
+        for entry in walk {
+            match entry {
+                Ok(entry) => match self.left_out(&entry) {
+                    Some(why) => report.left_out(printable(entry.path().display()), why),
+                    None if entry.file_type().is_file() => found.push(Ok(self.plan(&entry))),
+                    None => {}
+                },
+                Err(error) => {
+                    let path = error.path().unwrap_or(self.folder).to_owned();
+                    let error = error.into_io_error();
+                    let error = error.unwrap_or_else(|| io::ErrorKind::InvalidInput.into());
+                    let failure = Failure::file("read", &path, &error);
+                    found.push(Err((printable(path.display()), failure)));
+                }
+            }
+        }
+        found
+    }
+
+    /// Returns why something that is neither a regular file nor a folder with entries is not worked
+    /// on.
+    fn left_out(&self, entry: &DirEntry) -> Option<&'static str> {
+        let kind = entry.file_type();
+        if kind.is_symlink() {
+            return Some("it is a link");
+        }
+        if kind.is_dir() {
+            let is_empty =
+                || fs::read_dir(entry.path()).is_ok_and(|mut files| files.next().is_none());
+            let matters = entry.depth() > 0 && matches!(self.destination, Destination::Folder(_));
+            return (matters && is_empty()).then_some("it is an empty folder");
+        }
+        match kind.is_file() {
+            true => {
+                is_temporary(entry.path()).then_some("a run that was killed has left it behind")
+            }
+            false => Some("it is not a regular file"),
+        }
+    }
+
+    fn plan(&self, entry: &DirEntry) -> Planned {
+        let path = entry.path().to_owned();
+        let output = match &self.destination {
+            Destination::Folder(target) => Some(self.output_of(&path, target)),
+            Destination::InPlace(_) => None,
+        };
+        let output_exists = output.as_deref().is_some_and(Path::exists);
+        Planned {
+            path,
+            output,
+            output_exists,
+        }
+    }
+
+    fn output_of(&self, path: &Path, target: &Path) -> PathBuf {
         let relative = path.strip_prefix(self.folder).unwrap_or(path);
         let mut name = relative.file_name().map(OsString::from).unwrap_or_default();
-        match self.work {
-            Work::Encrypt => name.push(SUFFIX),
-            Work::Rewrap => {}
-            Work::Decrypt => {
+        match self.verb {
+            Verb::Encrypt => name.push(SUFFIX),
+            Verb::Rewrap => {}
+            Verb::Decrypt => {
                 if Path::new(&name).extension() == Some(OsStr::new(&SUFFIX[1..]))
                     && let Some(stem) = Path::new(&name).file_stem()
                 {
@@ -163,94 +315,112 @@ impl Walk<'_> {
         target.join(relative).with_file_name(name)
     }
 
-    /// Lists the files below a folder, by name, without those of the target folder.
-    fn list(&self, folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
-        if let Into::Folder(target) = &self.into
-            && let (Ok(target), Ok(folder)) = (target.canonicalize(), folder.canonicalize())
-            && target == folder
-        {
-            return match folder == self.folder.canonicalize().unwrap_or_default() {
-                false => Ok(()),
-                true => Err(Failure::usage(
-                    "recursive",
-                    "cannot write into the folder that is read",
-                    "both are the same",
-                )
-                .hint("--in-place replaces the files themselves")),
-            };
+    /// Refuses the run, before anything is written, if two inputs have one output, or if the output
+    /// of one is another input.
+    fn check_outputs(&self, found: &Found) -> Result<(), Failure> {
+        let files = || found.iter().flatten();
+        let mut inputs: HashSet<FileId> = HashSet::new();
+        if files().any(|file| file.output_exists) {
+            let metadata = files().filter_map(|file| fs::metadata(&file.path).ok());
+            inputs.extend(metadata.map(|metadata| Stamp::of(&metadata).id));
         }
-        let failed = |error: io::Error| Failure::file("read", folder, &error);
-        let mut entries: Vec<_> = fs::read_dir(folder)
-            .and_then(|entries| entries.collect::<Result<_, _>>())
-            .map_err(failed)?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let kind = entry.file_type().map_err(failed)?;
-            if kind.is_dir() {
-                self.list(&entry.path(), files)?;
-            } else if kind.is_file() {
-                files.push(entry.path());
+        let mut outputs: HashMap<&Path, &Path> = HashMap::new();
+        for file in files() {
+            let Some(output) = &file.output else { continue };
+            let names = |other: &Path| {
+                let path = printable(file.path.display());
+                format!(
+                    "{path} and {} have the same output",
+                    printable(other.display())
+                )
+            };
+            let what = format!("cannot write {}", printable(output.display()));
+            if let Some(other) = outputs.insert(output, &file.path) {
+                return Err(Failure::usage("same_output", what, names(other))
+                    .hint("rename one of them, or work on them one at a time with -o FILE"));
+            }
+            let is_input = |metadata: fs::Metadata| inputs.contains(&Stamp::of(&metadata).id);
+            if file.output_exists && cfg!(unix) && fs::metadata(output).is_ok_and(is_input) {
+                return Err(Failure::usage("same_file", what, "it is also an input")
+                    .hint("name a folder that is not part of the input"));
             }
         }
         Ok(())
     }
+}
 
-    const fn past(&self) -> &'static str {
-        match self.work {
-            Work::Encrypt => "encrypted",
-            Work::Decrypt => "decrypted",
-            Work::Rewrap => "wrapped anew",
+/// The name of a file, and what became of it: nothing if the run had ended before.
+type Finished = (String, Option<Result<Outcome, Failure>>);
+
+/// Reports outcomes in the order of the files, whichever is done first.
+struct InOrder<'r> {
+    waiting: VecDeque<Option<Finished>>,
+    first: usize,
+    report: Report<'r>,
+}
+
+impl<'r> InOrder<'r> {
+    fn new(files: usize, report: Report<'r>) -> Self {
+        Self {
+            waiting: (0..files).map(|_| None).collect(),
+            first: 0,
+            report,
         }
     }
 
-    fn tell(&self, report: &Report) -> Result<Exit, Failure> {
-        let worst = report.failed.iter().map(|(_, failure)| failure.exit());
-        let exit = worst.max_by_key(|exit| exit.code()).unwrap_or(Exit::Done);
-        let past = self.past();
-        let text = format!(
-            "{past} {} ({}), skipped {}, failed {}",
-            count(report.done, "file"),
-            about(report.bytes),
-            report.skipped.len(),
-            report.failed.len()
-        );
-        let skipped: Vec<_> = report
-            .skipped
-            .iter()
-            .map(|(file, why)| json!({"file": file, "reason": why}))
-            .collect();
-        let failed: Vec<_> = report
-            .failed
-            .iter()
-            .map(|(file, failure)| {
-                json!({"file": file, "code": failure.code(), "error": failure.message()})
-            })
-            .collect();
-        let value = json!({
-            "done": report.done,
-            "bytes": report.bytes,
-            "skipped": skipped,
-            "failed": failed,
-        });
-        self.context.report(&text, &value, false)?;
-        Ok(exit)
+    fn add(&mut self, index: usize, outcome: Finished) {
+        if let Some(place) = self.waiting.get_mut(index - self.first) {
+            *place = Some(outcome);
+        }
+        while let Some(Some(_)) = self.waiting.front() {
+            self.first += 1;
+            if let Some(Some((name, outcome))) = self.waiting.pop_front() {
+                self.report.add(name, outcome);
+            }
+        }
     }
 }
 
-/// Returns why nothing is to be done where there is an output already. An older one is refused.
-fn is_done(input: &Path, output: &Path) -> Result<Option<Outcome>, Failure> {
-    let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
-    let Ok(written) = modified(output) else {
-        return Ok(None);
-    };
-    match modified(input) {
-        Ok(changed) if changed <= written => Ok(Some(Outcome::Skipped("there is an output"))),
-        _ => Err(Failure::new(
-            Exit::InputOutput,
-            "output_older",
-            format!("cannot write {}", printable(output.display())),
-            "it exists already, and is older than its input",
-        )
-        .hint("--force writes all outputs anew")),
+/// Lets files in while there is room for them in memory.
+struct Gate {
+    room: Mutex<u64>,
+    left: Condvar,
+    size: u64,
+}
+
+impl Gate {
+    fn new(size: u64) -> Self {
+        Self {
+            room: Mutex::new(size),
+            left: Condvar::new(),
+            size,
+        }
     }
+
+    fn enter(&self, size: u64) -> Inside<'_> {
+        let size = size.min(self.size);
+        let mut room = lock(&self.room);
+        while *room < size {
+            let waited = self.left.wait(room);
+            room = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        *room -= size;
+        Inside { gate: self, size }
+    }
+}
+
+struct Inside<'g> {
+    gate: &'g Gate,
+    size: u64,
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        *lock(&self.gate.room) += self.size;
+        self.gate.left.notify_all();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,12 +1,14 @@
-//! Where data come from.
+//! Inputs: a file or standard input, opened once.
 
 use std::{
     ffi::OsString,
-    fs::File,
+    fs::{self, File, Metadata, TryLockError},
     io::{self, IsTerminal as _, Read, Write},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
+use keyseal::streaming::ReadAt;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -178,38 +180,225 @@ fn standard_input_as_file() -> Option<File> {
     None
 }
 
-impl Source {
-    /// Returns the size in bytes, where it is known.
-    pub(crate) fn size(&self) -> Option<u64> {
-        match self {
-            Self::File(file) => file.metadata().ok().map(|metadata| metadata.len()),
-            Self::Stream(_) => None,
-        }
-    }
-
-    /// Reads all of it behind `start` into memory that is wiped, with room for `spare` bytes more;
-    /// none where there is more than `limit` bytes.
-    pub(crate) fn read_to_memory(
-        self,
-        start: &[u8],
-        limit: u64,
-        spare: usize,
-    ) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-        let expected = usize::try_from(self.size().unwrap_or_default()).unwrap_or(usize::MAX);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        if expected > limit {
-            return Ok(None);
-        }
-        read_all(start.chain(self), expected + start.len(), limit, spare)
-    }
-}
-
 impl Read for Source {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::File(file) => file.read(buf),
             Self::Stream(stream) => stream.read(buf),
         }
+    }
+}
+
+/// An input that is open. Every decision about it and every byte that is read come from the same
+/// open file, whatever happens to its name meanwhile.
+pub(crate) struct Input {
+    source: Source,
+    /// The first bytes of a stream that were looked at before it is read.
+    peeked: Zeroizing<Vec<u8>>,
+    name: String,
+    /// Of a file that was opened by its name.
+    path: Option<PathBuf>,
+    opened: Option<Stamp>,
+}
+
+/// The state of a file: another one tells that it was changed or replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) id: FileId,
+    size: u64,
+    modified: Option<SystemTime>,
+    /// In nanoseconds. Unlike the time of modification, no program can set it back.
+    changed: i128,
+}
+
+/// What names a file whatever its paths: device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FileId(u64, u64);
+
+impl Stamp {
+    #[cfg(unix)]
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        Self {
+            id: FileId(metadata.dev(), metadata.ino()),
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+            changed: i128::from(metadata.ctime()) * 1_000_000_000
+                + i128::from(metadata.ctime_nsec()),
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self {
+            id: FileId(0, 0),
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+            changed: nanoseconds(metadata.modified().ok()),
+        }
+    }
+
+    /// Returns whether the file was last changed before another one was begun, and has therefore
+    /// been read by its writer as it is now.
+    pub(crate) fn is_before(&self, output: &Metadata) -> bool {
+        // A copy that keeps times is younger than it says, and a touched file older.
+        let times = [output.created().ok(), output.modified().ok()];
+        let begun = times.into_iter().flatten().min();
+        self.changed < nanoseconds(begun)
+    }
+}
+
+fn nanoseconds(time: Option<SystemTime>) -> i128 {
+    let since = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+    since.map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(0))
+}
+
+impl Input {
+    pub(crate) fn open(place: &Place, context: &Context) -> Result<Self, Failure> {
+        let source = place.open(context)?;
+        let opened = match &source {
+            Source::File(file) => file.metadata().ok().as_ref().map(Stamp::of),
+            Source::Stream(_) => None,
+        };
+        Ok(Self {
+            source,
+            peeked: Zeroizing::default(),
+            name: place.name(),
+            path: place.path().map(Path::to_owned),
+            opened,
+        })
+    }
+
+    /// Opens a file that will be replaced, and locks it until it is closed: a second run waits,
+    /// and then opens the file that has taken the place of this one.
+    pub(crate) fn open_locked(place: &Place, context: &Context) -> Result<Self, Failure> {
+        loop {
+            let input = Self::open(place, context)?;
+            let (Source::File(file), Some(path)) = (&input.source, &input.path) else {
+                return Ok(input);
+            };
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    context.detail(&format!("waiting for another run: {}", input.name));
+                    let locked = file.lock();
+                    locked.map_err(|error| Failure::file("lock", path, &error))?;
+                }
+                // Not every file system has locks. A change is noticed without them too.
+                Err(TryLockError::Error(error)) => {
+                    context.detail(&format!("not locked: {}: {error}", input.name));
+                }
+            }
+            let now = fs::metadata(path).map_err(|error| Failure::file("read", path, &error))?;
+            if input.opened.is_none_or(|opened| opened == Stamp::of(&now)) {
+                return Ok(input);
+            }
+        }
+    }
+
+    /// Returns the name for messages.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Returns the state of the file when it was opened.
+    pub(crate) const fn opened(&self) -> Option<Stamp> {
+        self.opened
+    }
+
+    /// Returns the file, where the input is one: it is read at any position.
+    pub(crate) const fn file(&self) -> Option<&File> {
+        match &self.source {
+            Source::File(file) => Some(file),
+            Source::Stream(_) => None,
+        }
+    }
+
+    pub(crate) fn metadata(&self) -> Option<Metadata> {
+        self.file().and_then(|file| file.metadata().ok())
+    }
+
+    /// Returns the size in bytes, as the system has it. Some files have more.
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.metadata().map(|metadata| metadata.len())
+    }
+
+    /// Returns whether the file is still the one that was opened, with the same content.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        let now = |metadata: io::Result<Metadata>| metadata.ok().as_ref().map(Stamp::of);
+        match (&self.source, &self.path) {
+            (Source::File(file), Some(path)) => {
+                now(file.metadata()) == self.opened && now(fs::metadata(path)) == self.opened
+            }
+            (Source::File(file), None) => now(file.metadata()) == self.opened,
+            (Source::Stream(_), _) => true,
+        }
+    }
+
+    /// Returns the first `size` bytes, or all there are. They are read again later.
+    pub(crate) fn peek(&mut self, size: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let mut start = Zeroizing::new(Vec::new());
+        let read = match &mut self.source {
+            Source::File(file) => InOrder(&*file, 0)
+                .take(size as u64)
+                .read_to_end(&mut start)
+                .map(drop),
+            Source::Stream(stream) => {
+                let missing = size.saturating_sub(self.peeked.len());
+                let read = stream.take(missing as u64).read_to_end(&mut self.peeked);
+                let peeked = self.peeked.iter().take(size);
+                start.extend(peeked);
+                read.map(drop)
+            }
+        };
+        read.map_err(|error| self.unreadable(&error))?;
+        Ok(start)
+    }
+
+    /// Returns a reader of the whole input: of a file any number of times, of a stream once.
+    pub(crate) fn reader(&mut self) -> Box<dyn Read + Send + '_> {
+        match &mut self.source {
+            Source::File(file) => Box::new(InOrder(&*file, 0)),
+            Source::Stream(stream) => {
+                let start = io::Cursor::new(std::mem::take(&mut *self.peeked));
+                Box::new(start.chain(stream))
+            }
+        }
+    }
+
+    /// Reads all of it into memory that is wiped, with room for `spare` bytes more; `None` if there
+    /// are more than `limit` bytes.
+    pub(crate) fn read(
+        &mut self,
+        limit: u64,
+        spare: usize,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+        let expected = usize::try_from(self.size().unwrap_or_default()).unwrap_or(usize::MAX);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        if expected > limit {
+            return Ok(None);
+        }
+        let read = read_all(self.reader(), expected, limit, spare);
+        read.map_err(|error| self.unreadable(&error))
+    }
+
+    pub(crate) fn unreadable(&self, error: &io::Error) -> Failure {
+        Failure::io(format!("cannot read {}", self.name), error)
+    }
+}
+
+/// Reads a file in order, from a position on. Its cursor stays where it is.
+pub(crate) struct InOrder<S>(pub(crate) S, pub(crate) u64);
+
+impl<S: ReadAt> Read for InOrder<S> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let len = self.0.read_at(buf, self.1)?;
+        self.1 += len as u64;
+        Ok(len)
     }
 }
 

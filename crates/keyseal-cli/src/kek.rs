@@ -1,17 +1,19 @@
-//! Key-encryption keys, by URI.
-//!
-//! A scheme is a line of [`SCHEMES`]; no command knows any of them. Whatever the scheme, a command
-//! gets an [`Aead`] that may wait for an answer, and a [`RemoteAead`] for envelopes.
+//! Key-encryption keys: opened, and asked which of their versions has encrypted something.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use keyseal::{
-    Aead, DecryptError, KeysetAead, KeysetError, KeysetHandle, KmsEnvelopeAead, KmsError,
-    KmsErrorKind, RemoteAead, SecretAccess,
+    Aead, BoxFuture, DecryptError, KeysetAead, KeysetError, KeysetHandle, KmsEnvelopeAead,
+    KmsError, KmsErrorKind, RemoteAead, SecretAccess,
     keyset::{Finding, Format, Protection},
     kms::{
         LocalAead,
         blocking::{BlockingAead, Worker},
+        scaleway::ScalewayKey,
     },
 };
 use zeroize::Zeroizing;
@@ -21,106 +23,239 @@ use crate::{
     error::{Failure, chain},
     exit::Exit,
     input::{KEYSET_LIMIT, Place},
+    kek_uri::{ENVELOPE, KekUri, KeyLocation},
     keysets::{self, keyset_failure},
     kms::{KeyManager, new_worker},
     text::printable,
 };
 
-/// What stands before the URI of a key that wraps a key of the keyset's own, which encrypts the
-/// keyset. Nothing in a file tells the two forms apart, so it is said, both times.
-const ENVELOPE: &str = "envelope+";
-/// The template of that key.
+/// The template of the data keys of `envelope+`.
 const ENVELOPE_TEMPLATE: &str = "AES256_GCM";
 
 /// A key that encrypts keysets, and data keys.
 #[derive(Clone)]
 pub(crate) struct Kek {
-    uri: String,
-    aead: Arc<dyn Aead>,
-    remote: Arc<dyn RemoteAead>,
-    worker: Option<Worker>,
-    place: Option<Place>,
-}
-
-struct Scheme {
-    start: &'static str,
-    example: &'static str,
-    open: fn(uri: &str, cleartext: bool, context: &Context) -> Result<Opened, Failure>,
-}
-
-/// What is behind a URI.
-struct Opened {
-    aead: Arc<dyn Aead>,
-    remote: Arc<dyn RemoteAead>,
-    /// What waits for its answers: its connections stay with that.
-    worker: Option<Worker>,
+    uri: KekUri,
+    key: Arc<dyn WrappingKey>,
+    /// As the URI says: the key itself, or an envelope under it.
+    aead: BlockingAead,
+    /// Waits for the key's answers: its connections stay with this worker.
+    worker: Worker,
     /// The file that holds the key, if one does.
     place: Option<Place>,
 }
 
-const SCHEMES: &[Scheme] = &[
-    Scheme {
-        start: "scw-kms://",
-        example: "scw-kms://regions/REGION/keys/ID or scw-kms://ID, a key of Scaleway Key Manager",
-        open: open_scaleway,
-    },
-    Scheme {
-        start: "file-kms://",
-        example: "file-kms://PATH, where PATH is a keyset file",
-        open: open_file,
-    },
-];
+/// A plaintext, and how new its ciphertext is.
+pub(crate) struct Unwrapped {
+    pub(crate) plaintext: Zeroizing<Vec<u8>>,
+    pub(crate) age: Age,
+}
+
+/// Which version of a key a ciphertext is under.
+pub(crate) enum Age {
+    /// The one that encrypts now.
+    Newest,
+    /// An older one; the service has encrypted the plaintext again, and this is the ciphertext.
+    Refreshed(Vec<u8>),
+    /// An older one.
+    Older,
+}
+
+/// A key that says which of its versions has encrypted a ciphertext.
+pub(crate) trait WrappingKey: RemoteAead {
+    fn unwrap<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Unwrapped, KmsError>>;
+}
+
+impl WrappingKey for ScalewayKey {
+    fn unwrap<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Unwrapped, KmsError>> {
+        Box::pin(async move {
+            let decrypted = self.decrypt_full(ciphertext, associated_data).await?;
+            let age = match decrypted.refreshed() {
+                Some(refreshed) => Age::Refreshed(refreshed.to_vec()),
+                None => Age::Newest,
+            };
+            Ok(Unwrapped {
+                plaintext: Zeroizing::new(decrypted.into_plaintext()),
+                age,
+            })
+        })
+    }
+}
+
+/// The keys of a keyset file.
+struct FileKey {
+    all: LocalAead<KeysetAead>,
+    primary: KeysetAead,
+}
+
+impl RemoteAead for FileKey {
+    fn encrypt<'a>(
+        &'a self,
+        plaintext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        self.all.encrypt(plaintext, associated_data)
+    }
+
+    fn decrypt<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        self.all.decrypt(ciphertext, associated_data)
+    }
+}
+
+impl WrappingKey for FileKey {
+    fn unwrap<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Unwrapped, KmsError>> {
+        Box::pin(async move {
+            let (plaintext, age) = match self.primary.decrypt(ciphertext, associated_data) {
+                Ok(plaintext) => (plaintext, Age::Newest),
+                Err(_) => (
+                    self.all.decrypt(ciphertext, associated_data).await?,
+                    Age::Older,
+                ),
+            };
+            let plaintext = Zeroizing::new(plaintext);
+            Ok(Unwrapped { plaintext, age })
+        })
+    }
+}
+
+/// Remembers what a key last unwrapped, so that a service need not encrypt again what it has
+/// already encrypted under its newest version.
+pub(crate) struct Witness {
+    key: Arc<dyn WrappingKey>,
+    last: Mutex<Option<Unwrapped>>,
+}
+
+impl Witness {
+    fn last(&self) -> MutexGuard<'_, Option<Unwrapped>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns whether the last ciphertext was under the version that encrypts now.
+    pub(crate) fn saw_newest(&self) -> bool {
+        matches!(
+            &*self.last(),
+            Some(Unwrapped {
+                age: Age::Newest,
+                ..
+            })
+        )
+    }
+}
+
+impl RemoteAead for Witness {
+    fn encrypt<'a>(
+        &'a self,
+        plaintext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        if let Some(Unwrapped {
+            plaintext: known,
+            age: Age::Refreshed(ciphertext),
+        }) = &*self.last()
+            && **known == plaintext
+        {
+            let ciphertext = ciphertext.clone();
+            return Box::pin(async move { Ok(ciphertext) });
+        }
+        self.key.encrypt(plaintext, associated_data)
+    }
+
+    fn decrypt<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        Box::pin(async move {
+            *self.last() = None;
+            let unwrapped = self.key.unwrap(ciphertext, associated_data).await?;
+            let plaintext = unwrapped.plaintext.to_vec();
+            *self.last() = Some(unwrapped);
+            Ok(plaintext)
+        })
+    }
+}
 
 impl Kek {
     /// Opens the key of a URI. `cleartext` allows one that is a cleartext file.
-    pub(crate) fn open(uri: &str, cleartext: bool, context: &Context) -> Result<Self, Failure> {
-        let starts = |scheme: &&Scheme| {
-            uri.get(..scheme.start.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(scheme.start))
+    pub(crate) fn open(uri: &KekUri, cleartext: bool, context: &Context) -> Result<Self, Failure> {
+        context.detail(&format!("key-encryption key: {}", uri.printable()));
+        let (key, worker): (Arc<dyn WrappingKey>, _) = match uri.key() {
+            KeyLocation::Scaleway(reference) => {
+                let manager = KeyManager::new(context.kms(), context)?;
+                let key = manager.key(reference, context)?;
+                (Arc::new(key), manager.worker().clone())
+            }
+            KeyLocation::File(path) => (
+                Arc::new(open_file(path, cleartext, context)?),
+                new_worker()?,
+            ),
         };
-        let Some(scheme) = SCHEMES.iter().find(starts) else {
-            let served: Vec<&str> = SCHEMES.iter().map(|scheme| scheme.example).collect();
-            let why = match uri.split_once("://") {
-                Some((name, _)) => format!("this build does not serve {}://", printable(name)),
-                None => "it has no scheme".into(),
-            };
-            return Err(Failure::usage(
-                "kek_scheme",
-                format!("cannot use the key-encryption key {}", printable(uri)),
-                why,
-            )
-            .hint(format!("this build serves {}", served.join("; "))));
-        };
-        context.detail(&format!("key-encryption key: {}", printable(uri)));
-        let opened = (scheme.open)(uri, cleartext, context)?;
-        Ok(Self {
-            uri: uri.to_owned(),
-            aead: opened.aead,
-            remote: opened.remote,
-            worker: opened.worker,
-            place: opened.place,
-        })
+        let place = uri.file().map(|path| Place::File(path.to_owned()));
+        Self::new(uri.clone(), key, worker, place)
     }
 
-    /// Opens the key of a URI that may say `envelope+`, for a keyset.
+    /// Opens the key of a URI that may start with `envelope+`, for a keyset.
     pub(crate) fn open_for_keyset(
         uri: &str,
         cleartext: bool,
         context: &Context,
     ) -> Result<Self, Failure> {
-        let Some(inner) = uri.strip_prefix(ENVELOPE) else {
-            return Self::open(uri, cleartext, context);
-        };
-        let kek = Self::open(inner, cleartext, context)?;
+        Self::open(&KekUri::parse_for_keyset(uri)?, cleartext, context)
+    }
+
+    fn new(
+        uri: KekUri,
+        key: Arc<dyn WrappingKey>,
+        worker: Worker,
+        place: Option<Place>,
+    ) -> Result<Self, Failure> {
+        let aead = aead(&uri, &worker, key.clone())?;
         Ok(Self {
-            uri: uri.to_owned(),
-            aead: Arc::new(kek.envelope(ENVELOPE_TEMPLATE)?),
-            ..kek
+            uri,
+            key,
+            aead,
+            worker,
+            place,
         })
     }
 
+    /// Returns the same key, and a witness of what it unwraps.
+    pub(crate) fn witnessed(&self) -> Result<(Self, Arc<Witness>), Failure> {
+        let witness = Arc::new(Witness {
+            key: Arc::clone(&self.key),
+            last: Mutex::default(),
+        });
+        let aead = aead(&self.uri, &self.worker, witness.clone())?;
+        let kek = Self {
+            aead,
+            ..self.clone()
+        };
+        Ok((kek, witness))
+    }
+
     pub(crate) fn uri(&self) -> String {
-        printable(&self.uri)
+        self.uri.printable()
+    }
+
+    /// Returns whether both are the key of one URI.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.uri.key() == other.uri.key() && self.uri.is_envelope() == other.uri.is_envelope()
     }
 
     /// Returns the file that holds the key, if one does.
@@ -128,30 +263,36 @@ impl Kek {
         self.place.as_ref()
     }
 
-    /// Returns the key as an AEAD that waits for its answers.
-    pub(crate) fn aead(&self) -> &dyn Aead {
-        &*self.aead
+    /// Returns whether a service holds the key, so that most of the time goes into waiting.
+    pub(crate) const fn is_remote(&self) -> bool {
+        self.place.is_none()
     }
 
-    /// Returns the key itself, for who packs it into something else.
-    pub(crate) fn remote(&self) -> Arc<dyn RemoteAead> {
-        Arc::clone(&self.remote)
+    /// Returns the key as an AEAD that waits for its answers.
+    pub(crate) const fn aead(&self) -> &dyn Aead {
+        &self.aead
+    }
+
+    /// Unwraps a data key, and says whether it is under the version that encrypts now.
+    pub(crate) fn unwrap(&self, wrapped: &[u8]) -> Result<Unwrapped, KmsError> {
+        self.worker.run(self.key.unwrap(wrapped, b""))
     }
 
     /// Returns an AEAD that makes a data key of `template` for each message and wraps it with this
     /// key, as every Tink does.
     pub(crate) fn envelope(&self, template: &str) -> Result<BlockingAead, Failure> {
-        let envelope =
-            KmsEnvelopeAead::new(self.remote(), template).map_err(|error| match error {
-                keyseal::KeyError::UnknownTemplate { name } => keysets::unknown_template(&name),
-                error => Failure::usage(
-                    "dek_template",
-                    format!("cannot use template {}", printable(template)),
-                    chain(&error),
-                ),
-            })?;
-        let worker = self.worker.clone().map_or_else(new_worker, Ok)?;
-        Ok(BlockingAead::new(&worker, envelope))
+        let envelope = envelope(self.key.clone(), template)?;
+        Ok(BlockingAead::new(&self.worker, envelope))
+    }
+
+    /// Returns an AEAD for the payload of one envelope, whose data key was unwrapped.
+    pub(crate) fn payload(
+        &self,
+        template: &str,
+        dek: &Zeroizing<Vec<u8>>,
+    ) -> Result<BlockingAead, Failure> {
+        let envelope = envelope(Arc::new(Answered(dek.clone())), template)?;
+        Ok(BlockingAead::new(&self.worker, envelope))
     }
 
     pub(crate) fn read(
@@ -161,7 +302,7 @@ impl Kek {
         format: Format,
         aad: &[u8],
     ) -> Result<KeysetHandle, Failure> {
-        KeysetHandle::read_encrypted(bytes, format, &*self.aead, aad)
+        KeysetHandle::read_encrypted(bytes, format, &self.aead, aad)
             .map_err(|error| self.not_read(name, error))
     }
 
@@ -172,7 +313,7 @@ impl Kek {
         aad: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Failure> {
         handle
-            .write_encrypted(format, &*self.aead, aad)
+            .write_encrypted(format, &self.aead, aad)
             .map(Zeroizing::new)
             .map_err(|error| match error {
                 KeysetError::TooLargeForKek { size, source } => Failure::usage(
@@ -190,7 +331,7 @@ impl Kek {
 
     /// Returns the keyset that a bare ciphertext of this key holds in its binary form, as BigQuery
     /// wraps keysets; `None` if the key does not decrypt it.
-    pub(crate) fn unwrap(
+    pub(crate) fn read_wrapped(
         &self,
         name: &str,
         bytes: &[u8],
@@ -207,7 +348,7 @@ impl Kek {
     }
 
     /// Encrypts the binary form of a keyset, and writes nothing around the ciphertext.
-    pub(crate) fn wrap(
+    pub(crate) fn write_wrapped(
         &self,
         handle: &KeysetHandle,
         aad: &[u8],
@@ -226,7 +367,7 @@ impl Kek {
         bytes: &[u8],
         aad: &[u8],
     ) -> Result<Vec<Finding>, Failure> {
-        keyseal::keyset::lint_encrypted(bytes, &*self.aead, aad)
+        keyseal::keyset::lint_encrypted(bytes, &self.aead, aad)
             .map_err(|error| self.not_read(name, error))
     }
 
@@ -240,7 +381,7 @@ impl Kek {
             _ => false,
         };
         let failure = keyset_failure(name, error);
-        match (other_form, self.uri.starts_with(ENVELOPE)) {
+        match (other_form, self.uri.is_envelope()) {
             (true, false) => failure.hint(format!(
                 "if it was written with {ENVELOPE}URI, it is read with the same"
             )),
@@ -254,7 +395,7 @@ impl Kek {
 
 impl fmt::Debug for Kek {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Kek").field(&self.uri).finish()
+        f.debug_tuple("Kek").field(&self.uri()).finish()
     }
 }
 
@@ -263,30 +404,40 @@ fn is_outside_limits(error: &KmsError) -> bool {
     error.kind() == KmsErrorKind::InvalidInput && error.status().is_none()
 }
 
-fn open_scaleway(uri: &str, _: bool, context: &Context) -> Result<Opened, Failure> {
-    let manager = KeyManager::new(context.kms(), context)?;
-    let key = manager.key(uri, context)?;
-    Ok(Opened {
-        aead: Arc::new(BlockingAead::new(manager.worker(), key.clone())),
-        remote: Arc::new(key),
-        worker: Some(manager.worker().clone()),
-        place: None,
+/// Returns the key as its URI says: itself, or an envelope under it.
+fn aead(uri: &KekUri, worker: &Worker, key: Arc<dyn RemoteAead>) -> Result<BlockingAead, Failure> {
+    Ok(match uri.is_envelope() {
+        true => BlockingAead::new(worker, envelope(key, ENVELOPE_TEMPLATE)?),
+        false => BlockingAead::new(worker, key),
     })
 }
 
-fn open_file(uri: &str, cleartext: bool, context: &Context) -> Result<Opened, Failure> {
-    let path = uri.split_once("://").map_or("", |(_, path)| path);
-    if path.is_empty() {
-        return Err(Failure::usage(
-            "kek_scheme",
-            "cannot use the key-encryption key file-kms://",
-            "no path follows",
-        )
-        .hint(
-            "file-kms://kek.json names a file in this folder, file-kms:///srv/kek.json any file",
-        ));
+fn envelope(key: Arc<dyn RemoteAead>, template: &str) -> Result<KmsEnvelopeAead, Failure> {
+    KmsEnvelopeAead::new(key, template).map_err(|error| match error {
+        keyseal::KeyError::UnknownTemplate { name } => keysets::unknown_template(&name),
+        error => Failure::usage(
+            "dek_template",
+            format!("cannot use template {}", printable(template)),
+            chain(&error),
+        ),
+    })
+}
+
+/// A key-encryption key that has given its answer: the data key of one envelope.
+struct Answered(Zeroizing<Vec<u8>>);
+
+impl RemoteAead for Answered {
+    fn encrypt<'a>(&'a self, _: &'a [u8], _: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        Box::pin(async { Err(KmsErrorKind::Local.into()) })
     }
-    let place = Place::File(PathBuf::from(path));
+
+    fn decrypt<'a>(&'a self, _: &'a [u8], _: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        Box::pin(async { Ok(self.0.to_vec()) })
+    }
+}
+
+fn open_file(path: &Path, cleartext: bool, context: &Context) -> Result<FileKey, Failure> {
+    let place = Place::File(path.to_owned());
     let bytes = place.read_small(KEYSET_LIMIT, context)?;
     let name = place.name();
     let seen = keysets::recognize(&name, &bytes)?;
@@ -305,13 +456,18 @@ fn open_file(uri: &str, cleartext: bool, context: &Context) -> Result<Opened, Fa
         ));
     }
     let access = SecretAccess::insecure();
-    let aead: KeysetAead = KeysetHandle::read_cleartext(&bytes, seen.format(), access)
-        .and_then(|handle| handle.primitive())
-        .map_err(|error| keyset_failure(&name, error))?;
-    Ok(Opened {
-        aead: Arc::new(aead.clone()),
-        remote: Arc::new(LocalAead::new(aead)),
-        worker: None,
-        place: Some(place),
-    })
+    let keys = KeysetHandle::read_cleartext(&bytes, seen.format(), access).and_then(|handle| {
+        let primary = handle.entries().find(keyseal::keyset::Entry::is_primary);
+        let primary = primary.and_then(|entry| Some((entry.key()?.clone(), entry.id())));
+        let all: KeysetAead = handle.primitive()?;
+        let primary = match primary {
+            Some((key, id)) => KeysetHandle::with_id(key, id).primitive()?,
+            None => all.clone(),
+        };
+        Ok(FileKey {
+            all: LocalAead::new(all),
+            primary,
+        })
+    });
+    keys.map_err(|error| keyset_failure(&name, error))
 }

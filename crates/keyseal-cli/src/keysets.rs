@@ -158,7 +158,7 @@ impl Keyset {
         else {
             return Ok(None);
         };
-        let Some(handle) = kek.unwrap(name, bytes, &aad)? else {
+        let Some(handle) = kek.read_wrapped(name, bytes, &aad)? else {
             return Ok(None);
         };
         context.detail(&format!(
@@ -210,7 +210,7 @@ impl Seal {
         let is_wrapped = format == FormatName::Wrapped;
         let format = format.format();
         match self {
-            Self::Under { kek, aad } if is_wrapped => kek.wrap(handle, aad),
+            Self::Under { kek, aad } if is_wrapped => kek.write_wrapped(handle, aad),
             Self::Cleartext | Self::NoSecret if is_wrapped => Err(Failure::usage(
                 "wrapped_without_kek",
                 "cannot write a wrapped keyset",

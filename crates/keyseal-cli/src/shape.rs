@@ -6,7 +6,13 @@ use keyseal::{
 };
 
 /// The longest wrapped key of an envelope, in bytes.
-const MAX_WRAPPED: u32 = 4096;
+pub(crate) const MAX_WRAPPED: u32 = 4096;
+
+/// Bytes of the length that precedes the wrapped key.
+pub(crate) const LENGTH_SIZE: usize = 4;
+
+/// No ciphertext with a prefix is shorter, in bytes: an id, and a tag or synthetic nonce.
+pub(crate) const SHORTEST: u64 = OutputPrefix::SIZE as u64 + 16;
 
 /// No payload of an envelope is shorter, in bytes.
 const MIN_PAYLOAD: u64 = 28;
@@ -61,11 +67,7 @@ impl Shape {
             [0x00, a, b, c, d, ..] => Some((Start::CrunchyOrLegacy, [*a, *b, *c, *d])),
             _ => None,
         };
-        let wrapped = start
-            .first_chunk()
-            .map(|len| u32::from_be_bytes(*len))
-            .filter(|len| (1..=MAX_WRAPPED).contains(len))
-            .filter(|len| 4 + u64::from(*len) + MIN_PAYLOAD <= size);
+        let wrapped = wrapped_size(start, size);
         Self {
             prefix: prefix.map(|(start, id)| Prefix {
                 start,
@@ -84,6 +86,22 @@ impl Shape {
             None => 0,
         }
     }
+}
+
+/// Returns the length in bytes of the wrapped key, if something that starts so and is `size` bytes
+/// long may be an envelope.
+fn wrapped_size(start: &[u8], size: u64) -> Option<u32> {
+    let length = u32::from_be_bytes(*start.first_chunk::<LENGTH_SIZE>()?);
+    let is_possible = (1..=MAX_WRAPPED).contains(&length)
+        && LENGTH_SIZE as u64 + u64::from(length) + MIN_PAYLOAD <= size;
+    is_possible.then_some(length)
+}
+
+/// Splits the first bytes of what may be an envelope of `size` bytes: the wrapped key, and what
+/// there is of the payload.
+pub(crate) fn split_envelope(start: &[u8], size: u64) -> Option<(&[u8], &[u8])> {
+    let length = usize::try_from(wrapped_size(start, size)?).ok()?;
+    start.get(LENGTH_SIZE..)?.split_at_checked(length)
 }
 
 /// Key types whose messages are longer than their plaintext by the same number of bytes.

@@ -4,15 +4,17 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
-    args::{Aad, ChangedFile, CryptosystemChoice, Threads},
+    args::{Aad, ChangedData, CryptosystemChoice, Threads},
     context::Context,
-    cryptosystem::{Job, Release},
+    cryptor::Recognised,
     error::Failure,
     exit::Exit,
-    files::Holds,
-    folder::{Outcome, Work},
+    folder::Item,
     input::{Place, check_one_standard_input},
-    stream::Range,
+    job::Release,
+    plan::{self, Keys},
+    range::Range,
+    report::{Outcome, Verb},
 };
 
 /// Decrypt what `encrypt`, or another Tink, has encrypted
@@ -32,9 +34,16 @@ pub(crate) struct DecryptArgs {
     input: Place,
     #[command(flatten)]
     aad: Aad,
-    /// Decrypt every file of the folder IN, to a folder or in place; a second run goes on
+    /// Decrypt every file of the folder IN, to a folder or in place; run it again to resume
+    ///
+    /// A file that does not decrypt, or is not encrypted, is a failure. One failure does not stop
+    /// the others, unless every file would fail with it.
     #[arg(short, long, conflicts_with_all = ["range", "stream_output"])]
     recursive: bool,
+    /// With --recursive, leave alone the files whose first bytes show that they are not encrypted
+    /// with these keys: after an interruption, those that are decrypted already
+    #[arg(long, requires = "recursive")]
+    skip_plaintext: bool,
     /// Decrypt only these bytes of a stream, as HTTP has them: 0-99 are the first hundred, 100- all
     /// after them, -100 the last hundred
     ///
@@ -49,41 +58,37 @@ pub(crate) struct DecryptArgs {
     #[command(flatten)]
     threads: Threads,
     #[command(flatten)]
-    output: ChangedFile,
+    output: ChangedData,
     #[command(flatten)]
     key: CryptosystemChoice,
 }
 
 pub(crate) fn run(args: DecryptArgs, context: &Context) -> Result<Exit, Failure> {
-    let mut others = args.key.places();
-    others.extend(args.aad.place());
-    check_one_standard_input(others.iter().copied().chain([&args.input]))?;
-    let context = &context.with_kms(args.key.kms());
-    let kek_place = args.key.kek_place();
-    others.extend(&kek_place);
-    if args.recursive {
-        return run_folder(&args, others, context);
+    let mut read = args.key.places();
+    read.extend(args.aad.place());
+    check_one_standard_input(read.into_iter().chain([&args.input]))?;
+    let kms = args.key.kms();
+    match args.recursive {
+        true => run_folder(&args, &context.with_kms(&kms.patient()).without_progress()),
+        false => run_file(&args, &context.with_kms(kms)),
     }
-    let mut output = args
-        .output
-        .plan(&args.input, &others, Holds::Data, context)?;
-    let with = args.key.open(context)?;
-    let aad = args.aad.read(context)?;
-    let job = Job {
-        with: &with,
-        associated_data: &aad,
-        threads: args.threads.get(),
-        context,
-    };
+}
+
+fn run_file(args: &DecryptArgs, context: &Context) -> Result<Exit, Failure> {
+    let keys = Keys::open(&args.key, &args.aad, context)?;
+    let item = plan::one_file(&args.input, &args.output, &keys.places(), context)?;
+    let mut output = item.output;
+    let mut job = keys.job(item.input, args.threads, false, context);
     let release = match args.stream_output {
         true => Release::AsItComes,
         false => Release::Whole,
     };
-    let done = job
-        .decrypt(&args.input, args.range, release, &mut output)
-        .map_err(|failure| explained(failure, &args))?;
+    let done = keys
+        .cryptor
+        .decrypt(&mut job, args.range, release, &mut output)
+        .map_err(|failure| explained(failure, args))?;
     let (name, standard) = (output.name(), output.is_standard());
-    output.commit()?;
+    output.commit_of(&job.input)?;
     let (ciphertext, plaintext) = (done.sizes.read, done.sizes.written);
     context.report(
         &format!("decrypted {ciphertext} bytes to {name}: {plaintext} bytes"),
@@ -98,26 +103,55 @@ pub(crate) fn run(args: DecryptArgs, context: &Context) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
-fn run_folder(args: &DecryptArgs, others: Vec<&Place>, context: &Context) -> Result<Exit, Failure> {
-    let walk = args
-        .output
-        .walk(&args.input, Work::Decrypt, others, context)?;
-    let with = args.key.open(context)?;
-    let aad = args.aad.read(context)?;
-    let job = Job {
-        with: &with,
-        associated_data: &aad,
-        threads: args.threads.get(),
+fn run_folder(args: &DecryptArgs, context: &Context) -> Result<Exit, Failure> {
+    let keys = Keys::open(&args.key, &args.aad, context)?;
+    let workers = args.threads.files(keys.cryptor.is_remote());
+    let run = plan::folder(
+        &args.input,
+        &args.output,
+        Verb::Decrypt,
+        keys.places(),
+        workers,
         context,
-    };
-    let in_place = args.output.is_in_place();
-    walk.run(|input, output| {
-        if in_place && job.is_plainly_not_encrypted(input)? {
-            return Ok(Outcome::Skipped("it is not encrypted with this key"));
+    )?;
+    run.run(|item| decrypt_one(args, &keys, item, context))
+}
+
+fn decrypt_one(
+    args: &DecryptArgs,
+    keys: &Keys,
+    item: Item<'_>,
+    context: &Context,
+) -> Result<Outcome, Failure> {
+    let mut job = keys.job(item.input, args.threads, true, context);
+    if args.skip_plaintext || item.earlier.is_some() {
+        match keys.cryptor.recognise(&mut job)? {
+            Recognised::Plain(reason) if args.skip_plaintext && reason.is_plaintext() => {
+                return Ok(Outcome::LeftAlone("it is not encrypted"));
+            }
+            Recognised::Current | Recognised::Older(_) if item.earlier.is_some() => {
+                return Ok(Outcome::UpToDate("there is an output"));
+            }
+            _ => {}
         }
-        let done = job.decrypt(input, None, Release::Whole, output)?;
-        Ok(Outcome::Done(done.sizes.read))
-    })
+    }
+    let mut output = item.output;
+    let done = keys
+        .cryptor
+        .decrypt(&mut job, None, Release::Whole, &mut output)
+        .map_err(|failure| hinted(failure, args))?;
+    output.commit_of(&job.input)?;
+    Ok(Outcome::Done(done.sizes.read))
+}
+
+/// Says how a run that was interrupted is resumed.
+fn hinted(failure: Failure, args: &DecryptArgs) -> Failure {
+    match failure.code() {
+        "not_ciphertext" if args.output.file.is_in_place() => {
+            failure.hint("if an earlier run has decrypted it, --skip-plaintext leaves it alone")
+        }
+        _ => failure,
+    }
 }
 
 /// Says what may be wrong where nothing closer can be told.

@@ -4,14 +4,15 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
-    args::{Aad, ChangedFile, CryptosystemChoice, Threads},
+    args::{Aad, ChangedData, CryptosystemChoice, Threads},
     context::Context,
-    cryptosystem::{Form, Job},
+    cryptor::{Form, Recognised},
     error::Failure,
     exit::Exit,
-    files::Holds,
-    folder::{Outcome, Work},
+    folder::Item,
     input::{Place, check_one_standard_input},
+    plan::{self, Keys},
+    report::{Outcome, Verb},
 };
 
 /// Encrypt a file, a folder or standard input
@@ -33,9 +34,19 @@ pub(crate) struct EncryptArgs {
     input: Place,
     #[command(flatten)]
     aad: Aad,
-    /// Encrypt every file of the folder IN, to a folder or in place; a second run goes on
+    /// Encrypt every file of the folder IN, to a folder or in place; run it again to resume
+    ///
+    /// A file is skipped if it is encrypted already under the key that encrypts now: in place the
+    /// file itself, else an output that is younger than the last change of the file. One failure
+    /// does not stop the others, unless every file would fail with it.
     #[arg(short, long)]
     recursive: bool,
+    /// Encrypt also a file that is encrypted already
+    ///
+    /// Without it a file is refused that starts as a ciphertext of any key of the keyset does, is
+    /// under the key-encryption key, or is a sealed stream.
+    #[arg(long)]
+    allow_nested: bool,
     /// Write a stream, whatever the size: takes a streaming keyset, or --kek
     #[arg(long, conflicts_with = "no_stream")]
     stream: bool,
@@ -45,46 +56,53 @@ pub(crate) struct EncryptArgs {
     #[command(flatten)]
     threads: Threads,
     #[command(flatten)]
-    output: ChangedFile,
+    output: ChangedData,
     #[command(flatten)]
     key: CryptosystemChoice,
 }
 
 pub(crate) fn run(args: EncryptArgs, context: &Context) -> Result<Exit, Failure> {
-    let mut others = args.key.places();
-    others.extend(args.aad.place());
-    check_one_standard_input(others.iter().copied().chain([&args.input]))?;
-    let context = &context.with_kms(args.key.kms());
+    let mut read = args.key.places();
+    read.extend(args.aad.place());
+    check_one_standard_input(read.into_iter().chain([&args.input]))?;
+    let kms = args.key.kms();
+    let context = &match args.recursive {
+        true => context.with_kms(&kms.patient()).without_progress(),
+        false => context.with_kms(kms),
+    };
     let form = match (args.stream, args.no_stream) {
         (true, _) => Form::Stream,
         (_, true) => Form::Message,
         _ => Form::Fitting,
     };
-    let kek_place = args.key.kek_place();
-    others.extend(&kek_place);
-    if args.recursive {
-        return run_folder(&args, form, others, context);
+    match args.recursive {
+        true => run_folder(&args, form, context),
+        false => run_file(&args, form, context),
     }
-    let mut output = args
-        .output
-        .plan(&args.input, &others, Holds::Data, context)?;
+}
+
+fn run_file(args: &EncryptArgs, form: Form, context: &Context) -> Result<Exit, Failure> {
+    let keys = Keys::open(&args.key, &args.aad, context)?;
+    let item = plan::one_file(&args.input, &args.output, &keys.places(), context)?;
+    let mut output = item.output;
     output.refuse_binary_on_terminal()?;
-    let with = args.key.open(context)?;
-    let aad = args.aad.read(context)?;
-    let job = Job {
-        with: &with,
-        associated_data: &aad,
-        threads: args.threads.get(),
-        context,
-    };
-    let done = job.encrypt(&args.input, form, &mut output)?;
+    let mut job = keys.job(item.input, args.threads, false, context);
+    if !args.allow_nested {
+        match keys.cryptor.recognise(&mut job)? {
+            Recognised::Plain(_) => {}
+            Recognised::Unknown(why) => {
+                if args.output.file.is_in_place() {
+                    context.warn(&format!("{}: {why}", job.input.name()));
+                }
+            }
+            seen => return Err(already_encrypted(job.input.name(), seen)),
+        }
+    }
+    let done = keys.cryptor.encrypt(&mut job, form, &mut output)?;
     let (name, standard) = (output.name(), output.is_standard());
-    output.commit()?;
+    output.commit_of(&job.input)?;
     let (plaintext, ciphertext) = (done.sizes.read, done.sizes.written);
-    let with = match done.key {
-        Some(key) => format!("key {key}"),
-        None => done.form.to_owned(),
-    };
+    let with = plan::key_name(done.key, done.form);
     context.report(
         &format!("encrypted {plaintext} bytes to {name}: {ciphertext} bytes, {with}"),
         &json!({
@@ -99,36 +117,80 @@ pub(crate) fn run(args: EncryptArgs, context: &Context) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
-fn run_folder(
-    args: &EncryptArgs,
-    form: Form,
-    others: Vec<&Place>,
-    context: &Context,
-) -> Result<Exit, Failure> {
-    let walk = args
-        .output
-        .walk(&args.input, Work::Encrypt, others, context)?;
-    let with = args.key.open(context)?;
-    let aad = args.aad.read(context)?;
-    let job = Job {
-        with: &with,
-        associated_data: &aad,
-        threads: args.threads.get(),
-        context,
-    };
-    // What is done in place must be recognised the next time.
-    let in_place = args.output.is_in_place();
-    let form = match (in_place, form) {
-        (true, Form::Fitting) => job.recognizable_form(),
+fn run_folder(args: &EncryptArgs, form: Form, context: &Context) -> Result<Exit, Failure> {
+    let keys = Keys::open(&args.key, &args.aad, context)?;
+    let is_in_place = args.output.file.is_in_place();
+    if is_in_place
+        && !args.allow_nested
+        && let Some(why) = keys.cryptor.cannot_tell()
+    {
+        return Err(
+            Failure::usage("cannot_tell", "cannot encrypt the folder in place", why)
+                .hint("encrypt it to another folder, or with a keyset without RAW keys")
+                .hint("--allow-nested encrypts whatever does not decrypt"),
+        );
+    }
+    // A later run must be able to tell what this one has done in place.
+    let form = match (is_in_place, form) {
+        (true, Form::Fitting) => keys.cryptor.recognisable_form(),
         _ => form,
     };
-    walk.run(|input, output| {
-        if in_place && job.is_encrypted(input)? {
-            return Ok(Outcome::Skipped(
-                "it is encrypted already, with the same key",
-            ));
+    let workers = args.threads.files(keys.cryptor.is_remote());
+    let run = plan::folder(
+        &args.input,
+        &args.output,
+        Verb::Encrypt,
+        keys.places(),
+        workers,
+        context,
+    )?;
+    run.run(|item| encrypt_one(args, &keys, form, item, context))
+}
+
+fn encrypt_one(
+    args: &EncryptArgs,
+    keys: &Keys,
+    form: Form,
+    item: Item<'_>,
+    context: &Context,
+) -> Result<Outcome, Failure> {
+    let job = |input| keys.job(input, args.threads, true, context);
+    let is_in_place = args.output.file.is_in_place();
+    if let Some(earlier) = item.earlier
+        && keys.cryptor.recognise(&mut job(earlier))? == Recognised::Current
+    {
+        return Ok(Outcome::UpToDate("there is an output"));
+    }
+    let mut job = job(item.input);
+    if is_in_place || !args.allow_nested {
+        match keys.cryptor.recognise(&mut job)? {
+            Recognised::Current if is_in_place => {
+                return Ok(Outcome::UpToDate(
+                    "it is encrypted already, with the same key",
+                ));
+            }
+            Recognised::Plain(_) => {}
+            _ if args.allow_nested => {}
+            Recognised::Unknown(_) if !is_in_place => {}
+            seen => return Err(already_encrypted(job.input.name(), seen)),
         }
-        let done = job.encrypt(input, form, output)?;
-        Ok(Outcome::Done(done.sizes.read))
-    })
+    }
+    let mut output = item.output;
+    let done = keys.cryptor.encrypt(&mut job, form, &mut output)?;
+    output.commit_of(&job.input)?;
+    Ok(Outcome::Done(done.sizes.read))
+}
+
+/// Refuses to encrypt a ciphertext again.
+fn already_encrypted(name: &str, seen: Recognised) -> Failure {
+    let why = match seen {
+        Recognised::Current => "it is encrypted already, with the same key".to_owned(),
+        Recognised::Older(key) => format!("it is encrypted already, with {key}"),
+        Recognised::Closed(reason) => format!("it is encrypted already: {}", reason.text),
+        Recognised::Plain(reason) => reason.text,
+        Recognised::Unknown(why) => format!("it may be encrypted already: {why}"),
+    };
+    let what = format!("cannot encrypt {name}");
+    Failure::new(Exit::Failed, "already_encrypted", what, why)
+        .hint("--allow-nested encrypts it all the same: it then takes two decryptions")
 }

@@ -14,11 +14,12 @@ use serde_json::json;
 use super::inspect::{Kind, Seen};
 use crate::{
     args::{Aad, KeysetChoice},
-    cipher::{Cipher, LIMIT},
+    cipher::Cipher,
     context::Context,
     error::Failure,
     exit::Exit,
     input::{KEYSET_LIMIT, Place, check_one_standard_input},
+    job::MESSAGE_LIMIT,
     keysets::{self, Keyset},
     shape::Shape,
     text::{count, short_type},
@@ -361,7 +362,7 @@ fn try_it(
         let mut stream = aead.decrypting_reader(input.open(context)?, &aad);
         return Ok(Some(io::copy(&mut stream, &mut io::sink()).is_ok()));
     }
-    let Some(mut buffer) = input.read(LIMIT, 0, context)? else {
+    let Some(mut buffer) = input.read(MESSAGE_LIMIT, 0, context)? else {
         return Ok(None);
     };
     Ok(Some(cipher.decrypt(&mut buffer, &aad).is_ok()))

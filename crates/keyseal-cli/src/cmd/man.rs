@@ -7,7 +7,6 @@ use clap_mangen::Man;
 
 use crate::{
     Cli,
-    args::overwrite,
     context::Context,
     error::Failure,
     exit::Exit,
@@ -42,7 +41,7 @@ pub(crate) fn run(args: ManArgs, context: &Context) -> Result<Exit, Failure> {
         .iter()
         .map(|(name, _)| {
             let place = Place::File(args.folder.join(format!("{name}.1")));
-            Output::new(&place, &[], Holds::Data, overwrite(args.force), context)
+            Output::new(&place, &[], Holds::Data, args.force.into(), context)
         })
         .collect::<Result<Vec<_>, _>>()?;
     for (output, (_, page)) in outputs.into_iter().zip(&pages) {

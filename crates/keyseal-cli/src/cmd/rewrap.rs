@@ -1,36 +1,37 @@
-//! `rewrap`: another key-encryption key around the same data, or the newest version of the same.
+//! `rewrap`: another key-encryption key for the same data, or the newest version of the same key.
 
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read as _, Write as _};
 
 use clap::Args;
 use keyseal::{
-    KeysetError, SealedStreamHeader,
+    DecryptError, KeysetError, KmsErrorKind, SealedStreamHeader,
     keyset::{KeysetFile, Protection},
 };
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::{
-    args::{ChangedFile, KeysetAad},
+    args::{ChangedData, KeysetAad, Threads},
     context::Context,
     error::Failure,
     exit::Exit,
-    files::{Holds, Output},
-    folder::{Outcome, Work},
-    input::{KEYSET_LIMIT, Place, Source, check_one_standard_input},
+    files::Output,
+    folder::Item,
+    input::{Input, KEYSET_LIMIT, Place, check_one_standard_input},
     kek::Kek,
+    kek_uri::KekUri,
+    keysets::keyset_failure,
     kms::{KmsArgs, kms_failure},
-    stream::not_decrypted,
+    plan,
+    report::{Outcome, Verb},
+    shape::{LENGTH_SIZE, MAX_WRAPPED, split_envelope},
 };
 
-/// The longest wrapped key of an envelope, in bytes.
-const MAX_WRAPPED: u32 = 4096;
-
-/// Wrap the keys of files anew; their data stay as they are
+/// Re-wrap file keys under another KEK, or its newest version; the data is not re-encrypted
 ///
-/// Under the newest version of the key-encryption key, or under another one. Takes envelopes, sealed
-/// streams and encrypted keysets. The data are copied, and never
-/// decrypted: only the wrapped key in front of them is.
+/// Takes envelopes, sealed streams and encrypted keysets. The data is copied and never decrypted:
+/// only the wrapped key that precedes it is. A file that is under the newest version already is
+/// left alone, and costs one request.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -45,7 +46,7 @@ pub(crate) struct RewrapArgs {
     /// The key-encryption key that the file is under
     #[arg(long, value_name = "URI", help_heading = "Key-encryption key")]
     kek: String,
-    /// The one that it comes under [default: the newest version of the same]
+    /// The key-encryption key that it will be under [default: the newest version of the same]
     #[arg(long, value_name = "URI", help_heading = "Key-encryption key")]
     to: Option<String>,
     #[command(flatten)]
@@ -53,27 +54,30 @@ pub(crate) struct RewrapArgs {
     /// Allow a key-encryption key that is a cleartext file
     #[arg(long, help_heading = "Key-encryption key")]
     insecure_cleartext: bool,
-    /// Wrap every file of a folder anew, to a folder or in place; a second run goes on
+    /// Re-wrap every file of a folder, to a folder or in place; run it again to resume
     #[arg(short, long)]
     recursive: bool,
-    /// Say what would be done, and write nothing
+    /// Say what would be done, and write nothing: keys are unwrapped, and not wrapped again
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    output: ChangedFile,
+    threads: Threads,
+    #[command(flatten)]
+    output: ChangedData,
     #[command(flatten)]
     kms: KmsArgs,
 }
 
 /// What a file is.
-enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
     SealedStream,
     Keyset,
     Envelope,
 }
 
-impl Kind {
-    const fn name(&self) -> &'static str {
+impl Form {
+    const fn name(self) -> &'static str {
         match self {
             Self::SealedStream => "sealed stream",
             Self::Keyset => "encrypted keyset",
@@ -82,243 +86,287 @@ impl Kind {
     }
 }
 
-struct Rewrap {
+/// What is to be done with a file.
+enum Change {
+    /// It is under the newest version of the key.
+    None,
+    /// These bytes take the place of the first `replaced` ones. In a dry run there are none.
+    Start { start: Vec<u8>, replaced: u64 },
+}
+
+/// Opens what a key-encryption key wraps: `None` where it does not open under this one.
+type Opening<'o, T> = &'o dyn Fn(&Kek) -> Result<Option<T>, Failure>;
+
+struct Rewrap<'r> {
     from: Kek,
-    /// None for the same key.
+    /// `None` for the same key.
     to: Option<Kek>,
     aad: Zeroizing<Vec<u8>>,
     dry_run: bool,
+    in_place: bool,
+    context: &'r Context,
 }
 
 pub(crate) fn run(args: RewrapArgs, context: &Context) -> Result<Exit, Failure> {
-    let others: Vec<&Place> = args.aad.place().into_iter().collect();
-    check_one_standard_input(others.iter().copied().chain([&args.input]))?;
-    let context = &context.with_kms(&args.kms);
-    let open = |uri: &String| Kek::open(uri, args.insecure_cleartext, context);
+    let mut protected: Vec<&Place> = args.aad.place().into_iter().collect();
+    check_one_standard_input(protected.iter().copied().chain([&args.input]))?;
+    let context = &match args.recursive {
+        true => context.with_kms(&args.kms.patient()),
+        false => context.with_kms(&args.kms),
+    };
+    let open = |uri: &String| {
+        let uri = KekUri::parse(uri)?;
+        Kek::open(&uri, args.insecure_cleartext, context)
+    };
+    let from = open(&args.kek)?;
+    let to = args.to.as_ref().map(open).transpose()?;
     let rewrap = Rewrap {
-        from: open(&args.kek)?,
-        to: args.to.as_ref().map(open).transpose()?,
+        to: to.filter(|to| !to.is_same(&from)),
+        from,
         aad: args.aad.read(context)?,
         dry_run: args.dry_run,
+        in_place: args.output.file.is_in_place(),
+        context,
     };
     let keks = [Some(&rewrap.from), rewrap.to.as_ref()];
-    let mut others = others;
-    others.extend(keks.into_iter().flatten().filter_map(Kek::place));
-    if args.recursive {
-        let walk = args
-            .output
-            .walk(&args.input, Work::Rewrap, others, context)?;
-        return walk.run(|input, output| match rewrap.one(input, output, context)? {
-            Some((_, size)) => Ok(match args.dry_run {
-                true => Outcome::Skipped("it would be wrapped anew"),
-                false => Outcome::Done(size),
-            }),
-            None => Ok(Outcome::Skipped("it is under the other key already")),
-        });
+    protected.extend(keks.into_iter().flatten().filter_map(Kek::place));
+    if !args.recursive {
+        return rewrap.file(&args, &protected);
     }
-    let mut output = args
-        .output
-        .plan(&args.input, &others, Holds::Data, context)?;
-    if !args.dry_run {
-        output.refuse_binary_on_terminal()?;
-    }
-    let (input, name, standard) = (args.input.name(), output.name(), output.is_standard());
-    let under = rewrap.to.as_ref().unwrap_or(&rewrap.from).uri();
-    let Some((kind, size)) = rewrap.one(&args.input, &mut output, context)? else {
-        context.note(&format!("{input} is under {under} already"));
-        return Ok(Exit::Done);
-    };
-    let done = if args.dry_run {
-        format!(
-            "would wrap {input} anew: {}, {size} bytes, under {under}",
-            kind.name()
-        )
-    } else {
-        output.commit()?;
-        format!(
-            "wrapped {input} anew to {name}: {}, {size} bytes, under {under}",
-            kind.name()
-        )
-    };
-    let value = json!({
-        "dry_run": args.dry_run,
-        "form": kind.name(),
-        "kek": under,
-        "output": name,
-        "size": size,
-    });
-    context.report(&done, &value, standard && !args.dry_run)?;
-    Ok(Exit::Done)
+    let is_remote = keks.into_iter().flatten().any(Kek::is_remote);
+    let workers = args.threads.files(is_remote);
+    let run = plan::folder(
+        &args.input,
+        &args.output,
+        Verb::Rewrap,
+        protected,
+        workers,
+        context,
+    )?;
+    run.run(|item| rewrap.one(item))
 }
 
-impl Rewrap {
-    /// Writes the file with its key wrapped anew, and returns what it is and its size; none where it
-    /// opens under the other key alone.
-    fn one(
-        &self,
-        input: &Place,
-        output: &mut Output<'_>,
-        context: &Context,
-    ) -> Result<Option<(Kind, u64)>, Failure> {
-        let mut source = input.open(context)?;
-        let name = input.name();
-        let unreadable = |error: io::Error| Failure::io(format!("cannot read {name}"), &error);
-        let mut start = Vec::new();
-        let read = source.by_ref().take(8).read_to_end(&mut start);
-        read.map_err(unreadable)?;
-        let kind = if SealedStreamHeader::recognize(&start) {
-            Kind::SealedStream
-        } else {
-            match wrapped_size(&start) {
-                Some(_) => Kind::Envelope,
-                None => {
-                    let rest = source.read_to_memory(&start, KEYSET_LIMIT, 0);
-                    let bytes = rest.map_err(unreadable)?.ok_or_else(|| unknown(&name))?;
-                    return self.keyset(&name, &bytes, output);
-                }
-            }
-        };
-        let front = match &kind {
-            Kind::SealedStream => self.header(&name, start, &mut source)?,
-            _ => self.wrapped_key(&name, start, &mut source)?,
-        };
-        let Some(front) = front else { return Ok(None) };
-        if self.dry_run {
-            return Ok(Some((kind, source.size().unwrap_or_default())));
+impl Rewrap<'_> {
+    fn file(&self, args: &RewrapArgs, protected: &[&Place]) -> Result<Exit, Failure> {
+        let item = plan::one_file(&args.input, &args.output, protected, self.context)?;
+        let (mut input, mut output) = (item.input, item.output);
+        if !self.dry_run {
+            output.refuse_binary_on_terminal()?;
         }
-        let what = format!("cannot write {}", output.name());
-        let mut target = output.opened()?;
-        let written = target.write_all(&front);
-        written.map_err(|error| Failure::io(what.clone(), &error))?;
-        let copied = io::copy(&mut source, &mut target)
-            .map_err(|error| Failure::io(format!("cannot copy {name}"), &error))?;
-        Ok(Some((kind, front.len() as u64 + copied)))
+        let (name, to, standard) = (input.name().to_owned(), output.name(), output.is_standard());
+        let under = self.target().uri();
+        let (form, change) = self.change(&mut input)?;
+        if let (Change::None, true) = (&change, self.dry_run || self.in_place) {
+            let note = format!("{name} is under the newest version of {under} already");
+            self.context.note(&note);
+            return Ok(Exit::Done);
+        }
+        let form = form.name();
+        let size = match self.dry_run {
+            true => input.size().unwrap_or_default(),
+            false => self.write(&mut input, change, &mut output)?,
+        };
+        let done = match self.dry_run {
+            true => format!("would re-wrap {name}: {form}, {size} bytes, under {under}"),
+            false => format!("re-wrapped {name} to {to}: {form}, {size} bytes, under {under}"),
+        };
+        if !self.dry_run {
+            output.commit_of(&input)?;
+        }
+        let value = json!({
+            "dry_run": self.dry_run,
+            "form": form,
+            "kek": under,
+            "output": to,
+            "size": size,
+        });
+        self.context
+            .report(&done, &value, standard && !self.dry_run)?;
+        Ok(Exit::Done)
     }
 
-    fn header(
-        &self,
-        name: &str,
-        start: Vec<u8>,
-        source: &mut Source,
-    ) -> Result<Option<Vec<u8>>, Failure> {
-        let header = SealedStreamHeader::read_from(&mut start.chain(source)).map_err(|error| {
-            Failure::new(
-                Exit::NotDecrypted,
-                "sealed_stream",
-                format!("cannot wrap {name} anew"),
-                error.to_string(),
-            )
+    fn one(&self, item: Item<'_>) -> Result<Outcome, Failure> {
+        const DONE: &str = "it is under the newest version of the key already";
+        if let Some(mut earlier) = item.earlier
+            && let (_, Change::None) = self.change(&mut earlier)?
+        {
+            return Ok(Outcome::UpToDate("there is an output"));
+        }
+        let (mut input, mut output) = (item.input, item.output);
+        match self.change(&mut input)?.1 {
+            Change::None if self.in_place || self.dry_run => Ok(Outcome::UpToDate(DONE)),
+            Change::Start { .. } if self.dry_run => {
+                Ok(Outcome::Planned(input.size().unwrap_or_default()))
+            }
+            change => {
+                let written = self.write(&mut input, change, &mut output)?;
+                output.commit_of(&input)?;
+                Ok(Outcome::Done(written))
+            }
+        }
+    }
+
+    const fn target(&self) -> &Kek {
+        match &self.to {
+            Some(to) => to,
+            None => &self.from,
+        }
+    }
+
+    /// Says what a file is, and what is to be done with it.
+    fn change(&self, input: &mut Input) -> Result<(Form, Change), Failure> {
+        let start = input.peek(SealedStreamHeader::MAX_SIZE)?;
+        if SealedStreamHeader::recognize(&start) {
+            return Ok((Form::SealedStream, self.header(input.name(), &start)?));
+        }
+        let size = input.size().unwrap_or(u64::MAX);
+        if let Some((wrapped, _)) = split_envelope(&start, size) {
+            return Ok((Form::Envelope, self.envelope(input.name(), wrapped)?));
+        }
+        // The input is read again where it is copied.
+        let bytes = input.peek(usize::try_from(KEYSET_LIMIT + 1).unwrap_or(usize::MAX))?;
+        Ok((Form::Keyset, self.keyset(input.name(), &bytes)?))
+    }
+
+    fn header(&self, name: &str, start: &[u8]) -> Result<Change, Failure> {
+        let (header, _) = SealedStreamHeader::parse(start).map_err(|error| {
+            let what = format!("cannot re-wrap {name}");
+            Failure::new(Exit::NotDecrypted, "sealed_stream", what, error.to_string())
         })?;
-        let to = self.to.as_ref().unwrap_or(&self.from);
-        match header.rewrap(self.from.aead(), to.aead()) {
-            Ok(header) => Ok(Some(header.as_bytes().to_vec())),
-            Err(KeysetError::Decrypt(error)) if error.kms_error().is_none() => {
-                let is_done = |kek: &Kek| header.keyset(kek.aead()).is_ok();
-                self.not_opened(name, is_done)
-            }
-            Err(error) => Err(failed(name, error)),
-        }
+        let opening = |kek: &Kek| opened(name, header.keyset(kek.aead()));
+        self.wrapped(name, header.as_bytes().len(), &opening, |keyset, kek| {
+            let header = SealedStreamHeader::wrap(&keyset, kek.aead());
+            Ok(header
+                .map_err(|error| failed(name, error))?
+                .as_bytes()
+                .to_vec())
+        })
     }
 
-    fn wrapped_key(
-        &self,
-        name: &str,
-        start: Vec<u8>,
-        source: &mut Source,
-    ) -> Result<Option<Vec<u8>>, Failure> {
-        let size = u64::from(wrapped_size(&start).unwrap_or_default());
-        let mut wrapped = Vec::new();
-        let mut start = start.as_slice();
-        let unreadable = |error: io::Error| Failure::io(format!("cannot read {name}"), &error);
-        start.read_exact(&mut [0; 4]).map_err(unreadable)?;
-        let rest_of_start = start.to_vec();
-        let read = (&rest_of_start[..])
-            .chain(source.by_ref())
-            .take(size)
-            .read_to_end(&mut wrapped);
-        read.map_err(unreadable)?;
-        if wrapped.len() as u64 != size {
-            return Err(unknown(name));
-        }
-        // What was read of the payload with the first bytes.
-        let payload = rest_of_start.get(wrapped.len()..).unwrap_or_default();
-        let opened = match self.from.aead().decrypt(&wrapped, b"") {
-            Ok(dek) => Zeroizing::new(dek),
-            Err(error) => {
-                return match error.kms_error() {
-                    Some(error) => Err(kms_failure(&format!("cannot wrap {name} anew"), error)),
-                    None => self.not_opened(name, |kek: &Kek| {
-                        let opened = kek.aead().decrypt(&wrapped, b"");
-                        opened.map(Zeroizing::new).is_ok()
-                    }),
-                };
-            }
+    fn envelope(&self, name: &str, wrapped: &[u8]) -> Result<Change, Failure> {
+        let opening = |kek: &Kek| {
+            let dek = kek.aead().decrypt(wrapped, b"").map(Zeroizing::new);
+            opened(name, dek.map_err(KeysetError::Decrypt))
         };
-        let to = self.to.as_ref().unwrap_or(&self.from);
-        let wrapped = to
-            .aead()
-            .encrypt(&opened, b"")
-            .map_err(|error| failed(name, KeysetError::Encrypt(error)))?;
-        let length = u32::try_from(wrapped.len())
-            .ok()
-            .filter(|length| (1..=MAX_WRAPPED).contains(length))
-            .ok_or_else(|| unknown(name))?;
-        Ok(Some(
-            [&length.to_be_bytes(), &wrapped[..], payload].concat(),
-        ))
+        self.wrapped(name, LENGTH_SIZE + wrapped.len(), &opening, |dek, kek| {
+            let wrapped = kek.aead().encrypt(&dek, b"");
+            let wrapped = wrapped.map_err(|error| failed(name, KeysetError::Encrypt(error)))?;
+            let length = u32::try_from(wrapped.len())
+                .ok()
+                .filter(|length| (1..=MAX_WRAPPED).contains(length))
+                .ok_or_else(|| unknown(name))?;
+            Ok([&length.to_be_bytes(), &wrapped[..]].concat())
+        })
     }
 
-    fn keyset(
-        &self,
-        name: &str,
-        bytes: &[u8],
-        output: &mut Output<'_>,
-    ) -> Result<Option<(Kind, u64)>, Failure> {
-        let seen = KeysetFile::recognize(bytes).map_err(|_| unknown(name))?;
+    fn keyset(&self, name: &str, bytes: &[u8]) -> Result<Change, Failure> {
+        let too_large = bytes.len() as u64 > KEYSET_LIMIT;
+        let seen = KeysetFile::recognize(bytes).ok().filter(|_| !too_large);
+        let seen = seen.ok_or_else(|| unknown(name))?;
         if seen.protection() != Protection::Encrypted {
             return Err(Failure::usage(
                 "keyset_not_encrypted",
-                format!("cannot wrap {name} anew"),
+                format!("cannot re-wrap {name}"),
                 "it is a keyset in cleartext, and under no key",
             ));
         }
         let format = seen.format();
-        let handle = match self.from.read(name, bytes, format, &self.aad) {
-            Ok(handle) => handle,
-            Err(failure) if failure.exit() == Exit::NotDecrypted => {
-                let is_done = |kek: &Kek| kek.read(name, bytes, format, &self.aad).is_ok();
-                return Ok(self.not_opened(name, is_done)?.map(|_| (Kind::Keyset, 0)));
-            }
-            Err(failure) => return Err(failure),
+        let opening = |kek: &Kek| match kek.read(name, bytes, format, &self.aad) {
+            Ok(handle) => Ok(Some(handle)),
+            Err(failure) if failure.exit() == Exit::NotDecrypted => Ok(None),
+            Err(failure) => Err(failure),
         };
-        let to = self.to.as_ref().unwrap_or(&self.from);
-        let written = to.write(&handle, format, &self.aad)?;
-        if !self.dry_run {
-            let what = format!("cannot write {}", output.name());
-            let wrote = output.opened()?.write_all(&written);
-            wrote.map_err(|error| Failure::io(what, &error))?;
-        }
-        Ok(Some((Kind::Keyset, written.len() as u64)))
+        self.wrapped(name, bytes.len(), &opening, |handle, kek| {
+            Ok(kek.write(&handle, format, &self.aad)?.to_vec())
+        })
     }
 
-    /// What did not open under the old key may have been done by an earlier run.
-    fn not_opened(
+    /// Opens what is wrapped, under the old key or, where an earlier run has been, under the new
+    /// one, and wraps it again unless it is under the newest version already.
+    fn wrapped<T>(
         &self,
         name: &str,
-        is_done: impl Fn(&Kek) -> bool,
-    ) -> Result<Option<Vec<u8>>, Failure> {
-        match &self.to {
-            Some(to) if is_done(to) => Ok(None),
-            _ => Err(not_decrypted(name).hint(format!("it is not under {}", self.from.uri()))),
-        }
+        size: usize,
+        opening: Opening<'_, T>,
+        wrap: impl FnOnce(T, &Kek) -> Result<Vec<u8>, Failure>,
+    ) -> Result<Change, Failure> {
+        let (from, seen) = self.from.witnessed()?;
+        let (opened, target) = match (opening(&from)?, &self.to) {
+            (Some(_), None) if seen.saw_newest() => return Ok(Change::None),
+            (Some(opened), None) => (opened, from),
+            (Some(opened), Some(to)) => (opened, to.clone()),
+            (None, Some(to)) => {
+                let (to, seen) = to.witnessed()?;
+                match opening(&to)? {
+                    Some(_) if seen.saw_newest() => return Ok(Change::None),
+                    Some(opened) => (opened, to),
+                    None => return Err(self.not_unwrapped(name)),
+                }
+            }
+            (None, None) => return Err(self.not_unwrapped(name)),
+        };
+        Ok(Change::Start {
+            start: match self.dry_run {
+                true => Vec::new(),
+                false => wrap(opened, &target)?,
+            },
+            replaced: size as u64,
+        })
+    }
+
+    fn not_unwrapped(&self, name: &str) -> Failure {
+        let why = format!(
+            "{} does not open its key: it is under another one, or is damaged",
+            self.from.uri()
+        );
+        Failure::new(
+            Exit::NotDecrypted,
+            "not_unwrapped",
+            format!("cannot re-wrap {name}"),
+            why,
+        )
+    }
+
+    /// Writes the changed file, and returns its size.
+    fn write(
+        &self,
+        input: &mut Input,
+        change: Change,
+        output: &mut Output<'_>,
+    ) -> Result<u64, Failure> {
+        let (start, replaced) = match change {
+            Change::None => (Vec::new(), 0),
+            Change::Start { start, replaced } => (start, replaced),
+        };
+        let what = format!("cannot write {}", output.name());
+        let cannot_copy = format!("cannot copy {}", input.name());
+        let mut target = output.opened()?;
+        let written = target.write_all(&start);
+        written.map_err(|error| Failure::io(what, &error))?;
+        let mut source = input.reader();
+        let copied = io::copy(&mut source.by_ref().take(replaced), &mut io::sink())
+            .and_then(|_| io::copy(&mut source, &mut target))
+            .map_err(|error| Failure::io(cannot_copy, &error))?;
+        Ok(start.len() as u64 + copied)
+    }
+}
+
+/// Returns what was opened; `None` where it is under another key.
+fn opened<T>(name: &str, opened: Result<T, KeysetError>) -> Result<Option<T>, Failure> {
+    match opened {
+        Ok(opened) => Ok(Some(opened)),
+        Err(KeysetError::Decrypt(DecryptError::FAILED)) => Ok(None),
+        Err(error) => match error.kms_error() {
+            Some(kms) if kms.kind() == KmsErrorKind::InvalidInput => Ok(None),
+            _ => Err(failed(name, error)),
+        },
     }
 }
 
 fn failed(name: &str, error: KeysetError) -> Failure {
-    let what = format!("cannot wrap {name} anew");
     match error.kms_error() {
-        Some(error) => kms_failure(&what, error),
-        None => crate::keysets::keyset_failure(name, error),
+        Some(error) => kms_failure(&format!("cannot re-wrap {name}"), error),
+        None => keyset_failure(name, error),
     }
 }
 
@@ -326,13 +374,7 @@ fn unknown(name: &str) -> Failure {
     Failure::new(
         Exit::Failed,
         "not_wrapped",
-        format!("cannot wrap {name} anew"),
-        "it is no envelope, no sealed stream and no encrypted keyset",
+        format!("cannot re-wrap {name}"),
+        "it is not an envelope, a sealed stream or an encrypted keyset",
     )
-}
-
-/// Returns the length of the wrapped key that an envelope would have.
-fn wrapped_size(start: &[u8]) -> Option<u32> {
-    let length = u32::from_be_bytes(*start.first_chunk()?);
-    (1..=MAX_WRAPPED).contains(&length).then_some(length)
 }

@@ -9,10 +9,13 @@
 
 mod emulator;
 mod files;
+mod folder;
+mod folder_kms;
 mod help;
 mod keyset_edits;
 mod kill;
 mod kms;
+mod model;
 mod quickstart;
 mod secrets;
 mod support;

@@ -178,7 +178,7 @@ fn steps(file: &Path) -> Vec<Step> {
             &["kek", "list", "--name", "quickstart"],
         ),
         step(
-            "Wrap the file's key anew, under the newest version. The data stay as they are.",
+            "Re-wrap the file's key under the newest version. The data is not encrypted again.",
             &["rewrap", SEALED, "--kek", KEK, "--in-place"],
         ),
         step(

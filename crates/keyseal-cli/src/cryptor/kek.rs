@@ -1,0 +1,333 @@
+//! Under a key-encryption key: envelopes, and sealed streams for large inputs and pipes.
+
+use std::io;
+
+use keyseal::{
+    Aead as _, DecryptError, KeyTypes, KeysetError, KmsErrorKind, SealedStreamHeader,
+    StreamingAead as _,
+    key::KeyKind,
+    streaming::{Offset, RandomAccess},
+};
+
+use super::{
+    Cryptor, Done, Form, Reason, Recognised, check_no_range, message_not_decrypted, no_message,
+    no_stream, not_encrypted,
+};
+use crate::{
+    error::Failure,
+    exit::Exit,
+    files::Output,
+    input::Place,
+    job::{Job, Release, Sizes},
+    kek::{Age, Kek, Unwrapped},
+    keysets::{keyset_failure, unknown_template},
+    kms::kms_failure,
+    range::Range,
+    shape::{MAX_WRAPPED, SHORTEST, Shape, split_envelope},
+};
+
+/// Files that are larger become sealed streams.
+const LARGE: u64 = 1 << 20;
+/// The template of the data keys of envelopes.
+const ENVELOPE_TEMPLATE: &str = "AES256_GCM";
+
+/// Makes a key for each file, and wraps it with a key-encryption key.
+pub(crate) struct KekCryptor {
+    kek: Kek,
+    /// The template of the keys that are made, where the user names one.
+    template: Option<String>,
+}
+
+impl KekCryptor {
+    pub(crate) const fn new(kek: Kek, template: Option<String>) -> Self {
+        Self { kek, template }
+    }
+
+    fn writes_stream(&self, form: Form, size: Option<u64>) -> Result<bool, Failure> {
+        let kind = self.template.as_deref().map(kind_of).transpose()?;
+        match (form, kind) {
+            (Form::Message, Some(KeyKind::StreamingAead)) => Err(no_message()),
+            (Form::Stream, Some(KeyKind::Aead)) => Err(no_stream()),
+            (Form::Stream, _) | (_, Some(KeyKind::StreamingAead)) => Ok(true),
+            (Form::Message, _) | (_, Some(_)) => Ok(false),
+            (Form::Fitting, None) => Ok(size.is_none_or(|size| size > LARGE)),
+        }
+    }
+
+    fn envelope_template(&self) -> &str {
+        match self.template.as_deref() {
+            // A template for streams says nothing about envelopes.
+            Some(template) if kind_of(template).is_ok_and(|kind| kind == KeyKind::Aead) => template,
+            _ => ENVELOPE_TEMPLATE,
+        }
+    }
+
+    /// Asks the key for the data key of an envelope; `None` if it does not open it.
+    fn unwrap(&self, wrapped: &[u8], what: &str) -> Result<Option<Unwrapped>, Failure> {
+        match self.kek.unwrap(wrapped) {
+            Ok(unwrapped) => Ok(Some(unwrapped)),
+            Err(error) => match error.kind() {
+                // The length is within any service's limits, so the content is at fault.
+                KmsErrorKind::DecryptionFailed | KmsErrorKind::InvalidInput => Ok(None),
+                _ => Err(kms_failure(what, &error)),
+            },
+        }
+    }
+
+    fn recognise_sealed_stream(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
+        let name = job.input.name().to_owned();
+        let header = read_header(job)?;
+        let (kek, witness) = self.kek.witnessed()?;
+        let aead = match header.open(kek.aead()) {
+            Ok(aead) => aead,
+            Err(KeysetError::Decrypt(DecryptError::FAILED)) => {
+                let text = format!("it is a sealed stream, and not under {}", self.kek.uri());
+                return Ok(Recognised::Closed(Reason::new("sealed_otherwise", text)));
+            }
+            Err(error) => {
+                return Err(self.failed(&format!("cannot recognise {name}"), error));
+            }
+        };
+        let Some(file) = job.input.file() else {
+            let text = format!("it is a sealed stream under {}", self.kek.uri());
+            return Ok(Recognised::Closed(Reason::new("not_decrypted", text)));
+        };
+        let stream = Offset::new(file, header.as_bytes().len() as u64);
+        match RandomAccess::new(aead.opener(job.associated_data), stream) {
+            Ok(_) if witness.saw_newest() => Ok(Recognised::Current),
+            Ok(_) => Ok(Recognised::Older(self.older())),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Ok(Recognised::Closed(self.under_kek("sealed stream")))
+            }
+            Err(error) => Err(job.input.unreadable(&error)),
+        }
+    }
+
+    fn recognise_envelope(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
+        let what = format!("cannot recognise {}", job.input.name());
+        let start = job.input.peek(4 + MAX_WRAPPED as usize)?;
+        let size = job.input.size().unwrap_or(u64::MAX);
+        let Some((wrapped, _)) = split_envelope(&start, size) else {
+            return Ok(Recognised::Plain(not_envelope(&start, size)));
+        };
+        let Some(Unwrapped { plaintext, age }) = self.unwrap(wrapped, &what)? else {
+            return Ok(Recognised::Plain(self.not_unwrapped()));
+        };
+        if job.input.file().is_none() {
+            return Ok(Recognised::Closed(self.under_kek("envelope")));
+        }
+        let message = job.read_message(0)?;
+        let payload = self.kek.payload(self.envelope_template(), &plaintext)?;
+        Ok(
+            match (payload.decrypt(&message, job.associated_data), age) {
+                (Err(_), _) => Recognised::Closed(self.under_kek("envelope")),
+                (Ok(_), Age::Newest) => Recognised::Current,
+                (Ok(_), _) => Recognised::Older(self.older()),
+            },
+        )
+    }
+
+    fn older(&self) -> String {
+        format!("an older version of {}", self.kek.uri())
+    }
+
+    fn under_kek(&self, form: &str) -> Reason {
+        Reason::new(
+            "not_decrypted",
+            format!(
+                "it is an {form} under {}, and does not decrypt: it has other associated data or \
+                 another --template, or is damaged",
+                self.kek.uri()
+            )
+            .replace("an sealed", "a sealed"),
+        )
+    }
+
+    fn not_unwrapped(&self) -> Reason {
+        Reason::new(
+            "not_unwrapped",
+            format!(
+                "{} does not open its data key: it is under another key, or is not an envelope",
+                self.kek.uri()
+            ),
+        )
+    }
+
+    /// Says why a stream's keyset was not wrapped or opened.
+    fn failed(&self, what: &str, error: KeysetError) -> Failure {
+        match &error {
+            KeysetError::Decrypt(DecryptError::FAILED) => Failure::new(
+                Exit::NotDecrypted,
+                "not_unwrapped",
+                what,
+                format!(
+                    "{} does not open its keyset: it is under another key, or is damaged",
+                    self.kek.uri()
+                ),
+            ),
+            KeysetError::WrongPrimitive { .. } => no_stream(),
+            _ => match error.kms_error() {
+                Some(error) => kms_failure(what, error),
+                None => keyset_failure(&self.kek.uri(), error),
+            },
+        }
+    }
+
+    fn decrypt_envelope(
+        &self,
+        job: &mut Job<'_>,
+        output: &mut Output<'_>,
+    ) -> Result<Sizes, Failure> {
+        let message = job.read_message(0)?;
+        let name = job.input.name();
+        let (wrapped, _) = split_envelope(&message, message.len() as u64)
+            .ok_or_else(|| not_envelope(&message, message.len() as u64).failure(name))?;
+        let what = format!("cannot decrypt {name}");
+        let dek = self
+            .unwrap(wrapped, &what)?
+            .ok_or_else(|| self.not_unwrapped().failure(name))?;
+        let template = self.envelope_template();
+        let payload = self.kek.payload(template, &dek.plaintext)?;
+        let plaintext = payload
+            .decrypt(&message, job.associated_data)
+            .map(zeroize::Zeroizing::new)
+            .map_err(|error| {
+                message_not_decrypted(name, &error).hint(format!(
+                    "its data key is taken for one of {template}; --template names another"
+                ))
+            })?;
+        Ok(Sizes {
+            read: message.len() as u64,
+            written: job.write_message(&plaintext, output)?,
+        })
+    }
+}
+
+impl Cryptor for KekCryptor {
+    fn recognise(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
+        match SealedStreamHeader::recognize(&job.input.peek(8)?) {
+            true => self.recognise_sealed_stream(job),
+            false => self.recognise_envelope(job),
+        }
+    }
+
+    fn encrypt(
+        &self,
+        job: &mut Job<'_>,
+        form: Form,
+        output: &mut Output<'_>,
+    ) -> Result<Done, Failure> {
+        let name = job.input.name().to_owned();
+        if self.writes_stream(form, job.input.size())? {
+            let template = self.template.as_deref();
+            let template = template.unwrap_or(SealedStreamHeader::TEMPLATE);
+            let (header, aead) = SealedStreamHeader::generate(template, self.kek.aead())
+                .map_err(|error| self.failed(&format!("cannot encrypt {name}"), error))?;
+            return Ok(Done {
+                sizes: job.encrypt_stream(&aead, header.as_bytes(), output)?,
+                form: "sealed stream",
+                key: None,
+            });
+        }
+        let envelope = self
+            .kek
+            .envelope(self.template.as_deref().unwrap_or(ENVELOPE_TEMPLATE))?;
+        let plaintext = job.read_plaintext(0)?;
+        let ciphertext = envelope
+            .encrypt(&plaintext, job.associated_data)
+            .map_err(|error| not_encrypted(&name, &error))?;
+        let read = plaintext.len() as u64;
+        let written = job.write_message(&ciphertext, output)?;
+        Ok(Done {
+            sizes: Sizes { read, written },
+            form: "envelope",
+            key: None,
+        })
+    }
+
+    fn decrypt(
+        &self,
+        job: &mut Job<'_>,
+        range: Option<Range>,
+        release: Release,
+        output: &mut Output<'_>,
+    ) -> Result<Done, Failure> {
+        if SealedStreamHeader::recognize(&job.input.peek(8)?) {
+            let header = read_header(job)?;
+            let what = format!("cannot decrypt {}", job.input.name());
+            let opened = header.open(self.kek.aead());
+            let aead = opened.map_err(|error| self.failed(&what, error))?;
+            let header_size = header.as_bytes().len() as u64;
+            return Ok(Done {
+                sizes: job.decrypt_stream(&aead, header_size, range, release, output)?,
+                form: "sealed stream",
+                key: None,
+            });
+        }
+        check_no_range(range)?;
+        Ok(Done {
+            sizes: self.decrypt_envelope(job, output)?,
+            form: "envelope",
+            key: None,
+        })
+    }
+
+    fn recognisable_form(&self) -> Form {
+        match self.template {
+            // It is recognised without asking the service about other files.
+            None => Form::Stream,
+            Some(_) => Form::Fitting,
+        }
+    }
+
+    fn cannot_tell(&self) -> Option<String> {
+        None
+    }
+
+    fn places(&self) -> Vec<Place> {
+        self.kek.place().cloned().into_iter().collect()
+    }
+
+    fn is_remote(&self) -> bool {
+        self.kek.is_remote()
+    }
+}
+
+fn read_header(job: &mut Job<'_>) -> Result<SealedStreamHeader, Failure> {
+    let start = job.input.peek(SealedStreamHeader::MAX_SIZE)?;
+    let parsed = SealedStreamHeader::parse(&start);
+    parsed.map(|(header, _)| header).map_err(|error| {
+        Failure::new(
+            Exit::NotDecrypted,
+            "sealed_stream",
+            format!("cannot decrypt {}", job.input.name()),
+            error.to_string(),
+        )
+    })
+}
+
+fn not_envelope(start: &[u8], size: u64) -> Reason {
+    match Shape::of(start, size).prefix {
+        Some(prefix) if size >= SHORTEST => {
+            let id = prefix.id;
+            let text = format!(
+                "it is not an envelope, and not a sealed stream: its first bytes name key {id}, \
+                 and --keyset takes the keyset that has it"
+            );
+            Reason::new("key_not_in_keyset", text)
+        }
+        _ => {
+            let text = "it is not encrypted: it is not an envelope, and not a sealed stream";
+            Reason::new("not_ciphertext", text)
+        }
+    }
+}
+
+/// Returns what the keys of a template are for.
+fn kind_of(template: &str) -> Result<KeyKind, Failure> {
+    let types = KeyTypes::default();
+    let found = types.template(template);
+    found
+        .map(|template| template.kind())
+        .map_err(|_| unknown_template(template))
+}

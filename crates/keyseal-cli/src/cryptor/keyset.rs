@@ -1,0 +1,350 @@
+//! Under a keyset: messages, or streams if its keys are for those.
+
+use std::io::{self, Read as _};
+
+use keyseal::{
+    KeyId, KeysetHandle, KeysetStreamingAead, SealedStreamHeader, StreamingAead as _, Variant,
+    keyset::{Entry, Status},
+    streaming::RandomAccess,
+};
+
+use super::{
+    Cryptor, Done, Form, Reason, Recognised, check_no_range, message_not_decrypted, no_message,
+    no_stream, not_encrypted,
+};
+use crate::{
+    cipher::{Cipher, files_of_keys, has_remote_keys, overhead, primary},
+    context::Context,
+    error::Failure,
+    exit::Exit,
+    files::Output,
+    input::{Input, Place},
+    job::{Job, Release, Sizes},
+    keysets::Keyset,
+    range::Range,
+    shape::{SHORTEST, Shape},
+};
+
+/// Bytes in which a ciphertext is recognised.
+const START: usize = 8;
+/// The sizes of the header of a stream, which are also its first byte.
+const STREAM_HEADERS: [u8; 2] = [24, 40];
+
+/// Encrypts under the primary key of a keyset, and decrypts with any that is enabled.
+pub(crate) struct KeysetCryptor {
+    keyset: Keyset,
+    cipher: Cipher,
+    /// The primary key alone.
+    current: Cipher,
+    /// Every key for streams, the primary first, whatever its status.
+    streams: Vec<(KeyId, Status, KeysetStreamingAead)>,
+}
+
+impl KeysetCryptor {
+    /// Makes the primitives of a keyset. `cleartext` allows keys whose URI is a file.
+    pub(crate) fn new(
+        keyset: Keyset,
+        place: &Place,
+        cleartext: bool,
+        context: &Context,
+    ) -> Result<Self, Failure> {
+        let cipher = Cipher::of(&keyset, place, cleartext, context)?;
+        let current = match primary(&keyset).and_then(|entry| Some((entry.key()?, entry.id()))) {
+            Some((key, id)) => Keyset {
+                handle: KeysetHandle::with_id(key.clone(), id),
+                ..keyset.clone()
+            },
+            None => keyset.clone(),
+        };
+        let current = Cipher::of(&current, place, cleartext, context)?;
+        let mut streams: Vec<_> = keyset
+            .handle
+            .entries()
+            .filter_map(|entry| alone(&entry))
+            .collect();
+        streams.sort_by_key(|(id, ..)| *id != keyset.handle.primary());
+        Ok(Self {
+            keyset,
+            cipher,
+            current,
+            streams,
+        })
+    }
+
+    /// Returns the key whose prefix a ciphertext starts with: an enabled one if there is one.
+    fn named_by(&self, start: &[u8]) -> Option<Entry<'_>> {
+        let named = |entry: &Entry<'_>| {
+            let prefix = entry.variant().prefix(entry.id());
+            !prefix.as_bytes().is_empty() && start.starts_with(prefix.as_bytes())
+        };
+        let entries = self.keyset.handle.entries().filter(named);
+        entries.min_by_key(|entry| entry.status() != Status::Enabled)
+    }
+
+    /// Returns the first key whose messages show nothing, whatever its status.
+    fn raw_key(&self) -> Option<KeyId> {
+        let mut entries = self.keyset.handle.entries();
+        let raw = entries.find(|entry| entry.variant() == Variant::Raw);
+        raw.map(|entry| entry.id())
+    }
+
+    /// Says what the first bytes show of a message that does not open.
+    fn look_at(&self, start: &[u8], size: Option<u64>) -> Recognised {
+        if SealedStreamHeader::recognize(start) {
+            return Recognised::Closed(sealed_stream());
+        }
+        if let Some(entry) = self.named_by(start) {
+            return Recognised::Closed(closed(entry.id(), entry.status()));
+        }
+        if let Some(id) = self.raw_key() {
+            return Recognised::Unknown(format!(
+                "the keyset has a RAW key, {id}, whose ciphertexts cannot be told from other data"
+            ));
+        }
+        let size = size.unwrap_or(u64::MAX);
+        Recognised::Plain(match Shape::of(start, size).prefix {
+            Some(prefix) if size >= SHORTEST => Reason::new(
+                "key_not_in_keyset",
+                format!(
+                    "it is not encrypted with this keyset: its first bytes name key {}, and the \
+                     keyset has no such key",
+                    prefix.id
+                ),
+            ),
+            _ => not_ciphertext(),
+        })
+    }
+
+    fn recognise_message(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
+        let start = job.input.peek(START)?;
+        let seen = self.look_at(&start, job.input.size());
+        let may_open = match &seen {
+            Recognised::Closed(_) => self.named_by(&start).map(|entry| entry.id()),
+            Recognised::Unknown(_) => self.raw_key(),
+            _ => None,
+        };
+        // Of a pipe only the start is there.
+        if may_open.is_none() || job.input.file().is_none() {
+            return Ok(seen);
+        }
+        if opens(&self.current, job)? {
+            return Ok(Recognised::Current);
+        }
+        if opens(&self.cipher, job)? {
+            let key = match self.named_by(&start) {
+                Some(entry) => format!("key {}", entry.id()),
+                None => "another key of the keyset".to_owned(),
+            };
+            return Ok(Recognised::Older(key));
+        }
+        Ok(seen)
+    }
+
+    fn recognise_stream(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
+        let start = job.input.peek(START)?;
+        if SealedStreamHeader::recognize(&start) {
+            return Ok(Recognised::Closed(sealed_stream()));
+        }
+        for (id, status, aead) in &self.streams {
+            if !stream_opens(aead, job)? {
+                continue;
+            }
+            return Ok(match status {
+                Status::Enabled if *id == self.keyset.handle.primary() => Recognised::Current,
+                Status::Enabled => Recognised::Older(format!("key {id}")),
+                status => Recognised::Closed(closed(*id, *status)),
+            });
+        }
+        let size = job.input.size();
+        let fits = |aead: &KeysetStreamingAead| {
+            let header = start.first().copied().map(usize::from);
+            header == Some(aead.layout().header_size())
+                && size.is_none_or(|size| aead.layout().map(size).is_some())
+        };
+        // The material of a destroyed key is gone, and with it its sizes.
+        let is_complete = self.streams.len() == self.keyset.handle.len();
+        let may_be = self.streams.iter().any(|(.., aead)| fits(aead))
+            || (!is_complete
+                && start
+                    .first()
+                    .is_some_and(|first| STREAM_HEADERS.contains(first)));
+        Ok(match may_be {
+            true => Recognised::Unknown(
+                "it starts as a stream of this keyset does, and does not decrypt: it may be one \
+                 with other associated data"
+                    .to_owned(),
+            ),
+            false => Recognised::Plain(not_ciphertext()),
+        })
+    }
+}
+
+impl Cryptor for KeysetCryptor {
+    fn recognise(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
+        match &self.cipher {
+            Cipher::Streaming(_) => self.recognise_stream(job),
+            _ => self.recognise_message(job),
+        }
+    }
+
+    fn encrypt(
+        &self,
+        job: &mut Job<'_>,
+        form: Form,
+        output: &mut Output<'_>,
+    ) -> Result<Done, Failure> {
+        let key = Some(self.keyset.handle.primary());
+        match (&self.cipher, form) {
+            (Cipher::Streaming(_), Form::Message) => Err(no_message()),
+            (Cipher::Streaming(aead), _) => Ok(Done {
+                sizes: job.encrypt_stream(aead, &[], output)?,
+                form: "stream",
+                key,
+            }),
+            (_, Form::Stream) => Err(no_stream()),
+            (cipher, _) => {
+                let mut buffer = job.read_plaintext(overhead(&self.keyset))?;
+                let read = buffer.len() as u64;
+                cipher
+                    .encrypt(&mut buffer, job.associated_data)
+                    .map_err(|error| not_encrypted(job.input.name(), &error))?;
+                let written = job.write_message(&buffer, output)?;
+                Ok(Done {
+                    sizes: Sizes { read, written },
+                    form: "message",
+                    key,
+                })
+            }
+        }
+    }
+
+    fn decrypt(
+        &self,
+        job: &mut Job<'_>,
+        range: Option<Range>,
+        release: Release,
+        output: &mut Output<'_>,
+    ) -> Result<Done, Failure> {
+        let start = job.input.peek(START)?;
+        if let Cipher::Streaming(aead) = &self.cipher {
+            let decrypted = job.decrypt_stream(aead, 0, range, release, output);
+            let explain = |failure| match job.input.file() {
+                Some(_) => explained(failure, self.recognise_stream(job), &job.input),
+                None => failure,
+            };
+            return Ok(Done {
+                sizes: decrypted.map_err(explain)?,
+                form: "stream",
+                key: None,
+            });
+        }
+        check_no_range(range)?;
+        let mut buffer = job.read_message(0)?;
+        let read = buffer.len() as u64;
+        self.cipher
+            .decrypt(&mut buffer, job.associated_data)
+            .map_err(|error| {
+                let failure = message_not_decrypted(job.input.name(), &error);
+                explained(failure, Ok(self.look_at(&start, Some(read))), &job.input)
+            })?;
+        let written = job.write_message(&buffer, output)?;
+        Ok(Done {
+            sizes: Sizes { read, written },
+            form: "message",
+            key: None,
+        })
+    }
+
+    fn recognisable_form(&self) -> Form {
+        Form::Fitting
+    }
+
+    fn cannot_tell(&self) -> Option<String> {
+        let id = match self.cipher {
+            // A stream is looked at: each one that may be a ciphertext is told apart, or refused.
+            Cipher::Streaming(_) => None,
+            _ => self.raw_key(),
+        }?;
+        Some(format!(
+            "key {id} is RAW: its ciphertexts cannot be told from other data, and a second run \
+             would encrypt them again"
+        ))
+    }
+
+    fn places(&self) -> Vec<Place> {
+        files_of_keys(&self.keyset)
+    }
+
+    fn is_remote(&self) -> bool {
+        has_remote_keys(&self.keyset)
+    }
+}
+
+/// Returns a key for streams alone.
+fn alone(entry: &Entry<'_>) -> Option<(KeyId, Status, KeysetStreamingAead)> {
+    let keyset = KeysetHandle::with_id(entry.key()?.clone(), entry.id());
+    Some((entry.id(), entry.status(), keyset.primitive().ok()?))
+}
+
+fn opens(cipher: &Cipher, job: &mut Job<'_>) -> Result<bool, Failure> {
+    let mut buffer = job.read_message(0)?;
+    match cipher.decrypt(&mut buffer, job.associated_data) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kms_error().is_none() => Ok(false),
+        Err(error) => Err(message_not_decrypted(job.input.name(), &error)),
+    }
+}
+
+fn stream_opens(aead: &KeysetStreamingAead, job: &mut Job<'_>) -> Result<bool, Failure> {
+    let opened = match job.input.file() {
+        Some(file) => RandomAccess::new(aead.opener(job.associated_data), file).map(drop),
+        None => {
+            // One byte more shows whether the first segment is the last.
+            let start = job.input.peek(aead.layout().segment_size() + 1)?;
+            let mut reader = aead.decrypting_reader(&start[..], job.associated_data);
+            reader.read(&mut [0]).map(drop)
+        }
+    };
+    match opened {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(false),
+        Err(error) => Err(job.input.unreadable(&error)),
+    }
+}
+
+/// Gives a decryption that failed the closest reason that public facts allow.
+fn explained(failure: Failure, seen: Result<Recognised, Failure>, input: &Input) -> Failure {
+    if failure.exit() != Exit::NotDecrypted {
+        return failure;
+    }
+    match seen {
+        Ok(Recognised::Closed(reason)) if reason.code != "not_decrypted" => {
+            reason.failure(input.name())
+        }
+        Ok(Recognised::Plain(reason)) => reason.failure(input.name()),
+        _ => failure,
+    }
+}
+
+fn closed(id: KeyId, status: Status) -> Reason {
+    match status {
+        Status::Disabled => Reason::new("key_disabled", format!("key {id} is disabled")),
+        Status::Destroyed => Reason::new("key_destroyed", format!("key {id} is destroyed")),
+        _ => Reason::new(
+            "not_decrypted",
+            format!(
+                "it starts as a ciphertext of key {id} does, and does not decrypt: it has other \
+                 associated data, or is damaged"
+            ),
+        ),
+    }
+}
+
+fn sealed_stream() -> Reason {
+    let text = "it is a sealed stream, which has its keyset inside: --kek URI decrypts it";
+    Reason::new("sealed_stream", text)
+}
+
+fn not_ciphertext() -> Reason {
+    Reason::new("not_ciphertext", "it is not encrypted with this keyset")
+}

@@ -1,0 +1,503 @@
+//! One file on its way from input to output: a message in memory, or a stream, in threads where
+//! both ends are files.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek as _, SeekFrom, Write},
+    num::NonZeroUsize,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use keyseal::{
+    KeysetStreamingAead, StreamingAead as _,
+    streaming::{
+        EncryptingWriter, Offset, RandomAccess, ReadAt, WriteAt, decrypt_parallel, encrypt_parallel,
+    },
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    context::Context,
+    error::Failure,
+    exit::Exit,
+    files::{Opened, Output},
+    input::{InOrder, Input},
+    progress::Progress,
+    range::Range,
+    text::size,
+};
+
+/// Bytes that are copied at once, where threads have nothing to do with it.
+const CHUNK: usize = 1 << 20;
+/// The longest plaintext that is encrypted in memory, in bytes.
+pub(crate) const MESSAGE_LIMIT: u64 = 2 << 30;
+/// No ciphertext of a message is longer than its plaintext by more bytes.
+const MOST_OVERHEAD: u64 = 4096 + 128;
+/// The longest plaintext of a stream that is held back in memory until it is authenticated.
+const HELD_BACK: usize = 256 << 20;
+
+/// How many bytes went in and came out, the header of a sealed stream included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    pub(crate) read: u64,
+    pub(crate) written: u64,
+}
+
+/// When plaintext comes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Release {
+    /// When all of it is authenticated.
+    Whole,
+    /// As it comes.
+    AsItComes,
+}
+
+/// One file to encrypt or decrypt.
+pub(crate) struct Job<'j> {
+    pub(crate) input: Input,
+    pub(crate) associated_data: &'j [u8],
+    pub(crate) threads: NonZeroUsize,
+    pub(crate) context: &'j Context,
+}
+
+impl Job<'_> {
+    /// Reads a message, with room for `spare` bytes more.
+    pub(crate) fn read_message(&mut self, spare: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let read = self.input.read(MESSAGE_LIMIT + MOST_OVERHEAD, spare)?;
+        read.ok_or_else(|| too_large(self.input.name()))
+    }
+
+    /// Reads a message that will be encrypted, with room for `spare` bytes more.
+    pub(crate) fn read_plaintext(&mut self, spare: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let read = self.input.read(MESSAGE_LIMIT, spare)?;
+        read.ok_or_else(|| too_large(self.input.name()))
+    }
+
+    /// Writes a message, and returns its size in bytes.
+    pub(crate) fn write_message(
+        &self,
+        bytes: &[u8],
+        output: &mut Output<'_>,
+    ) -> Result<u64, Failure> {
+        output.refuse_binary(bytes)?;
+        let what = format!("cannot write {}", output.name());
+        let written = output.opened()?.write_all(bytes);
+        written.map_err(|error| Failure::io(what, &error))?;
+        Ok(bytes.len() as u64)
+    }
+
+    /// Encrypts all of the input as a stream behind `header`.
+    pub(crate) fn encrypt_stream(
+        &mut self,
+        aead: &KeysetStreamingAead,
+        header: &[u8],
+        output: &mut Output<'_>,
+    ) -> Result<Sizes, Failure> {
+        let names = Names::new(&self.input, output, "encrypt");
+        let progress = Progress::start(self.input.size(), self.context);
+        let sealer = aead
+            .sealer(self.associated_data)
+            .map_err(|error| names.failed(Side::Here, &io::Error::other(error)))?;
+        let (mut target, header_size) = (output.opened()?, header.len() as u64);
+        if let (Some(file), Opened::File(sink)) = (self.input.file(), &mut target) {
+            let (source, sink) = (Watched::new(file), Watched::with_progress(sink, &progress));
+            let write = || {
+                sink.write_all_at(header, 0)?;
+                let body = Offset::new(&sink, header_size);
+                encrypt_parallel(sealer, &source, &body, self.threads)
+            };
+            let stream = write().map_err(|error| names.failed(sink.side(&source), &error))?;
+            return Ok(Sizes {
+                read: source.end.load(Ordering::Relaxed),
+                written: header_size + stream,
+            });
+        }
+        let mut counted = Counted::new(target);
+        let begun = counted.write_all(header);
+        begun.map_err(|error| names.failed(Side::Output, &error))?;
+        let mut writer = EncryptingWriter::new(sealer, counted);
+        let read = copy(self.input.reader(), &mut writer, &progress, &names)?;
+        let finished = writer.finish();
+        let counted = finished.map_err(|error| names.failed(Side::Output, &error))?;
+        Ok(Sizes {
+            read,
+            written: counted.count,
+        })
+    }
+
+    /// Decrypts the stream that follows the first `header_size` bytes of the input. All of it is
+    /// authenticated before an output that cannot be taken back gets any of it, unless `release`
+    /// says otherwise.
+    pub(crate) fn decrypt_stream(
+        &mut self,
+        aead: &KeysetStreamingAead,
+        header_size: u64,
+        range: Option<Range>,
+        release: Release,
+        output: &mut Output<'_>,
+    ) -> Result<Sizes, Failure> {
+        let names = Names::new(&self.input, output, "decrypt");
+        let as_it_comes = release == Release::AsItComes;
+        if as_it_comes && !output.is_revocable() {
+            self.context.warn(
+                "the output comes as it is decrypted: it is whole only if this ends with exit code 0",
+            );
+        }
+        match (self.input.file(), range) {
+            (Some(file), Some(range)) => self.decrypt_range(aead, file, header_size, range, output),
+            (None, Some(_)) => Err(Failure::usage(
+                "range",
+                format!("cannot read a part of {}", names.input),
+                "it is not a regular file, and comes once",
+            )),
+            (Some(file), None) if !as_it_comes || output.is_revocable() => {
+                self.decrypt_file(aead, file, header_size, output)
+            }
+            (_, None) => {
+                let can_be_written = as_it_comes || output.is_revocable();
+                self.decrypt_in_order(aead, header_size, can_be_written, output)
+            }
+        }
+    }
+
+    fn decrypt_file(
+        &self,
+        aead: &KeysetStreamingAead,
+        file: &File,
+        header_size: u64,
+        output: &mut Output<'_>,
+    ) -> Result<Sizes, Failure> {
+        let names = Names::new(&self.input, output, "decrypt");
+        let progress = Progress::start(self.input.size(), self.context);
+        let source = Watched::new(file);
+        let stream = Offset::new(&source, header_size);
+        let opener = || aead.opener(self.associated_data);
+        let written = match output.opened()? {
+            Opened::File(sink) => {
+                let sink = Watched::with_progress(sink, &progress);
+                decrypt_parallel(opener(), &stream, &sink, self.threads)
+                    .map_err(|error| names.failed(sink.side(&source), &error))?
+            }
+            mut target => {
+                decrypt_parallel(opener(), &stream, &Nowhere, self.threads)
+                    .map_err(|error| names.failed(Side::Input, &error))?;
+                // It was whole a moment ago. Whatever has changed since does not come out either.
+                let stream = InOrder(stream, 0);
+                let reader = aead.decrypting_reader(stream, self.associated_data);
+                copy(reader, &mut target, &progress, &names)?
+            }
+        };
+        let read = source.end.load(Ordering::Relaxed);
+        Ok(Sizes { read, written })
+    }
+
+    /// Decrypts a stream as it comes. Before an error the output is authentic, and not complete.
+    fn decrypt_in_order(
+        &mut self,
+        aead: &KeysetStreamingAead,
+        header_size: u64,
+        can_be_written: bool,
+        output: &mut Output<'_>,
+    ) -> Result<Sizes, Failure> {
+        let names = Names::new(&self.input, output, "decrypt");
+        let progress = Progress::start(self.input.size(), self.context);
+        let mut source = Counting {
+            inner: self.input.reader(),
+            count: 0,
+        };
+        io::copy(&mut source.by_ref().take(header_size), &mut io::sink())
+            .map_err(|error| names.failed(Side::Input, &error))?;
+        let reader = aead.decrypting_reader(&mut source, self.associated_data);
+        if can_be_written {
+            let written = copy(reader, &mut output.opened()?, &progress, &names)?;
+            let read = source.count;
+            return Ok(Sizes { read, written });
+        }
+        let plaintext = to_memory(reader, HELD_BACK, &progress)
+            .map_err(|error| names.failed(Side::Input, &error))?
+            .ok_or_else(|| held_back(&names.input))?;
+        let read = source.count;
+        drop(source);
+        let written = self.write_message(&plaintext, output)?;
+        Ok(Sizes { read, written })
+    }
+
+    /// Decrypts a part of the plaintext, and reads only the segments that have it.
+    fn decrypt_range(
+        &self,
+        aead: &KeysetStreamingAead,
+        file: &File,
+        header_size: u64,
+        range: Range,
+        output: &mut Output<'_>,
+    ) -> Result<Sizes, Failure> {
+        let names = Names::new(&self.input, output, "decrypt");
+        let progress = Progress::start(None, self.context);
+        let source = Watched::new(file);
+        let opener = aead.opener(self.associated_data);
+        let plaintext = RandomAccess::new(opener, Offset::new(&source, header_size))
+            .map_err(|error| names.failed(Side::Input, &error))?;
+        let (start, end) = range.within(plaintext.len())?;
+        let mut reader = plaintext.into_reader();
+        reader
+            .seek(SeekFrom::Start(start))
+            .map_err(|error| names.failed(Side::Input, &error))?;
+        let reader = reader.take(end - start);
+        let written = copy(reader, &mut output.opened()?, &progress, &names)?;
+        let read = source.read.load(Ordering::Relaxed);
+        Ok(Sizes { read, written })
+    }
+}
+
+/// What messages call the two ends.
+struct Names {
+    input: String,
+    output: String,
+    verb: &'static str,
+}
+
+impl Names {
+    fn new(input: &Input, output: &Output<'_>, verb: &'static str) -> Self {
+        Self {
+            input: input.name().to_owned(),
+            output: output.name(),
+            verb,
+        }
+    }
+
+    fn failed(&self, side: Side, error: &io::Error) -> Failure {
+        // A stream that does not decrypt has no closer reason.
+        if error.kind() == io::ErrorKind::InvalidData && side != Side::Output {
+            return not_decrypted(&self.input);
+        }
+        match side {
+            Side::Input => Failure::io(format!("cannot read {}", self.input), error),
+            Side::Output => Failure::io(format!("cannot write {}", self.output), error),
+            Side::Here => Failure::new(
+                Exit::Failed,
+                "not_encrypted",
+                format!("cannot {} {}", self.verb, self.input),
+                error.to_string(),
+            ),
+        }
+    }
+}
+
+/// Says that a file did not decrypt, and no more.
+pub(crate) fn not_decrypted(input: &str) -> Failure {
+    Failure::new(
+        Exit::NotDecrypted,
+        "not_decrypted",
+        format!("cannot decrypt {input}"),
+        "decryption failed",
+    )
+}
+
+/// Copies to the end, and says which of the two failed.
+fn copy(
+    mut reader: impl Read,
+    writer: &mut impl Write,
+    progress: &Progress,
+    names: &Names,
+) -> Result<u64, Failure> {
+    let mut part = Zeroizing::new(vec![0; CHUNK]);
+    let mut copied = 0;
+    loop {
+        match reader.read(&mut part) {
+            Ok(0) => return Ok(copied),
+            Ok(len) => {
+                writer
+                    .write_all(part.split_at(len).0)
+                    .map_err(|error| names.failed(Side::Output, &error))?;
+                copied += len as u64;
+                progress.add(len);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(names.failed(Side::Input, &error)),
+        }
+    }
+}
+
+/// Reads up to `limit` bytes into memory that is wiped; `None` if there are more.
+fn to_memory(
+    mut reader: impl Read,
+    limit: usize,
+    progress: &Progress,
+) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut plaintext = Zeroizing::new(Vec::new());
+    loop {
+        let len = plaintext.len();
+        if len == plaintext.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity((2 * len).max(CHUNK)));
+            larger.extend_from_slice(&plaintext);
+            plaintext = larger;
+        }
+        let room = (plaintext.capacity() - len).min(CHUNK);
+        plaintext.resize(len + room, 0);
+        let read = reader.read(plaintext.split_at_mut(len).1);
+        plaintext.truncate(len + read.as_ref().copied().unwrap_or(0));
+        match read {
+            Ok(0) => return Ok(Some(plaintext)),
+            Ok(read) => progress.add(read),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if plaintext.len() > limit {
+            return Ok(None);
+        }
+    }
+}
+
+fn held_back(name: &str) -> Failure {
+    Failure::new(
+        Exit::Failed,
+        "too_large",
+        format!("cannot decrypt {name}"),
+        format!(
+            "it is longer than {}, and cannot be held back in memory until all of it is authenticated",
+            size(HELD_BACK as u64)
+        ),
+    )
+    .hint("write to a file with -o OUT, which appears when all of it is authenticated")
+    .hint("--stream-output writes what is authenticated so far: a later failure ends with exit code 4")
+}
+
+fn too_large(name: &str) -> Failure {
+    Failure::new(
+        Exit::Failed,
+        "too_large",
+        format!("cannot process {name}"),
+        format!(
+            "it is longer than {}, the limit for one message in memory",
+            size(MESSAGE_LIMIT)
+        ),
+    )
+    .hint("a streaming keyset needs no memory for it, nor does --kek without --no-stream")
+}
+
+/// Whose fault an error is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Input,
+    Output,
+    Here,
+}
+
+/// A file whose bytes are counted, and which knows whether it was the one that failed.
+struct Watched<'w> {
+    file: &'w File,
+    /// Counts what is written.
+    progress: Option<&'w Progress>,
+    failed: AtomicBool,
+    /// Bytes that were read.
+    read: AtomicU64,
+    /// Where the last byte was read, and not where the system says that the file ends.
+    end: AtomicU64,
+}
+
+impl<'w> Watched<'w> {
+    fn new(file: &'w File) -> Self {
+        Self {
+            file,
+            progress: None,
+            failed: AtomicBool::new(false),
+            read: 0.into(),
+            end: 0.into(),
+        }
+    }
+
+    fn with_progress(file: &'w File, progress: &'w Progress) -> Self {
+        Self {
+            progress: Some(progress),
+            ..Self::new(file)
+        }
+    }
+
+    /// Returns whose fault an error is, of this sink and `source`.
+    fn side(&self, source: &Self) -> Side {
+        if self.failed.load(Ordering::Relaxed) {
+            Side::Output
+        } else if source.failed.load(Ordering::Relaxed) {
+            Side::Input
+        } else {
+            Side::Here
+        }
+    }
+
+    fn note<T>(&self, outcome: io::Result<T>) -> io::Result<T> {
+        if outcome.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        outcome
+    }
+}
+
+impl ReadAt for Watched<'_> {
+    fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
+        let len = self.note(ReadAt::read_at(self.file, buf, position))?;
+        self.read.fetch_add(len as u64, Ordering::Relaxed);
+        self.end.fetch_max(position + len as u64, Ordering::Relaxed);
+        Ok(len)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.note(ReadAt::size(self.file))
+    }
+}
+
+impl WriteAt for Watched<'_> {
+    fn write_at(&self, buf: &[u8], position: u64) -> io::Result<usize> {
+        let len = self.note(WriteAt::write_at(self.file, buf, position))?;
+        if let Some(progress) = self.progress {
+            progress.add(len);
+        }
+        Ok(len)
+    }
+}
+
+/// Counts what is read.
+struct Counting<R> {
+    inner: R,
+    count: u64,
+}
+
+impl<R: Read> Read for Counting<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let len = self.inner.read(buf)?;
+        self.count += len as u64;
+        Ok(len)
+    }
+}
+
+/// Takes what is only to be authenticated.
+struct Nowhere;
+
+impl WriteAt for Nowhere {
+    fn write_at(&self, buf: &[u8], _: u64) -> io::Result<usize> {
+        Ok(buf.len())
+    }
+}
+
+/// Counts what is written.
+struct Counted<W> {
+    inner: W,
+    count: u64,
+}
+
+impl<W> Counted<W> {
+    const fn new(inner: W) -> Self {
+        Self { inner, count: 0 }
+    }
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let len = self.inner.write(buf)?;
+        self.count += len as u64;
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
