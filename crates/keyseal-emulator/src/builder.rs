@@ -10,8 +10,8 @@ use super::{
     Emulator, Shared,
     auth::{Anonymous, Identity},
     state::State,
-    store::{StateError, StateFile, StateKey},
-    time::{Clock, Seconds, SystemClock, Timestamp},
+    store::{Found, StateError, StateKey},
+    time::{Clock, SystemClock, Timestamp},
 };
 use crate::random::RandomError;
 
@@ -104,10 +104,14 @@ impl EmulatorBuilder {
     }
 
     /// Keeps the state in a file, encrypted under `key`: keys, the drawn API key, how far the
-    /// clock was turned forward. The file is written before a change is answered.
+    /// clock was turned forward.
+    ///
+    /// A change is in the file before it is answered, so it outlives the process however that
+    /// ends. A loss of power can take the changes of the last seconds, and nothing else.
     ///
     /// # Security
-    /// Whoever can replace the file can put an older one of the same key in its place.
+    /// A person who can write the file can put an older state of the same key in its place, or
+    /// leave out the last changes.
     pub fn state_file(mut self, path: &Path, key: StateKey) -> Self {
         self.file = Some((path.to_owned(), key));
         self
@@ -118,10 +122,10 @@ impl EmulatorBuilder {
     /// # Errors
     /// [`EmulatorError::State`] when the state file cannot be used; [`EmulatorError::Random`].
     pub fn build(self) -> Result<Emulator, EmulatorError> {
-        let (file, mut state) = match self.file {
+        let (found, mut state) = match self.file {
             Some((path, key)) => {
-                let (file, state) = StateFile::open(&path, key).map_err(EmulatorError::State)?;
-                (Some(file), state)
+                let (found, state) = Found::open(&path, key).map_err(EmulatorError::State)?;
+                (Some(found), state)
             }
             None => (None, State::default()),
         };
@@ -141,6 +145,13 @@ impl EmulatorBuilder {
                 first
             }
         };
+        let file = match found {
+            Some(found) => {
+                let written = state.to_bytes().map_err(|_| EmulatorError::NotSaved)?;
+                Some(found.begin(&written).map_err(EmulatorError::State)?)
+            }
+            None => None,
+        };
         let shared = Shared {
             clock: self.clock,
             settings: self.settings,
@@ -151,10 +162,6 @@ impl EmulatorBuilder {
             faults: Mutex::default(),
             exchanges: Mutex::default(),
         };
-        // Writes the file, so that a path that cannot be written is noticed at once.
-        shared
-            .advance_clock(Seconds::default().0)
-            .map_err(|_| EmulatorError::NotSaved)?;
         Ok(Emulator(Arc::new(shared)))
     }
 }

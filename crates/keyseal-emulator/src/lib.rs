@@ -44,6 +44,7 @@ mod http;
 mod id;
 mod keys;
 mod listing;
+mod log;
 mod manage;
 mod operations;
 mod random;
@@ -85,7 +86,7 @@ use self::{
     reply::Reply,
     routes::{CONTROL, Route},
     state::State,
-    store::StateFile,
+    store::{AddError, StateFile},
     time::{Seconds, Timestamp},
 };
 
@@ -295,7 +296,7 @@ impl Shared {
         if state.is_behind(now) {
             let mut next = state.clone();
             next.catch_up(now)?;
-            self.save(&next)?;
+            self.save(&state, &next)?;
             *state = next;
         }
         look(&state, now)
@@ -313,17 +314,21 @@ impl Shared {
             next.catch_up(now)?;
         }
         let value = change(&mut next, now)?;
-        self.save(&next)?;
+        self.save(&state, &next)?;
         *state = next;
         Ok(value)
     }
 
-    fn save(&self, state: &State) -> Result<(), ApiError> {
+    fn save(&self, before: &State, after: &State) -> Result<(), ApiError> {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        file.save(&state.to_bytes()?)
-            .map_err(|_| ApiError::Internal("the state file cannot be written"))
+        let change = after.changes_since(before)?;
+        file.add(&change, || after.to_bytes())
+            .map_err(|error| match error {
+                AddError::State(error) => error,
+                AddError::NotSaved => ApiError::Internal("the state file cannot be written"),
+            })
     }
 
     fn advance_clock(&self, step: Duration) -> Result<(), ApiError> {

@@ -12,7 +12,7 @@ use super::{
     id::Uuid,
     keys::Key,
     listing, manage,
-    reply::{ApiKeyReply, MetadataReply, Reply},
+    reply::{ApiKeyReply, DOMAIN, MetadataReply, Reply},
     routes::{Operation, Region, Route},
     state::State,
     time::Timestamp,
@@ -35,7 +35,7 @@ pub(super) fn serve(
     route: &Route<'_>,
 ) -> Result<Reply, ApiError> {
     if route.operation == Operation::GetMetadata {
-        let (platform, partition, domain) = ("external", "scw", "scw.eu");
+        let (platform, partition, domain) = ("external", "scw", DOMAIN);
         return Reply::of(&MetadataReply {
             platform,
             partition,

@@ -15,6 +15,8 @@ use super::{
     time::Timestamp,
 };
 
+/// The domain of resource names.
+pub(super) const DOMAIN: &str = "scw.eu";
 /// The only protection level of the emulator.
 pub(super) const SOFTWARE: &str = "software";
 
@@ -67,6 +69,7 @@ impl Serialize for Base64<'_> {
 #[derive(Serialize)]
 pub(super) struct KeyReply<'a> {
     id: Uuid,
+    srn: String,
     project_id: Uuid,
     name: &'a str,
     usage: UsageReply,
@@ -90,6 +93,11 @@ impl<'a> From<&'a Key> for KeyReply<'a> {
     fn from(key: &'a Key) -> Self {
         Self {
             id: key.id,
+            srn: format!(
+                "srn://key-manager.{DOMAIN}/regions/{}/keys/{}",
+                key.region.name(),
+                key.id
+            ),
             project_id: key.project_id,
             name: &key.name,
             usage: UsageReply(key.algorithm),

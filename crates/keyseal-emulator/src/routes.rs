@@ -194,6 +194,14 @@ impl Region {
             )),
         }
     }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::FrPar => "fr-par",
+            Self::NlAms => "nl-ams",
+            Self::PlWaw => "pl-waw",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -78,28 +78,42 @@ impl State {
         Ok(())
     }
 
-    /// Writes everything, in a buffer that is wiped.
+    /// Writes everything, as a change of an empty state, in a buffer that is wiped.
     pub(super) fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+        self.changes_since(&Self::default())
+    }
+
+    /// Writes what is not as in `before`, in a buffer that is wiped.
+    pub(super) fn changes_since(&self, before: &Self) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+        // A key that was not touched is the same one in memory.
+        let is_new = |id: &Uuid, key: &Arc<Key>| {
+            let known = before.keys.get(id);
+            known.is_none_or(|known| !Arc::ptr_eq(known, key))
+        };
+        let changed = self.keys.iter().filter(|(id, key)| is_new(id, key));
+        let gone = before.keys.keys().filter(|id| !self.keys.contains_key(id));
         reply::json(&Written {
             clock_offset: self.clock_offset,
             identity: self.identity.as_ref(),
-            keys: self.keys.values().map(|key| &**key).collect(),
+            keys: changed.map(|(_, key)| &**key).collect(),
+            gone: gone.copied().collect(),
         })
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote. `None` when it is something else.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let read: Read = serde_json::from_slice(bytes).ok()?;
-        let mut state = Self {
-            keys: read
-                .keys
-                .into_iter()
-                .map(|key| (key.id, Arc::new(key)))
-                .collect(),
-            clock_offset: read.clock_offset,
-            identity: read.identity,
-            next_event: None,
-        };
+    /// Makes all changes, one after the other. `None` when one of them is something else.
+    pub(super) fn of_changes(changes: &[Zeroizing<Vec<u8>>]) -> Option<Self> {
+        let mut state = Self::default();
+        for change in changes {
+            let read: Read = serde_json::from_slice(change).ok()?;
+            state.clock_offset = read.clock_offset;
+            state.identity = read.identity;
+            for key in read.keys {
+                state.keys.insert(key.id, Arc::new(key));
+            }
+            for id in read.gone {
+                state.keys.remove(&id);
+            }
+        }
         state.find_next_event();
         Some(state)
     }
@@ -117,6 +131,7 @@ struct Written<'a> {
     clock_offset: Seconds,
     identity: Option<&'a Identity>,
     keys: Vec<&'a Key>,
+    gone: Vec<Uuid>,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +140,8 @@ struct Read {
     clock_offset: Seconds,
     identity: Option<Identity>,
     keys: Vec<Key>,
+    #[serde(default)]
+    gone: Vec<Uuid>,
 }
 
 /// Writes [`SecretBytes`](keyseal::SecretBytes), or their absence, as base64.

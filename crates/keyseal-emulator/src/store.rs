@@ -1,29 +1,26 @@
-//! The state file: everything the emulator remembers, encrypted, replaced whole at each change.
-//!
-//! `"KSEMUST" ‖ 01 ‖ nonce(24) ‖ body ‖ tag(16)`: XChaCha20-Poly1305 under the state key, the first
-//! eight bytes being the associated data.
+//! The state file: everything the emulator remembers, encrypted. Each change is added at its end.
 
 use std::{
     fmt, fs,
     fs::{File, TryLockError},
-    io::{self, Write as _},
+    io::{self, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
+    sync::Mutex,
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use chacha20poly1305::{
-    KeyInit as _, XChaCha20Poly1305,
-    aead::{AeadInOut as _, inout::InOutBuf},
-};
 use zeroize::Zeroizing;
 
-use super::state::State;
+use super::{
+    lock,
+    log::{self, Log, SealError},
+    state::State,
+};
 use crate::random::{self, ACCESS, RandomError};
 use keyseal::{SecretAccess, SecretBytes};
 
-const MAGIC: [u8; 8] = *b"KSEMUST\x01";
-const NONCE_LEN: usize = 24;
-const TAG_LEN: usize = 16;
+/// How many bytes of changes there may be before the file is written afresh, if the state is small.
+const MIN_CHANGES: u64 = 1 << 20;
 const STATE_KEY_LEN: usize = 32;
 
 /// Holds the key of a state file: 32 bytes.
@@ -153,26 +150,21 @@ pub enum StateError {
     Random(#[source] RandomError),
 }
 
-/// An open state file. It is locked against other emulators for as long as this value lives.
-pub(super) struct StateFile {
+/// A state file that is locked and was read, and is not written yet.
+pub(super) struct Found {
     path: PathBuf,
     key: StateKey,
-    _lock: File,
+    lock: File,
 }
 
-impl StateFile {
-    /// Opens the file and reads what is in it. A file that does not exist yet is an empty state.
+impl Found {
+    /// Locks the file and reads it. A file that does not exist yet is an empty state.
     pub(super) fn open(path: &Path, key: StateKey) -> Result<(Self, State), StateError> {
         let lock = locked(path)?;
-        let file = Self {
-            path: path.to_owned(),
-            key,
-            _lock: lock,
-        };
         let state = match fs::read(path) {
-            Ok(sealed) => {
-                let bytes = file.unseal(&sealed);
-                let state = bytes.and_then(|bytes| State::from_bytes(&bytes));
+            Ok(file) => {
+                let changes = log::read(&key.0, &file);
+                let state = changes.and_then(|changes| State::of_changes(&changes));
                 state.ok_or_else(|| StateError::DoesNotOpen {
                     path: path.to_owned(),
                 })?
@@ -185,71 +177,187 @@ impl StateFile {
                 });
             }
         };
-        Ok((file, state))
+        let found = Self {
+            path: path.to_owned(),
+            key,
+            lock,
+        };
+        Ok((found, state))
     }
 
-    /// Replaces the file, so that it holds either the state before or this one, whole.
-    pub(super) fn save(&self, state: &[u8]) -> Result<(), StateError> {
-        let sealed = self.seal(state)?;
-        self.replace(&sealed).map_err(|source| StateError::Io {
-            path: self.path.clone(),
+    /// Writes the file afresh, so that a path that cannot be written is noticed at once.
+    pub(super) fn begin(self, state: &[u8]) -> Result<StateFile, StateError> {
+        let written = Written::afresh(&self.path, &self.key, state)?;
+        Ok(StateFile {
+            path: self.path,
+            key: self.key,
+            written: Mutex::new(written),
+            _lock: self.lock,
+        })
+    }
+}
+
+/// An open state file. It is locked against other emulators for as long as this value lives.
+pub(super) struct StateFile {
+    path: PathBuf,
+    key: StateKey,
+    written: Mutex<Written>,
+    _lock: File,
+}
+
+impl StateFile {
+    /// Adds a change, so that it outlives the process. `whole` is the state after it, for when the
+    /// file is to be written afresh.
+    pub(super) fn add<E>(
+        &self,
+        change: &[u8],
+        whole: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, E>,
+    ) -> Result<(), AddError<E>> {
+        let mut written = lock(&self.written);
+        if written.has_room() {
+            let added = written.add(&self.path, change);
+            return added.map_err(|_| AddError::NotSaved);
+        }
+        let whole = whole().map_err(AddError::State)?;
+        *written =
+            Written::afresh(&self.path, &self.key, &whole).map_err(|_| AddError::NotSaved)?;
+        Ok(())
+    }
+}
+
+/// A change could not be added.
+pub(super) enum AddError<E> {
+    /// The state has no form on disk.
+    State(E),
+    /// The file could not be written.
+    NotSaved,
+}
+
+/// The file as far as it is known to be good.
+struct Written {
+    file: File,
+    log: Log,
+    /// How long the file was when it was written afresh, and how long it is.
+    first_len: u64,
+    len: u64,
+}
+
+impl Written {
+    /// Replaces the file, so that it holds either all that it held or this state.
+    fn afresh(path: &Path, key: &StateKey, state: &[u8]) -> Result<Self, StateError> {
+        let failed = |source| StateError::Io {
+            path: path.to_owned(),
             source,
+        };
+        let mut log = Log::new(&key.0).map_err(|error| not_sealed(path, error))?;
+        let record = log.seal(state).map_err(|error| not_sealed(path, error))?;
+        let bytes = [log.start(), &record].concat();
+        let file = replace(path, &bytes).map_err(failed)?;
+        log.written();
+        let len = bytes.len() as u64;
+        Ok(Self {
+            file,
+            log,
+            first_len: len,
+            len,
         })
     }
 
-    fn seal(&self, state: &[u8]) -> Result<Vec<u8>, StateError> {
-        let mut nonce = [0; NONCE_LEN];
-        random::fill(&mut nonce).map_err(StateError::Random)?;
-        let mut body = Zeroizing::new(state.to_vec());
-        let tag = self
-            .cipher()?
-            .encrypt_inout_detached(&nonce.into(), &MAGIC, InOutBuf::from(&mut **body))
-            .map_err(|_| StateError::DoesNotOpen {
-                path: self.path.clone(),
+    /// Returns whether a change is added: the file is at most twice what the state takes, and a
+    /// megabyte.
+    const fn has_room(&self) -> bool {
+        self.len - self.first_len < self.first_len + MIN_CHANGES
+    }
+
+    fn add(&mut self, path: &Path, change: &[u8]) -> Result<(), StateError> {
+        let record = self
+            .log
+            .seal(change)
+            .map_err(|error| not_sealed(path, error))?;
+        self.append(path, &record)
+            .map_err(|source| StateError::Io {
+                path: path.to_owned(),
+                source,
             })?;
-        let mut sealed = Vec::with_capacity(MAGIC.len() + NONCE_LEN + body.len() + TAG_LEN);
-        sealed.extend_from_slice(&MAGIC);
-        sealed.extend_from_slice(&nonce);
-        sealed.extend_from_slice(&body);
-        sealed.extend_from_slice(&tag);
-        Ok(sealed)
-    }
-
-    fn unseal(&self, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        let (magic, rest) = sealed.split_first_chunk::<8>()?;
-        if *magic != MAGIC {
-            return None;
-        }
-        let (nonce, rest) = rest.split_first_chunk::<NONCE_LEN>()?;
-        let (body, tag) = rest.split_last_chunk::<TAG_LEN>()?;
-        let mut state = Zeroizing::new(body.to_vec());
-        let buffer = InOutBuf::from(&mut **state);
-        self.cipher()
-            .ok()?
-            .decrypt_inout_detached(&(*nonce).into(), &MAGIC, buffer, &(*tag).into())
-            .ok()?;
-        Some(state)
-    }
-
-    fn cipher(&self) -> Result<XChaCha20Poly1305, StateError> {
-        let key = self.key.0.expose(ACCESS);
-        XChaCha20Poly1305::new_from_slice(key).map_err(|_| StateError::MalformedKey)
-    }
-
-    /// The temporary file is in the same folder and readable by its owner alone.
-    fn replace(&self, sealed: &[u8]) -> io::Result<()> {
-        let folder = match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            Some(_) | None => Path::new("."),
-        };
-        let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
-        temporary.write_all(sealed)?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(&self.path).map_err(|error| error.error)?;
-        #[cfg(unix)]
-        File::open(folder)?.sync_all()?;
+        self.log.written();
+        self.len += record.len() as u64;
         Ok(())
     }
+
+    fn append(&mut self, path: &Path, record: &[u8]) -> io::Result<()> {
+        // A file that is gone would take everything, and keep nothing.
+        require_same(path, &self.file)?;
+        // A record that failed halfway is cut off.
+        self.file.set_len(self.len)?;
+        self.file.seek(SeekFrom::Start(self.len))?;
+        self.file.write_all(record)
+    }
+}
+
+fn not_sealed(path: &Path, error: SealError) -> StateError {
+    match error {
+        SealError::Random(error) => StateError::Random(error),
+        SealError::WrongKeyLength => StateError::MalformedKey,
+        SealError::TooLong => StateError::Io {
+            path: path.to_owned(),
+            source: io::ErrorKind::FileTooLarge.into(),
+        },
+    }
+}
+
+/// Replaces a file, for its owner alone.
+///
+/// What is written first has a name that follows from the file's. A process that is killed leaves
+/// at most this one, and the next takes it over: the lock lets nobody else do so.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let new = beside(path, ".new");
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&new)?;
+    let renamed = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&new, path));
+    if let Err(error) = renamed {
+        // The first error says more than what removing it could.
+        let _ = fs::remove_file(&new);
+        return Err(error);
+    }
+    #[cfg(unix)]
+    File::open(folder_of(path))?.sync_all()?;
+    Ok(file)
+}
+
+#[cfg(unix)]
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+/// Refuses a path at which another file is by now, or none.
+#[cfg(unix)]
+fn require_same(path: &Path, file: &File) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let (there, open) = (fs::metadata(path)?, file.metadata()?);
+    match (there.dev(), there.ino()) == (open.dev(), open.ino()) {
+        true => Ok(()),
+        false => Err(io::Error::other("another file is in its place")),
+    }
+}
+
+/// An open file can be neither removed nor replaced.
+#[cfg(not(unix))]
+fn require_same(_path: &Path, _file: &File) -> io::Result<()> {
+    Ok(())
 }
 
 impl fmt::Debug for StateFile {
@@ -285,11 +393,16 @@ fn require_private(_path: &Path, _file: &File) -> Result<(), StateError> {
     Ok(())
 }
 
-/// Locks a file beside the state file: the state file itself is replaced at each change.
+/// Names a file beside another.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Locks a file beside the state file: the state file itself is replaced now and then.
 fn locked(path: &Path) -> Result<File, StateError> {
-    let mut lock_path = path.as_os_str().to_owned();
-    lock_path.push(".lock");
-    let lock_path = PathBuf::from(lock_path);
+    let lock_path = beside(path, ".lock");
     let failed = |source| StateError::Io {
         path: lock_path.clone(),
         source,

@@ -101,9 +101,20 @@ impl ScalewayClientBuilder {
         self
     }
 
-    /// Sets the base URL: `https://…`, or `http://` on this machine.
+    /// Sets the base URL: `https://…`; or `http://…` on this machine, or on the host that
+    /// [`insecure_http_host`](Self::insecure_http_host) allows.
     pub fn api_url(mut self, api_url: &str) -> Self {
         self.explicit.api_url = text(api_url);
+        self
+    }
+
+    /// Allows a base URL with `http://` and this host, such as an emulator in another container.
+    /// The client [warns](ScalewayClient::warnings) if it has such a URL.
+    ///
+    /// # Security
+    /// The secret key and every plaintext can be read on the network.
+    pub fn insecure_http_host(mut self, host: &str) -> Self {
+        self.explicit.http_host = text(host);
         self
     }
 

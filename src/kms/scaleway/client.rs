@@ -164,6 +164,11 @@ impl ScalewayClient {
         self.until(self.shared.transport.deadline_in(time))
     }
 
+    /// Returns the same client, for a list whose pages together take no longer than one call may.
+    pub(super) fn for_all_pages(&self) -> Self {
+        self.until(self.shared.transport.deadline())
+    }
+
     fn until(&self, deadline: Duration) -> Self {
         let earlier = self.deadline.unwrap_or(deadline).min(deadline);
         Self {
@@ -230,7 +235,7 @@ impl ScalewayClient {
     /// [`KmsError`]: of kind `Configuration` without a region, `InvalidReply` when a page has only
     /// keys of earlier ones and there should be more, else what the call came to.
     pub async fn list_keys(&self, which: &ListKeys) -> Result<Vec<KeyInfo>, KmsError> {
-        let all_pages = self.until(self.shared.transport.deadline());
+        let all_pages = self.for_all_pages();
         let mut keys: Vec<KeyInfo> = Vec::new();
         let mut seen = HashSet::new();
         let mut listed = 0;
@@ -302,7 +307,7 @@ impl ScalewayClient {
 
     pub(super) async fn key_info(&self, request: &Request) -> Result<KeyInfo, KmsError> {
         self.call(request, |json: Box<RawValue>| {
-            KeyInfo::parse(json, request.region())
+            KeyInfo::parse_one(json, (request.region(), request.key_id()))
         })
         .await
     }

@@ -31,7 +31,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 /// What a reply's buffer begins with where the answer does not say how long it is.
 const FIRST_BUFFER_SIZE: usize = 4096;
 
-/// The base URL of the service: TLS, or without it a loopback address.
+/// The base URL of the service: TLS, or without it this machine or the one host that was allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiUrl(Url);
 
@@ -39,7 +39,9 @@ impl ApiUrl {
     pub(crate) const DEFAULT: &'static str = "https://api.scaleway.com";
 
     /// Reads a base URL. One slash at its end is taken off.
-    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+    ///
+    /// `http_host` may be called without TLS.
+    pub(crate) fn parse(text: &str, http_host: Option<&str>) -> Result<Self, &'static str> {
         let text = text.strip_suffix('/').unwrap_or(text);
         let url = Url::parse(text).map_err(|_| "it is not a URL")?;
         if url.host().is_none() || text.ends_with('/') {
@@ -54,8 +56,11 @@ impl ApiUrl {
         let url = Self(url);
         match url.0.scheme() {
             "https" => Ok(url),
-            "http" if url.is_loopback() => Ok(url),
-            "http" => Err("without TLS it must name this machine: localhost, 127.0.0.1 or [::1]"),
+            "http" if url.is_loopback() || url.is_host(http_host) => Ok(url),
+            "http" => Err(
+                "without TLS it must name this machine (localhost, 127.0.0.1 or [::1]) or the one \
+                 host for which plain HTTP is allowed",
+            ),
             _ => Err("it must begin with https://"),
         }
     }
@@ -67,6 +72,16 @@ impl ApiUrl {
             Some(Host::Ipv6(address)) => address.is_loopback(),
             None => false,
         }
+    }
+
+    /// Returns whether the URL is plain HTTP to another machine.
+    pub(crate) fn is_exposed(&self) -> bool {
+        !self.is_tls() && !self.is_loopback()
+    }
+
+    fn is_host(&self, host: Option<&str>) -> bool {
+        host.zip(self.0.host_str())
+            .is_some_and(|(allowed, own)| allowed.eq_ignore_ascii_case(own))
     }
 
     fn is_tls(&self) -> bool {
@@ -90,7 +105,7 @@ pub(crate) struct HttpOptions {
 /// Connections are kept and reused. The runtime is the caller's: tokio, with I/O and time.
 ///
 /// # Security
-/// TLS only, except to this machine. Redirects are not followed. An HTTP proxy of the environment
+/// TLS only, except to this machine and to a host that was allowed by name. Redirects are not followed. An HTTP proxy of the environment
 /// is used for TLS only, so it sees nothing. The buffers of this crate are wiped, and those that
 /// hyper gives away with an answer. What hyper and rustls keep to themselves is not: the secret
 /// key in a header that was sent, and plaintexts on their way to or from encryption, may stay in
@@ -282,7 +297,7 @@ mod tests {
             ("http://127.9.9.9:1", "http://127.9.9.9:1/x"),
             ("http://[::1]:1", "http://[::1]:1/x"),
         ] {
-            assert_eq!(ApiUrl::parse(text).expect(text).join("/x"), joined);
+            assert_eq!(ApiUrl::parse(text, None).expect(text).join("/x"), joined);
         }
         for bad in [
             "",
@@ -302,7 +317,7 @@ mod tests {
             "file:///etc/passwd",
             "https://",
         ] {
-            assert!(ApiUrl::parse(bad).is_err(), "{bad}");
+            assert!(ApiUrl::parse(bad, None).is_err(), "{bad}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! [`KeyInfo`]: what the service tells of a key.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -26,10 +26,12 @@ pub struct KeyInfo {
 #[serde(default)]
 struct Fields {
     id: String,
+    srn: Option<String>,
     region: Option<String>,
     project_id: Option<String>,
     name: Option<String>,
-    usage: Option<Usage>,
+    /// The algorithm under the name of the usage. Only one member is there.
+    usage: Option<BTreeMap<String, serde_json::Value>>,
     state: Option<String>,
     rotation_count: Option<u64>,
     created_at: Option<String>,
@@ -42,14 +44,7 @@ struct Fields {
     tags: Option<Vec<String>>,
     rotation_policy: Option<Policy>,
     origin: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Usage {
-    symmetric_encryption: Option<String>,
-    asymmetric_encryption: Option<String>,
-    asymmetric_signing: Option<String>,
+    protection_level: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -60,21 +55,44 @@ struct Policy {
 }
 
 impl KeyInfo {
-    /// Reads one key, of which the region is `asked` unless it says otherwise.
+    /// Reads one key of the region that was `asked`.
+    ///
+    /// A key of another region means that the answer came from somewhere else: its URI would lead
+    /// to a key that nobody asked for.
     pub(crate) fn parse(json: Box<RawValue>, asked: &Region) -> Result<Self, Unbelievable> {
         let fields: Fields =
             serde_json::from_str(json.get()).map_err(|_| "its key has other fields than known")?;
         let id = Uuid::parse(&fields.id).ok_or("its key has no id")?;
-        let region = match &fields.region {
-            Some(region) => Region::parse(region).ok_or("its key has no region")?,
-            None => asked.clone(),
-        };
+        if let Some(region) = &fields.region
+            && Region::parse(region).as_ref() != Some(asked)
+        {
+            return Err("its key is in another region");
+        }
+        // A form of the name that this crate does not know says nothing that can be compared.
+        let named = fields.srn.as_deref().map(KeyUri::from_reference);
+        if let Some(Ok(named)) = named
+            && named != KeyUri::new(asked.clone(), id)
+        {
+            return Err("its key has the SRN of another key");
+        }
         Ok(Self {
             json,
             id,
-            region,
+            region: asked.clone(),
             fields,
         })
+    }
+
+    /// Reads the key that was asked for.
+    pub(crate) fn parse_one(
+        json: Box<RawValue>,
+        (asked, key_id): (&Region, Option<Uuid>),
+    ) -> Result<Self, Unbelievable> {
+        let key = Self::parse(json, asked)?;
+        if key_id.is_some_and(|asked| asked != key.id) {
+            return Err("it is about another key");
+        }
+        Ok(key)
     }
 
     /// Returns the service's own JSON object, with everything that this crate does not know of.
@@ -93,6 +111,12 @@ impl KeyInfo {
     #[must_use]
     pub const fn region(&self) -> &Region {
         &self.region
+    }
+
+    /// Returns the Scaleway Resource Name, which the service gives since October 2026.
+    #[must_use]
+    pub fn srn(&self) -> Option<&str> {
+        self.fields.srn.as_deref()
     }
 
     /// Returns the canonical URI.
@@ -128,15 +152,27 @@ impl KeyInfo {
     /// Returns what the key is for: `None` for a usage that this crate does not know of.
     #[must_use]
     pub fn usage(&self) -> Option<KeyUsage> {
-        let usage = self.fields.usage.as_ref()?;
-        let named = |name: &String| Algorithm::named(name);
-        let symmetric = usage.symmetric_encryption.as_ref().map(named);
-        let asymmetric = usage.asymmetric_encryption.as_ref().map(named);
-        let signing = usage.asymmetric_signing.as_ref().map(named);
-        symmetric
-            .map(KeyUsage::SymmetricEncryption)
-            .or_else(|| asymmetric.map(KeyUsage::AsymmetricEncryption))
-            .or_else(|| signing.map(KeyUsage::AsymmetricSigning))
+        let (name, algorithm) = self.usage_member()?;
+        let kind = UsageKind::ALL.iter().find(|kind| kind.name() == name)?;
+        Some(KeyUsage::new(*kind, Algorithm::named(algorithm)))
+    }
+
+    /// Returns the service's names for the usage and the algorithm, known to this crate or not.
+    #[must_use]
+    pub fn usage_member(&self) -> Option<(&str, &str)> {
+        let members = self.fields.usage.iter().flatten();
+        members
+            .filter_map(|(name, algorithm)| Some((name.as_str(), algorithm.as_str()?)))
+            .find(|(name, algorithm)| algorithm.strip_prefix("unknown_") != Some(name))
+    }
+
+    /// Returns where the service keeps and uses the key; `None` if it does not say.
+    #[must_use]
+    pub fn protection_level(&self) -> Option<ProtectionLevel> {
+        self.fields
+            .protection_level
+            .as_deref()
+            .map(ProtectionLevel::named)
     }
 
     /// Returns the state.
@@ -253,17 +289,31 @@ pub enum KeyUsage {
     AsymmetricEncryption(Algorithm),
     /// Signs with a private key.
     AsymmetricSigning(Algorithm),
-    /// Encrypts and decrypts with one secret key: what a key-encryption key is.
+    /// Wraps other keys with a public key and unwraps them with its private half, by ML-KEM.
+    KeyEncapsulation(Algorithm),
+    /// Encrypts and decrypts with one secret key, as a key-encryption key does.
     SymmetricEncryption(Algorithm),
 }
 
 impl KeyUsage {
+    /// Names a usage and its algorithm.
+    #[must_use]
+    pub const fn new(kind: UsageKind, algorithm: Algorithm) -> Self {
+        match kind {
+            UsageKind::AsymmetricEncryption => Self::AsymmetricEncryption(algorithm),
+            UsageKind::AsymmetricSigning => Self::AsymmetricSigning(algorithm),
+            UsageKind::KeyEncapsulation => Self::KeyEncapsulation(algorithm),
+            UsageKind::SymmetricEncryption => Self::SymmetricEncryption(algorithm),
+        }
+    }
+
     /// Returns the usage alone.
     #[must_use]
     pub const fn kind(&self) -> UsageKind {
         match self {
             Self::AsymmetricEncryption(_) => UsageKind::AsymmetricEncryption,
             Self::AsymmetricSigning(_) => UsageKind::AsymmetricSigning,
+            Self::KeyEncapsulation(_) => UsageKind::KeyEncapsulation,
             Self::SymmetricEncryption(_) => UsageKind::SymmetricEncryption,
         }
     }
@@ -274,6 +324,7 @@ impl KeyUsage {
         match self {
             Self::AsymmetricEncryption(algorithm)
             | Self::AsymmetricSigning(algorithm)
+            | Self::KeyEncapsulation(algorithm)
             | Self::SymmetricEncryption(algorithm) => algorithm,
         }
     }
@@ -287,17 +338,27 @@ pub enum UsageKind {
     AsymmetricEncryption,
     /// Signs with a private key.
     AsymmetricSigning,
+    /// Wraps other keys with a public key and unwraps them with its private half.
+    KeyEncapsulation,
     /// Encrypts and decrypts with one secret key.
     SymmetricEncryption,
 }
 
 impl UsageKind {
+    const ALL: &'static [Self] = &[
+        Self::AsymmetricEncryption,
+        Self::AsymmetricSigning,
+        Self::KeyEncapsulation,
+        Self::SymmetricEncryption,
+    ];
+
     /// Returns the service's name for it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::AsymmetricEncryption => "asymmetric_encryption",
             Self::AsymmetricSigning => "asymmetric_signing",
+            Self::KeyEncapsulation => "key_encapsulation",
             Self::SymmetricEncryption => "symmetric_encryption",
         }
     }
@@ -328,6 +389,48 @@ impl fmt::Display for KeyState {
             Self::PendingKeyMaterial => "pending_key_material",
             Self::ScheduledForDeletion => "scheduled_for_deletion",
         })
+    }
+}
+
+/// Where the service keeps and uses a key.
+///
+/// A level that is not known today is passed through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProtectionLevel {
+    /// In a hardware security module: `hsm`.
+    Hsm,
+    /// A level that this crate does not know of.
+    Other(String),
+    /// In the service's own software: `software`.
+    Software,
+}
+
+impl ProtectionLevel {
+    /// Names a level as the service does.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        match name {
+            "hsm" => Self::Hsm,
+            "software" => Self::Software,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// Returns the service's name for it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Hsm => "hsm",
+            Self::Other(name) => name,
+            Self::Software => "software",
+        }
+    }
+}
+
+impl fmt::Display for ProtectionLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

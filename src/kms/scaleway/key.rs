@@ -8,12 +8,16 @@ use zeroize::Zeroizing;
 use super::{
     api::{
         self,
-        crypto::{self, CryptoReply, DataKeyPlaintext, Decrypted, KeyMaterial, Unbelievable},
-        key::UpdateKey,
+        crypto::{
+            self, CryptoReply, DataKeyPlaintext, Decrypted, ImportParameters, KeyMaterial,
+            Unbelievable,
+        },
+        key::{UpdateKey, page_query},
     },
     client::{ScalewayClient, unbelievable},
     data_key::{DataKey, DataKeySecret, WrappedDataKey},
-    info::KeyInfo,
+    info::{Algorithm, KeyInfo},
+    rotation::{KeyRotation, RotationsReply},
     transport::{Operation, Request},
     uri::{KeyUri, Region},
     uuid::Uuid,
@@ -216,6 +220,83 @@ impl ScalewayKey {
         self.client.key_info(&request).await
     }
 
+    /// Asks for a public key and a token, so that key material leaves this machine wrapped.
+    ///
+    /// `wrapping` is one of `rsa_oaep_N_sha256` and `rsa_aes_key_wrap_N_sha256`, where N is 2048,
+    /// 3072 or 4096.
+    ///
+    /// # Compatibility
+    /// How wrapped material goes back is not published as of October 2026:
+    /// [`import_key_material`](Self::import_key_material) takes material in the clear.
+    ///
+    /// # Errors
+    /// [`KmsError`]: what the call came to.
+    pub async fn import_parameters(
+        &self,
+        wrapping: &Algorithm,
+    ) -> Result<ImportParameters, KmsError> {
+        let request = self
+            .request(Operation::GenerateImportParameters, "import-parameters")
+            .body(crypto::import_parameters(wrapping));
+        self.crypto(&request, |reply, id| reply.import_parameters(id))
+            .await
+    }
+
+    /// Lists the versions of the key, the oldest first: all pages, each version once.
+    ///
+    /// Their indices are those that [`delete_key_material`](Self::delete_key_material) takes. The
+    /// pages together take no longer than one call may.
+    ///
+    /// # Errors
+    /// [`KmsError`] of kind `InvalidReply` when a page has only versions of earlier ones and there
+    /// should be more, else what the call came to.
+    ///
+    /// # Example
+    /// ```no_run
+    /// use keyseal::kms::scaleway::{KeyMaterial, RotationStatus, ScalewayKey};
+    ///
+    /// # async fn example(key: &ScalewayKey) -> Result<(), keyseal::KmsError> {
+    /// let versions = key.list_rotations().await?;
+    /// let oldest = versions.iter().find(|one| one.status() == &RotationStatus::Enabled);
+    /// if let Some(version) = oldest {
+    ///     key.delete_key_material(KeyMaterial::Version(version.index())).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn list_rotations(&self) -> Result<Vec<KeyRotation>, KmsError> {
+        let client = self.client.for_all_pages();
+        let mut rotations: Vec<KeyRotation> = Vec::new();
+        let mut listed = 0;
+        for page in 1.. {
+            let action = format!("rotations?{}", page_query("created_at_asc", page));
+            let request = client
+                .request(Operation::ListKeyRotations, &self.region)
+                .key(self.key_id, &action);
+            let read = |reply: RotationsReply| reply.page(self.key_id);
+            let (found, total_count) = client.call(&request, read).await?;
+            listed += found.len() as u64;
+            let at_end = found.is_empty() || listed >= total_count;
+            let known = rotations.len();
+            for rotation in found {
+                if rotations.iter().all(|one| one.index() != rotation.index()) {
+                    rotations.push(rotation);
+                }
+            }
+            if at_end {
+                break;
+            }
+            if rotations.len() == known {
+                let error = KmsError::new(KmsErrorKind::InvalidReply).with_message(format!(
+                    "page {page} has only versions of earlier pages, and {known} of {total_count} \
+                     are known"
+                ));
+                return Err(self.failed(Operation::ListKeyRotations, error));
+            }
+        }
+        Ok(rotations)
+    }
+
     /// Deletes imported key material. What was encrypted with it is lost.
     ///
     /// # Errors
@@ -269,6 +350,41 @@ impl ScalewayKey {
         self.client
             .call(&request, |reply: Reply| Ok(reply.pem))
             .await
+    }
+
+    /// Wraps another key with a key for [encapsulation](super::UsageKind::KeyEncapsulation).
+    ///
+    /// The service takes up to 2 kB of key. Empty associated data is the same as none.
+    ///
+    /// # Errors
+    /// [`KmsError`] of kind `InvalidInput` for an empty key, else what the call came to.
+    pub async fn wrap_key(
+        &self,
+        key: &SecretBytes,
+        associated_data: &[u8],
+    ) -> Result<Vec<u8>, KmsError> {
+        let body = crypto::wrap(key.bytes(), associated_data);
+        let body = self.checked(Operation::WrapKey, body)?;
+        let request = self.request(Operation::WrapKey, "wrap").body(body);
+        self.crypto(&request, |reply, id| reply.encrypted(id)).await
+    }
+
+    /// Opens what [`wrap_key`](Self::wrap_key) made.
+    ///
+    /// # Errors
+    /// [`KmsError`] of kind `DecryptionFailed` when it does not open, of kind `InvalidInput` for a
+    /// ciphertext that does not have 1 to 131,071 bytes, else what the call came to.
+    pub async fn unwrap_key(
+        &self,
+        wrapped: &[u8],
+        associated_data: &[u8],
+    ) -> Result<SecretBytes, KmsError> {
+        let body = self.checked(
+            Operation::UnwrapKey,
+            crypto::decrypt(wrapped, associated_data),
+        )?;
+        let request = self.request(Operation::UnwrapKey, "unwrap").body(body);
+        self.crypto(&request, |reply, id| reply.unwrapped(id)).await
     }
 
     async fn encrypt_checked(

@@ -34,6 +34,7 @@ mod http;
 mod info;
 mod key;
 mod retry;
+mod rotation;
 mod secret_key;
 mod time;
 mod trace;
@@ -42,7 +43,7 @@ mod uri;
 mod uuid;
 
 pub use api::{
-    crypto::{Decrypted, KeyMaterial, MAX_CIPHERTEXT_SIZE, MAX_PLAINTEXT_SIZE},
+    crypto::{Decrypted, ImportParameters, KeyMaterial, MAX_CIPHERTEXT_SIZE, MAX_PLAINTEXT_SIZE},
     key::{CreateKey, KeyOrder, ListKeys, RotationPolicy, UpdateKey},
 };
 pub use builder::ScalewayClientBuilder;
@@ -50,9 +51,12 @@ pub use client::{RegionConflict, ScalewayClient};
 pub use config::Environment;
 pub use data_key::{DataKey, DataKeySecret, WrappedDataKey};
 pub use http::HttpTransport;
-pub use info::{Algorithm, KeyInfo, KeyPage, KeyState, KeyUsage, OfferedAlgorithm, UsageKind};
+pub use info::{
+    Algorithm, KeyInfo, KeyPage, KeyState, KeyUsage, OfferedAlgorithm, ProtectionLevel, UsageKind,
+};
 pub use key::ScalewayKey;
 pub use retry::{RetryPolicy, Retrying, Timer, TokioTimer};
+pub use rotation::{KeyRotation, RotationStatus};
 pub use secret_key::SecretKey;
 pub use time::Timestamp;
 pub use transport::{MAX_REPLY_SIZE, Operation, Request, Response, Transport};

@@ -313,12 +313,16 @@ pub enum Operation {
     Encrypt,
     /// Makes a data key and wraps it.
     GenerateDataKey,
+    /// Makes a public key that key material is wrapped with before it is imported.
+    GenerateImportParameters,
     /// Reads a key's properties.
     GetKey,
     /// Gives key material to a key.
     ImportKeyMaterial,
     /// Lists the algorithms on offer.
     ListAlgorithms,
+    /// Lists the versions of a key.
+    ListKeyRotations,
     /// Lists keys.
     ListKeys,
     /// Forbids the deletion of a key.
@@ -333,10 +337,14 @@ pub enum Operation {
     Sign,
     /// Allows the deletion of a key.
     UnprotectKey,
+    /// Opens a key that was wrapped with a public key.
+    UnwrapKey,
     /// Changes a key's properties.
     UpdateKey,
     /// Checks a signature.
     Verify,
+    /// Wraps a key with a public key.
+    WrapKey,
 }
 
 impl Operation {
@@ -352,9 +360,11 @@ impl Operation {
             Self::EnableKey => "enable key",
             Self::Encrypt => "encrypt",
             Self::GenerateDataKey => "generate data key",
+            Self::GenerateImportParameters => "generate import parameters",
             Self::GetKey => "get key",
             Self::ImportKeyMaterial => "import key material",
             Self::ListAlgorithms => "list algorithms",
+            Self::ListKeyRotations => "list key rotations",
             Self::ListKeys => "list keys",
             Self::ProtectKey => "protect key",
             Self::PublicKey => "get public key",
@@ -362,8 +372,10 @@ impl Operation {
             Self::RotateKey => "rotate key",
             Self::Sign => "sign",
             Self::UnprotectKey => "unprotect key",
+            Self::UnwrapKey => "unwrap key",
             Self::UpdateKey => "update key",
             Self::Verify => "verify",
+            Self::WrapKey => "wrap key",
         }
     }
 
@@ -387,7 +399,11 @@ impl Operation {
 
     const fn method(self) -> &'static str {
         match self {
-            Self::GetKey | Self::ListAlgorithms | Self::ListKeys | Self::PublicKey => "GET",
+            Self::GetKey
+            | Self::ListAlgorithms
+            | Self::ListKeyRotations
+            | Self::ListKeys
+            | Self::PublicKey => "GET",
             Self::UpdateKey => "PATCH",
             Self::DeleteKey => "DELETE",
             _ => "POST",

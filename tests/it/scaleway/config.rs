@@ -429,6 +429,50 @@ fn certificates_are_left_unchecked_only_by_a_clear_word() {
 }
 
 #[test]
+fn plain_http_is_for_this_machine_and_for_the_host_that_is_named() {
+    let empty = TempDir::new().unwrap();
+    let client = |url: &str, variable: &str, host: Option<&str>| {
+        let variables = [
+            ("SCW_SECRET_KEY", A),
+            ("SCW_API_URL", url),
+            ("KEYSEAL_INSECURE_HTTP_HOST", variable),
+        ];
+        used(&empty, &variables, |builder| match host {
+            Some(host) => builder.insecure_http_host(host),
+            None => builder,
+        })
+    };
+    for (url, variable, host) in [
+        ("http://kms:8080", "kms", None),
+        ("http://kms:8080", "", Some("kms")),
+        ("http://KMS", "other", Some("Kms")),
+        ("http://10.0.0.1:8080", "10.0.0.1", None),
+        ("http://[fd00::1]:8080", "[fd00::1]", None),
+    ] {
+        let client = client(url, variable, host).unwrap();
+        let warned = client.warnings().join("\n");
+        assert!(warned.contains("without TLS"), "{url}: {warned}");
+    }
+    for (url, variable, host) in [
+        ("http://kms:8080", "", None),
+        ("http://kms:8080", "kms", Some("other")),
+        ("http://kms.example", "kms", None),
+        ("http://example", "kms.example", None),
+        ("http://kms:8080", "*", None),
+        ("http://kms:8080", "kms:8080", None),
+    ] {
+        let error = client(url, variable, host).unwrap_err();
+        assert_eq!(error.kind(), KmsErrorKind::Configuration, "{url}");
+        assert!(error.to_string().contains("plain HTTP"), "{url}: {error}");
+    }
+    // What is encrypted on the way is nothing to warn of.
+    for url in ["http://127.0.0.1:8080", "https://kms"] {
+        let client = client(url, "kms", None).unwrap();
+        assert!(client.warnings().is_empty(), "{url}");
+    }
+}
+
+#[test]
 fn old_names_and_open_files_are_warned_of() {
     let empty = TempDir::new().unwrap();
     let variables = [("SCW_TOKEN", A), ("SCW_REGION", "fr-par")];

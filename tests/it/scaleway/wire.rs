@@ -8,8 +8,9 @@ use std::{
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind, RemoteAead, SecretAccess, SecretBytes,
     kms::scaleway::{
-        Algorithm, CreateKey, KeyMaterial, KeyOrder, KeyState, KeyUsage, ListKeys, Region, Request,
-        Response, RetryPolicy, RotationPolicy, Timer, Timestamp, Transport, UpdateKey, UsageKind,
+        Algorithm, CreateKey, KeyMaterial, KeyOrder, KeyState, KeyUsage, ListKeys, ProtectionLevel,
+        Region, Request, Response, RetryPolicy, RotationPolicy, RotationStatus, Timer, Timestamp,
+        Transport, UpdateKey, UsageKind,
     },
 };
 
@@ -143,7 +144,8 @@ async fn create_key_sends_what_was_asked_for_and_no_more() {
     .tag("db")
     .rotation(RotationPolicy::every(Duration::from_secs(7_776_000)).starting_at(time))
     .unprotected()
-    .external();
+    .external()
+    .protection_level(ProtectionLevel::Hsm);
     for (key, body) in [
         (CreateKey::aes_256_gcm(), "requests/create_key.json"),
         (everything, "requests/create_key_with_everything.json"),
@@ -158,7 +160,8 @@ async fn create_key_sends_what_was_asked_for_and_no_more() {
 
 #[tokio::test]
 async fn create_key_goes_to_the_project_and_region_that_were_named() {
-    let service = Scripted::new([Answer::golden(200, "replies/key.json")]);
+    let made = vector("replies/key.json").replace("fr-par", "pl-waw");
+    let service = Scripted::new([Answer::json(200, made)]);
     let other = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb";
     let key = CreateKey::aes_256_gcm().project(other.parse().unwrap());
     service
@@ -255,10 +258,80 @@ async fn get_passes_on_what_this_version_does_not_know() {
         key.usage(),
         Some(KeyUsage::AsymmetricSigning(Algorithm::named("ml_dsa_65")))
     );
+    assert_eq!(
+        key.usage_member(),
+        Some(("asymmetric_signing", "ml_dsa_65"))
+    );
     assert_eq!(key.state(), KeyState::Other("resting".to_owned()));
     assert!(key.tags().is_empty());
     assert!(key.is_locked());
     assert!(key.json().contains(r#""new_field":{"nested":[1]}"#));
+}
+
+#[tokio::test]
+async fn get_reads_the_resource_name_the_protection_level_and_every_usage() {
+    let service = Scripted::new([Answer::golden(200, "replies/key_with_srn.json")]);
+    let key = service.key().get().await.unwrap();
+    let srn = format!("srn://key-manager.scw.eu/regions/fr-par/keys/{KEY_ID}");
+    assert_eq!(key.srn(), Some(&*srn));
+    assert_eq!(key.protection_level(), Some(ProtectionLevel::Hsm));
+    let usage = KeyUsage::KeyEncapsulation(Algorithm::named("ml_kem_768"));
+    assert_eq!(key.usage(), Some(usage));
+
+    // A usage that does not exist yet has a name all the same.
+    let future = vector("replies/key_with_srn.json").replace("key_encapsulation", "divination");
+    let future = future.replace("\"hsm\"", "\"enclave\"");
+    let service = Scripted::new([Answer::json(200, future)]);
+    let key = service.key().get().await.unwrap();
+    assert_eq!(key.usage(), None);
+    assert_eq!(key.usage_member(), Some(("divination", "ml_kem_768")));
+    let level = ProtectionLevel::Other("enclave".to_owned());
+    assert_eq!(key.protection_level(), Some(level));
+
+    // Clients send such a member, and a server may send it back.
+    let unset = vector("replies/key.json").replace("aes_256_gcm", "unknown_symmetric_encryption");
+    let service = Scripted::new([Answer::json(200, unset)]);
+    assert_eq!(service.key().get().await.unwrap().usage_member(), None);
+}
+
+#[tokio::test]
+async fn a_key_of_another_region_or_another_id_is_no_answer() {
+    let here = vector("replies/key_with_srn.json");
+    let other_id = "22222222-2222-4333-8444-555555555555";
+    let region = |key: &str| key.replace("\"region\":\"fr-par\"", "\"region\":\"nl-ams\"");
+    let srn = |key: &str| key.replace("/regions/fr-par/", "/regions/nl-ams/");
+    for (answer, why) in [
+        (region(&vector("replies/key.json")), "another region"),
+        (region(&here), "another region"),
+        (srn(&here), "the SRN of another key"),
+        (region(&srn(&here)), "another region"),
+        (here.replace("\"fr-par\"", "\"\""), "another region"),
+        (here.replace(KEY_ID, other_id), "about another key"),
+    ] {
+        let service = Scripted::new((0..3).map(|_| Answer::json(200, answer.clone())));
+        let key = service.key();
+        for error in [
+            key.get().await.unwrap_err(),
+            key.rotate().await.unwrap_err(),
+            key.update(&UpdateKey::new()).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), KmsErrorKind::InvalidReply);
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
+    let made = region(&vector("replies/key.json"));
+    let listed = format!(r#"{{"keys":[{made}],"total_count":1}}"#);
+    let service = Scripted::new([Answer::json(200, made), Answer::json(200, listed)]);
+    let client = service.client();
+    let error = client.create_key(&CreateKey::aes_256_gcm()).await;
+    assert_eq!(error.unwrap_err().kind(), KmsErrorKind::InvalidReply);
+    let error = client.list_keys(&ListKeys::new()).await.unwrap_err();
+    assert_eq!(error.kind(), KmsErrorKind::InvalidReply);
+
+    // A resource name of a form that is not known is no contradiction.
+    let renamed = here.replace("srn://key-manager.", "srn:v2:");
+    let service = Scripted::new([Answer::json(200, renamed)]);
+    service.key().get().await.unwrap();
 }
 
 #[tokio::test]
@@ -281,6 +354,13 @@ async fn update_sends_only_what_changes() {
         service.sent(),
         sent("PATCH", KEY_PATH, Some("requests/empty.json"))
     );
+
+    let service = Scripted::new([Answer::golden(200, "replies/key.json")]);
+    let time: Timestamp = "2026-08-21T10:26:52Z".parse().unwrap();
+    let later = UpdateKey::new().rotation(RotationPolicy::next_at(time));
+    service.key().update(&later).await.unwrap();
+    let body = "requests/update_next_rotation.json";
+    assert_eq!(service.sent(), sent("PATCH", KEY_PATH, Some(body)));
 }
 
 #[tokio::test]
@@ -329,6 +409,107 @@ async fn key_material_is_imported_and_deleted() {
         service.key().delete_key_material(which).await.unwrap();
         assert_eq!(service.sent(), post("delete-key-material", body));
     }
+}
+
+#[tokio::test]
+async fn versions_are_listed_with_the_index_that_deletes_their_material() {
+    let service = Scripted::new([Answer::golden(200, "replies/rotations.json")]);
+    let rotations = service.key().list_rotations().await.unwrap();
+    let target = format!("{KEY_PATH}/rotations?order_by=created_at_asc&page=1&page_size=100");
+    assert_eq!(service.sent(), sent("GET", &target, None));
+    let [old, new] = &rotations[..] else {
+        panic!("{rotations:?}");
+    };
+    assert_eq!((old.index(), new.index()), (1, 2));
+    assert_eq!(old.status(), &RotationStatus::Deleted);
+    assert_eq!(new.status(), &RotationStatus::Enabled);
+    assert!(!old.is_manual() && new.is_manual());
+    let deleted = old.deleted_at().map(Timestamp::as_str);
+    assert_eq!(deleted, Some("2026-08-07T07:46:06.350936Z"));
+    assert_eq!(old.updated_at(), old.deleted_at());
+    let created = new.created_at().map(Timestamp::as_str);
+    assert_eq!(created, Some("2026-07-08T07:46:06.350936Z"));
+    assert_eq!(new.deleted_at(), None);
+}
+
+/// A page of versions with these indices.
+fn page_of_versions(indices: std::ops::Range<u32>, total_count: u32) -> Answer {
+    let rotations: Vec<_> = indices
+        .map(|index| format!(r#"{{"key_id":"{KEY_ID}","index":{index},"status":"enabled"}}"#))
+        .collect();
+    let rotations = rotations.join(",");
+    Answer::json(
+        200,
+        format!(r#"{{"rotations":[{rotations}],"total_count":{total_count}}}"#),
+    )
+}
+
+#[tokio::test]
+async fn a_list_of_versions_has_all_pages_and_ends_on_a_server_that_repeats_one() {
+    let service = Scripted::new([
+        page_of_versions(1..101, 103),
+        page_of_versions(101..104, 103),
+    ]);
+    let rotations = service.key().list_rotations().await.unwrap();
+    assert_eq!(rotations.len(), 103);
+
+    let service = Scripted::new((0..3).map(|_| page_of_versions(1..101, 1_000)));
+    let error = service.key().list_rotations().await.unwrap_err();
+    assert_eq!(error.kind(), KmsErrorKind::InvalidReply, "{error}");
+    assert_eq!(service.sent().len(), 2);
+
+    let other = r#"{"rotations":[{"key_id":"22222222-2222-4333-8444-555555555555","index":1}],
+        "total_count":1}"#;
+    let service = Scripted::new([Answer::json(200, other)]);
+    let error = service.key().list_rotations().await.unwrap_err();
+    assert_eq!(error.kind(), KmsErrorKind::InvalidReply, "{error}");
+}
+
+#[tokio::test]
+async fn keys_are_wrapped_and_unwrapped() {
+    for (associated_data, suffix) in [(&b""[..], ""), (b"ctx", "_with_associated_data")] {
+        let service = Scripted::new([
+            Answer::golden(200, "replies/wrap.json"),
+            Answer::golden(200, "replies/unwrap.json"),
+        ]);
+        let key = service.key();
+        let wrapped = key.wrap_key(&count_up(32), associated_data).await.unwrap();
+        assert_eq!(wrapped, b"wrapped");
+        let unwrapped = key.unwrap_key(&wrapped, associated_data).await.unwrap();
+        assert_eq!(unwrapped, count_up(32));
+        let expected = [
+            post("wrap", &format!("requests/wrap{suffix}.json")),
+            post("unwrap", &format!("requests/unwrap{suffix}.json")),
+        ];
+        assert_eq!(service.sent(), expected.concat());
+    }
+    let service = Scripted::new([Answer::golden(400, "errors/400_decrypt.json")]);
+    let key = service.key();
+    let error = key.unwrap_key(b"wrapped", b"").await.unwrap_err();
+    assert_eq!(error.kind(), KmsErrorKind::DecryptionFailed);
+    for nothing in [
+        key.wrap_key(&count_up(0), b"").await.map(drop),
+        key.unwrap_key(b"", b"").await.map(drop),
+    ] {
+        assert_eq!(nothing.unwrap_err().kind(), KmsErrorKind::InvalidInput);
+    }
+}
+
+#[tokio::test]
+async fn import_parameters_are_a_public_key_and_a_token() {
+    let service = Scripted::new([
+        Answer::golden(200, "replies/import_parameters.json"),
+        Answer::golden(200, "replies/wrap.json"),
+    ]);
+    let wrapping = Algorithm::named("rsa_aes_key_wrap_3072_sha256");
+    let key = service.key();
+    let parameters = key.import_parameters(&wrapping).await.unwrap();
+    assert_eq!(parameters.public_key(), b"public");
+    assert_eq!(parameters.import_token(), b"token");
+    let error = key.import_parameters(&wrapping).await.unwrap_err();
+    assert_eq!(error.kind(), KmsErrorKind::InvalidReply, "{error}");
+    let body = "requests/import_parameters.json";
+    assert_eq!(service.sent()[..1], post("import-parameters", body));
 }
 
 #[tokio::test]
@@ -393,6 +574,7 @@ async fn keys_are_listed_by_what_was_asked_for() {
         .tag("é")
         .usage(UsageKind::SymmetricEncryption)
         .order(KeyOrder::CreatedDesc)
+        .protection_level(ProtectionLevel::Software)
         .scheduled_for_deletion();
     for (which, query) in [
         (
@@ -406,7 +588,7 @@ async fn keys_are_listed_by_what_was_asked_for() {
             everything,
             format!(
                 "name=a%26b+c&order_by=created_at_desc&organization_id={organization}&page=1\
-                 &page_size=100&scheduled_for_deletion=true&tags=x%3D1&tags=%C3%A9\
+                 &page_size=100&protection_level=software&scheduled_for_deletion=true&tags=x%3D1&tags=%C3%A9\
                  &usage=symmetric_encryption"
             ),
         ),

@@ -39,6 +39,11 @@ pub(crate) struct KmsArgs {
     /// The address of the API; else that of SCW_API_URL or of the profile
     #[arg(long, value_name = "URL")]
     api_url: Option<String>,
+    /// Allow an API address with http:// and this host; else KEYSEAL_INSECURE_HTTP_HOST names it
+    ///
+    /// For an emulator in another container: all secrets can be read on the network.
+    #[arg(long, value_name = "HOST")]
+    insecure_http_host: Option<String>,
     /// How long a call may take in all, such as 10s or 2m [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     timeout: Option<Duration>,
@@ -123,6 +128,9 @@ impl KeyManager {
         }
         if let Some(url) = &args.api_url {
             builder = builder.api_url(url);
+        }
+        if let Some(host) = &args.insecure_http_host {
+            builder = builder.insecure_http_host(host);
         }
         let client = builder
             .build()

@@ -2,8 +2,11 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
     process::{Child, Command, Stdio},
+    sync::Mutex,
+    thread,
     time::Duration,
 };
 
@@ -137,6 +140,116 @@ fn a_signal_ends_it_cleanly_and_a_state_outlives_it() {
     drop(running);
 }
 
+/// Asks for a key of this name, and returns its id if that was answered.
+fn create_key(running: &Running, name: &str) -> Option<String> {
+    let body = format!(
+        r#"{{"project_id":"{}","name":"{name}","usage":{{"symmetric_encryption":"aes_256_gcm"}}}}"#,
+        running.value("SCW_DEFAULT_PROJECT_ID")
+    );
+    let head = format!(
+        "POST /key-manager/v1alpha1/regions/fr-par/keys HTTP/1.1\r\nHost: kms\r\n\
+         X-Auth-Token: {}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        running.value("SCW_SECRET_KEY"),
+        body.len()
+    );
+    let address = running
+        .value("SCW_API_URL")
+        .strip_prefix("http://")
+        .unwrap();
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.write_all(format!("{head}{body}").as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (_, id) = answer.split_once(r#"{"id":""#)?;
+    Some(id.split_once('"')?.0.to_owned())
+}
+
+#[test]
+fn every_change_that_was_answered_outlives_kill_9_and_no_file_is_left() {
+    let mut place = Place::new();
+    let state = ["--state", "state", "--state-key-file", "state.key"];
+    let answered = Mutex::new(Vec::new());
+    for round in 0..5 {
+        // What an emulator leaves that is killed while it writes the file afresh.
+        place.write("state.new", b"half of a state");
+        let mut running = Running::start(&place, &state);
+        thread::scope(|scope| {
+            for client in 0..8 {
+                let (running, answered) = (&running, &answered);
+                scope.spawn(move || {
+                    let name = |number| format!("{round}-{client}-{number}");
+                    let ids = (0..).map_while(|number| create_key(running, &name(number)));
+                    ids.for_each(|id| answered.lock().unwrap().push(id));
+                });
+            }
+            let known = answered.lock().unwrap().len();
+            while answered.lock().unwrap().len() < known + 40 {
+                thread::sleep(Duration::from_millis(2));
+            }
+            let id = running.child.id().to_string();
+            let sent = Command::new("kill").args(["-s", "KILL", &id]).status();
+            assert!(sent.unwrap().success());
+        });
+        running.child.wait().unwrap();
+    }
+    let running = Running::start(&place, &state);
+    for (name, value) in &running.variables {
+        place.set(name, value);
+    }
+    let listed = place.done(&["kek", "list", "-q"]).stdout;
+    let listed = String::from_utf8(listed).unwrap();
+    let answered = answered.into_inner().unwrap();
+    assert!(answered.len() >= 200, "{}", answered.len());
+    for id in &answered {
+        assert!(listed.contains(id.as_str()), "{id} of {}", answered.len());
+    }
+    assert_eq!(place.names("."), ["state", "state.key", "state.lock"]);
+}
+
+#[test]
+fn its_url_and_its_api_key_can_be_those_that_a_container_is_told() {
+    let mut place = Place::new();
+    let credentials = [
+        ("ACCESS_KEY", "SCWABCDEFGHIJKLMNOPQ"),
+        ("SECRET_KEY", "11111111-1111-4111-8111-111111111111"),
+        ("ORGANIZATION_ID", "22222222-2222-4222-8222-222222222222"),
+        ("PROJECT_ID", "33333333-3333-4333-8333-333333333333"),
+    ];
+    for (name, value) in &credentials[..3] {
+        place.set(&format!("KEYSEAL_EMULATOR_{name}"), value);
+    }
+    let output = place.keyseal(&["emulator"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("KEYSEAL_EMULATOR_PROJECT_ID"), "{said}");
+    assert!(!said.contains(credentials[1].1), "{said}");
+
+    place.set("KEYSEAL_EMULATOR_PROJECT_ID", credentials[3].1);
+    let running = Running::start(
+        &place,
+        &["--public-url", "http://kms:8080", "--seed-key", "k"],
+    );
+    for (name, value) in [
+        ("SCW_API_URL", "http://kms:8080"),
+        ("SCW_ACCESS_KEY", credentials[0].1),
+        ("SCW_SECRET_KEY", credentials[1].1),
+        ("SCW_DEFAULT_ORGANIZATION_ID", credentials[2].1),
+        ("SCW_DEFAULT_PROJECT_ID", credentials[3].1),
+    ] {
+        assert_eq!(running.value(name), value);
+    }
+    drop(running);
+
+    place.set("KEYSEAL_EMULATOR_SECRET_KEY", "hunter2");
+    let output = place.keyseal(&["emulator"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+    let public = ["emulator", "--public-url", "http://kms:8080/path"];
+    let output = place.keyseal(&public).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
 #[test]
 fn a_fault_script_is_in_force_from_the_start() {
     let mut place = Place::new();
@@ -166,7 +279,7 @@ fn a_command_is_ended_with_the_emulator() {
         .unwrap();
     while !place.path("started").exists() {
         assert_eq!(child.try_wait().unwrap(), None);
-        std::thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(10));
     }
     let id = child.id().to_string();
     let sent = Command::new("kill").args(["-s", "TERM", &id]).status();

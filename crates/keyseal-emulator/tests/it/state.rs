@@ -125,9 +125,7 @@ fn every_flipped_bit_every_cut_and_every_other_key_is_refused() {
     for length in 0..good.len() {
         assert!(refused(&good[..length]), "{length} bytes");
     }
-    let mut longer = good.clone();
-    longer.push(0);
-    assert!(refused(&longer));
+    assert!(refused(&[&good[..], &[0; 8]].concat()));
     assert!(!refused(&good));
     let other = StateKey::generate().unwrap();
     assert!(matches!(
@@ -136,6 +134,140 @@ fn every_flipped_bit_every_cut_and_every_other_key_is_refused() {
     ));
     // A refused file is left as it is.
     assert!(open(&path, &key).is_ok());
+}
+
+#[test]
+fn a_cut_takes_the_last_change_and_a_flipped_bit_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let key = StateKey::generate().unwrap();
+    let first = caller(&path, &key);
+    let id = first.symmetric_key();
+    let one = fs::metadata(&path).unwrap().len();
+    first.ok(&id, "rotate", json!({}));
+    let two = fs::metadata(&path).unwrap().len();
+    first.ok(&id, "disable", json!({}));
+    drop(first);
+    let good = fs::read(&path).unwrap();
+    assert!(one < two && two < good.len() as u64);
+    for length in one..=good.len() as u64 {
+        fs::write(&path, &good[..length as usize]).unwrap();
+        let caller = caller(&path, &key);
+        let seen = caller.get(&id);
+        let (rotations, state) = match length {
+            _ if length == good.len() as u64 => (2, "disabled"),
+            _ if length >= two => (2, "enabled"),
+            _ => (1, "enabled"),
+        };
+        assert_eq!(seen["rotation_count"], rotations, "{length} bytes");
+        assert_eq!(seen["state"], state, "{length} bytes");
+        // What comes next is kept, too.
+        caller.ok(&id, "protect", json!({}));
+        drop(caller);
+        let again = self::caller(&path, &key).get(&id);
+        assert_eq!(again["rotation_count"], rotations, "{length} bytes");
+        assert_eq!(again["protected"], true, "{length} bytes");
+    }
+    for place in 0..good.len() {
+        let mut changed = good.clone();
+        changed[place] ^= 1 << (place % 8);
+        fs::write(&path, changed).unwrap();
+        let outcome = open(&path, &key);
+        assert!(
+            matches!(outcome, Err(StateError::DoesNotOpen { .. })),
+            "byte {place}"
+        );
+    }
+}
+
+#[test]
+fn changes_of_another_log_of_the_same_key_and_moved_ones_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let key = StateKey::generate().unwrap();
+    let grown = |changes: usize| {
+        let caller = caller(&path, &key);
+        let start = fs::read(&path).unwrap().len();
+        let mut ends = vec![start];
+        for _ in 0..changes {
+            caller.symmetric_key();
+            ends.push(fs::read(&path).unwrap().len());
+        }
+        (fs::read(&path).unwrap(), ends)
+    };
+    let (one, ends) = grown(2);
+    let (other, other_ends) = grown(1);
+    let last = &one[ends[1]..];
+    for forged in [
+        // Another log's change, the last change twice, and the second without the first.
+        [&one[..], &other[other_ends[0]..]].concat(),
+        [&one[..], last].concat(),
+        [&one[..ends[0]], last].concat(),
+    ] {
+        fs::write(&path, forged).unwrap();
+        let outcome = open(&path, &key);
+        assert!(matches!(outcome, Err(StateError::DoesNotOpen { .. })));
+    }
+}
+
+#[test]
+fn a_state_of_the_first_form_is_read() {
+    use chacha20poly1305::{
+        KeyInit as _, XChaCha20Poly1305,
+        aead::{AeadInOut as _, inout::InOutBuf},
+    };
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let text = base64(&[7; 32]);
+    let key = StateKey::parse(&text, SecretAccess::insecure()).unwrap();
+    let mut state = br#"{"clock_offset":"86400s","identity":null,"keys":[]}"#.to_vec();
+    let (magic, nonce) = (b"KSEMUST\x01", [9; 24]);
+    let cipher = XChaCha20Poly1305::new_from_slice(&[7; 32]).unwrap();
+    let buffer = InOutBuf::from(&mut *state);
+    let tag = cipher.encrypt_inout_detached(&nonce.into(), magic, buffer);
+    let file = [&magic[..], &nonce, &state, &tag.unwrap()].concat();
+    fs::write(&path, file).unwrap();
+    let caller = caller(&path, &key);
+    let (_, created) = caller.create(json!({"usage": {"symmetric_encryption": "aes_256_gcm"}}));
+    assert_eq!(created["created_at"], "2026-07-08T07:46:06.576401Z");
+}
+
+#[test]
+fn the_file_is_written_afresh_before_it_is_much_larger_than_the_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let key = StateKey::generate().unwrap();
+    let first = caller(&path, &key);
+    let id = first.symmetric_key();
+    let text = "x".repeat(50_000);
+    let mut largest = 0;
+    for number in 0..60 {
+        let description = format!("{number}{text}");
+        let body = json!({"description": description});
+        assert_eq!(first.call("PATCH", &format!("keys/{id}"), body).0, 200);
+        largest = largest.max(fs::metadata(&path).unwrap().len());
+    }
+    assert!(largest > 1 << 20, "{largest}");
+    assert!(largest < 1 << 21, "{largest}");
+    drop(first);
+    let second = caller(&path, &key);
+    let description = second.get(&id)["description"].clone();
+    assert_eq!(description, format!("59{text}"));
+}
+
+#[test]
+fn the_leftover_of_a_killed_emulator_goes_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    fs::write(folder.path().join("state.new"), b"half of").unwrap();
+    let emulator = open(&path, &StateKey::generate().unwrap()).unwrap();
+    emulator.seed_key("k").unwrap();
+    drop(emulator);
+    let names = fs::read_dir(folder.path()).unwrap();
+    let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["state", "state.lock"]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::{
         Algorithm, Uuid,
         data_key::{DataKey, DataKeySecret, WrappedDataKey},
     },
+    secret::SecretBytes,
 };
 
 /// The longest plaintext in bytes that Key Manager encrypts. The shortest has one byte.
@@ -69,6 +70,29 @@ pub enum KeyMaterial {
     Version(u32),
 }
 
+/// What key material is wrapped with before it leaves for the service.
+///
+/// Nothing of it is secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportParameters {
+    public_key: Vec<u8>,
+    import_token: Vec<u8>,
+}
+
+impl ImportParameters {
+    /// Returns the public key that wraps the material, as the service encodes it.
+    #[must_use]
+    pub fn public_key(&self) -> &[u8] {
+        &self.public_key
+    }
+
+    /// Returns the token that goes back with the wrapped material.
+    #[must_use]
+    pub fn import_token(&self) -> &[u8] {
+        &self.import_token
+    }
+}
+
 pub(crate) fn encrypt(
     plaintext: &[u8],
     associated_data: &[u8],
@@ -119,6 +143,16 @@ pub(crate) fn import_key_material(material: &[u8], salt: &[u8]) -> Zeroizing<Vec
     }
 }
 
+pub(crate) fn wrap(key: &[u8], associated_data: &[u8]) -> Result<Zeroizing<Vec<u8>>, KmsError> {
+    check_size("key", key.len(), MAX_PLAINTEXT_SIZE)?;
+    Ok(with_associated_data(("plaintext", key), associated_data))
+}
+
+pub(crate) fn import_parameters(wrapping: &Algorithm) -> Zeroizing<Vec<u8>> {
+    let body = serde_json::json!({ "wrapping_algorithm": wrapping.as_str() });
+    Zeroizing::new(body.to_string().into_bytes())
+}
+
 pub(crate) fn delete_key_material(which: KeyMaterial) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(match which {
         KeyMaterial::Newest => b"{}".to_vec(),
@@ -156,6 +190,10 @@ pub(crate) struct CryptoReply<'a> {
     plaintext: Option<&'a RawValue>,
     #[serde(borrow)]
     signature: Option<&'a RawValue>,
+    #[serde(borrow)]
+    public_key: Option<&'a RawValue>,
+    #[serde(borrow)]
+    import_token: Option<&'a RawValue>,
     valid: Option<bool>,
     #[serde(borrow)]
     algorithm: Option<Cow<'a, str>>,
@@ -182,6 +220,24 @@ impl CryptoReply<'_> {
         Ok(Decrypted {
             plaintext,
             refreshed: self.ciphertext()?,
+        })
+    }
+
+    pub(crate) fn unwrapped(&self, key_id: Uuid) -> Result<SecretBytes, Unbelievable> {
+        Ok(Zeroizing::new(self.decrypted(key_id)?.into_plaintext()).into())
+    }
+
+    pub(crate) fn import_parameters(&self, key_id: Uuid) -> Result<ImportParameters, Unbelievable> {
+        self.check_key(key_id)?;
+        let bytes = |value: Option<&RawValue>| {
+            value
+                .and_then(take)
+                .filter(|bytes| !bytes.is_empty())
+                .ok_or("it lacks the public key or the import token")
+        };
+        Ok(ImportParameters {
+            public_key: bytes(self.public_key)?,
+            import_token: bytes(self.import_token)?,
         })
     }
 

@@ -118,7 +118,9 @@ fn inputs(request: &Request) -> Vec<(&str, Zeroizing<Vec<u8>>)> {
             | Operation::Encrypt
             | Operation::ImportKeyMaterial
             | Operation::Sign
+            | Operation::UnwrapKey
             | Operation::Verify
+            | Operation::WrapKey
     );
     let body = request.json().filter(|_| has_inputs).unwrap_or(b"{}");
     let fields: BTreeMap<&str, &str> = serde_json::from_slice(body).unwrap_or_default();
@@ -137,7 +139,8 @@ fn inputs(request: &Request) -> Vec<(&str, Zeroizing<Vec<u8>>)> {
 }
 
 fn kind(operation: Operation, status: u16, body: &Body) -> KmsErrorKind {
-    if operation == Operation::Decrypt && names_the_ciphertext(body) {
+    let decrypts = matches!(operation, Operation::Decrypt | Operation::UnwrapKey);
+    if decrypts && names_the_ciphertext(body) {
         return KmsErrorKind::DecryptionFailed;
     }
     match (body.r#type.as_deref(), status) {

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::kms::scaleway::{
     Timestamp, Uuid,
-    info::{Algorithm, KeyUsage, UsageKind},
+    info::{Algorithm, KeyUsage, ProtectionLevel, UsageKind},
     time::print_period,
 };
 
@@ -38,6 +38,7 @@ pub struct CreateKey {
     rotation: Option<RotationPolicy>,
     unprotected: bool,
     origin: Option<&'static str>,
+    protection_level: Option<ProtectionLevel>,
 }
 
 impl CreateKey {
@@ -59,6 +60,7 @@ impl CreateKey {
             rotation: None,
             unprotected: false,
             origin: None,
+            protection_level: None,
         }
     }
 
@@ -129,6 +131,15 @@ impl CreateKey {
         }
     }
 
+    /// Chooses where the service keeps and uses the key. Without, the service chooses.
+    #[must_use]
+    pub fn protection_level(self, level: ProtectionLevel) -> Self {
+        Self {
+            protection_level: Some(level),
+            ..self
+        }
+    }
+
     pub(crate) const fn project_id(&self) -> Option<Uuid> {
         self.project_id
     }
@@ -149,6 +160,8 @@ impl CreateKey {
             unprotected: bool,
             #[serde(skip_serializing_if = "Option::is_none")]
             origin: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            protection_level: Option<&'a str>,
         }
         json(&Body {
             project_id: project_id.as_str(),
@@ -159,6 +172,7 @@ impl CreateKey {
             rotation_policy: self.rotation.as_ref().map(PolicyBody::from),
             unprotected: self.unprotected,
             origin: self.origin,
+            protection_level: self.protection_level.as_ref().map(ProtectionLevel::name),
         })
     }
 }
@@ -253,6 +267,15 @@ impl RotationPolicy {
         }
     }
 
+    /// Rotates next at `next`. The period stays that of the policy that the key has already.
+    #[must_use]
+    pub fn next_at(next: impl Into<Timestamp>) -> Self {
+        Self {
+            period: None,
+            next: Some(next.into()),
+        }
+    }
+
     /// Rotates first at `next`.
     #[must_use]
     pub fn starting_at(self, next: impl Into<Timestamp>) -> Self {
@@ -308,6 +331,7 @@ pub struct ListKeys {
     name: Option<String>,
     tags: Vec<String>,
     usage: Option<UsageKind>,
+    protection_level: Option<ProtectionLevel>,
     scheduled_for_deletion: bool,
 }
 
@@ -367,6 +391,15 @@ impl ListKeys {
         }
     }
 
+    /// Keeps those of this protection level.
+    #[must_use]
+    pub fn protection_level(self, level: ProtectionLevel) -> Self {
+        Self {
+            protection_level: Some(level),
+            ..self
+        }
+    }
+
     /// Lists the keys that are scheduled for deletion, instead of the others.
     #[must_use]
     pub fn scheduled_for_deletion(self) -> Self {
@@ -406,6 +439,9 @@ impl ListKeys {
         add("page_size", &PAGE_SIZE.to_string());
         if let Some(id) = project_id {
             add("project_id", id.as_str());
+        }
+        if let Some(level) = &self.protection_level {
+            add("protection_level", level.name());
         }
         add(
             "scheduled_for_deletion",
@@ -461,6 +497,11 @@ impl fmt::Display for KeyOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// Writes the query of one page of a list of versions.
+pub(crate) fn page_query(order: &str, page: u32) -> String {
+    format!("order_by={order}&page={page}&page_size={PAGE_SIZE}")
 }
 
 pub(crate) fn algorithms_query(usages: &[UsageKind]) -> String {

@@ -30,6 +30,7 @@ const REGION: &[&str] = &["SCW_DEFAULT_REGION", "SCW_REGION", "SCALEWAY_REGION"]
 const ZONE: &[&str] = &["SCW_DEFAULT_ZONE"];
 const API_URL: &[&str] = &["SCW_API_URL"];
 const USER_AGENT: &[&str] = &["SCW_USER_AGENT"];
+const HTTP_HOST: &[&str] = &["KEYSEAL_INSECURE_HTTP_HOST"];
 const INSECURE: &str = "SCW_INSECURE";
 const TLS_VERIFY: &str = "SCW_TLSVERIFY";
 const PROFILE: &str = "SCW_PROFILE";
@@ -52,6 +53,7 @@ const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 /// | region | `SCW_DEFAULT_REGION` | `SCW_REGION`, `SCALEWAY_REGION` |
 /// | zone, for its region | `SCW_DEFAULT_ZONE` | |
 /// | API URL | `SCW_API_URL` | |
+/// | a host that is called without TLS | `KEYSEAL_INSECURE_HTTP_HOST` | |
 /// | any certificate | `SCW_INSECURE` | `SCW_TLSVERIFY`, which means the opposite |
 /// | user agent | `SCW_USER_AGENT` | |
 /// | profile | `SCW_PROFILE` | |
@@ -61,7 +63,8 @@ const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 /// `~/.config/scw/config.yaml`, and it need not be there; `config.yml` is looked for next.
 ///
 /// A variable that is set and empty is set: an empty region is refused. The exceptions are
-/// `SCW_PROFILE`, `SCW_CONFIG_PATH`, `XDG_CONFIG_HOME` and `SCW_USER_AGENT`, where empty is unset.
+/// `SCW_PROFILE`, `SCW_CONFIG_PATH`, `XDG_CONFIG_HOME`, `SCW_USER_AGENT` and
+/// `KEYSEAL_INSECURE_HTTP_HOST`, where empty is unset.
 ///
 /// # Example
 /// ```
@@ -113,6 +116,7 @@ impl Environment {
             ZONE,
             API_URL,
             USER_AGENT,
+            HTTP_HOST,
         ];
         let single = [
             INSECURE,
@@ -151,6 +155,7 @@ impl Environment {
             zone: first_set(ZONE)?,
             api_url: first_set(API_URL)?,
             user_agent: first_set(USER_AGENT)?.filter(|agent| !agent.is_empty()),
+            http_host: first_set(HTTP_HOST)?.filter(|host| !host.is_empty()),
             insecure: self.insecure(warnings)?,
         })
     }

@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) api_url: Option<Zeroizing<String>>,
     pub(crate) user_agent: Option<Zeroizing<String>>,
     pub(crate) insecure: Option<bool>,
+    /// The host that may be called without TLS.
+    pub(crate) http_host: Option<Zeroizing<String>>,
 }
 
 impl Settings {
@@ -46,6 +48,7 @@ impl Settings {
             api_url: self.api_url.or(below.api_url),
             user_agent: self.user_agent.or(below.user_agent),
             insecure: self.insecure.or(below.insecure),
+            http_host: self.http_host.or(below.http_host),
         }
     }
 }
@@ -120,7 +123,7 @@ fn read_file(
     file::read(&path, profile.as_deref(), warnings)
 }
 
-fn check(settings: &Settings, warnings: Vec<String>) -> Result<Resolved, KmsError> {
+fn check(settings: &Settings, mut warnings: Vec<String>) -> Result<Resolved, KmsError> {
     // The access key names the API key in logs and is never sent; one that is malformed is a sign
     // of settings that were mixed up.
     if let Some(access_key) = &settings.access_key {
@@ -147,8 +150,14 @@ fn check(settings: &Settings, warnings: Vec<String>) -> Result<Resolved, KmsErro
         None => zone_region,
     };
     let api_url = settings.api_url.as_ref().map_or(ApiUrl::DEFAULT, |url| url);
-    let api_url =
-        ApiUrl::parse(api_url).map_err(|reason| refused(format!("the API URL: {reason}")))?;
+    let http_host = settings.http_host.as_ref().map(|host| host.as_str());
+    let api_url = ApiUrl::parse(api_url, http_host)
+        .map_err(|reason| refused(format!("the API URL: {reason}")))?;
+    if api_url.is_exposed() {
+        warnings.push(
+            "the API is called without TLS: all secrets can be read on the network".to_owned(),
+        );
+    }
 
     Ok(Resolved {
         secret_key,

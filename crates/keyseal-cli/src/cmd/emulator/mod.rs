@@ -1,5 +1,6 @@
 //! `emulator`: a Key Manager on loopback.
 
+mod address;
 mod command;
 mod requests;
 
@@ -16,12 +17,13 @@ use std::{
 use clap::Args;
 use keyseal::SecretAccess;
 use keyseal_emulator::{
-    Emulator, EmulatorError, FaultRule, Parsing, Request, ServeError, Server, StateError, StateKey,
+    Emulator, EmulatorError, FaultRule, Identity, Parsing, Request, ServeError, Server, StateError,
+    StateKey,
 };
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use self::requests::Requests;
+use self::{address::PublicUrl, requests::Requests};
 use crate::{
     context::Context,
     error::{Failure, chain},
@@ -36,6 +38,13 @@ const SCRIPT_LIMIT: u64 = 1 << 20;
 const STATE_KEY_FILE: &str = "KEYSEAL_EMULATOR_STATE_KEY_FILE";
 /// The key of a state file itself, in base64.
 const STATE_KEY: &str = "KEYSEAL_EMULATOR_STATE_KEY";
+/// The API key, where it is not drawn. All of them are set, or none.
+const CREDENTIALS: [&str; 4] = [
+    "KEYSEAL_EMULATOR_ACCESS_KEY",
+    "KEYSEAL_EMULATOR_SECRET_KEY",
+    "KEYSEAL_EMULATOR_ORGANIZATION_ID",
+    "KEYSEAL_EMULATOR_PROJECT_ID",
+];
 /// How often it is looked whether there is something to tell.
 const PAUSE: Duration = Duration::from_millis(50);
 /// What names the process that serves.
@@ -49,6 +58,9 @@ const REGION: &str = "fr-par";
 /// they read, as lines for a shell, and serves until it is stopped; or it runs a command that has
 /// these variables, and ends with it. Keys are in memory, unless --state keeps them. It is not for
 /// production: HTTP is plain. With -v each request is told.
+///
+/// The API key is drawn, or it is that of KEYSEAL_EMULATOR_ACCESS_KEY, KEYSEAL_EMULATOR_SECRET_KEY,
+/// KEYSEAL_EMULATOR_ORGANIZATION_ID and KEYSEAL_EMULATOR_PROJECT_ID.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -56,14 +68,20 @@ Examples:
 
   eval \"$(keyseal emulator --seed-key orders &)\"
   keyseal kek show \"$SCW_KM_KEY_URI\"
-  kill $KEYSEAL_EMULATOR_PID")]
+  kill $KEYSEAL_EMULATOR_PID
+
+  # In a container, for others that reach it as `kms`:
+  keyseal emulator --listen 0.0.0.0:8080 --allow-remote --public-url http://kms:8080")]
 pub(crate) struct EmulatorArgs {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Listen also where other machines can connect: whoever sees the network sees all secrets
+    /// Listen also where other machines can connect: all secrets can be read on the network
     #[arg(long)]
     allow_remote: bool,
+    /// How clients reach it, where that is not the address to listen on: SCW_API_URL
+    #[arg(long, value_name = "URL")]
+    public_url: Option<PublicUrl>,
     /// Make an AES-256-GCM key of this name in fr-par, unless the state has one; may be given more
     /// than once
     ///
@@ -97,6 +115,9 @@ pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure
     let stopped = context.leftovers.stopped();
     let rules = rules(args.faults.as_ref(), context)?;
     let mut builder = Emulator::builder();
+    if let Some(identity) = identity()? {
+        builder = builder.identity(identity);
+    }
     if args.strict {
         builder = builder.parsing(Parsing::Strict);
     }
@@ -113,7 +134,11 @@ pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure
         emulator.inject(rule);
     }
     let server = serve(&emulator, &args)?;
-    let variables = variables(&emulator, &server, &keys);
+    let url = match &args.public_url {
+        Some(url) => url.to_string(),
+        None => server.url(),
+    };
+    let variables = variables(&emulator, &url, &keys);
     if args.command.is_empty() {
         announce(&variables, &keys, context)?;
         context.end_output()?;
@@ -149,6 +174,35 @@ pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure
     outcome
 }
 
+/// Reads the API key from the environment, where it is not to be drawn.
+fn identity() -> Result<Option<Identity>, Failure> {
+    let read = |name| {
+        let value = env::var(name).ok().filter(|value| !value.is_empty());
+        value.map(Zeroizing::new)
+    };
+    let values = CREDENTIALS.map(read);
+    let what = "cannot take the API key from the environment";
+    match &values {
+        [None, None, None, None] => Ok(None),
+        [
+            Some(access_key),
+            Some(secret_key),
+            Some(organization),
+            Some(project),
+        ] => Identity::from_parts(access_key, secret_key, organization, project)
+            .map(Some)
+            .map_err(|error| Failure::usage("emulator_credentials", what, error.to_string())),
+        _ => {
+            let missing = CREDENTIALS.iter().zip(&values);
+            let missing = missing.filter(|(_, value)| value.is_none());
+            let missing: Vec<&str> = missing.map(|(name, _)| *name).collect();
+            let why = format!("{} has no value", missing.join(", "));
+            Err(Failure::usage("emulator_credentials", what, why)
+                .hint("all four are set, or none: then an API key is drawn"))
+        }
+    }
+}
+
 /// A key that was there when the emulator started.
 struct Seeded {
     name: String,
@@ -174,17 +228,17 @@ fn serve(emulator: &Emulator, args: &EmulatorArgs) -> Result<Server, Failure> {
                 what,
                 "other machines could connect, and HTTP is plain",
             )
-            .hint("--allow-remote allows it: whoever sees the network sees all secrets"),
+            .hint("--allow-remote allows it: all secrets can then be read on the network"),
             ServeError::Io { source, .. } => Failure::io(what, &source),
             other => Failure::new(Exit::Failed, "emulator", what, chain(&other)),
         }
     })
 }
 
-/// Returns what clients read. Every value is made of letters, digits and `-:/.`.
-fn variables(emulator: &Emulator, server: &Server, keys: &[Seeded]) -> Vec<(String, String)> {
+/// Returns what clients read. Every value is made of letters, digits and `-:/._`.
+fn variables(emulator: &Emulator, url: &str, keys: &[Seeded]) -> Vec<(String, String)> {
     let access = SecretAccess::insecure();
-    let environment = emulator.identity().environment(&server.url(), access);
+    let environment = emulator.identity().environment(url, access);
     let mut variables: Vec<(String, String)> = environment
         .iter()
         .map(|(name, value)| ((*name).to_owned(), value.to_string()))

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use keyseal::kms::scaleway::{Algorithm, CreateKey, KeyUsage, Uuid};
+use keyseal::kms::scaleway::{Algorithm, CreateKey, KeyUsage, RotationPolicy, Timestamp, Uuid};
 
-use super::{as_json, name, usage};
+use super::{Level, as_json, name, parse_time, usage};
 use crate::{
     context::Context,
     duration::parse_duration,
@@ -37,9 +37,15 @@ pub(crate) struct CreateArgs {
     /// Have the service make a new version this often: at least 24h. It advises 30d to 90d
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     rotate_every: Option<Duration>,
+    /// Have it do so first at this time, such as 2027-01-31 or 2027-01-31T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "rotate_every")]
+    next_rotation: Option<Timestamp>,
     /// Where the key material comes from
     #[arg(long, value_name = "ORIGIN", default_value = "scaleway-kms")]
     origin: Origin,
+    /// Where the key is kept and used; else the service chooses
+    #[arg(long, value_name = "LEVEL")]
+    protection_level: Option<Level>,
     /// Let the key be deleted without `kek unprotect`
     #[arg(long)]
     unprotected: bool,
@@ -92,7 +98,14 @@ fn wanted(args: &CreateArgs) -> CreateKey {
         key = key.tag(tag);
     }
     if let Some(period) = args.rotate_every {
-        key = key.rotate_every(period);
+        let policy = RotationPolicy::every(period);
+        key = key.rotation(match &args.next_rotation {
+            Some(time) => policy.starting_at(time.clone()),
+            None => policy,
+        });
+    }
+    if let Some(level) = args.protection_level {
+        key = key.protection_level(level.level());
     }
     if let Some(project_id) = args.project_id {
         key = key.project(project_id);
@@ -110,7 +123,9 @@ fn wanted(args: &CreateArgs) -> CreateKey {
 fn usage_of(algorithm: &str) -> KeyUsage {
     let named = Algorithm::named(algorithm);
     let starts = |names: &[&str]| names.iter().any(|name| algorithm.starts_with(name));
-    if starts(&["rsa_oaep_", "ml_kem_"]) {
+    if starts(&["ml_kem_"]) {
+        KeyUsage::KeyEncapsulation(named)
+    } else if starts(&["rsa_oaep_"]) {
         KeyUsage::AsymmetricEncryption(named)
     } else if starts(&["rsa_", "ec_", "ml_dsa_"]) {
         KeyUsage::AsymmetricSigning(named)

@@ -4,7 +4,7 @@ use clap::Args;
 use keyseal::kms::scaleway::{KeyInfo, ListKeys, Uuid};
 use serde_json::Value;
 
-use super::{UsageName, as_json, usage};
+use super::{Level, UsageName, as_json, table, usage};
 use crate::{
     context::Context,
     error::Failure,
@@ -30,6 +30,9 @@ pub(crate) struct ListArgs {
     /// Only those of this usage
     #[arg(long, value_name = "USAGE")]
     usage: Option<UsageName>,
+    /// Only those of this protection level
+    #[arg(long, value_name = "LEVEL")]
+    protection_level: Option<Level>,
     /// Those that are scheduled for deletion, instead of the others
     #[arg(long)]
     deleted: bool,
@@ -54,7 +57,7 @@ pub(super) fn run(args: &ListArgs, context: &Context) -> Result<(), Failure> {
     if let Some(region) = manager.client().region() {
         context.note(&format!("{} in {region}", count(keys.len(), "key")));
     }
-    context.print(&table(&keys))
+    context.print(&lines(&keys))
 }
 
 fn wanted(args: &ListArgs) -> ListKeys {
@@ -67,6 +70,9 @@ fn wanted(args: &ListArgs) -> ListKeys {
     }
     if let Some(usage) = args.usage {
         which = which.usage(usage.kind());
+    }
+    if let Some(level) = args.protection_level {
+        which = which.protection_level(level.level());
     }
     if let Some(id) = args.project_id {
         which = which.project(id);
@@ -81,37 +87,27 @@ fn wanted(args: &ListArgs) -> ListKeys {
 }
 
 /// Returns a line for each key. A list without keys has no head either.
-fn table(keys: &[KeyInfo]) -> String {
-    let head = ["NAME", "STATE", "VERSIONS", "PROTECTED", "ALGORITHM", "URI"];
+fn lines(keys: &[KeyInfo]) -> String {
+    let head = [
+        "NAME",
+        "STATE",
+        "VERSIONS",
+        "PROTECTED",
+        "LEVEL",
+        "ALGORITHM",
+        "URI",
+    ];
     let rows = keys.iter().map(|key| {
+        let level = key.protection_level();
         [
             printable(key.name()),
             printable(key.state()),
             key.rotation_count().to_string(),
             key.is_protected().to_string(),
+            level.map_or_else(|| "-".to_owned(), printable),
             usage(key),
             key.uri().to_string(),
         ]
     });
-    let mut lines: Vec<[String; 6]> = vec![head.map(str::to_owned)];
-    lines.extend(rows);
-    if keys.is_empty() {
-        return String::new();
-    }
-    let mut widths = [0; 6];
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    for line in &lines {
-        let mut row = String::new();
-        for (width, cell) in widths.iter().zip(line) {
-            row.push_str(&format!("{cell:width$}  "));
-        }
-        text.push_str(row.trim_end());
-        text.push('\n');
-    }
-    text
+    table(head, rows)
 }

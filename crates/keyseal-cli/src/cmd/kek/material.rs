@@ -72,13 +72,14 @@ pub(super) fn import(args: &ImportArgs, context: &Context) -> Result<(), Failure
     report(&done, &key, context)
 }
 
-/// Delete imported key material: what was encrypted with it is lost, for ever
+/// Delete imported key material: what was encrypted with it is lost
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
-  keyseal kek delete-material \"$KEK\" --yes")]
+  keyseal kek rotations \"$KEK\"
+  keyseal kek delete-material \"$KEK\" --version 2 --yes")]
 pub(crate) struct DeleteMaterialArgs {
-    /// The version; the newest unless told otherwise
+    /// The version, by the index that `kek rotations` lists [default: the newest]
     #[arg(long, value_name = "NUMBER")]
     version: Option<u32>,
     /// Confirm that what was encrypted with this material may be lost
@@ -93,7 +94,7 @@ pub(super) fn delete(args: &DeleteMaterialArgs, context: &Context) -> Result<(),
         return Err(Failure::usage(
             "not_confirmed",
             "cannot delete the material",
-            "what was encrypted with it would be lost, for ever",
+            "what was encrypted with it would be lost",
         )
         .hint("--yes confirms it")
         .hint("kek disable forbids its use, and can be undone"));

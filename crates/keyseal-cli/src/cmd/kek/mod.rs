@@ -5,11 +5,14 @@ mod create;
 mod delete;
 mod list;
 mod material;
+mod public_key;
+mod rotations;
+mod sign;
 mod state;
 mod update;
 
 use clap::{Args, Subcommand, ValueEnum};
-use keyseal::kms::scaleway::{KeyInfo, KeyUsage, UsageKind};
+use keyseal::kms::scaleway::{KeyInfo, ProtectionLevel, Timestamp, UsageKind};
 use serde_json::Value;
 
 use crate::{
@@ -38,6 +41,7 @@ enum KekCommand {
     Show(state::ShowArgs),
     Update(update::UpdateArgs),
     Rotate(state::RotateArgs),
+    Rotations(rotations::RotationsArgs),
     Enable(state::EnableArgs),
     Disable(state::DisableArgs),
     Protect(state::ProtectArgs),
@@ -46,6 +50,9 @@ enum KekCommand {
     Restore(state::RestoreArgs),
     Import(material::ImportArgs),
     DeleteMaterial(material::DeleteMaterialArgs),
+    Sign(sign::SignArgs),
+    Verify(sign::VerifyArgs),
+    PublicKey(public_key::PublicKeyArgs),
     Algorithms(algorithms::AlgorithmsArgs),
 }
 
@@ -56,6 +63,7 @@ pub(crate) fn run(args: KekArgs, context: &Context) -> Result<Exit, Failure> {
         KekCommand::Show(args) => state::show(&args, context),
         KekCommand::Update(args) => update::run(&args, context),
         KekCommand::Rotate(args) => args.run(context),
+        KekCommand::Rotations(args) => rotations::run(&args, context),
         KekCommand::Enable(args) => args.run(context),
         KekCommand::Disable(args) => args.run(context),
         KekCommand::Protect(args) => args.run(context),
@@ -64,6 +72,9 @@ pub(crate) fn run(args: KekArgs, context: &Context) -> Result<Exit, Failure> {
         KekCommand::Restore(args) => args.run(context),
         KekCommand::Import(args) => material::import(&args, context),
         KekCommand::DeleteMaterial(args) => material::delete(&args, context),
+        KekCommand::Sign(args) => sign::sign(&args, context),
+        KekCommand::Verify(args) => sign::verify(&args, context),
+        KekCommand::PublicKey(args) => public_key::run(&args, context),
         KekCommand::Algorithms(args) => algorithms::run(&args, context),
     }?;
     Ok(Exit::Done)
@@ -93,12 +104,14 @@ impl KeyChoice {
 /// What a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum UsageName {
-    /// Encrypts and decrypts with one secret key: what a key-encryption key is
+    /// Encrypts and decrypts with one secret key, as a key-encryption key does
     SymmetricEncryption,
     /// Encrypts with a public key
     AsymmetricEncryption,
     /// Signs
     AsymmetricSigning,
+    /// Wraps other keys with a public key
+    KeyEncapsulation,
 }
 
 impl UsageName {
@@ -107,8 +120,38 @@ impl UsageName {
             Self::SymmetricEncryption => UsageKind::SymmetricEncryption,
             Self::AsymmetricEncryption => UsageKind::AsymmetricEncryption,
             Self::AsymmetricSigning => UsageKind::AsymmetricSigning,
+            Self::KeyEncapsulation => UsageKind::KeyEncapsulation,
         }
     }
+}
+
+/// Where Key Manager keeps and uses a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Level {
+    /// In its own software
+    Software,
+    /// In a hardware security module
+    Hsm,
+}
+
+impl Level {
+    const fn level(self) -> ProtectionLevel {
+        match self {
+            Self::Software => ProtectionLevel::Software,
+            Self::Hsm => ProtectionLevel::Hsm,
+        }
+    }
+}
+
+/// Reads a time as RFC 3339 has it, or a day, which begins at midnight UTC.
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    let whole = match text.len() {
+        10 => format!("{text}T00:00:00Z"),
+        _ => text.to_owned(),
+    };
+    whole.parse().map_err(|_| {
+        "a time is a day such as 2027-01-31, or RFC 3339 such as 2027-01-31T08:00:00Z".to_owned()
+    })
 }
 
 /// Says what was done with a key; as JSON it is the service's own object.
@@ -128,20 +171,35 @@ fn name(key: &KeyInfo) -> String {
 }
 
 fn usage(key: &KeyInfo) -> String {
-    match key.usage() {
-        Some(usage) => printable(usage.algorithm()),
+    match key.usage_member() {
+        Some((_, algorithm)) => printable(algorithm),
         None => "unknown".to_owned(),
     }
 }
 
-/// Returns the member of the service's object that holds the algorithm.
-fn usage_member(usage: &KeyUsage) -> &'static str {
-    match usage.kind() {
-        UsageKind::SymmetricEncryption => "Usage.SymmetricEncryption",
-        UsageKind::AsymmetricEncryption => "Usage.AsymmetricEncryption",
-        UsageKind::AsymmetricSigning => "Usage.AsymmetricSigning",
-        _ => "Usage",
+/// Lays out a line for each row below `head`, and nothing where there is no row.
+fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let mut lines = vec![head.map(str::to_owned)];
+    lines.extend(rows);
+    if lines.len() == 1 {
+        return String::new();
     }
+    let mut widths = [0; N];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for line in &lines {
+        let mut row = String::new();
+        for (width, cell) in widths.iter().zip(line) {
+            row.push_str(&format!("{cell:width$}  "));
+        }
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
 }
 
 /// Lays out one line for each field, as `scw` does.

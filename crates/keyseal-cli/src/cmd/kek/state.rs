@@ -4,7 +4,7 @@
 use clap::Args;
 use keyseal::kms::scaleway::KeyInfo;
 
-use super::{KeyChoice, as_json, columns, name, report, usage_member};
+use super::{KeyChoice, as_json, columns, name, report};
 use crate::{context::Context, error::Failure, text::printable};
 
 /// Show a key: state, versions, rotation
@@ -40,10 +40,12 @@ fn fields(key: &KeyInfo) -> Vec<(String, String)> {
     };
     let policy = key.rotation_policy();
     add("ID", Some(key.id().to_string()));
+    add("Srn", key.srn().map(str::to_owned));
     add("ProjectID", key.project_id().map(|id| id.to_string()));
     add("Name", Some(key.name().to_owned()));
-    if let Some(usage) = key.usage() {
-        add(usage_member(&usage), Some(usage.algorithm().to_string()));
+    if let Some((usage, algorithm)) = key.usage_member() {
+        let usage = format!("Usage.{}", camel_case(usage));
+        add(&printable(usage), Some(algorithm.to_owned()));
     }
     add("State", Some(key.state().to_string()));
     add("RotationCount", Some(key.rotation_count().to_string()));
@@ -68,9 +70,21 @@ fn fields(key: &KeyInfo) -> Vec<(String, String)> {
     add("Origin", Some(key.origin().to_owned()));
     let deleted = key.deletion_requested_at().map(|time| time.to_string());
     add("DeletionRequestedAt", deleted);
+    let level = key.protection_level().map(|level| level.to_string());
+    add("ProtectionLevel", level);
     add("Region", Some(key.region().to_string()));
     add("URI", Some(key.uri().to_string()));
     fields
+}
+
+/// Writes a name of the service as `scw` does: `key_encapsulation` is `KeyEncapsulation`.
+fn camel_case(name: &str) -> String {
+    let words = name.split('_').map(|word| {
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(letters)
+    });
+    words.flatten().collect()
 }
 
 /// A verb that changes the state of a key.

@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use clap::Args;
-use keyseal::kms::scaleway::{RotationPolicy, UpdateKey};
+use keyseal::kms::scaleway::{RotationPolicy, Timestamp, UpdateKey};
 
-use super::{KeyChoice, name, report};
+use super::{KeyChoice, name, parse_time, report};
 use crate::{context::Context, duration::parse_duration, error::Failure};
 
 /// Change the name, the description, the tags or the rotation of a key
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Example:
-  keyseal kek update \"$KEK\" --rotate-every 90d")]
-#[group(id = "changes", required = true, multiple = true, args = ["name", "description", "tag", "no_tags", "rotate_every"])]
+Examples:
+  keyseal kek update \"$KEK\" --rotate-every 90d
+  keyseal kek update \"$KEK\" --next-rotation 2027-01-31")]
+#[group(id = "changes", required = true, multiple = true, args = ["name", "description", "tag", "no_tags", "rotate_every", "next_rotation"])]
 pub(crate) struct UpdateArgs {
     /// The new name
     #[arg(long, value_name = "NAME")]
@@ -30,6 +31,9 @@ pub(crate) struct UpdateArgs {
     /// Have the service make a new version this often: at least 24h
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     rotate_every: Option<Duration>,
+    /// Have it make the next version at this time, such as 2027-01-31 or 2027-01-31T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    next_rotation: Option<Timestamp>,
     #[command(flatten)]
     choice: KeyChoice,
 }
@@ -46,8 +50,14 @@ pub(super) fn run(args: &UpdateArgs, context: &Context) -> Result<(), Failure> {
     if args.no_tags || !args.tag.is_empty() {
         changes = changes.tags(&args.tag);
     }
-    if let Some(period) = args.rotate_every {
-        changes = changes.rotation(RotationPolicy::every(period));
+    let policy = match (args.rotate_every, &args.next_rotation) {
+        (Some(period), Some(next)) => Some(RotationPolicy::every(period).starting_at(next.clone())),
+        (Some(period), None) => Some(RotationPolicy::every(period)),
+        (None, Some(next)) => Some(RotationPolicy::next_at(next.clone())),
+        (None, None) => None,
+    };
+    if let Some(policy) = policy {
+        changes = changes.rotation(policy);
     }
     let key = manager.run("cannot update the key", key.update(&changes))?;
     report(&format!("{}: updated", name(&key)), &key, context)

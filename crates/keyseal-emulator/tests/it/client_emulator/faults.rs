@@ -36,6 +36,7 @@ const OPERATIONS: &[(Operation, Repeat)] = &[
     (Operation::DisableKey, Repeat::Safe),
     (Operation::ListKeys, Repeat::Safe),
     (Operation::ListAlgorithms, Repeat::Safe),
+    (Operation::ListKeyRotations, Repeat::Safe),
     (Operation::GenerateDataKey, Repeat::Safe),
     (Operation::Encrypt, Repeat::Safe),
     (Operation::Decrypt, Repeat::Safe),
@@ -114,6 +115,7 @@ impl Subject {
                 Operation::DisableKey => key.disable().await.map(drop),
                 Operation::ListKeys => client.list_keys(&ListKeys::new()).await.map(drop),
                 Operation::ListAlgorithms => client.list_algorithms(&[]).await.map(drop),
+                Operation::ListKeyRotations => key.list_rotations().await.map(drop),
                 Operation::GenerateDataKey => key.generate_data_key().await.map(drop),
                 Operation::Encrypt => key.encrypt(PLAINTEXT, ASSOCIATED_DATA).await.map(drop),
                 Operation::Decrypt => {
