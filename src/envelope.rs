@@ -18,6 +18,15 @@ use crate::{
 /// Scaleway Key Manager and with `AES256_GCM` that is 4 + 34 + the service's overhead + 28 bytes
 /// more than the plaintext.
 ///
+/// Plaintext and ciphertext are in memory as a whole. From 16 MiB on a sealed stream is right, see
+/// [`SealedStreamHeader`](crate::SealedStreamHeader): it takes a few segments, whatever the size.
+///
+/// Up to 256 KiB are encrypted and decrypted where the future is polled, in a few milliseconds at
+/// most. What is longer is copied and goes to a blocking thread of tokio's, so that it holds up no
+/// other task: where the future is polled in a tokio runtime, and the feature `scaleway` or
+/// `blocking` is on. Elsewhere it is encrypted in one poll, which takes about a second for each
+/// gigabyte.
+///
 /// It is a [`RemoteAead`] itself, since every call waits for the KEK. A
 /// [`BlockingAead`](crate::kms::blocking::BlockingAead) (feature `blocking`) around it is the
 /// ordinary [`Aead`](crate::Aead).

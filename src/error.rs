@@ -90,6 +90,9 @@ pub enum EncryptError {
     /// The operating system gave no randomness for a nonce.
     #[error("no randomness for a nonce")]
     Random(#[source] RandomError),
+    /// A stream's segment of this number was sealed before, or lies behind the last one.
+    #[error("the segment was sealed before, or lies behind the last one")]
+    SegmentNumber,
     /// The plaintext of a stream's segment is not as long as a segment of its place holds.
     #[error("the plaintext of a segment has the wrong length")]
     SegmentSize,
@@ -420,6 +423,14 @@ pub enum KeysetError {
         size: usize,
         /// What the key-encryption key said.
         source: KmsError,
+    },
+    /// The header of a sealed stream cannot be made in so many bytes.
+    #[error("the header of the sealed stream has {size} bytes, and takes at least {needed}")]
+    HeaderSize {
+        /// The size that was asked for, in bytes.
+        size: usize,
+        /// The least size that this keyset and its key-encryption key take, in bytes.
+        needed: usize,
     },
     /// The operating system gave no randomness for a key id.
     #[error("no randomness for a key id")]

@@ -1,6 +1,6 @@
 //! [`RemoteAead`]: encryption by a key that is somewhere else; [`KmsClient`]: where to find it.
 
-use std::{pin::Pin, sync::Arc};
+use std::{fmt, pin::Pin, sync::Arc};
 
 use crate::error::{KmsError, KmsErrorKind};
 
@@ -102,13 +102,33 @@ pub trait KmsClient: Send + Sync {
 /// Returns the key that `key_uri` names: an error where `kms` does not know its scheme.
 pub(crate) fn find(kms: &dyn KmsClient, key_uri: &str) -> Result<Arc<dyn RemoteAead>, KmsError> {
     kms.remote_aead(key_uri).unwrap_or_else(|| {
-        // Only the scheme: some schemes carry key material behind it.
-        let message = match key_uri.split_once("://") {
-            Some((scheme, _)) if !scheme.is_empty() => format!("its scheme is `{scheme}`"),
-            _ => "it has no scheme".to_owned(),
+        let message = match scheme_of(key_uri) {
+            Some(scheme) => format!("its scheme is `{scheme}`"),
+            None => "it has no scheme".to_owned(),
         };
         Err(KmsError::new(KmsErrorKind::UnsupportedUri).with_message(message))
     })
+}
+
+/// Returns the part of a key URI that may be shown: some schemes carry key material behind it.
+fn scheme_of(key_uri: &str) -> Option<&str> {
+    let (scheme, _) = key_uri.split_once("://")?;
+    let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    // A scheme is a short word. Anything longer may be a key that somebody put in its place.
+    let shown = (1..=20).contains(&scheme.len()) && scheme.bytes().all(is_scheme);
+    shown.then_some(scheme)
+}
+
+/// A key URI as `Debug` prints it: the scheme only.
+pub(crate) struct SchemeOf<'u>(pub(crate) &'u str);
+
+impl fmt::Debug for SchemeOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match scheme_of(self.0) {
+            Some(scheme) => write!(f, "{scheme}://…"),
+            None => f.write_str("…"),
+        }
+    }
 }
 
 /// Forwards to what is behind the pointer.

@@ -4,6 +4,7 @@ use std::{fmt, io, io::Read};
 
 use crate::{
     error::{KeysetError, ParseError},
+    key::{Key, KeyParameters, Variant},
     keyset::{Format, KeysetHandle},
     primitive::Aead,
     remote::RemoteAead,
@@ -53,8 +54,8 @@ pub struct SealedStreamHeader {
 /// The text, and the version.
 const MAGIC: &[u8; 8] = b"keyseal\x01";
 
-/// Bytes in front of the encrypted keyset.
-const START_SIZE: usize = MAGIC.len() + 4;
+/// Bytes before the encrypted keyset.
+const START_SIZE: usize = SealedStreamHeader::START_SIZE;
 
 impl SealedStreamHeader {
     /// The template of the keys that the program `keyseal` writes with: segments of 1 MiB.
@@ -62,6 +63,9 @@ impl SealedStreamHeader {
 
     /// The associated data of the encrypted keyset.
     pub const ASSOCIATED_DATA: &'static [u8] = b"keyseal sealed stream 1";
+
+    /// Bytes of the header before the encrypted keyset: these tell how long it is.
+    pub const START_SIZE: usize = MAGIC.len() + 4;
 
     /// The longest encrypted keyset in bytes.
     pub const MAX_KEYSET_SIZE: usize = 65_536;
@@ -96,6 +100,45 @@ impl SealedStreamHeader {
         Ok((Self::wrap_remote(&keyset, kek).await?, aead))
     }
 
+    /// As [`generate`](Self::generate), with a key of any parameters, such as other segment sizes.
+    ///
+    /// # Errors
+    /// [`KeysetError::Template`], [`KeysetError::WrongPrimitive`] when the parameters are for no
+    /// streams, and those of [`wrap`](Self::wrap).
+    ///
+    /// # Example
+    /// ```
+    /// use keyseal::key::aes_gcm_hkdf_streaming::AesGcmHkdfStreamingParameters;
+    /// use keyseal::{KeysetAead, KeysetHandle, SealedStreamHeader};
+    ///
+    /// let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
+    /// let parameters = AesGcmHkdfStreamingParameters::new(32, 64 << 10)?;
+    /// let (_, aead) = SealedStreamHeader::generate_with(&parameters, &kek)?;
+    /// assert_eq!(aead.layout().segment_size(), 64 << 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn generate_with<P: KeyParameters>(
+        parameters: &P,
+        kek: &dyn Aead,
+    ) -> Result<(Self, KeysetStreamingAead), KeysetError> {
+        let keyset = keyset_with(parameters)?;
+        let aead = keyset.primitive()?;
+        Ok((Self::wrap(&keyset, kek)?, aead))
+    }
+
+    /// As [`generate_with`](Self::generate_with), with a KEK that a service holds.
+    ///
+    /// # Errors
+    /// As [`generate_with`](Self::generate_with).
+    pub async fn generate_with_remote<P: KeyParameters + Sync>(
+        parameters: &P,
+        kek: &dyn RemoteAead,
+    ) -> Result<(Self, KeysetStreamingAead), KeysetError> {
+        let keyset = keyset_with(parameters)?;
+        let aead = keyset.primitive()?;
+        Ok((Self::wrap_remote(&keyset, kek).await?, aead))
+    }
+
     /// Makes the header of a keyset.
     ///
     /// # Errors
@@ -123,6 +166,46 @@ impl SealedStreamHeader {
             .write_encrypted_remote(Format::Binary, kek, Self::ASSOCIATED_DATA)
             .await?;
         Self::of(&encrypted)
+    }
+
+    /// As [`wrap`](Self::wrap), in exactly `size` bytes: where every header is of one size, the size
+    /// of a file tells that of its plaintext.
+    ///
+    /// The encrypted keyset is filled up with a field that no Tink knows and every Tink skips.
+    ///
+    /// # Errors
+    /// [`KeysetError::HeaderSize`] when the keyset does not fit, or `size` is more than
+    /// [`MAX_SIZE`](Self::MAX_SIZE); those of [`wrap`](Self::wrap).
+    ///
+    /// # Example
+    /// ```
+    /// use keyseal::{KeysetAead, KeysetHandle, SealedStreamHeader};
+    ///
+    /// let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
+    /// let keyset = KeysetHandle::generate(SealedStreamHeader::TEMPLATE)?;
+    /// let header = SealedStreamHeader::wrap_sized(&keyset, &kek, 1024)?;
+    /// assert_eq!(header.as_bytes().len(), 1024);
+    /// assert!(header.open(&kek).is_ok());
+    /// # Ok::<(), keyseal::KeysetError>(())
+    /// ```
+    pub fn wrap_sized(
+        keyset: &KeysetHandle,
+        kek: &dyn Aead,
+        size: usize,
+    ) -> Result<Self, KeysetError> {
+        Self::wrap(keyset, kek)?.filled(size)
+    }
+
+    /// As [`wrap_sized`](Self::wrap_sized), with a KEK that a service holds.
+    ///
+    /// # Errors
+    /// As [`wrap_sized`](Self::wrap_sized).
+    pub async fn wrap_sized_remote(
+        keyset: &KeysetHandle,
+        kek: &dyn RemoteAead,
+        size: usize,
+    ) -> Result<Self, KeysetError> {
+        Self::wrap_remote(keyset, kek).await?.filled(size)
     }
 
     /// Opens the keyset under its KEK, for the stream that follows.
@@ -172,15 +255,35 @@ impl SealedStreamHeader {
         start.starts_with(MAGIC)
     }
 
+    /// Returns how many bytes the header has that starts so, of which
+    /// [`START_SIZE`](Self::START_SIZE) suffice: to fetch a header, and not a byte more.
+    ///
+    /// # Errors
+    /// [`ParseError`]: it starts no sealed stream, or is shorter.
+    ///
+    /// # Example
+    /// ```
+    /// use keyseal::{KeysetAead, KeysetHandle, SealedStreamHeader};
+    ///
+    /// let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
+    /// let (header, _) = SealedStreamHeader::generate(SealedStreamHeader::TEMPLATE, &kek)?;
+    /// let (start, _) = header.as_bytes().split_at(SealedStreamHeader::START_SIZE);
+    /// assert_eq!(SealedStreamHeader::size_of(start)?, header.as_bytes().len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn size_of(start: &[u8]) -> Result<usize, ParseError> {
+        let (fixed, _) = start
+            .split_first_chunk()
+            .ok_or_else(|| unrecognized_or_cut(start))?;
+        Ok(START_SIZE + keyset_size(fixed)?)
+    }
+
     /// Reads the header from the start of `bytes`, and returns what follows it.
     ///
     /// # Errors
     /// [`ParseError`]: `bytes` are no sealed stream, or end within the header.
     pub fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), ParseError> {
-        let (start, _) = bytes
-            .split_first_chunk()
-            .ok_or_else(|| unrecognized_or_cut(bytes))?;
-        let size = START_SIZE + keyset_size(start)?;
+        let size = Self::size_of(bytes)?;
         let (header, stream) = bytes
             .split_at_checked(size)
             .ok_or_else(|| cut(bytes.len()))?;
@@ -195,16 +298,12 @@ impl SealedStreamHeader {
     /// what the reader fails with.
     pub fn read_from(reader: &mut impl Read) -> io::Result<Self> {
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-        let mut start = Vec::with_capacity(START_SIZE);
-        take(reader, START_SIZE, &mut start)?;
-        let fixed = start
-            .first_chunk()
-            .ok_or_else(|| invalid(unrecognized_or_cut(&start)))?;
-        let size = keyset_size(fixed).map_err(invalid)?;
-        let mut bytes = Vec::with_capacity(START_SIZE + size);
-        bytes.extend_from_slice(&start);
-        take(reader, size, &mut bytes)?;
-        if bytes.len() < START_SIZE + size {
+        let mut bytes = Vec::with_capacity(START_SIZE);
+        take(reader, START_SIZE, &mut bytes)?;
+        let size = Self::size_of(&bytes).map_err(invalid)?;
+        // It grows as bytes come: the length is only a claim.
+        take(reader, size - START_SIZE, &mut bytes)?;
+        if bytes.len() < size {
             return Err(invalid(cut(bytes.len())));
         }
         Ok(Self { bytes })
@@ -242,6 +341,17 @@ impl SealedStreamHeader {
             .await
     }
 
+    fn filled(&self, size: usize) -> Result<Self, KeysetError> {
+        let least = self.bytes.len();
+        let refused = |needed| KeysetError::HeaderSize { size, needed };
+        let missing = size.checked_sub(least).ok_or_else(|| refused(least))?;
+        let filling = filling(missing).ok_or_else(|| refused(size.saturating_add(1)))?;
+        if size > Self::MAX_SIZE {
+            return Err(refused(least));
+        }
+        Self::of(&[self.encrypted_keyset(), &filling].concat())
+    }
+
     fn of(encrypted_keyset: &[u8]) -> Result<Self, KeysetError> {
         let length = u32::try_from(encrypted_keyset.len())
             .ok()
@@ -255,7 +365,31 @@ impl SealedStreamHeader {
     }
 }
 
-/// Checks what stands in front of the encrypted keyset, and returns the length of that.
+fn keyset_with<P: KeyParameters>(parameters: &P) -> Result<KeysetHandle, KeysetError> {
+    KeysetHandle::new(Key::generate_with(parameters, Variant::Raw).map_err(KeysetError::Template)?)
+}
+
+/// Makes `size` bytes of fields that no message of Tink's has: number 15, all zero. None for one
+/// byte, which is no field.
+fn filling(size: usize) -> Option<Vec<u8>> {
+    const TAG: u8 = 15 << 3 | 2;
+    if size == 0 {
+        return Some(Vec::new());
+    }
+    for length_size in 1..=3 {
+        let length = size.checked_sub(1 + length_size)?;
+        let mut field = vec![TAG];
+        prost::encoding::encode_varint(length as u64, &mut field);
+        if field.len() == 1 + length_size {
+            field.resize(size, 0);
+            return Some(field);
+        }
+    }
+    // Where one more byte of content would take one more of length, two fields do.
+    Some([filling(62)?, filling(size - 62)?].concat())
+}
+
+/// Checks the bytes before the encrypted keyset, and returns the length of that.
 fn keyset_size(start: &[u8; START_SIZE]) -> Result<usize, ParseError> {
     let length = start
         .strip_prefix(MAGIC)

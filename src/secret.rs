@@ -29,6 +29,21 @@ impl SecretBytes {
         Self::copy_of(bytes)
     }
 
+    /// Takes `bytes`, without copying them where the vector has no room left.
+    ///
+    /// # Example
+    /// ```
+    /// use keyseal::{SecretAccess, SecretBytes};
+    /// use zeroize::Zeroizing;
+    ///
+    /// let bytes = Zeroizing::new(vec![7; 32]);
+    /// assert_eq!(SecretBytes::from_vec(bytes, SecretAccess::insecure()).len(), 32);
+    /// ```
+    #[must_use]
+    pub fn from_vec(bytes: Zeroizing<Vec<u8>>, _access: SecretAccess) -> Self {
+        Self::of_vec(bytes)
+    }
+
     /// Shows the bytes.
     #[must_use]
     pub fn expose(&self, _access: SecretAccess) -> &[u8] {
@@ -51,6 +66,16 @@ impl SecretBytes {
         Self(Zeroizing::new(bytes.into()))
     }
 
+    pub(crate) fn of_vec(mut bytes: Zeroizing<Vec<u8>>) -> Self {
+        if bytes.len() == bytes.capacity() {
+            return Self(Zeroizing::new(
+                std::mem::take(&mut *bytes).into_boxed_slice(),
+            ));
+        }
+        // Shrinking would move the bytes and free the old block unwiped.
+        Self::copy_of(&bytes)
+    }
+
     /// Makes `len` bytes and lets `fill` write them, so that no other copy exists.
     pub(crate) fn filled<E>(
         len: usize,
@@ -63,18 +88,6 @@ impl SecretBytes {
 
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
-    }
-}
-
-impl From<Zeroizing<Vec<u8>>> for SecretBytes {
-    fn from(mut bytes: Zeroizing<Vec<u8>>) -> Self {
-        if bytes.len() == bytes.capacity() {
-            return Self(Zeroizing::new(
-                std::mem::take(&mut *bytes).into_boxed_slice(),
-            ));
-        }
-        // Shrinking would move the bytes and free the old block unwiped.
-        Self::copy_of(&bytes)
     }
 }
 
@@ -118,6 +131,17 @@ impl Wiped {
     /// Makes a buffer of `len` zero bytes, which cannot grow.
     pub(crate) fn zeros(len: usize) -> Self {
         Self(vec![0; len])
+    }
+
+    /// Makes an empty buffer with room for `capacity` bytes.
+    #[cfg(any(feature = "blocking", feature = "scaleway"))]
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
+    }
+
+    /// Shows the buffer to one who wipes what it grows out of.
+    pub(crate) const fn as_mut_vec(&mut self) -> &mut Vec<u8> {
+        &mut self.0
     }
 
     /// Gives the bytes away, which are then not wiped.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+#[cfg(any(feature = "blocking", feature = "scaleway"))]
+use super::long_message;
 use super::{DekTemplate, Key, KeyId, PrefixedAead};
 use crate::{
     cipher::Provider,
@@ -55,13 +57,26 @@ impl Envelope {
                 );
             }
         };
-        let size = LENGTH_SIZE + wrapped.len() + facts.overhead;
+        let aead = self.aead(&dek).map_err(local)?;
+        let head = [&length.to_be_bytes()[..], &wrapped].concat();
+        #[cfg(any(feature = "blocking", feature = "scaleway"))]
+        if let Some(runtime) = long_message::runtime_for(plaintext.len().max(associated_data.len()))
+        {
+            let overhead = facts.overhead;
+            return long_message::encrypt(
+                runtime,
+                aead,
+                head,
+                plaintext,
+                overhead,
+                associated_data,
+            )
+            .await;
+        }
+        let size = head.len() + facts.overhead;
         let mut out = Vec::with_capacity(size.saturating_add(plaintext.len()));
-        out.extend_from_slice(&length.to_be_bytes());
-        out.extend_from_slice(&wrapped);
-        self.aead(&dek)
-            .map_err(local)?
-            .encrypt_into(plaintext, associated_data, &mut out)?;
+        out.extend_from_slice(&head);
+        aead.encrypt_into(plaintext, associated_data, &mut out)?;
         Ok(out)
     }
 
@@ -80,10 +95,12 @@ impl Envelope {
             }
         };
         let dek = self.dek.read(wire::secret(serialized));
-        dek.and_then(|dek| self.aead(&dek))
-            .map_err(|_| failed())?
-            .decrypt(payload, associated_data)
-            .map_err(KmsError::from)
+        let aead = dek.and_then(|dek| self.aead(&dek)).map_err(|_| failed())?;
+        #[cfg(any(feature = "blocking", feature = "scaleway"))]
+        if let Some(runtime) = long_message::runtime_for(payload.len().max(associated_data.len())) {
+            return long_message::decrypt(runtime, aead, payload, associated_data).await;
+        }
+        Ok(aead.decrypt(payload, associated_data)?)
     }
 
     /// Splits off the wrapped key, without asking the service about what cannot be an envelope.

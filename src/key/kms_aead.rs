@@ -11,13 +11,13 @@
 //! # Source
 //! Tink's `kms_aead.proto`.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::{Facts, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource};
 use crate::{
     cipher::{Provider, RawAead},
     error::KeyError,
-    remote::{KmsClient, RemoteAead, find},
+    remote::{KmsClient, RemoteAead, SchemeOf, find},
     wire::proto::{self, key_data::KeyMaterialType},
 };
 
@@ -26,7 +26,7 @@ use crate::{
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct KmsAead;
 
-/// The parameters of such a key: its URI.
+/// The parameters of such a key: its URI, of which `Debug` shows the scheme only.
 ///
 /// # Example
 /// ```
@@ -39,7 +39,7 @@ pub struct KmsAead;
 /// assert!(keyset.write_no_secret(Format::Json)?.len() > uri.len());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KmsAeadParameters {
     key_uri: String,
 }
@@ -58,6 +58,14 @@ impl KmsAeadParameters {
     #[must_use]
     pub fn key_uri(&self) -> &str {
         &self.key_uri
+    }
+}
+
+impl fmt::Debug for KmsAeadParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KmsAeadParameters")
+            .field("key_uri", &SchemeOf(&self.key_uri))
+            .finish()
     }
 }
 

@@ -11,7 +11,7 @@
 //! # Source
 //! Tink's `kms_envelope.proto`.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::{
     DekTemplate, Envelope, Facts, KeyParameters, KeySpec, KeyTemplate, TypedKey, Variant,
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     cipher::{Provider, RawAead},
     error::KeyError,
-    remote::{KmsClient, RemoteAead, find},
+    remote::{KmsClient, RemoteAead, SchemeOf, find},
     wire::proto::{self, key_data::KeyMaterialType},
 };
 
@@ -29,8 +29,8 @@ use crate::{
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct KmsEnvelopeAead;
 
-/// The parameters of such a key: the key-encryption key, and the template of the data-encryption
-/// keys.
+/// The parameters of such a key: the URI of the key-encryption key, of which `Debug` shows the
+/// scheme only, and the template of the data-encryption keys.
 ///
 /// # Example
 /// ```
@@ -47,7 +47,7 @@ pub struct KmsEnvelopeAead;
 /// assert!(keyset.write_no_secret(Format::Json)?.len() > uri.len());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KmsEnvelopeAeadParameters {
     kek_uri: String,
     dek_template: KeyTemplate,
@@ -83,6 +83,15 @@ impl KmsEnvelopeAeadParameters {
     #[must_use]
     pub const fn dek_template(&self) -> &KeyTemplate {
         &self.dek_template
+    }
+}
+
+impl fmt::Debug for KmsEnvelopeAeadParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KmsEnvelopeAeadParameters")
+            .field("kek_uri", &SchemeOf(&self.kek_uri))
+            .field("dek_template", &self.dek_template)
+            .finish_non_exhaustive()
     }
 }
 

@@ -37,6 +37,8 @@ mod capabilities;
 mod dek;
 mod deriver;
 mod envelope;
+#[cfg(any(feature = "blocking", feature = "scaleway"))]
+mod long_message;
 mod material;
 mod prefix_map;
 mod prefixed;
@@ -52,6 +54,8 @@ pub use crate::{
 pub(crate) use dek::DekTemplate;
 pub(crate) use deriver::KeyDeriver;
 pub(crate) use envelope::Envelope;
+#[cfg(feature = "blocking")]
+pub(crate) use long_message::on_blocking_thread;
 use material::{Material, OpaqueKey, Typed};
 pub(crate) use prefix_map::{PrefixMap, Prefixed};
 pub(crate) use prefixed::PrefixedAead;

@@ -1,6 +1,6 @@
 //! Recipes for keys: Tink's key templates, by name and as messages.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use prost::Message as _;
 
@@ -14,11 +14,22 @@ use crate::{
 ///
 /// # Source
 /// Tink's `KeyTemplate` message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeyTemplate {
     type_url: Cow<'static, str>,
     value: Cow<'static, [u8]>,
     variant: Variant,
+}
+
+impl fmt::Debug for KeyTemplate {
+    /// Shows no key format: it may hold the URI of a key, and that a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyTemplate")
+            .field("type_url", &self.type_url)
+            .field("value", &format_args!("{} bytes", self.value.len()))
+            .field("variant", &self.variant)
+            .finish()
+    }
 }
 
 impl KeyTemplate {

@@ -271,11 +271,10 @@ impl KeysetHandle {
     #[must_use]
     pub fn write_cleartext(&self, format: Format, _access: SecretAccess) -> SecretBytes {
         let keyset = self.to_proto();
-        match format {
+        SecretBytes::of_vec(match format {
             Format::Binary => wire::encode(&keyset),
             Format::Json => json::write_keyset(&keyset),
-        }
-        .into()
+        })
     }
 
     /// Writes the keyset encrypted under `kek`. Reading it takes the same associated data.

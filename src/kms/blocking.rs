@@ -38,6 +38,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     error::{DecryptError, EncryptError},
+    key::on_blocking_thread,
     primitive::Aead,
     remote::RemoteAead,
 };
@@ -105,7 +106,8 @@ impl Worker {
         // everything this future waits for.
         let mut future = pin!(tokio::task::unconstrained(future));
         loop {
-            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            let poll = || future.as_mut().poll(&mut Context::from_waker(&waker));
+            if let Poll::Ready(output) = on_blocking_thread(poll) {
                 return output;
             }
             wakeup.wait();

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use super::in_memory;
-
 /// The sizes that a streaming key fixes: of segments, header and tags, in bytes.
 ///
 /// # Example
@@ -119,6 +117,20 @@ impl StreamLayout {
         })
     }
 
+    /// Where the plaintext of a segment starts, of at most [`MAX_SEGMENTS`](Self::MAX_SEGMENTS).
+    pub(crate) const fn plaintext_start(&self, index: u64) -> u64 {
+        (index * self.full()).saturating_sub(self.header_size as u64)
+    }
+
+    /// Where a segment starts in the stream, of at most [`MAX_SEGMENTS`](Self::MAX_SEGMENTS).
+    pub(crate) const fn segment_start(&self, index: u64) -> u64 {
+        if index == 0 {
+            self.header_size as u64
+        } else {
+            index * self.segment_size as u64
+        }
+    }
+
     /// Plaintext in a full segment after the first.
     const fn full(&self) -> u64 {
         (self.segment_size - self.tag_size) as u64
@@ -180,10 +192,35 @@ impl StreamMap {
         (index < self.segments).then(|| self.segment_start(index)..self.segment_end(index))
     }
 
+    /// Returns which part of the plaintext a segment holds, to cut a stream into pieces; an empty
+    /// range at the end where there is no such segment.
+    ///
+    /// # Example
+    /// ```
+    /// use keyseal::key::aes_gcm_hkdf_streaming::AesGcmHkdfStreamingParameters;
+    ///
+    /// let layout = AesGcmHkdfStreamingParameters::new(16, 4096)?.layout();
+    /// let map = layout.map(10_000).ok_or("no stream is that long")?;
+    /// assert_eq!(map.plaintext(0), 0..4056);
+    /// assert_eq!(map.plaintext(1), 4056..8136);
+    /// assert_eq!(map.plaintext(2), 8136..map.plaintext_size());
+    /// assert!(map.plaintext(3).is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn plaintext(&self, index: u64) -> Range<u64> {
+        if index < self.segments {
+            self.plaintext_start(index)..self.plaintext_end(index)
+        } else {
+            self.plaintext_size()..self.plaintext_size()
+        }
+    }
+
     /// Returns what to read, and what to drop of it, for a part of the plaintext.
     ///
     /// A part that reaches over the end is cut there. A part that is empty or lies behind the end
     /// takes a segment too, the last one if it lies behind: only that one proves where the end is.
+    /// The plan is for streams with this map, and for no others.
     #[must_use]
     pub fn plan(&self, plaintext: Range<u64>) -> RangePlan {
         let end = plaintext.end.min(self.plaintext_size());
@@ -200,16 +237,16 @@ impl StreamMap {
             last
         };
         RangePlan {
+            map: *self,
             segments: first..last + 1,
             ciphertext: self.segment_start(first)..self.segment_end(last),
             plaintext: start..end,
-            skip: in_memory(start.saturating_sub(self.plaintext_start(first))),
         }
     }
 
     /// Where the plaintext of a segment starts.
     pub(crate) const fn plaintext_start(&self, index: u64) -> u64 {
-        (index * self.layout.full()).saturating_sub(self.layout.header_size as u64)
+        self.layout.plaintext_start(index)
     }
 
     /// Where the plaintext of a segment ends.
@@ -228,11 +265,7 @@ impl StreamMap {
     }
 
     const fn segment_start(&self, index: u64) -> u64 {
-        if index == 0 {
-            self.layout.header_size as u64
-        } else {
-            index * self.layout.segment_size as u64
-        }
+        self.layout.segment_start(index)
     }
 
     fn segment_end(&self, index: u64) -> u64 {
@@ -241,15 +274,24 @@ impl StreamMap {
 }
 
 /// Which bytes of a stream hold a part of its plaintext.
+///
+/// A plan belongs to the map that made it: a [`SegmentOpener`](super::SegmentOpener) with another
+/// map refuses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RangePlan {
+    map: StreamMap,
     segments: Range<u64>,
     ciphertext: Range<u64>,
     plaintext: Range<u64>,
-    skip: usize,
 }
 
 impl RangePlan {
+    /// Returns the map that the plan belongs to.
+    #[must_use]
+    pub const fn map(&self) -> &StreamMap {
+        &self.map
+    }
+
     /// Returns which bytes of the stream to read: whole segments, at least one.
     #[must_use]
     pub const fn ciphertext(&self) -> Range<u64> {
@@ -266,11 +308,6 @@ impl RangePlan {
     #[must_use]
     pub const fn segments(&self) -> Range<u64> {
         self.segments.start..self.segments.end
-    }
-
-    /// Plaintext of the first segment that is in front of what was asked for.
-    pub(crate) const fn skip(&self) -> usize {
-        self.skip
     }
 }
 
@@ -323,13 +360,16 @@ mod tests {
                 for index in 0..map.segments() {
                     let segment = map.segment(index).unwrap();
                     assert_eq!(segment.start, at);
-                    assert_eq!(map.plaintext_start(index), plaintext);
+                    let start = plaintext;
                     plaintext += segment.end - segment.start - layout.tag_size() as u64;
-                    assert_eq!(map.plaintext_end(index), plaintext);
+                    assert_eq!(map.plaintext(index), start..plaintext);
                     at = segment.end;
                 }
                 assert_eq!((at, plaintext), (map.ciphertext_size(), size));
-                assert_eq!(map.segment(map.segments()), None);
+                for behind in [map.segments(), u64::MAX] {
+                    assert_eq!(map.segment(behind), None);
+                    assert_eq!(map.plaintext(behind), size..size);
+                }
             }
         }
     }
@@ -387,10 +427,6 @@ mod tests {
                         assert_eq!(part, start.min(end.min(size))..end.min(size));
                         if !part.is_empty() {
                             assert!(holds(segments.start, part.start));
-                            assert_eq!(
-                                map.plaintext_start(segments.start) + plan.skip() as u64,
-                                part.start
-                            );
                         }
                         if end > size || start >= size {
                             assert_eq!(segments.end, map.segments(), "the end is proved");

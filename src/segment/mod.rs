@@ -16,12 +16,14 @@
 //! `aes_ctr_hmac_streaming.proto`.
 
 mod layout;
+mod numbered;
 mod opener;
 mod random;
 mod sealer;
 mod stream;
 
 pub use layout::{RangePlan, StreamLayout, StreamMap};
+pub use numbered::SegmentSealer;
 pub use opener::Opener;
 pub use random::SegmentOpener;
 pub use sealer::Sealer;

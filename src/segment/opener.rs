@@ -210,12 +210,15 @@ impl Opener {
 
     /// Makes an opener for any segment of a stream whose length is known.
     ///
-    /// `start` is the first [`start_size`](Self::start_size) bytes of the stream, or all of it if
-    /// it is shorter.
+    /// `start` is the first [`start_size`](Self::start_size) bytes of the stream or more of it, or
+    /// all of it if it is shorter.
     ///
     /// # Errors
     /// [`DecryptError`] when no key opens the first segment, when no stream is that long, and when
     /// this opener has opened a segment already.
+    ///
+    /// Where there is one key, and `start` ends within the first segment, only the header is
+    /// compared: a wrong key shows with the first segment that is opened.
     ///
     /// # Security
     /// `ciphertext_size` is not believed: where it is wrong, the last segment does not open.
@@ -233,7 +236,10 @@ impl Opener {
             .find_map(|key| {
                 let stream = key.resume(start, &associated_data).ok()?;
                 let opener = SegmentOpener::new(stream, ciphertext_size)?;
-                (only_key || opener.opens_start(start)).then_some(opener)
+                opener
+                    .opens_start(start)
+                    .unwrap_or(only_key)
+                    .then_some(opener)
             })
             .ok_or(DecryptError::FAILED)
     }

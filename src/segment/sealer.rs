@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Place, StreamCipher, StreamLayout};
+use super::{Place, SegmentSealer, StreamCipher, StreamLayout};
 use crate::error::EncryptError;
 
 /// Encrypts one stream, segment after segment: the caller brings and takes the bytes.
@@ -120,6 +120,15 @@ impl Sealer {
             out.truncate(start);
         }
         sealed
+    }
+
+    /// Leaves the order of the segments to the caller, from the next one on.
+    ///
+    /// # Example
+    /// See [`SegmentSealer`].
+    #[must_use]
+    pub fn into_segments(self) -> SegmentSealer {
+        SegmentSealer::new(self.stream, self.next)
     }
 
     /// Gives the stream's cipher to one who numbers the segments himself; none once a segment is

@@ -142,18 +142,29 @@ impl StreamCipher {
         plaintext: &[u8],
         out: &mut [u8],
     ) -> Result<(), EncryptError> {
-        let capacity = self.layout.segment_capacity(index);
-        let fits = match place {
-            Place::Inner => plaintext.len() == capacity,
-            Place::Last => plaintext.len() <= capacity,
-        };
-        if !fits || out.len() != plaintext.len() + self.layout.tag_size() {
+        self.check(index, place, plaintext.len())?;
+        if out.len() != plaintext.len() + self.layout.tag_size() {
             return Err(EncryptError::SegmentSize);
         }
         let nonce = self.nonce(index, place).ok_or(EncryptError::TooLong)?;
         self.cipher
             .seal(self.cut(&nonce), &[], plaintext, out)
             .map_err(|_| EncryptError::TooLong)
+    }
+
+    /// Refuses a plaintext that is not as long as a segment of this number and place, and a number
+    /// that no such segment can have.
+    pub(super) fn check(&self, index: u64, place: Place, len: usize) -> Result<(), EncryptError> {
+        let capacity = self.layout.segment_capacity(index);
+        let fits = match place {
+            Place::Inner => len == capacity,
+            Place::Last => len <= capacity,
+        };
+        if !fits {
+            return Err(EncryptError::SegmentSize);
+        }
+        self.nonce(index, place).ok_or(EncryptError::TooLong)?;
+        Ok(())
     }
 
     /// Opens one segment into `out`, which is shorter than it by the tag; wipes `out` when it

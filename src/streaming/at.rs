@@ -6,6 +6,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use zeroize::Zeroize as _;
+
+use super::buffer::BATCH;
+
 /// A source that is read at any position, by several threads if it is [`Sync`].
 ///
 /// Files, byte slices and vectors are such; a [`Mutex`] makes one of what reads and seeks. A
@@ -42,8 +46,8 @@ pub trait ReadAt {
             match self.read_at(buf, position) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(len) => {
-                    buf = buf.split_at_mut(len).1;
-                    position += len as u64;
+                    buf = buf.split_at_mut_checked(len).ok_or_else(too_much)?.1;
+                    position = after(position, len)?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -51,6 +55,62 @@ pub trait ReadAt {
         }
         Ok(())
     }
+}
+
+/// Reads up to `len` bytes from a position into the front of `buffer`, and returns how many: fewer
+/// only where the source ends.
+///
+/// The buffer grows as the bytes come, so that a length that the source does not have costs no
+/// memory. What it grows out of is wiped.
+pub(super) fn fill<S: ReadAt + ?Sized>(
+    source: &S,
+    buffer: &mut Vec<u8>,
+    len: usize,
+    position: u64,
+) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < len {
+        if filled == buffer.len() {
+            let mut larger = vec![0; len.min(filled.saturating_mul(4).max(BATCH))];
+            larger.split_at_mut(filled).0.copy_from_slice(buffer);
+            buffer.zeroize();
+            *buffer = larger;
+        }
+        let end = len.min(buffer.len());
+        let room = buffer.get_mut(filled..end).unwrap_or_default();
+        let size = room.len();
+        match source.read_at(room, after(position, filled)?) {
+            Ok(0) => break,
+            Ok(more) if more > size => return Err(too_much()),
+            Ok(more) => filled += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// As [`fill`], and an error of kind `UnexpectedEof` where the source ends before.
+pub(super) fn fill_exactly<'b, S: ReadAt + ?Sized>(
+    source: &S,
+    buffer: &'b mut Vec<u8>,
+    len: usize,
+    position: u64,
+) -> io::Result<&'b [u8]> {
+    if fill(source, buffer, len, position)? < len {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(buffer.split_at(len).0)
+}
+
+/// The error for a source or sink that answers with more bytes than it was given room for.
+pub(super) fn too_much() -> io::Error {
+    io::Error::other("a reader or writer claims more bytes than it was asked for")
+}
+
+fn after(position: u64, len: usize) -> io::Result<u64> {
+    let too_far = || io::Error::new(io::ErrorKind::InvalidInput, "the position is too large");
+    position.checked_add(len as u64).ok_or_else(too_far)
 }
 
 /// A sink that is written at any position, by several threads if it is [`Sync`].
@@ -72,14 +132,29 @@ pub trait WriteAt {
             match self.write_at(buf, position) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(len) => {
-                    buf = buf.split_at(len).1;
-                    position += len as u64;
+                    buf = buf.split_at_checked(len).ok_or_else(too_much)?.1;
+                    position = after(position, len)?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// Cuts off what the sink has behind its first `size` bytes. Does not extend it.
+    ///
+    /// [`encrypt_parallel`](super::encrypt_parallel) and
+    /// [`decrypt_parallel`](super::decrypt_parallel) call it, so that an older and longer content
+    /// leaves no tail behind theirs. A wrapper passes it on.
+    ///
+    /// # Errors
+    /// `Unsupported` says that the sink cannot be cut, which is what the default says: such a sink
+    /// is to be empty at the start. `InvalidInput` when it is longer and cannot be cut, or does not
+    /// write where it is told to, as a file that was opened to append; else what the sink says.
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        let _ = size;
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
 
@@ -98,6 +173,10 @@ impl ReadAt for File {
 impl WriteAt for File {
     fn write_at(&self, buf: &[u8], position: u64) -> io::Result<usize> {
         std::os::unix::fs::FileExt::write_at(self, buf, position)
+    }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        truncate_file(self, size)
     }
 }
 
@@ -119,6 +198,36 @@ impl WriteAt for File {
     fn write_at(&self, buf: &[u8], position: u64) -> io::Result<usize> {
         std::os::windows::fs::FileExt::seek_write(self, buf, position)
     }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        truncate_file(self, size)
+    }
+}
+
+/// Cuts a file, and refuses one that was opened to append, with its content as before. A device or
+/// a pipe has no size to change.
+#[cfg(any(unix, windows))]
+fn truncate_file(file: &File, size: u64) -> io::Result<()> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    let len = metadata.len();
+    // A byte beyond the end, with one left out before it: a file that appends leaves none out.
+    file.write_all_at(&[0], after(len, 1)?)?;
+    let appended = file.metadata()?.len() == len + 1;
+    file.set_len(if appended { len } else { size.min(len) })?;
+    if appended {
+        return Err(not_where_told());
+    }
+    Ok(())
+}
+
+fn not_where_told() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "it does not write where it is told to: is it opened to append?",
+    )
 }
 
 #[cfg(any(unix, windows))]
@@ -173,6 +282,10 @@ impl<T: WriteAt + ?Sized> WriteAt for &T {
     fn write_at(&self, buf: &[u8], position: u64) -> io::Result<usize> {
         (**self).write_at(buf, position)
     }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        (**self).truncate(size)
+    }
 }
 
 impl<T: Read + Seek> ReadAt for Mutex<T> {
@@ -191,7 +304,22 @@ impl<T: Write + Seek> WriteAt for Mutex<T> {
     fn write_at(&self, buf: &[u8], position: u64) -> io::Result<usize> {
         let mut inner = lock(self);
         inner.seek(SeekFrom::Start(position))?;
-        inner.write(buf)
+        let len = inner.write(buf)?;
+        if inner.stream_position()? != after(position, len)? {
+            return Err(not_where_told());
+        }
+        Ok(len)
+    }
+
+    /// It cannot be cut, and says so where that would be needed.
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        if lock(self).seek(SeekFrom::End(0))? > size {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is longer than what is written to it, and cannot be cut",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -241,5 +369,9 @@ impl<T: ReadAt> ReadAt for Offset<T> {
 impl<T: WriteAt> WriteAt for Offset<T> {
     fn write_at(&self, buf: &[u8], position: u64) -> io::Result<usize> {
         self.inner.write_at(buf, self.shift(position)?)
+    }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        self.inner.truncate(self.shift(size)?)
     }
 }

@@ -107,7 +107,7 @@ impl From<EncryptError> for io::Error {
     fn from(error: EncryptError) -> Self {
         let kind = match error {
             EncryptError::TooLong => io::ErrorKind::FileTooLarge,
-            EncryptError::SegmentSize => io::ErrorKind::InvalidInput,
+            EncryptError::SegmentSize | EncryptError::SegmentNumber => io::ErrorKind::InvalidInput,
             EncryptError::Random(_) | EncryptError::Provider | EncryptError::Kms(_) => {
                 io::ErrorKind::Other
             }

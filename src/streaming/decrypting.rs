@@ -2,7 +2,10 @@
 
 use std::io;
 
-use super::buffer::{BATCH, Queue};
+use super::{
+    at::too_much,
+    buffer::{BATCH, Queue},
+};
 use crate::{error::DecryptError, segment::Opener};
 
 /// Opens segments as they come in.
@@ -89,11 +92,15 @@ impl Decrypting {
     }
 
     /// Takes `len` bytes of the room as read. Zero means the end of the input.
-    pub(super) fn read(&mut self, len: usize) {
+    pub(super) fn read(&mut self, len: usize) -> io::Result<()> {
+        if len > self.input.room(0).len() {
+            return Err(self.failed(too_much()));
+        }
         if len == 0 {
             self.state = State::Ended;
         }
         self.input.fill(len);
+        Ok(())
     }
 
     /// Notes an error. It stays, unless it is of the kind after which one tries again.

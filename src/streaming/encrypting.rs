@@ -2,7 +2,10 @@
 
 use std::io;
 
-use super::buffer::{Queue, segments_per_batch};
+use super::{
+    at::too_much,
+    buffer::{Queue, segments_per_batch},
+};
 use crate::{error::EncryptError, segment::Sealer};
 
 /// Gathers plaintext into segments, and seals a segment when more follows.
@@ -33,8 +36,12 @@ impl Encrypting {
     }
 
     /// Takes bytes of the stream as written.
-    pub(super) fn written(&mut self, len: usize) {
+    pub(super) fn written(&mut self, len: usize) -> io::Result<()> {
+        if len > self.sealed.len() {
+            return Err(too_much());
+        }
         self.sealed.consume(len);
+        Ok(())
     }
 
     /// Takes plaintext, when all of the stream so far is written; returns how much.
@@ -185,7 +192,7 @@ mod tests {
                 let mut written = Vec::new();
                 for byte in bytes(plaintext) {
                     written.extend_from_slice(state.sealed());
-                    state.written(usize::MAX);
+                    state.written(state.sealed().len()).unwrap();
                     assert_eq!(state.accept(&[byte]).unwrap(), 1);
                 }
                 state.finish().unwrap();

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | encrypt | a [`Sealer`] | [`EncryptingWriter`], [`encrypt_parallel`], [`encrypt_slice`] |
 //! | decrypt | an [`Opener`] | [`DecryptingReader`], [`decrypt_parallel`], [`decrypt_slice`] |
+//! | encrypt in parts, in any order | a [`Sealer`] | [`SegmentSealer`] |
 //! | decrypt a part | an [`Opener`] | [`RandomAccess`], [`SeekableReader`], [`SegmentOpener`] |
 //! | plan sizes and ranges | a [`StreamLayout`] | [`StreamMap`], [`RangePlan`] |
 //!
@@ -42,11 +43,14 @@ mod seek;
 mod slice;
 #[cfg(feature = "tokio")]
 mod tokio;
+mod until_end;
 mod writer;
 
 #[cfg(feature = "tokio")]
 pub use self::tokio::{AsyncDecryptingReader, AsyncEncryptingWriter};
-pub use crate::segment::{Opener, RangePlan, Sealer, SegmentOpener, StreamLayout, StreamMap};
+pub use crate::segment::{
+    Opener, RangePlan, Sealer, SegmentOpener, SegmentSealer, StreamLayout, StreamMap,
+};
 pub use at::{Offset, ReadAt, WriteAt};
 pub use parallel::{decrypt_parallel, encrypt_parallel};
 pub use random::RandomAccess;

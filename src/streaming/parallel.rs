@@ -13,14 +13,15 @@ use std::{
 
 use super::{
     RandomAccess,
-    at::{ReadAt, WriteAt},
+    at::{ReadAt, WriteAt, fill_exactly},
     buffer::segments_per_batch,
     random::bounds,
+    until_end::UntilEnd,
 };
 use crate::{
     error::EncryptError,
     secret::Wiped,
-    segment::{Opener, Place, Sealer, StreamCipher, StreamMap, in_memory},
+    segment::{Opener, Place, Sealer, StreamCipher, StreamLayout, StreamMap, in_memory},
 };
 
 /// Encrypts all of `source` to `sink` in several threads; returns the length of the stream.
@@ -29,10 +30,16 @@ use crate::{
 /// thread holds one segment, or 256 KiB of small ones, as plaintext and sealed. With one thread
 /// nothing is spawned.
 ///
+/// The plaintext ends where the source has no more to read. Its size only says how many threads are
+/// worth it: a file of `/proc` says 0, and a file that is written to says too little. Where a source
+/// grows or shrinks on the way, the first end that a thread meets counts.
+///
+/// A sink that has something longer in it is [cut](WriteAt::truncate) to the stream.
+///
 /// # Errors
 /// [`EncryptError`] inside an error of kind `FileTooLarge` when the plaintext has too many
-/// segments; `UnexpectedEof` when the source has become shorter on the way; else what source and
-/// sink say. The sink then holds parts of a stream that never decrypts.
+/// segments; `InvalidInput` when the sink appends, or is longer than the stream and cannot be cut;
+/// else what source and sink say. The sink then holds parts of a stream that never decrypts.
 ///
 /// # Example
 /// ```
@@ -64,26 +71,23 @@ where
     S: ReadAt + Sync + ?Sized,
     D: WriteAt + Sync + ?Sized,
 {
-    let plan = &SealPlan::new(sealer, source.size()?)?;
+    let expected = source.size()?;
+    let plan = SealPlan::new(sealer, expected)?;
+    cut(sink, plan.map.ciphertext_size())?;
     sink.write_all_at(plan.stream.header(), 0)?;
-    let batches = Batches::new(&plan.map);
+    let threads_for = Batches::of(&plan.map).count();
+    let batches = Batches::new(plan.map.layout(), StreamLayout::MAX_SEGMENTS);
+    let sealing = &UntilEnd::new(plan.stream, source, sink);
     in_threads(
         threads,
-        batches.count(),
-        || batches.next(),
+        threads_for,
+        || batches.next().filter(|batch| !sealing.is_behind(batch)),
         || {
             let (mut plaintext, mut sealed) = (Wiped::default(), Wiped::default());
-            move |segments: Range<u64>| {
-                let (to, from) = bounds(&plan.map, &segments);
-                let plaintext = at_least(&mut plaintext, in_memory(from.end - from.start));
-                let sealed = at_least(&mut sealed, in_memory(to.end - to.start));
-                source.read_exact_at(plaintext, from.start)?;
-                plan.seal(segments, plaintext, sealed)?;
-                sink.write_all_at(sealed, to.start)
-            }
+            move |batch| sealing.seal(&batch, &mut plaintext, &mut sealed)
         },
     )?;
-    Ok(plan.map.ciphertext_size())
+    sealing.finish()
 }
 
 /// Decrypts all of `source` to `sink` in several threads; returns the length of the plaintext.
@@ -92,10 +96,13 @@ where
 /// before anything is written. Each thread holds one segment, or 256 KiB of small ones, as
 /// plaintext and sealed. With one thread nothing is spawned.
 ///
+/// A sink that has something longer in it is [cut](WriteAt::truncate) to the plaintext.
+///
 /// # Errors
 /// `InvalidData` with a [`DecryptError`](crate::DecryptError) inside when the stream does not
-/// decrypt; else what source and sink say. The sink then holds parts of the plaintext, in any
-/// order: throw them away.
+/// decrypt; `InvalidInput` when the sink appends, or is longer than the plaintext and cannot be
+/// cut; else what source and sink say. The sink then holds parts of the plaintext, in any order:
+/// throw them away.
 pub fn decrypt_parallel<S, D>(
     opener: Opener,
     source: &S,
@@ -107,24 +114,33 @@ where
     D: WriteAt + Sync + ?Sized,
 {
     let stream = &RandomAccess::new(opener, source)?;
-    let batches = Batches::new(stream.map());
+    cut(sink, stream.len())?;
+    let batches = Batches::of(stream.map());
     in_threads(
         threads,
         batches.count(),
         || batches.next(),
         || {
-            let (mut sealed, mut plaintext) = (Wiped::default(), Wiped::default());
+            let (mut sealed, mut plaintext) = (Vec::new(), Wiped::default());
             move |segments: Range<u64>| {
                 let (from, to) = bounds(stream.map(), &segments);
-                let sealed = at_least(&mut sealed, in_memory(from.end - from.start));
+                let len = in_memory(from.end - from.start);
+                let sealed = fill_exactly(source, &mut sealed, len, from.start)?;
                 let plaintext = at_least(&mut plaintext, in_memory(to.end - to.start));
-                source.read_exact_at(sealed, from.start)?;
                 stream.opener().open_segments(segments, sealed, plaintext)?;
                 sink.write_all_at(plaintext, to.start)
             }
         },
     )?;
     Ok(stream.len())
+}
+
+/// Cuts a sink that can be cut.
+pub(super) fn cut<D: WriteAt + ?Sized>(sink: &D, size: u64) -> io::Result<()> {
+    match sink.truncate(size) {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+        done => done,
+    }
 }
 
 /// A stream whose segments are sealed in any order, each once.
@@ -179,12 +195,17 @@ pub(super) struct Batches {
 }
 
 impl Batches {
-    pub(super) fn new(map: &StreamMap) -> Self {
+    pub(super) const fn new(layout: &StreamLayout, segments: u64) -> Self {
         Self {
             next: AtomicU64::new(0),
-            per_batch: segments_per_batch(map.layout().segment_size()) as u64,
-            segments: map.segments(),
+            per_batch: segments_per_batch(layout.segment_size()) as u64,
+            segments,
         }
+    }
+
+    /// All segments of a stream.
+    pub(super) const fn of(map: &StreamMap) -> Self {
+        Self::new(map.layout(), map.segments())
     }
 
     pub(super) const fn count(&self) -> u64 {
@@ -247,7 +268,7 @@ where
 }
 
 /// Returns the first `len` bytes of a buffer, which is made larger if need be.
-fn at_least(buffer: &mut Wiped, len: usize) -> &mut [u8] {
+pub(super) fn at_least(buffer: &mut Wiped, len: usize) -> &mut [u8] {
     if buffer.len() < len {
         *buffer = Wiped::zeros(len);
     }

@@ -2,9 +2,12 @@
 
 use std::{fmt, io, ops::Range};
 
-use super::{SeekableReader, at::ReadAt, buffer::segments_per_batch};
+use super::{
+    SeekableReader,
+    at::{ReadAt, fill_exactly},
+    buffer::segments_per_batch,
+};
 use crate::{
-    error::DecryptError,
     secret::Wiped,
     segment::{Opener, SegmentOpener, StreamMap, in_memory},
 };
@@ -44,13 +47,13 @@ impl<S: ReadAt> RandomAccess<S> {
     /// Finds the key of the stream, which is all of `source`, and authenticates its last segment.
     ///
     /// # Errors
-    /// `InvalidData` with a [`DecryptError`] inside when the stream does not decrypt; else what the
+    /// `InvalidData` with a [`DecryptError`](crate::DecryptError) inside when the stream does not decrypt; else what the
     /// source says.
     pub fn new(opener: Opener, source: S) -> io::Result<Self> {
         let size = source.size()?;
-        let mut start = vec![0; in_memory(size.min(opener.start_size() as u64))];
-        source.read_exact_at(&mut start, 0)?;
-        let opener = opener.at(&start, size)?;
+        let (mut start, len) = (Vec::new(), size.min(opener.start_size() as u64));
+        let start = fill_exactly(&source, &mut start, in_memory(len), 0)?;
+        let opener = opener.at(start, size)?;
         let new = Self { opener, source };
         let last = new.opener.map().segments() - 1;
         new.open_segments(last..last + 1)?;
@@ -92,12 +95,17 @@ impl<S: ReadAt> RandomAccess<S> {
     /// Reads and opens segments that follow each other.
     pub(super) fn open_segments(&self, segments: Range<u64>) -> io::Result<Wiped> {
         let (from, to) = bounds(self.map(), &segments);
-        let mut ciphertext = vec![0; in_memory(from.end - from.start)];
-        self.source.read_exact_at(&mut ciphertext, from.start)?;
+        let mut ciphertext = Vec::new();
+        let ciphertext = self.read(&mut ciphertext, from)?;
         let mut plaintext = Wiped::zeros(in_memory(to.end - to.start));
         self.opener
-            .open_segments(segments, &ciphertext, &mut plaintext)?;
+            .open_segments(segments, ciphertext, &mut plaintext)?;
         Ok(plaintext)
+    }
+
+    fn read<'b>(&self, buffer: &'b mut Vec<u8>, range: Range<u64>) -> io::Result<&'b [u8]> {
+        let len = in_memory(range.end - range.start);
+        fill_exactly(&self.source, buffer, len, range.start)
     }
 }
 
@@ -114,28 +122,24 @@ pub(super) fn bounds(map: &StreamMap, segments: &Range<u64>) -> (Range<u64>, Ran
 
 impl<S: ReadAt> ReadAt for RandomAccess<S> {
     fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
-        let per_batch = segments_per_batch(self.map().layout().segment_size()) as u64;
-        if buf.is_empty() || position >= self.len() {
-            return Ok(0);
-        }
-        let plan = self
-            .map()
-            .plan(position..position.saturating_add(buf.len() as u64));
-        let mut filled = 0;
-        let mut segments = plan.segments();
-        while !segments.is_empty() {
-            let batch = segments.start..segments.end.min(segments.start + per_batch);
-            segments.start = batch.end;
-            let skip = if filled == 0 { plan.skip() } else { 0 };
-            let plaintext = self.open_segments(batch)?;
-            let part = plaintext.get(skip..).ok_or(DecryptError::FAILED)?;
+        let map = self.map();
+        let per_batch = segments_per_batch(map.layout().segment_size()) as u64;
+        let end = self.len().min(position.saturating_add(buf.len() as u64));
+        let (mut ciphertext, mut filled) = (Vec::new(), 0);
+        loop {
+            let start = position.saturating_add(filled as u64);
+            if start >= end {
+                return Ok(filled);
+            }
+            let last = map.plan(start..start + 1).segments().start + per_batch - 1;
+            let batch_end = map.plaintext(last.min(map.segments() - 1)).end.min(end);
+            let plan = map.plan(start..batch_end);
+            let read = self.read(&mut ciphertext, plan.ciphertext())?;
             let (_, rest) = buf.split_at_mut(filled);
-            let len = part.len().min(rest.len());
-            let (to, _) = rest.split_at_mut(len);
-            to.copy_from_slice(part.split_at(len).0);
-            filled += len;
+            let (part, _) = rest.split_at_mut(in_memory(batch_end - start));
+            self.opener.open_range_to(&plan, read, part)?;
+            filled += part.len();
         }
-        Ok(filled)
     }
 
     fn size(&self) -> io::Result<u64> {

@@ -62,7 +62,7 @@ impl<R: Read> BufRead for DecryptingReader<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.state.advance()? == Next::Read {
             match self.inner.read(self.state.room()) {
-                Ok(len) => self.state.read(len),
+                Ok(len) => self.state.read(len)?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.state.failed(error)),
             }

@@ -16,7 +16,8 @@ use crate::{
 ///
 /// The length of the plaintext is authenticated before anything is read: see [`RandomAccess`]. One
 /// may seek past the end, as in a file, and reads nothing there. It keeps what it has opened last:
-/// one segment, and up to 256 KiB when it is read on from there. After an error it stays failed.
+/// one segment, and up to 256 KiB when it is read on from there. After an error of the source, such
+/// as a time-out, you may try again from where it was; a stream that does not decrypt stays failed.
 ///
 /// # Example
 /// ```
@@ -48,7 +49,8 @@ pub struct SeekableReader<S> {
     next: u64,
     /// How many segments it was.
     run: u64,
-    failed: Option<io::ErrorKind>,
+    /// Whether a segment did not open.
+    failed: bool,
 }
 
 impl<S: ReadAt> SeekableReader<S> {
@@ -69,7 +71,7 @@ impl<S: ReadAt> SeekableReader<S> {
             opened_at: 0,
             next: 0,
             run: 0,
-            failed: None,
+            failed: false,
         }
     }
 
@@ -107,9 +109,18 @@ impl<S: ReadAt> SeekableReader<S> {
         } else {
             1
         };
-        let segments = first..(first + run).min(map.segments());
-        let (next, opened_at) = (segments.end, map.plaintext_start(first));
-        self.opened = self.plaintext.open_segments(segments)?;
+        match self.open_run(first, run) {
+            // The damage may be in a segment that was read ahead. The one that is wanted comes out.
+            Err(error) if run > 1 && is_failed_decryption(&error) => self.open_run(first, 1),
+            done => done,
+        }
+    }
+
+    fn open_run(&mut self, first: u64, run: u64) -> io::Result<()> {
+        let map = self.plaintext.map();
+        let next = (first + run).min(map.segments());
+        let opened_at = map.plaintext_start(first);
+        self.opened = self.plaintext.open_segments(first..next)?;
         (self.opened_at, self.next, self.run) = (opened_at, next, run);
         Ok(())
     }
@@ -117,16 +128,16 @@ impl<S: ReadAt> SeekableReader<S> {
 
 impl<S: ReadAt> BufRead for SeekableReader<S> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if let Some(kind) = self.failed {
-            return Err(super::decrypting::failed_before(kind));
+        if self.failed {
+            return Err(DecryptError::FAILED.into());
         }
         if self.position >= self.len() {
             return Ok(&[]);
         }
         if self.at_hand().is_none() {
-            self.open_here().inspect_err(|error| {
-                self.failed = Some(error.kind());
-            })?;
+            let opened = self.open_here();
+            self.failed = opened.as_ref().is_err_and(is_failed_decryption);
+            opened?;
         }
         // Nothing would look like the end, which this is not.
         self.at_hand().ok_or_else(|| DecryptError::FAILED.into())
@@ -136,6 +147,13 @@ impl<S: ReadAt> BufRead for SeekableReader<S> {
         let len = len.min(self.at_hand().map_or(0, <[u8]>::len));
         self.position += len as u64;
     }
+}
+
+/// Tells a stream that does not decrypt from a source that fails.
+fn is_failed_decryption(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(|cause| cause.is::<DecryptError>())
 }
 
 impl<S: ReadAt> Read for SeekableReader<S> {

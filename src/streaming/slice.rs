@@ -53,7 +53,7 @@ pub fn encrypt_slice(
     let (header, segments) = out.split_at_mut(plan.map.layout().header_size());
     header.copy_from_slice(plan.stream.header());
 
-    let batches = Batches::new(&plan.map);
+    let batches = Batches::of(&plan.map);
     let (mut plaintext, mut segments) = (plaintext, segments);
     let jobs = Mutex::new(plaintext_and_stream(&plan.map, &batches).map(
         |(batch, of_plaintext, of_stream)| {
@@ -90,7 +90,7 @@ pub fn decrypt_slice(
     let mut out = Wiped::zeros(in_memory(map.plaintext_size()));
     let (_, segments) = stream.split_at(map.layout().header_size());
 
-    let batches = Batches::new(map);
+    let batches = Batches::of(map);
     let (mut plaintext, mut segments) = (&mut *out, segments);
     let jobs = Mutex::new(plaintext_and_stream(map, &batches).map(
         |(batch, of_plaintext, of_stream)| {

@@ -21,7 +21,10 @@ use crate::segment::{Opener, Sealer};
 /// **Call [`finish`](Self::finish) or shut it down.** The last segment is written there and nowhere
 /// else: a writer that is dropped, as on an error, leaves a stream that never decrypts.
 ///
-/// Every call can be cancelled and made again. It needs no runtime.
+/// Every call that borrows the writer can be cancelled and made again.
+/// [`finish`](Self::finish) takes it: when its future is dropped, so are the writer, the inner
+/// writer and the stream. Under a time-out, or in a `select!`, call
+/// [`try_finish`](Self::try_finish) first. It needs no runtime.
 ///
 /// # Example
 /// ```
@@ -58,12 +61,43 @@ impl<W: AsyncWrite + Unpin> AsyncEncryptingWriter<W> {
 
     /// Writes the last segment, flushes the inner writer and returns it. Does not shut it down.
     ///
+    /// Its future must run to its end: see [`try_finish`](Self::try_finish).
+    ///
     /// # Errors
     /// What the inner writer returns.
     pub async fn finish(mut self) -> io::Result<W> {
-        self.state.finish()?;
-        poll_fn(|context| Pin::new(&mut self).poll_flush(context)).await?;
+        self.try_finish().await?;
         Ok(self.inner)
+    }
+
+    /// Writes the last segment and flushes the inner writer. Nothing can be written after it.
+    ///
+    /// It may be cancelled, and another call goes on from there. Once one has succeeded,
+    /// [`finish`](Self::finish) gives the inner writer back.
+    ///
+    /// # Errors
+    /// What the inner writer returns. Another call goes on from there, too.
+    ///
+    /// # Example
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use keyseal::streaming::AsyncEncryptingWriter;
+    /// use tokio::io::AsyncWrite;
+    ///
+    /// async fn finish_slowly<W: AsyncWrite + Unpin>(
+    ///     mut writer: AsyncEncryptingWriter<W>,
+    /// ) -> std::io::Result<W> {
+    ///     let second = Duration::from_secs(1);
+    ///     while tokio::time::timeout(second, writer.try_finish()).await.is_err() {
+    ///         println!("not yet");
+    ///     }
+    ///     writer.finish().await
+    /// }
+    /// ```
+    pub async fn try_finish(&mut self) -> io::Result<()> {
+        self.state.finish()?;
+        poll_fn(|context| Pin::new(&mut *self).poll_flush(context)).await
     }
 
     /// Returns the inner writer. What is written to it directly spoils the stream.
@@ -76,7 +110,7 @@ impl<W: AsyncWrite + Unpin> AsyncEncryptingWriter<W> {
             let written = Pin::new(&mut self.inner).poll_write(context, self.state.sealed());
             match ready!(written) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(len) => self.state.written(len),
+                Ok(len) => self.state.written(len)?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -167,7 +201,7 @@ impl<R: AsyncRead + Unpin> AsyncBufRead for AsyncDecryptingReader<R> {
             match ready!(Pin::new(&mut this.inner).poll_read(context, &mut room)) {
                 Ok(()) => {
                     let len = room.filled().len();
-                    this.state.read(len);
+                    this.state.read(len)?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(this.state.failed(error))),

@@ -74,7 +74,7 @@ impl<W: Write> EncryptingWriter<W> {
         while !self.state.sealed().is_empty() {
             match self.inner.write(self.state.sealed()) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(len) => self.state.written(len),
+                Ok(len) => self.state.written(len)?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

@@ -90,9 +90,9 @@ fn import(canary: &Canary) {
         // With room to spare: taking the vector as it is would leave a copy.
         let mut roomy = Zeroizing::new(Vec::with_capacity(2 * bytes.len()));
         roomy.extend_from_slice(bytes.expose(ACCESS));
-        drop(SecretBytes::from(roomy));
+        drop(SecretBytes::from_vec(roomy, ACCESS));
         let exact = Zeroizing::new(bytes.expose(ACCESS).to_vec());
-        assert!(SecretBytes::from(exact) == *bytes);
+        assert!(SecretBytes::from_vec(exact, ACCESS) == *bytes);
         SecretBytes::copy_from(bytes.expose(ACCESS), ACCESS)
     };
     macro_rules! import {

@@ -3,13 +3,20 @@
 use std::{collections::BTreeMap, error::Error, fmt::Debug, fs, path::PathBuf};
 
 use keyseal::{
-    Hash, Key, KeyTypes, KeysetAead, KeysetError, KeysetHandle, Variant,
+    Hash, Key, KeyTypes, KeysetAead, KeysetError, KeysetHandle, KeysetRemoteAead, Variant,
     key::{
-        aes_ctr_hmac::AesCtrHmacKey, aes_eax::AesEaxKey, aes_gcm::AesGcmKey,
-        aes_gcm_siv::AesGcmSivKey, chacha20_poly1305::ChaCha20Poly1305Key, x_aes_gcm::XAesGcmKey,
+        aes_ctr_hmac::AesCtrHmacKey,
+        aes_eax::AesEaxKey,
+        aes_gcm::AesGcmKey,
+        aes_gcm_siv::AesGcmSivKey,
+        chacha20_poly1305::ChaCha20Poly1305Key,
+        kms_aead::{KmsAeadKey, KmsAeadParameters},
+        kms_envelope_aead::{KmsEnvelopeAeadKey, KmsEnvelopeAeadParameters},
+        x_aes_gcm::XAesGcmKey,
         xchacha20_poly1305::XChaCha20Poly1305Key,
     },
     keyset::{Format, KeysetFile, Reader},
+    kms::KmsClients,
 };
 
 use crate::{
@@ -188,6 +195,45 @@ fn keysets_and_what_is_made_of_them_show_no_material() {
     }
 }
 
+/// The URI of a key may carry the key, as those of `fake-kms` do.
+#[test]
+fn nothing_shows_more_of_a_key_uri_than_its_scheme() {
+    let dek = KeyTypes::default().template("AES256_GCM").unwrap();
+    let dek = dek.key_template().clone();
+    let secret: Vec<u8> = (0xa0..0xc0).collect();
+    let shown = Shown::of(&secret);
+    for (uri, scheme) in [
+        (format!("fake-kms://{}", hex::encode(&secret)), "fake-kms"),
+        (format!("{}://x", hex::encode(&secret)), "…"),
+        (hex::encode(&secret), "…"),
+    ] {
+        let shown_uri = Shown::of(hex::encode(&secret).as_bytes());
+        let direct = KmsAeadParameters::new(&uri);
+        let envelope = KmsEnvelopeAeadParameters::new(&uri, dek.clone()).unwrap();
+        assert!(format!("{direct:?}").contains(scheme));
+        assert!(format!("{envelope:?}").contains(scheme));
+        let keys = [
+            Key::generate_with(&direct, Variant::Raw).unwrap(),
+            Key::generate_with(&envelope, Variant::Raw).unwrap(),
+        ];
+        for shown in [&shown, &shown_uri] {
+            assert_hidden(&direct, shown);
+            assert_hidden(&envelope, shown);
+            for key in &keys {
+                assert_hidden(key, shown);
+                assert_hidden(&key.template(), shown);
+                assert_hidden(&key.downcast_ref::<KmsAeadKey>(), shown);
+                assert_hidden(&key.downcast_ref::<KmsEnvelopeAeadKey>(), shown);
+                let keyset = KeysetHandle::new(key.clone()).unwrap();
+                assert_hidden(&keyset, shown);
+                assert_hidden(&keyset.info(), shown);
+                let unserved = KeysetRemoteAead::new(&keyset, &KmsClients::new());
+                assert_error_hides(&unserved.unwrap_err(), shown);
+            }
+        }
+    }
+}
+
 #[test]
 fn errors_show_no_material() {
     for key_type in KeyTypes::default().iter() {
@@ -271,13 +317,8 @@ fn assert_error_hides(error: &(impl Error + 'static), shown: &Shown) {
 /// A derived `Debug` prints every field, so it must not meet bytes that may be a key's.
 #[test]
 fn no_debug_is_derived_over_bytes() {
-    // What they hold is public: a salt, a key format, an output prefix, a key that is wrapped.
-    const PUBLIC: [&str; 4] = [
-        "HkdfPrfParameters",
-        "KeyTemplate",
-        "OutputPrefix",
-        "WrappedDataKey",
-    ];
+    // What they hold is public: a salt, an output prefix, a key that is wrapped.
+    const PUBLIC: [&str; 3] = ["HkdfPrfParameters", "OutputPrefix", "WrappedDataKey"];
     // The program shows none of its values with `Debug`, so its folder is left out.
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let mut folders = vec![root.join("src"), root.join("crates/keyseal-emulator/src")];

@@ -13,6 +13,8 @@ use keyseal::{
     kms::{KmsClient, KmsClients, LocalAead},
 };
 
+use crate::fake_kms::block_on;
+
 const DEK_TEMPLATES: [&str; 12] = [
     "AES128_GCM",
     "AES256_GCM_RAW",
@@ -574,4 +576,107 @@ async fn keysets_of_any_size_are_encrypted_through_an_envelope() {
         let other = KeysetHandle::read_encrypted_remote(&file, format, &envelope, b"").await;
         assert!(matches!(other, Err(KeysetError::Decrypt(error)) if error.kms_error().is_none()));
     }
+}
+
+/// Sizes around the one from which on a message goes to another thread.
+const LONG: [usize; 4] = [256 << 10, (256 << 10) + 1, 1 << 20, (3 << 20) + 7];
+
+#[tokio::test]
+async fn a_long_message_is_the_same_with_a_runtime_and_without() {
+    for template in ["AES256_GCM", "AES128_CTR_HMAC_SHA256"] {
+        let aead = KmsEnvelopeAead::new(Kek::default(), template).unwrap();
+        for size in LONG {
+            let bytes: Vec<u8> = (0..=250).cycle().take(size).collect();
+            for (plaintext, associated_data) in [(&bytes[..], &b"data"[..]), (b"text", &bytes)] {
+                let there = aead.encrypt(plaintext, associated_data).await.unwrap();
+                let here = block_on_without_runtime(&aead, plaintext, associated_data);
+                assert_eq!(there.len(), here.len());
+                for ciphertext in [&there, &here] {
+                    let opened = aead.decrypt(ciphertext, associated_data).await;
+                    assert!(opened.unwrap() == plaintext, "{template}, {size}");
+                }
+                let mut damaged = there.clone();
+                *damaged.last_mut().unwrap() ^= 1;
+                for (ciphertext, data) in [(&damaged, associated_data), (&there, b"other")] {
+                    let error = aead.decrypt(ciphertext, data).await.unwrap_err();
+                    assert_eq!(error.kind(), KmsErrorKind::DecryptionFailed);
+                }
+            }
+        }
+    }
+}
+
+fn block_on_without_runtime(aead: &KmsEnvelopeAead, plaintext: &[u8], data: &[u8]) -> Vec<u8> {
+    std::thread::scope(|scope| {
+        let there = || {
+            let ciphertext = block_on(aead.encrypt(plaintext, data)).unwrap();
+            assert!(block_on(aead.decrypt(&ciphertext, data)).unwrap() == plaintext);
+            ciphertext
+        };
+        scope.spawn(there).join().unwrap()
+    })
+}
+
+/// Processor time of this thread, which a busy machine does not change.
+#[cfg(all(target_os = "linux", any(feature = "blocking", feature = "scaleway")))]
+fn computed() -> std::time::Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let nanoseconds = stat.split(' ').next().unwrap().parse().unwrap();
+    std::time::Duration::from_nanos(nanoseconds)
+}
+
+#[cfg(all(target_os = "linux", any(feature = "blocking", feature = "scaleway")))]
+#[tokio::test]
+async fn no_poll_of_a_long_message_computes_for_long() {
+    use std::{future::poll_fn, pin::pin, time::Duration};
+
+    async fn longest_poll<T>(future: impl Future<Output = T>) -> (T, Duration) {
+        let (mut future, mut longest) = (pin!(future), Duration::ZERO);
+        let done = poll_fn(|context| {
+            let before = computed();
+            let poll = future.as_mut().poll(context);
+            longest = longest.max(computed() - before);
+            poll
+        });
+        (done.await, longest)
+    }
+    // The slowest cipher: in one piece it computes for a tenth of a second or more.
+    let aead = KmsEnvelopeAead::new(Kek::default(), "AES256_EAX").unwrap();
+    let plaintext = vec![7; 8 << 20];
+    for _ in 0..2 {
+        let (ciphertext, encrypting) = longest_poll(aead.encrypt(&plaintext, b"")).await;
+        let ciphertext = ciphertext.unwrap();
+        let (opened, decrypting) = longest_poll(aead.decrypt(&ciphertext, b"")).await;
+        assert!(opened.unwrap() == plaintext);
+        let longest = encrypting.max(decrypting);
+        assert!(longest < Duration::from_millis(10), "{longest:?}");
+    }
+}
+
+#[cfg(any(feature = "blocking", feature = "scaleway"))]
+#[tokio::test]
+async fn a_long_message_can_be_cancelled_wherever_it_waits() {
+    use std::{
+        pin::pin,
+        task::{Context, Waker},
+    };
+
+    let aead = KmsEnvelopeAead::new(Kek::default(), "AES256_GCM").unwrap();
+    let plaintext = vec![7; 4 << 20];
+    let ciphertext = aead.encrypt(&plaintext, b"").await.unwrap();
+    for polls in 1..8 {
+        let (mut encrypt, mut decrypt) = (
+            pin!(aead.encrypt(&plaintext, b"")),
+            pin!(aead.decrypt(&ciphertext, b"")),
+        );
+        for _ in 0..polls {
+            let mut context = Context::from_waker(Waker::noop());
+            if encrypt.as_mut().poll(&mut context).is_ready()
+                || decrypt.as_mut().poll(&mut context).is_ready()
+            {
+                break;
+            }
+        }
+    }
+    assert!(aead.decrypt(&ciphertext, b"").await.unwrap() == plaintext);
 }

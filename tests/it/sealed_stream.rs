@@ -7,8 +7,12 @@ use std::{
 
 use keyseal::{
     Key, KeysetAead, KeysetError, KeysetHandle, KeysetStreamingAead, ParseError,
-    SealedStreamHeader, kms::LocalAead,
+    SealedStreamHeader,
+    key::{aes_gcm::AesGcmParameters, aes_gcm_hkdf_streaming::AesGcmHkdfStreamingParameters},
+    kms::LocalAead,
 };
+
+use crate::fake_kms::block_on;
 
 const TEMPLATE: &str = "AES128_GCM_HKDF_4KB";
 
@@ -206,4 +210,71 @@ fn keysets_that_make_no_streams_or_are_too_large_are_refused() {
     large.primitive::<KeysetStreamingAead>().unwrap();
     let refused = SealedStreamHeader::wrap(&large, &kek);
     assert!(matches!(refused, Err(KeysetError::Malformed(_))));
+}
+
+#[test]
+fn a_header_is_as_long_as_it_is_asked_to_be() {
+    let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")
+        .unwrap()
+        .primitive()
+        .unwrap();
+    let keyset = KeysetHandle::generate(SealedStreamHeader::TEMPLATE).unwrap();
+    let sized = |size| SealedStreamHeader::wrap_sized(&keyset, &kek, size);
+    let least = SealedStreamHeader::wrap(&keyset, &kek)
+        .unwrap()
+        .as_bytes()
+        .len();
+    let largest = SealedStreamHeader::MAX_SIZE;
+    let edges = [16_384, largest - least].map(|edge| edge - 8..edge + 8);
+    for more in (0..300).chain(edges.into_iter().flatten()) {
+        let size = least + more;
+        // One byte is no field.
+        if more == 1 || size > largest {
+            let needed = if more == 1 { size + 1 } else { least };
+            let error = sized(size).unwrap_err();
+            let expected = matches!(error, KeysetError::HeaderSize { size: s, needed: n }
+                if (s, n) == (size, needed));
+            assert!(expected, "{error:?}");
+            continue;
+        }
+        let header = sized(size).unwrap();
+        let bytes = header.as_bytes();
+        assert_eq!(bytes.len(), size);
+        let (start, _) = bytes.split_at(SealedStreamHeader::START_SIZE);
+        assert_eq!(SealedStreamHeader::size_of(start).unwrap(), size);
+        let (read, rest) = SealedStreamHeader::parse(bytes).unwrap();
+        assert!(rest.is_empty());
+        let opened = read.keyset(&kek).unwrap();
+        assert_eq!(opened.primary(), keyset.primary());
+    }
+    for size in [0, 12, least - 1] {
+        let error = sized(size).unwrap_err();
+        assert!(matches!(error, KeysetError::HeaderSize { needed, .. } if needed == least));
+    }
+}
+
+#[test]
+fn a_header_is_made_for_any_parameters_of_streams_and_no_others() {
+    let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")
+        .unwrap()
+        .primitive()
+        .unwrap();
+    let parameters = AesGcmHkdfStreamingParameters::new(32, 64 << 10).unwrap();
+    let (header, aead) = SealedStreamHeader::generate_with(&parameters, &kek).unwrap();
+    assert_eq!(*aead.layout(), parameters.layout());
+    assert_eq!(header.open(&kek).unwrap().layout(), aead.layout());
+    let remote = LocalAead::new(kek.clone());
+    let made = block_on(SealedStreamHeader::generate_with_remote(
+        &parameters,
+        &remote,
+    ));
+    assert_eq!(*made.unwrap().1.layout(), parameters.layout());
+    let keyset = header.keyset(&kek).unwrap();
+    let sized = block_on(SealedStreamHeader::wrap_sized_remote(
+        &keyset, &remote, 1024,
+    ));
+    assert_eq!(sized.unwrap().as_bytes().len(), 1024);
+    let other = AesGcmParameters::new(32).unwrap();
+    let refused = SealedStreamHeader::generate_with(&other, &kek).unwrap_err();
+    assert!(matches!(refused, KeysetError::WrongPrimitive { .. }));
 }

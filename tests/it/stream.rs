@@ -262,6 +262,53 @@ fn every_size_around_an_edge_round_trips_every_way() {
 }
 
 #[test]
+fn segments_that_are_sealed_in_any_order_make_a_stream() {
+    for kind in tiny().into_iter().chain(small()) {
+        for size in [
+            0,
+            1,
+            full(&kind.aead, 1),
+            full(&kind.aead, 3),
+            full(&kind.aead, 4) + 1,
+        ] {
+            let plaintext = plaintext(size);
+            let stream_size = kind.aead.layout().ciphertext_size(size as u64).unwrap();
+            let map = kind.aead.layout().map(stream_size).unwrap();
+            let mut sealer = kind.aead.sealer(AAD).unwrap();
+            let mut stream = sealer.header().to_vec();
+            let mut first = 0;
+            // The first one in order, where it is not the last.
+            if map.segments() > 1 {
+                let part = &plaintext[..sealer.capacity()];
+                sealer.seal(part, &mut stream).unwrap();
+                first = 1;
+            }
+            let sealer = sealer.into_segments();
+            let mut parts: Vec<_> = (first..map.segments())
+                .rev()
+                .map(|index| {
+                    let part = map.plaintext(index);
+                    let part = &plaintext
+                        [usize::try_from(part.start).unwrap()..usize::try_from(part.end).unwrap()];
+                    let mut out = Vec::new();
+                    assert!(!sealer.is_complete());
+                    if index + 1 == map.segments() {
+                        sealer.seal_last(index, part, &mut out).unwrap();
+                    } else {
+                        sealer.seal(index, part, &mut out).unwrap();
+                    }
+                    out
+                })
+                .collect();
+            assert!(sealer.is_complete());
+            parts.reverse();
+            stream.extend(parts.concat());
+            opens_every_way(&kind, &stream, &plaintext);
+        }
+    }
+}
+
+#[test]
 fn a_last_segment_that_is_full_is_not_followed_by_an_empty_one() {
     for kind in tiny() {
         for segments in 1..=4 {

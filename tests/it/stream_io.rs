@@ -357,6 +357,38 @@ fn a_writer_takes_nothing_when_the_inner_one_fails_and_can_go_on() {
     }
 }
 
+/// Claims one byte more than it was given.
+struct Claims;
+
+impl Read for Claims {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Ok(buf.len() + 1)
+    }
+}
+
+impl Write for Claims {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        Ok(buf.len() + 1)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_inner_one_that_claims_more_than_it_was_given_is_an_error() {
+    for kind in tiny().into_iter().chain(small()) {
+        let mut reader = kind.aead.decrypting_reader(Claims, AAD);
+        assert!(reader.read(&mut [0; 10]).is_err());
+        assert!(reader.read(&mut [0; 10]).is_err(), "it stays failed");
+        let mut writer = kind.aead.encrypting_writer(Claims, AAD).unwrap();
+        assert!(writer.write(b"plaintext").is_err());
+        assert!(writer.flush().is_err());
+        assert!(writer.finish().is_err());
+    }
+}
+
 #[test]
 fn a_writer_that_takes_no_more_is_an_error() {
     for kind in tiny() {

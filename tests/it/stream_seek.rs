@@ -4,19 +4,19 @@ use std::{
     fs::File,
     io::{self, BufRead as _, Cursor, Read as _, Seek, SeekFrom, Write as _},
     sync::{
-        Mutex,
+        LazyLock, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use keyseal::{
     Hash, Key, KeysetHandle, KeysetStreamingAead, StreamingAead as _,
-    streaming::{Offset, RandomAccess, ReadAt, SeekableReader},
+    streaming::{Offset, RandomAccess, RangePlan, ReadAt, SeekableReader, SegmentOpener},
 };
 use proptest::prelude::*;
 
 use crate::stream::{
-    AAD, Kind, ctr, full, gcm, plaintext, seal, seal_with_an_empty_end, small, tiny,
+    AAD, Kind, aead, ctr, full, gcm, plaintext, seal, seal_with_an_empty_end, small, tiny,
 };
 
 #[derive(Clone, Debug)]
@@ -123,11 +123,240 @@ proptest! {
             let plan = opener.map().plan(position..position + len as u64);
             let part = plan.ciphertext();
             let part = usize::try_from(part.start).unwrap()..usize::try_from(part.end).unwrap();
-            let mut opened = Vec::new();
-            opener.open_range(&plan, &stream[part], &mut opened).unwrap();
+            let mut opened = b"before".to_vec();
+            opener.open_range(&plan, &stream[part.clone()], &mut opened).unwrap();
+            prop_assert_eq!(opened.split_at(6), (&b"before"[..], wanted));
+            let mut opened = vec![0xee; wanted.len()];
+            opener.open_range_to(&plan, &stream[part], &mut opened).unwrap();
             prop_assert_eq!(opened, wanted);
         }
     }
+
+    #[test]
+    fn a_plan_serves_streams_with_its_map_and_no_others(
+        (here, there) in (0..7_usize, 0..7_usize),
+        sizes in (0..9_000_usize, 0..9_000_usize),
+        range in (0..10_000_u64, 0..10_000_u64),
+    ) {
+        let plan = opener(here, sizes.0).map().plan(range.0..range.1);
+        let other = opener(there, sizes.1);
+        let len = plan.ciphertext().end - plan.ciphertext().start;
+        // As much as the plan says: of the other stream if that has it, else of any bytes.
+        let mut ciphertext = stream(there, sizes.1);
+        let start = usize::try_from(plan.ciphertext().start).unwrap() % ciphertext.len();
+        ciphertext.rotate_left(start);
+        ciphertext.resize(usize::try_from(len).unwrap(), 7);
+        let mut out = b"before".to_vec();
+        let opened = other.open_range(&plan, &ciphertext, &mut out);
+        if opener(here, sizes.0).map() == other.map() {
+            return Ok(());
+        }
+        prop_assert!(opened.is_err());
+        prop_assert_eq!(out, b"before");
+    }
+}
+
+/// Openers and streams of keys whose segments, headers and tags differ.
+fn layouts() -> [KeysetStreamingAead; 7] {
+    static LAYOUTS: LazyLock<[KeysetStreamingAead; 7]> = LazyLock::new(|| {
+        [
+            gcm(16, 4096),
+            gcm(32, 4096),
+            gcm(16, 4080),
+            ctr(16, 4096, Hash::Sha256, 16),
+            ctr(16, 4096, Hash::Sha256, 32),
+            ctr(32, 4096, Hash::Sha256, 32),
+            gcm(16, 64),
+        ]
+        .map(aead)
+    });
+    LAYOUTS.clone()
+}
+
+fn stream(layout: usize, size: usize) -> Vec<u8> {
+    seal(&layouts()[layout], &plaintext(size))
+}
+
+fn opener(layout: usize, size: usize) -> SegmentOpener {
+    let stream = stream(layout, size);
+    let opener = layouts()[layout].opener(AAD);
+    opener.at(&stream, stream.len() as u64).unwrap()
+}
+
+/// Before the rotation and after it: with headers of 24 and of 40 bytes, the plaintext is shifted.
+#[test]
+fn a_plan_from_before_a_rotation_does_not_give_shifted_plaintext() {
+    let (old, plaintext) = (opener(0, 10_000), plaintext(10_000));
+    let stream = stream(1, 10_000);
+    let opener = layouts()[1].opener(AAD);
+    let new = opener.at(&stream, stream.len() as u64).unwrap();
+    let range = |plan: &RangePlan| {
+        let part = plan.ciphertext();
+        stream[usize::try_from(part.start).unwrap()..usize::try_from(part.end).unwrap()].to_vec()
+    };
+    let plan = new.map().plan(5_000..5_010);
+    let stale = old.map().plan(5_000..5_010);
+    assert_eq!(
+        (plan.ciphertext(), plan.plaintext()),
+        (stale.ciphertext(), stale.plaintext())
+    );
+    let (mut out, mut buf) = (Vec::new(), [0xee; 10]);
+    assert!(new.open_range(&stale, &range(&stale), &mut out).is_err());
+    assert!(new.open_range_to(&stale, &range(&stale), &mut buf).is_err());
+    assert!(out.is_empty() && buf == [0; 10], "nothing is left");
+    new.clone()
+        .open_range_to(&plan, &range(&plan), &mut buf)
+        .unwrap();
+    assert_eq!(buf, plaintext[5_000..5_010]);
+}
+
+#[test]
+fn a_buffer_or_a_ciphertext_of_another_length_is_refused_and_wiped() {
+    let stream = stream(0, 10_000);
+    let opener = opener_of(&layouts()[0], &stream);
+    let plan = opener.map().plan(100..9_000);
+    let part = usize::try_from(plan.ciphertext().start).unwrap()
+        ..usize::try_from(plan.ciphertext().end).unwrap();
+    let ciphertext = &stream[part];
+    for len in [0, 8_899, 8_901] {
+        let mut buf = vec![0xee; len];
+        assert!(opener.open_range_to(&plan, ciphertext, &mut buf).is_err());
+        assert!(buf.iter().all(|byte| *byte == 0));
+    }
+    let longer = [ciphertext, &[0]].concat();
+    for wrong in [&[][..], &ciphertext[1..], &longer] {
+        let mut buf = vec![0xee; 8_900];
+        assert!(opener.open_range_to(&plan, wrong, &mut buf).is_err());
+        assert!(buf.iter().all(|byte| *byte == 0));
+        let mut out = vec![1];
+        assert!(opener.open_range(&plan, wrong, &mut out).is_err());
+        assert_eq!(out, [1]);
+    }
+    // Damage in the last segment leaves nothing of the first ones.
+    let mut damaged = ciphertext.to_vec();
+    *damaged.last_mut().unwrap() ^= 1;
+    let mut buf = vec![0xee; 8_900];
+    assert!(opener.open_range_to(&plan, &damaged, &mut buf).is_err());
+    assert!(buf.iter().all(|byte| *byte == 0));
+}
+
+fn opener_of(aead: &KeysetStreamingAead, stream: &[u8]) -> SegmentOpener {
+    aead.opener(AAD).at(stream, stream.len() as u64).unwrap()
+}
+
+#[test]
+fn a_wrong_key_shows_where_the_first_segment_is_at_hand() {
+    for size in [0, 100, 10_000] {
+        let stream = stream(0, size);
+        let wrong = aead(gcm(16, 4096));
+        let len = stream.len() as u64;
+        for (start, refused) in [
+            (stream.len(), true),
+            (stream.len().min(4096), true),
+            (stream.len().min(4095), size < 10_000),
+            (wrong.opener(AAD).start_size(), false),
+        ] {
+            let opened = wrong.opener(AAD).at(&stream[..start], len);
+            assert_eq!(opened.is_err(), refused, "{start} bytes of {len}");
+            let right = layouts()[0].opener(AAD).at(&stream[..start], len);
+            assert!(right.is_ok(), "{start} bytes of {len}");
+        }
+    }
+}
+
+/// Fails once, at a call of its choice.
+struct FailsOnce {
+    inner: Vec<u8>,
+    fails_at: AtomicU64,
+    kind: io::ErrorKind,
+}
+
+impl ReadAt for FailsOnce {
+    fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
+        if self.fails_at.fetch_sub(1, Ordering::Relaxed) == 0 {
+            return Err(self.kind.into());
+        }
+        self.inner.read_at(buf, position)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.inner.size()
+    }
+}
+
+#[test]
+fn a_reader_goes_on_after_its_source_failed() {
+    use io::ErrorKind::{ConnectionReset, InvalidData, Other, TimedOut, UnexpectedEof, WouldBlock};
+    for kind in [
+        TimedOut,
+        WouldBlock,
+        ConnectionReset,
+        UnexpectedEof,
+        InvalidData,
+        Other,
+    ] {
+        // Two calls for header and last segment.
+        for fails_at in 2..7 {
+            let source = FailsOnce {
+                inner: stream(0, 100_000),
+                fails_at: fails_at.into(),
+                kind,
+            };
+            let mut reader = SeekableReader::new(layouts()[0].opener(AAD), source).unwrap();
+            let (mut opened, mut errors) = (Vec::new(), 0);
+            while let Err(error) = reader.read_to_end(&mut opened) {
+                assert_eq!(error.kind(), kind);
+                errors += 1;
+                assert_eq!(errors, 1);
+            }
+            assert_eq!(errors, 1);
+            assert!(opened == plaintext(100_000), "{kind}, call {fails_at}");
+        }
+    }
+}
+
+#[test]
+fn what_comes_before_a_damage_is_read() {
+    let mut damaged = stream(0, 100_000);
+    damaged[20 * 4096 + 7] ^= 1;
+    let mut reader = SeekableReader::new(layouts()[0].opener(AAD), damaged).unwrap();
+    let mut opened = Vec::new();
+    let error = reader.read_to_end(&mut opened).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    assert!(opened == plaintext(full(&layouts()[0], 20)));
+}
+
+/// Claims that it read more than it was asked for, or that it is of a size.
+struct Claims {
+    read: usize,
+    size: u64,
+}
+
+impl ReadAt for Claims {
+    fn read_at(&self, _buf: &mut [u8], _position: u64) -> io::Result<usize> {
+        Ok(self.read)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.size)
+    }
+}
+
+#[test]
+fn a_source_that_claims_more_than_it_was_asked_for_is_an_error() {
+    for read in [11, 1 << 20, usize::MAX] {
+        let source = Claims { read, size: 5_000 };
+        assert!(source.read_exact_at(&mut [0; 10], 0).is_err());
+        assert!(RandomAccess::new(layouts()[0].opener(AAD), &source).is_err());
+        assert!(RandomAccess::new(layouts()[0].opener(AAD), Offset::new(&source, 7)).is_err());
+    }
+    let endless = Claims {
+        read: 1,
+        size: u64::MAX,
+    };
+    assert!(endless.read_exact_at(&mut [0; 10], u64::MAX - 3).is_err());
+    let error = RandomAccess::new(layouts()[0].opener(AAD), endless).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
 }
 
 #[test]

@@ -210,6 +210,28 @@ fn a_write_that_is_cancelled_can_be_made_again() {
 }
 
 #[test]
+fn finishing_can_be_cancelled_and_made_again() {
+    for kind in tiny() {
+        for wait in 1..40 {
+            let plaintext = plaintext(300);
+            let inner = Scripted::new(Vec::new(), vec![Act::Bytes(wait), Act::WouldBlock]);
+            let mut writer = AsyncEncryptingWriter::new(kind.aead.sealer(AAD).unwrap(), inner);
+            block_on(writer.write_all(&plaintext)).unwrap();
+            let mut context = Context::from_waker(Waker::noop());
+            let mut cancelled = 0;
+            // Polled once and dropped, until it is ready.
+            while pin!(writer.try_finish()).poll(&mut context).is_pending() {
+                cancelled += 1;
+            }
+            assert!(cancelled > 0);
+            assert!(block_on(writer.write(b"more")).is_err());
+            let stream = block_on(writer.finish()).unwrap().inner;
+            opens_every_way(&kind, &stream, &plaintext);
+        }
+    }
+}
+
+#[test]
 fn nothing_can_be_written_after_a_shutdown_which_can_be_repeated() {
     for kind in tiny() {
         let mut writer = AsyncEncryptingWriter::new(kind.aead.sealer(AAD).unwrap(), Vec::new());

@@ -114,7 +114,7 @@ impl DataKeySecret {
 
     /// Takes as many bytes as a data key has.
     pub(super) fn new(bytes: Zeroizing<Vec<u8>>) -> Option<Self> {
-        (bytes.len() == Self::SIZE).then(|| Self(bytes.into()))
+        (bytes.len() == Self::SIZE).then(|| Self(SecretBytes::of_vec(bytes)))
     }
 
     /// Makes a key of the template of this name, whose keys have 32 bytes, such as `AES256_GCM`.

@@ -224,7 +224,8 @@ impl CryptoReply<'_> {
     }
 
     pub(crate) fn unwrapped(&self, key_id: Uuid) -> Result<SecretBytes, Unbelievable> {
-        Ok(Zeroizing::new(self.decrypted(key_id)?.into_plaintext()).into())
+        let material = Zeroizing::new(self.decrypted(key_id)?.into_plaintext());
+        Ok(SecretBytes::of_vec(material))
     }
 
     pub(crate) fn import_parameters(&self, key_id: Uuid) -> Result<ImportParameters, Unbelievable> {
