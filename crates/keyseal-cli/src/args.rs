@@ -319,7 +319,7 @@ pub(crate) struct ChangedFile {
 }
 
 impl ChangedFile {
-    /// Plans the output of `input`; it is none of `others` either.
+    /// Plans the output of `input`, and refuses one that is among `others`.
     pub(crate) fn plan<'c>(
         &self,
         input: &Place,

@@ -92,7 +92,7 @@ enum Sink {
 pub(crate) enum Opened<'o> {
     /// A file that nobody sees yet: it is written at any position, and thrown away on an error.
     File(&'o File),
-    /// What is written is gone: to a pipe or a terminal.
+    /// A pipe or a terminal, from which nothing can be taken back.
     Gone(&'o mut dyn Write),
 }
 
@@ -113,7 +113,7 @@ impl Write for Opened<'_> {
 }
 
 impl<'c> Output<'c> {
-    /// Plans an output that is none of `inputs`.
+    /// Plans an output, and refuses one that is also an input.
     pub(crate) fn new(
         place: &Place,
         inputs: &[&Place],

@@ -68,7 +68,7 @@ struct Planned {
     output_exists: bool,
 }
 
-/// What the folder has, in order: files, and folders that cannot be read.
+/// The files of the folder, in order, and the folders that cannot be read.
 type Found = Vec<Result<Planned, (String, Failure)>>;
 
 impl Run<'_> {

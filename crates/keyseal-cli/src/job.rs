@@ -99,7 +99,9 @@ impl Job<'_> {
             .sealer(self.associated_data)
             .map_err(|error| names.failed(Side::Here, &io::Error::other(error)))?;
         let (mut target, header_size) = (output.opened()?, header.len() as u64);
-        if let (Some(file), Opened::File(sink)) = (self.input.file(), &mut target) {
+        // Where the system knows of no size, only the end of the data tells it.
+        let sized = self.input.file().filter(|_| self.input.size() > Some(0));
+        if let (Some(file), Opened::File(sink)) = (sized, &mut target) {
             let (source, sink) = (Watched::new(file), Watched::with_progress(sink, &progress));
             let write = || {
                 sink.write_all_at(header, 0)?;
@@ -386,7 +388,7 @@ enum Side {
 /// A file whose bytes are counted, and which knows whether it was the one that failed.
 struct Watched<'w> {
     file: &'w File,
-    /// Counts what is written.
+    /// Counts the bytes that are written.
     progress: Option<&'w Progress>,
     failed: AtomicBool,
     /// Bytes that were read.
@@ -455,7 +457,7 @@ impl WriteAt for Watched<'_> {
     }
 }
 
-/// Counts what is read.
+/// Counts the bytes that are read.
 struct Counting<R> {
     inner: R,
     count: u64,
@@ -469,7 +471,7 @@ impl<R: Read> Read for Counting<R> {
     }
 }
 
-/// Takes what is only to be authenticated.
+/// Takes a plaintext that only has to be authenticated.
 struct Nowhere;
 
 impl WriteAt for Nowhere {

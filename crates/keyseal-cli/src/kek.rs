@@ -134,7 +134,7 @@ impl WrappingKey for FileKey {
     }
 }
 
-/// Remembers what a key last unwrapped, so that a service need not encrypt again what it has
+/// Remembers the last decryption of a key, so that a service need not encrypt again what it has
 /// already encrypted under its newest version.
 pub(crate) struct Witness {
     key: Arc<dyn WrappingKey>,
@@ -235,7 +235,7 @@ impl Kek {
         })
     }
 
-    /// Returns the same key, and a witness of what it unwraps.
+    /// Returns the same key, with a witness of its decryptions.
     pub(crate) fn witnessed(&self) -> Result<(Self, Arc<Witness>), Failure> {
         let witness = Arc::new(Witness {
             key: Arc::clone(&self.key),

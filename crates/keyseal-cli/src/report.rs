@@ -41,9 +41,9 @@ pub(crate) enum Outcome {
     Done(u64),
     /// So many bytes would be read, if this were no dry run.
     Planned(u64),
-    /// It is as it was asked for, and why.
+    /// There is nothing to do, for this reason.
     UpToDate(&'static str),
-    /// It was left alone, as the user wished, and why.
+    /// The user told us to leave it alone, for this reason.
     LeftAlone(&'static str),
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Report<'r> {
     planned: usize,
     bytes: u64,
     skipped: Vec<(String, &'static str)>,
-    /// Of those that were skipped: files that are not as it was asked for.
+    /// How many of the skipped files the user told us to leave alone.
     left_alone: usize,
     left_out: Vec<(String, &'static str)>,
     failed: Vec<(String, Failure)>,
@@ -78,7 +78,7 @@ impl<'r> Report<'r> {
         }
     }
 
-    /// Adds what is no file to work on.
+    /// Adds a link, a special file or an empty folder, which a run does not touch.
     pub(crate) fn left_out(&mut self, name: String, why: &'static str) {
         self.context.detail(&format!("left out: {name}: {why}"));
         self.left_out.push((name, why));
@@ -129,7 +129,7 @@ impl<'r> Report<'r> {
         self.skipped.push((name, why));
     }
 
-    /// Says what was done, and returns the exit code of the worst failure.
+    /// Prints the report, and returns the exit code of the worst failure.
     pub(crate) fn finish(self) -> Result<Exit, Failure> {
         let files = self.done + self.planned + self.skipped.len();
         self.context.report(&self.text(), &self.value(), false)?;

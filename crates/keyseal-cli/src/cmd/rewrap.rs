@@ -27,9 +27,9 @@ use crate::{
     shape::{LENGTH_SIZE, MAX_WRAPPED, split_envelope},
 };
 
-/// Re-wrap file keys under another KEK, or its newest version; the data is not re-encrypted
+/// Re-wrap file keys under another KEK, or under its newest version
 ///
-/// Takes envelopes, sealed streams and encrypted keysets. The data is copied and never decrypted:
+/// Takes envelopes, sealed streams and encrypted keysets. The data is copied, and never decrypted:
 /// only the wrapped key that precedes it is. A file that is under the newest version already is
 /// left alone, and costs one request.
 #[derive(Args, Debug)]
@@ -68,7 +68,7 @@ pub(crate) struct RewrapArgs {
     kms: KmsArgs,
 }
 
-/// What a file is.
+/// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     SealedStream,
@@ -86,15 +86,15 @@ impl Form {
     }
 }
 
-/// What is to be done with a file.
+/// The change that a file needs.
 enum Change {
     /// It is under the newest version of the key.
     None,
-    /// These bytes take the place of the first `replaced` ones. In a dry run there are none.
+    /// These bytes replace the first `replaced` ones. A dry run leaves them out.
     Start { start: Vec<u8>, replaced: u64 },
 }
 
-/// Opens what a key-encryption key wraps: `None` where it does not open under this one.
+/// Opens a wrapped key; `None` if this key-encryption key does not open it.
 type Opening<'o, T> = &'o dyn Fn(&Kek) -> Result<Option<T>, Failure>;
 
 struct Rewrap<'r> {
@@ -213,7 +213,7 @@ impl Rewrap<'_> {
         }
     }
 
-    /// Says what a file is, and what is to be done with it.
+    /// Recognises a file, and finds the change that it needs.
     fn change(&self, input: &mut Input) -> Result<(Form, Change), Failure> {
         let start = input.peek(SealedStreamHeader::MAX_SIZE)?;
         if SealedStreamHeader::recognize(&start) {
@@ -281,8 +281,8 @@ impl Rewrap<'_> {
         })
     }
 
-    /// Opens what is wrapped, under the old key or, where an earlier run has been, under the new
-    /// one, and wraps it again unless it is under the newest version already.
+    /// Opens a wrapped key under the old key or, after an earlier run, under the new one, and wraps it
+    /// again unless it is under the newest version already.
     fn wrapped<T>(
         &self,
         name: &str,
@@ -351,7 +351,7 @@ impl Rewrap<'_> {
     }
 }
 
-/// Returns what was opened; `None` where it is under another key.
+/// Returns the key that was opened; `None` if it is under another one.
 fn opened<T>(name: &str, opened: Result<T, KeysetError>) -> Result<Option<T>, Failure> {
     match opened {
         Ok(opened) => Ok(Some(opened)),

@@ -88,7 +88,7 @@ impl KeysetCryptor {
         raw.map(|entry| entry.id())
     }
 
-    /// Says what the first bytes show of a message that does not open.
+    /// Recognises a message that does not open by its first bytes.
     fn look_at(&self, start: &[u8], size: Option<u64>) -> Recognised {
         if SealedStreamHeader::recognize(start) {
             return Recognised::Closed(sealed_stream());

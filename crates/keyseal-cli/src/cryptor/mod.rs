@@ -20,7 +20,7 @@ use crate::{
 
 /// Encrypts and decrypts files under one keyset or key-encryption key.
 pub(crate) trait Cryptor: Sync {
-    /// Says what a file is to these keys. Reads no more of a stream than its start.
+    /// Recognises a file. Reads no more of a stream than its start.
     fn recognise(&self, job: &mut Job<'_>) -> Result<Recognised, Failure>;
 
     /// Encrypts the input. The output is not yet final.
@@ -53,7 +53,7 @@ pub(crate) trait Cryptor: Sync {
     fn is_remote(&self) -> bool;
 }
 
-/// What a file is, to the keys of a command.
+/// How a file looks to the keys of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Recognised {
     /// It opens under the key that encrypts now.
@@ -102,7 +102,7 @@ pub(crate) enum Form {
     Message,
 }
 
-/// What was done with a file.
+/// The outcome of an encryption or decryption.
 #[derive(Clone, Debug)]
 pub(crate) struct Done {
     pub(crate) sizes: Sizes,

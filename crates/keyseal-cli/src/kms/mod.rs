@@ -47,19 +47,14 @@ pub(crate) struct KmsArgs {
     /// How long a call may take in all, such as 10s or 2m [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     timeout: Option<Duration>,
-    /// How often a call is repeated that failed and may be made again [default: 3; with --recursive,
-    /// as often as 10 minutes allow]
+    /// How often a call is repeated that failed and may be made again [default: 3; with --recursive 7,
+    /// and more while the service says that it is busy]
     #[arg(long, value_name = "NUMBER")]
     retries: Option<u32>,
     /// Whether a call is worth a long wait, since many others depend on it.
     #[arg(skip)]
     is_patient: bool,
 }
-
-/// How long a call may take in a run over many files, with all repetitions.
-const PATIENCE: Duration = Duration::from_secs(600);
-/// The longest wait between two attempts of such a run.
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 impl KmsArgs {
     /// Names another configuration file, as `tinkey` does with its flag.
@@ -79,14 +74,10 @@ impl KmsArgs {
     }
 
     fn policy(&self) -> RetryPolicy {
-        let mut policy = RetryPolicy::new();
-        if self.is_patient {
-            policy = policy
-                .max_attempts(u32::MAX)
-                .budget(u32::MAX)
-                .total_timeout(PATIENCE)
-                .backoff(Duration::from_millis(500), LONGEST_WAIT);
-        }
+        let mut policy = match self.is_patient {
+            true => RetryPolicy::patient(),
+            false => RetryPolicy::new(),
+        };
         if let Some(timeout) = self.timeout {
             policy = policy
                 .total_timeout(timeout)

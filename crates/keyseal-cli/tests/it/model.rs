@@ -202,7 +202,11 @@ impl Model {
                 for (operation, exit) in [(operation, exits[0]), (other, exits[1])] {
                     // Two that want the same get it.
                     if operation == other && exit == Some(0) {
-                        assert!(self.is_done(operation, &after), "{n}: {operation:?} twice");
+                        let is_done = self.is_done(operation, &after);
+                        assert!(
+                            is_done,
+                            "{n}: {operation:?} twice, {exits:?}: {before:?}, {after:?}"
+                        );
                     }
                 }
             }
@@ -231,8 +235,10 @@ impl Model {
             Operation::Rewrap => [&["rewrap"][..], &tree, &kek].concat(),
             Operation::Rotate => [&["keyset", "rotate", "k.json"][..], &rotate].concat(),
             Operation::RotateKek => [&["keyset", "rotate", "kek.json"][..], &rotate].concat(),
-            Operation::Disable => vec!["keyset", "disable", "k.json", &id, "--in-place"],
-            Operation::Enable => vec!["keyset", "enable", "k.json", &id, "--in-place"],
+            Operation::Disable => {
+                vec!["keyset", "disable", "k.json", "--key-id", &id, "--in-place"]
+            }
+            Operation::Enable => vec!["keyset", "enable", "k.json", "--key-id", &id, "--in-place"],
         };
         self.place
             .keyseal(&arguments)
@@ -342,7 +348,15 @@ impl Model {
     fn decrypt_all(&mut self) {
         for (id, ..) in Keys::read(&self.place, "k.json").keys {
             let id = id.to_string();
-            let enable = ["keyset", "enable", "k.json", &id, "--in-place", CLEARTEXT];
+            let enable = [
+                "keyset",
+                "enable",
+                "k.json",
+                "--key-id",
+                &id,
+                "--in-place",
+                CLEARTEXT,
+            ];
             self.place.done(&enable);
         }
         for operation in [Operation::Decrypt, Operation::DecryptUnderKek] {
