@@ -27,7 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(fs::write(out.join("fields.rs"), tables)?)
 }
 
-/// Writes `impl Fields for M`: the number, wire type and sub-message of each field.
+/// Writes `impl Fields for M`: the number, wire type and sub-message of each field, and whether it is
+/// repeated.
 fn write_fields(out: &mut String, message: &MessageDescriptor) -> Result<(), Box<dyn Error>> {
     writeln!(out, "impl Fields for {} {{", rust_path(message))?;
     writeln!(out, "    const FIELDS: &'static [Field] = &[")?;
@@ -46,7 +47,8 @@ fn write_fields(out: &mut String, message: &MessageDescriptor) -> Result<(), Box
         };
         writeln!(
             out,
-            "        Field {{ number: {number}, wire_type: prost::encoding::WireType::{wire_type}, nested: {nested} }},"
+            "        Field {{ number: {number}, wire_type: prost::encoding::WireType::{wire_type}, nested: {nested}, repeated: {} }},",
+            field.is_list()
         )?;
     }
     writeln!(out, "    ];\n}}")?;

@@ -13,6 +13,7 @@ use std::{error::Error, fmt};
 use crate::{
     kind::KeyKind,
     prefix::{KeyId, Variant},
+    text_form::TextForm,
 };
 
 /// A ciphertext did not open.
@@ -288,9 +289,22 @@ pub enum KeysetError {
     /// The bytes are not a keyset in the format that was asked for.
     #[error("the keyset cannot be parsed")]
     Malformed(#[source] ParseError),
+    /// The bytes are a keyset in a text form that no Tink reads.
+    #[error("{found}")]
+    TextForm {
+        /// The form.
+        found: TextForm,
+    },
+    /// An encrypted keyset holds its keyset in cleartext: what should have encrypted it gave it back.
+    /// Anyone who can read the file has the keys.
+    #[error("the keyset is in cleartext where its ciphertext should be")]
+    EncryptedInNameOnly,
     /// There is no key.
     #[error("the keyset has no keys")]
     Empty,
+    /// There are more than [`KeysetHandle::MAX_KEYS`](crate::KeysetHandle::MAX_KEYS) keys.
+    #[error("a keyset has at most 4096 keys")]
+    TooManyKeys,
     /// Two keys have the same id.
     #[error("two keys have the id {id}")]
     DuplicateId {
@@ -317,7 +331,8 @@ pub enum KeysetError {
         /// The number as it was read.
         found: i32,
     },
-    /// A key's output prefix type is none of TINK, LEGACY, RAW and CRUNCHY.
+    /// A key's output prefix type is none of TINK, LEGACY, RAW and CRUNCHY. A key of a type that is not
+    /// known here may have WITH_ID_REQUIREMENT as well.
     #[error("key {id} has the output prefix type {found}, which no symmetric key can have")]
     UnknownPrefix {
         /// The key in question.
@@ -501,6 +516,10 @@ pub struct ParseError {
 impl ParseError {
     pub(crate) const fn new(reason: &'static str, offset: usize) -> Self {
         Self { reason, offset }
+    }
+
+    pub(crate) const fn reason(&self) -> &'static str {
+        self.reason
     }
 
     /// The offset in bytes, from the start of the input, where parsing stopped; for the binary form,

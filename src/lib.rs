@@ -11,6 +11,7 @@ mod secret;
 
 mod cipher; // 1
 mod segment;
+mod text_form;
 mod wire;
 
 mod primitive; // 2

@@ -39,10 +39,7 @@ impl fmt::Display for KeyId {
 /// # Source
 /// Tink's `OutputPrefixType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(
-    clippy::exhaustive_enums,
-    reason = "no symmetric key can have another prefix"
-)]
+#[allow(clippy::exhaustive_enums, reason = "Tink's list, complete")]
 pub enum Variant {
     /// `00 ‖ id(4)`: as Tink's predecessors wrote.
     Crunchy,
@@ -52,10 +49,13 @@ pub enum Variant {
     Raw,
     /// `01 ‖ id(4)`: the usual choice.
     Tink,
+    /// Nothing, and an id all the same: of pre-hash signature keys. No symmetric key has it; a key
+    /// of a type that is not known here keeps it.
+    WithIdRequirement,
 }
 
 impl Variant {
-    /// All of them.
+    /// All that a symmetric key may have.
     pub const ALL: [Self; 4] = [Self::Crunchy, Self::Legacy, Self::Raw, Self::Tink];
 
     /// Returns the name in Tink's files, such as `TINK`.
@@ -66,6 +66,7 @@ impl Variant {
             Self::Legacy => "LEGACY",
             Self::Raw => "RAW",
             Self::Tink => "TINK",
+            Self::WithIdRequirement => "WITH_ID_REQUIREMENT",
         }
     }
 
@@ -73,7 +74,7 @@ impl Variant {
     #[must_use]
     pub const fn prefix(self, id: KeyId) -> OutputPrefix {
         let start = match self {
-            Self::Raw => return OutputPrefix(None),
+            Self::Raw | Self::WithIdRequirement => return OutputPrefix(None),
             Self::Crunchy | Self::Legacy => 0x00,
             Self::Tink => 0x01,
         };

@@ -17,7 +17,7 @@ impl PrefixedMac {
     pub(super) const fn new(prefix: OutputPrefix, variant: Variant, mac: Box<dyn RawMac>) -> Self {
         let suffix: &[u8] = match variant {
             Variant::Legacy => &[0],
-            Variant::Crunchy | Variant::Raw | Variant::Tink => &[],
+            _ => &[],
         };
         Self {
             prefix,

@@ -139,7 +139,7 @@ impl Template {
     #[must_use]
     pub const fn overhead(&self) -> usize {
         let prefix = match self.key_template.variant {
-            Variant::Raw => 0,
+            Variant::Raw | Variant::WithIdRequirement => 0,
             Variant::Crunchy | Variant::Legacy | Variant::Tink => super::OutputPrefix::SIZE,
         };
         prefix + self.facts.overhead

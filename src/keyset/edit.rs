@@ -12,7 +12,7 @@ impl KeysetHandle {
     /// Returns the id.
     ///
     /// # Errors
-    /// [`KeysetError::OtherKind`]; [`KeysetError::Random`]
+    /// [`KeysetError::OtherKind`]; [`KeysetError::TooManyKeys`]; [`KeysetError::Random`]
     pub fn add(&mut self, key: Key) -> Result<KeyId, KeysetError> {
         self.check_kind(None, &key)?;
         self.add_of_any_kind(key)
@@ -21,7 +21,7 @@ impl KeysetHandle {
     /// Adds a key with an id that you choose.
     ///
     /// # Errors
-    /// [`KeysetError::OtherKind`]; [`KeysetError::DuplicateId`]
+    /// [`KeysetError::OtherKind`]; [`KeysetError::TooManyKeys`]; [`KeysetError::DuplicateId`]
     pub fn add_with_id(&mut self, key: Key, id: KeyId) -> Result<(), KeysetError> {
         self.check_kind(Some(id), &key)?;
         self.add_of_any_kind_with_id(key, id)
@@ -64,8 +64,11 @@ impl KeysetHandle {
     /// [`add_of_any_kind`](Self::add_of_any_kind) does.
     ///
     /// # Errors
-    /// [`KeysetError::DuplicateId`]
+    /// [`KeysetError::DuplicateId`]; [`KeysetError::TooManyKeys`]
     pub fn add_of_any_kind_with_id(&mut self, key: Key, id: KeyId) -> Result<(), KeysetError> {
+        if self.keys.len() >= Self::MAX_KEYS {
+            return Err(KeysetError::TooManyKeys);
+        }
         if self.keys.iter().any(|known| known.id == id) {
             return Err(KeysetError::DuplicateId { id });
         }
@@ -97,7 +100,7 @@ impl KeysetHandle {
     /// meets ciphertexts of a key that it does not know.
     ///
     /// # Errors
-    /// [`KeysetError::OtherKind`]; [`KeysetError::Random`]
+    /// [`KeysetError::OtherKind`]; [`KeysetError::TooManyKeys`]; [`KeysetError::Random`]
     pub fn rotate(&mut self, key: Key) -> Result<KeyId, KeysetError> {
         let id = self.add(key)?;
         self.primary = id;

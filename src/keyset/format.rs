@@ -6,15 +6,17 @@ use bytes::Bytes;
 use prost::Message as _;
 use zeroize::Zeroizing;
 
-use super::{KeysetHandle, KeysetKey, Remains, State, Status, info::names_a_type};
+use super::{KeysetHandle, KeysetKey, Remains, State, Status, text_form::holds_cleartext};
 use crate::{
     error::{EncryptError, KeysetError, KmsErrorKind, ParseError},
     key::{Key, KeyId, KeyTypes, Variant},
     primitive::Aead,
     remote::RemoteAead,
     secret::{SecretAccess, SecretBytes},
+    text_form::TextForm,
     wire::{
-        self, json,
+        self,
+        json::{self, File},
         proto::{self, KeyData, KeyStatusType, OutputPrefixType, key_data::KeyMaterialType},
     },
 };
@@ -30,10 +32,11 @@ pub enum Format {
 }
 
 impl Format {
-    /// Recognises the format of a keyset file by its first byte that is not white space.
+    /// Recognises the format of a keyset file by its first byte that is neither white space nor of a
+    /// byte order mark.
     #[must_use]
     pub fn detect(bytes: &[u8]) -> Self {
-        match bytes.trim_ascii_start().first() {
+        match without_mark(bytes).trim_ascii_start().first() {
             Some(b'{') => Self::Json,
             _ => Self::Binary,
         }
@@ -154,7 +157,7 @@ impl<'a> Reader<'a> {
     /// Reads what a key-encryption key has decrypted.
     fn decrypted(&self, serialized: Vec<u8>) -> Result<KeysetHandle, KeysetError> {
         let serialized = wire::secret(Zeroizing::new(serialized));
-        self.handle(wire::decode(serialized).map_err(KeysetError::Malformed)?)
+        self.handle(wire::decode(serialized).map_err(malformed)?)
     }
 
     fn handle(&self, keyset: proto::Keyset) -> Result<KeysetHandle, KeysetError> {
@@ -173,8 +176,10 @@ impl<'a> Reader<'a> {
             id,
             found: key.status,
         })?;
-        let variant =
-            Variant::from_proto(key.output_prefix_type).ok_or(KeysetError::UnknownPrefix {
+        let type_url = key.key_data.as_ref().map_or("", |data| &data.type_url);
+        let variant = Variant::of_any_key(key.output_prefix_type)
+            .filter(|variant| *variant != Variant::WithIdRequirement || !is_known(type_url))
+            .ok_or(KeysetError::UnknownPrefix {
                 id,
                 found: key.output_prefix_type,
             })?;
@@ -282,7 +287,7 @@ impl KeysetHandle {
     /// The JSON form shows ids, types and states; the binary form shows nothing, as Tink's does.
     ///
     /// # Errors
-    /// [`KeysetError::Encrypt`]
+    /// [`KeysetError::Encrypt`]; [`KeysetError::EncryptedInNameOnly`] when `kek` gives the keyset back.
     pub fn write_encrypted(
         &self,
         format: Format,
@@ -293,7 +298,7 @@ impl KeysetHandle {
         let encrypted = kek
             .encrypt(&serialized, associated_data)
             .map_err(|error| not_encrypted(error, serialized.len()))?;
-        Ok(self.wrap(encrypted, format))
+        self.wrap(&serialized, encrypted, format)
     }
 
     /// Writes the keyset encrypted under a `kek` that a service holds. Reading it takes the same
@@ -304,7 +309,8 @@ impl KeysetHandle {
     /// and for reading; it binds the associated data in the same way.
     ///
     /// # Errors
-    /// [`KeysetError::TooLargeForKek`]; [`KeysetError::Encrypt`] with what the service said.
+    /// [`KeysetError::TooLargeForKek`]; [`KeysetError::Encrypt`] with what the service said;
+    /// [`KeysetError::EncryptedInNameOnly`] when it gives the keyset back.
     ///
     /// # Example
     /// ```
@@ -333,7 +339,7 @@ impl KeysetHandle {
             .encrypt(&serialized, associated_data)
             .await
             .map_err(|error| not_encrypted(EncryptError::Kms(error), serialized.len()))?;
-        Ok(self.wrap(encrypted, format))
+        self.wrap(&serialized, encrypted, format)
     }
 
     /// Writes a keyset that holds no secrets, such as one of keys that live in a KMS.
@@ -349,9 +355,21 @@ impl KeysetHandle {
         })
     }
 
-    fn wrap(&self, encrypted_keyset: Vec<u8>, format: Format) -> Vec<u8> {
+    /// Puts the ciphertext of `serialized` into a file, unless that is the keyset still.
+    fn wrap(
+        &self,
+        serialized: &[u8],
+        encrypted_keyset: Vec<u8>,
+        format: Format,
+    ) -> Result<Vec<u8>, KeysetError> {
+        if encrypted_keyset.starts_with(serialized)
+            || encrypted_keyset.ends_with(serialized)
+            || holds_cleartext(&encrypted_keyset)
+        {
+            return Err(KeysetError::EncryptedInNameOnly);
+        }
         let encrypted_keyset = Bytes::from(encrypted_keyset);
-        match format {
+        Ok(match format {
             Format::Binary => proto::EncryptedKeyset {
                 encrypted_keyset,
                 keyset_info: None,
@@ -361,7 +379,7 @@ impl KeysetHandle {
                 encrypted_keyset,
                 keyset_info: Some(self.info().to_proto()),
             }),
-        }
+        })
     }
 
     /// A destroyed key counts as secret: what is left of it may be, whatever its label says.
@@ -397,6 +415,7 @@ impl KeysetHandle {
 }
 
 impl Variant {
+    /// Reads the prefix type of a symmetric key.
     pub(crate) fn from_proto(prefix: i32) -> Option<Self> {
         match OutputPrefixType::try_from(prefix) {
             Ok(OutputPrefixType::Crunchy) => Some(Self::Crunchy),
@@ -407,14 +426,45 @@ impl Variant {
         }
     }
 
+    /// Reads the prefix type of a key that may be of an unknown type.
+    pub(crate) fn of_any_key(prefix: i32) -> Option<Self> {
+        match OutputPrefixType::try_from(prefix) {
+            Ok(OutputPrefixType::WithIdRequirement) => Some(Self::WithIdRequirement),
+            _ => Self::from_proto(prefix),
+        }
+    }
+
     pub(crate) const fn to_proto(self) -> OutputPrefixType {
         match self {
             Self::Crunchy => OutputPrefixType::Crunchy,
             Self::Legacy => OutputPrefixType::Legacy,
             Self::Raw => OutputPrefixType::Raw,
             Self::Tink => OutputPrefixType::Tink,
+            Self::WithIdRequirement => OutputPrefixType::WithIdRequirement,
         }
     }
+}
+
+/// Reads a keyset file of either format and kind.
+pub(super) fn parse(bytes: &[u8]) -> Result<(Format, File), KeysetError> {
+    let format = Format::detect(bytes);
+    let file = match format {
+        Format::Json => match json::read(bytes).map_err(malformed)? {
+            File::Cleartext(keyset) if keyset.key.is_empty() => return Err(KeysetError::Empty),
+            File::Cleartext(keyset) => File::Cleartext(keyset),
+            File::Encrypted(keyset) => File::Encrypted(check_encrypted(keyset, bytes)?),
+        },
+        Format::Binary if wire::looks_like_keyset(bytes) => {
+            File::Cleartext(parse_keyset(bytes, format)?)
+        }
+        Format::Binary => match parse_encrypted_keyset(bytes, format) {
+            Ok(keyset) => File::Encrypted(keyset),
+            Err(error @ KeysetError::EncryptedInNameOnly) => return Err(error),
+            // What the reader of keysets says, unless it has nothing to say.
+            Err(error) => return Err(parse_keyset(bytes, format).err().unwrap_or(error)),
+        },
+    };
+    Ok((format, file))
 }
 
 pub(super) fn parse_keyset(bytes: &[u8], format: Format) -> Result<proto::Keyset, KeysetError> {
@@ -422,32 +472,64 @@ pub(super) fn parse_keyset(bytes: &[u8], format: Format) -> Result<proto::Keyset
         Format::Binary => wire::decode(wire::secret(Zeroizing::new(bytes.to_vec()))),
         Format::Json => json::read_keyset(bytes),
     }
-    .map_err(KeysetError::Malformed)
+    .map_err(malformed)
+    .and_then(|keyset| match keyset.key.is_empty() {
+        true => Err(KeysetError::Empty),
+        false => Ok(keyset),
+    })
+    .map_err(|error| in_another_form(bytes, error))
 }
 
+/// Reads an encrypted keyset. One that holds a keyset in cleartext is refused: it must not be sent
+/// to a key-encryption key that is elsewhere.
 pub(super) fn parse_encrypted_keyset(
     bytes: &[u8],
     format: Format,
 ) -> Result<proto::EncryptedKeyset, KeysetError> {
     let parsed: proto::EncryptedKeyset = match format {
-        Format::Binary => {
-            // A key of one stands where the ciphertext of the other does: it must not be sent to
-            // a key-encryption key that is elsewhere.
-            if parse_keyset(bytes, format).is_ok_and(|keyset| keyset.key.iter().any(names_a_type)) {
-                let reason = "this is a cleartext keyset";
-                return Err(KeysetError::Malformed(ParseError::new(reason, 0)));
-            }
-            // What cannot be parsed may be one all the same, so the copy is wiped.
-            wire::decode(wire::secret(Zeroizing::new(bytes.to_vec())))
+        // A key of one stands where the ciphertext of the other does.
+        Format::Binary if wire::looks_like_keyset(bytes) => {
+            Err(ParseError::new("this is a cleartext keyset", 0))
         }
+        // What cannot be parsed may be one all the same, so the copy is wiped.
+        Format::Binary => wire::decode(wire::secret(Zeroizing::new(bytes.to_vec()))),
         Format::Json => json::read_encrypted_keyset(bytes),
     }
-    .map_err(KeysetError::Malformed)?;
+    .map_err(malformed)
+    .map_err(|error| in_another_form(bytes, error))?;
+    check_encrypted(parsed, bytes)
+}
+
+/// Checks that an encrypted keyset has a ciphertext, and that this is one as far as can be seen.
+pub(super) fn check_encrypted(
+    parsed: proto::EncryptedKeyset,
+    bytes: &[u8],
+) -> Result<proto::EncryptedKeyset, KeysetError> {
     if parsed.encrypted_keyset.is_empty() {
-        let reason = "this is not an encrypted keyset";
-        return Err(KeysetError::Malformed(ParseError::new(reason, 0)));
+        let error = malformed(ParseError::new("this is not an encrypted keyset", 0));
+        return Err(in_another_form(bytes, error));
+    }
+    if holds_cleartext(&parsed.encrypted_keyset) {
+        return Err(KeysetError::EncryptedInNameOnly);
     }
     Ok(parsed)
+}
+
+pub(super) fn malformed(error: ParseError) -> KeysetError {
+    match error.reason() {
+        wire::TOO_MANY_KEYS => KeysetError::TooManyKeys,
+        _ => KeysetError::Malformed(error),
+    }
+}
+
+/// Names the form of a text that is not read, where there is one.
+fn in_another_form(bytes: &[u8], error: KeysetError) -> KeysetError {
+    TextForm::of(bytes).map_or(error, |found| KeysetError::TextForm { found })
+}
+
+/// Returns a text behind its byte order mark.
+pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
 
 pub(super) fn read_status(status: i32) -> Option<Status> {
@@ -477,6 +559,11 @@ fn not_encrypted(error: EncryptError, size: usize) -> KeysetError {
     }
 }
 
+/// Returns whether a type is symmetric, or of a KMS: there are no others here.
+fn is_known(type_url: &str) -> bool {
+    KeyTypes::default().find(type_url).is_some()
+}
+
 fn is_secret(label: i32) -> bool {
     !matches!(
         KeyMaterialType::try_from(label),
@@ -498,6 +585,12 @@ mod tests {
         }
         for refused in [-1, 0, 5, 6, i32::MAX] {
             assert_eq!(Variant::from_proto(refused), None);
+        }
+        // Of a key whose type is not known here.
+        assert_eq!(Variant::of_any_key(5), Some(Variant::WithIdRequirement));
+        assert_eq!(Variant::WithIdRequirement.to_proto() as i32, 5);
+        for refused in [-1, 0, 6, i32::MAX] {
+            assert_eq!(Variant::of_any_key(refused), None);
         }
     }
 }

@@ -4,7 +4,11 @@ use super::{Format, KeysetHandle, Status, format};
 use crate::{
     error::KeysetError,
     key::{Key, KeyId, Variant},
-    wire::proto,
+    wire::{
+        self,
+        json::{self, File},
+        proto,
+    },
 };
 
 /// Ids, types and states of the keys of a keyset.
@@ -36,6 +40,28 @@ pub enum Protection {
     Encrypted,
 }
 
+impl Protection {
+    /// Guesses how a file protects its keys, also one that is damaged. Returns `None` if nothing in it
+    /// says.
+    #[must_use]
+    pub fn guess(bytes: &[u8]) -> Option<Self> {
+        match KeysetFile::recognize(bytes) {
+            Ok(file) => return Some(file.protection),
+            Err(KeysetError::EncryptedInNameOnly) => return Some(Self::Cleartext),
+            Err(_) => {}
+        }
+        match Format::detect(bytes) {
+            Format::Binary => wire::looks_like_keyset(bytes).then_some(Self::Cleartext),
+            Format::Json => match json::read_past_faults(bytes, &mut |_, _, _| {}) {
+                (File::Encrypted(_), _) => Some(Self::Encrypted),
+                (File::Cleartext(keyset), Ok(())) if keyset.key.is_empty() => None,
+                // The part that cannot be read may have keys.
+                (File::Cleartext(_), _) => Some(Self::Cleartext),
+            },
+        }
+    }
+}
+
 /// What a keyset file is, as far as can be seen without any key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeysetFile {
@@ -47,8 +73,11 @@ pub struct KeysetFile {
 impl KeysetFile {
     /// Recognises a keyset file. The keys in it are not checked.
     ///
+    /// That an encrypted keyset decrypts is not known; that it holds no keyset in cleartext is.
+    ///
     /// # Errors
-    /// [`KeysetError::Malformed`] when it is none.
+    /// What is wrong with the file: [`KeysetError::EncryptedInNameOnly`] where a keyset in cleartext
+    /// stands for a ciphertext.
     ///
     /// # Example
     /// ```
@@ -63,30 +92,21 @@ impl KeysetFile {
     /// # Ok::<(), keyseal::KeysetError>(())
     /// ```
     pub fn recognize(bytes: &[u8]) -> Result<Self, KeysetError> {
-        let format = Format::detect(bytes);
-        let cleartext = format::parse_keyset(bytes, format);
-        match cleartext {
-            // Random bytes may parse, but they name no type. No text parses by chance.
-            Ok(keyset)
-                if keyset.key.iter().any(names_a_type)
-                    || (format == Format::Json && !keyset.key.is_empty()) =>
-            {
-                Ok(Self {
-                    format,
-                    protection: Protection::Cleartext,
-                    info: Some(KeysetInfo::read_keyset(keyset)),
-                })
+        let (format, file) = format::parse(bytes)?;
+        let (protection, info) = match file {
+            File::Cleartext(keyset) => {
+                (Protection::Cleartext, Some(KeysetInfo::read_keyset(keyset)))
             }
-            cleartext => match (format::parse_encrypted_keyset(bytes, format), cleartext) {
-                (Ok(encrypted), _) => Ok(Self {
-                    format,
-                    protection: Protection::Encrypted,
-                    info: encrypted.keyset_info.map(KeysetInfo::read),
-                }),
-                (Err(_), Ok(_)) => Err(KeysetError::Empty),
-                (Err(_), Err(error)) => Err(error),
-            },
-        }
+            File::Encrypted(keyset) => (
+                Protection::Encrypted,
+                keyset.keyset_info.map(KeysetInfo::read),
+            ),
+        };
+        Ok(Self {
+            format,
+            protection,
+            info,
+        })
     }
 
     /// Returns the format.
@@ -195,7 +215,7 @@ impl KeyInfo {
             id: KeyId::new(id),
             type_url,
             status: format::read_status(status),
-            variant: Variant::from_proto(prefix),
+            variant: Variant::of_any_key(prefix),
         }
     }
 
@@ -222,11 +242,4 @@ impl KeyInfo {
     pub const fn variant(&self) -> Option<Variant> {
         self.variant
     }
-}
-
-pub(super) fn names_a_type(key: &proto::keyset::Key) -> bool {
-    key.key_data
-        .as_ref()
-        .is_some_and(|data| data.type_url.contains('/'))
-        || key.status == i32::from(proto::KeyStatusType::Destroyed)
 }

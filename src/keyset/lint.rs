@@ -3,21 +3,32 @@
 //! The reader stops at the first fault and says it in a clause. [`lint`] goes on, finds the
 //! others, and says what to do. It also finds what the reader takes and a person should know.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use zeroize::Zeroizing;
 
 use self::{
+    faults::Faults,
     keys::{check_key, check_kinds, check_same_material},
     states::{State, check_states},
 };
-use super::{Format, Reader, format, info::names_a_type};
-use crate::{error::KeysetError, key::KeyId, primitive::Aead, secret::SecretAccess, wire::proto};
+use super::{Format, Reader, format, text_form::holds_cleartext};
+use crate::{
+    error::{KeysetError, ParseError},
+    key::KeyId,
+    primitive::Aead,
+    secret::SecretAccess,
+    text_form::TextForm,
+    wire::{
+        self,
+        json::{self, File},
+        proto,
+    },
+};
 
-mod json;
+mod faults;
 mod keys;
 mod states;
-mod tree;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,12 +57,13 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One thing that is wrong or unwise in a keyset. It holds no key bytes.
+/// One thing that is wrong or unwise in a keyset, however many times. It holds no key bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     code: &'static str,
     severity: Severity,
-    key_id: Option<KeyId>,
+    count: usize,
+    key_ids: Vec<KeyId>,
     message: String,
     advice: &'static str,
 }
@@ -69,13 +81,25 @@ impl Finding {
         self.severity
     }
 
-    /// Returns the key in question; none where it is the whole keyset.
+    /// Returns how many times it was found.
     #[must_use]
-    pub const fn key_id(&self) -> Option<KeyId> {
-        self.key_id
+    pub const fn count(&self) -> usize {
+        self.count
     }
 
-    /// Returns what was found, as one clause.
+    /// Returns the first of the keys in question, or `None` if the finding is about the whole keyset.
+    #[must_use]
+    pub fn key_id(&self) -> Option<KeyId> {
+        self.key_ids.first().copied()
+    }
+
+    /// Returns the keys in question, in the order of the file.
+    #[must_use]
+    pub fn key_ids(&self) -> &[KeyId] {
+        &self.key_ids
+    }
+
+    /// Describes the first place where it was found, in one clause.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -91,7 +115,8 @@ impl Finding {
         Self {
             code,
             severity: Severity::Error,
-            key_id: None,
+            count: 1,
+            key_ids: Vec::new(),
             message: message.into(),
             advice,
         }
@@ -106,9 +131,44 @@ impl Finding {
 
     fn of(self, id: u32) -> Self {
         Self {
-            key_id: Some(KeyId::new(id)),
+            key_ids: vec![KeyId::new(id)],
             ..self
         }
+    }
+}
+
+/// Findings, each kind once: a thousand keys with one fault make one finding.
+#[derive(Default)]
+struct Findings {
+    all: Vec<Finding>,
+    /// Where a finding of this code, severity and advice is.
+    known: BTreeMap<(&'static str, Severity, &'static str), usize>,
+}
+
+impl Findings {
+    fn push(&mut self, finding: Finding) {
+        let kind = (finding.code, finding.severity, finding.advice);
+        let at = *self.known.entry(kind).or_insert(self.all.len());
+        match self.all.get_mut(at) {
+            Some(known) => {
+                known.count += finding.count;
+                known.key_ids.extend(finding.key_ids);
+            }
+            None => self.all.push(finding),
+        }
+    }
+
+    fn has_errors(&self) -> bool {
+        self.all
+            .iter()
+            .any(|found| found.severity == Severity::Error)
+    }
+
+    /// Returns the findings, errors first.
+    fn sorted(mut self) -> Vec<Finding> {
+        self.all
+            .sort_by_key(|found| std::cmp::Reverse(found.severity));
+        self.all
     }
 }
 
@@ -116,7 +176,7 @@ impl Finding {
 ///
 /// No finding of [`Severity::Error`] means that the reader takes the file, and that its enabled
 /// keys are of known types. Of an encrypted keyset only the outside is seen: see
-/// [`lint_encrypted`].
+/// [`lint_encrypted`]. A fault that many keys have is one finding with a [count](Finding::count).
 ///
 /// # Example
 /// ```
@@ -128,21 +188,20 @@ impl Finding {
 /// ```
 #[must_use]
 pub fn lint(bytes: &[u8]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if json::looks_like_json(bytes) {
-        lint_json(bytes, &mut findings);
-    } else {
-        lint_binary(bytes, &mut findings);
+    let mut findings = Findings::default();
+    match (TextForm::of(bytes), Format::detect(bytes)) {
+        (Some(found), _) => findings.push(refused(&KeysetError::TextForm { found })),
+        (None, Format::Json) => lint_json(bytes, &mut findings),
+        (None, Format::Binary) => lint_binary(bytes, &mut findings),
     }
-    findings.sort_by_key(|found| std::cmp::Reverse(found.severity));
-    findings
+    findings.sorted()
 }
 
 /// Finds what is wrong or unwise in an encrypted keyset, inside and outside.
 ///
 /// # Errors
-/// [`KeysetError::Malformed`] when it is no encrypted keyset; [`KeysetError::Decrypt`] when it
-/// does not open.
+/// What is wrong with the outside, such as [`KeysetError::Malformed`]; [`KeysetError::Decrypt`] when
+/// it does not open.
 pub fn lint_encrypted(
     bytes: &[u8],
     kek: &dyn Aead,
@@ -153,60 +212,83 @@ pub fn lint_encrypted(
         .decrypt(&file.encrypted_keyset, associated_data)
         .map_err(KeysetError::Decrypt)?;
     let inside = Zeroizing::new(inside);
-    let mut findings = lint(bytes);
+    let mut findings = Findings::default();
     lint_binary(&inside, &mut findings);
-    findings.sort_by_key(|found| std::cmp::Reverse(found.severity));
-    Ok(findings)
+    let mut all = lint(bytes);
+    all.extend(findings.all);
+    all.sort_by_key(|found| std::cmp::Reverse(found.severity));
+    Ok(all)
 }
 
-fn lint_json(bytes: &[u8], findings: &mut Vec<Finding>) {
-    match json::read(bytes, findings) {
-        Some(json::File::Cleartext(keyset)) => {
+fn lint_json(bytes: &[u8], findings: &mut Findings) {
+    let mut faults = Faults::default();
+    let (file, read) = json::read_past_faults(bytes, &mut |fault, name, at| {
+        faults.add(fault, name, at);
+    });
+    faults.report(findings);
+    match (read, file) {
+        (Err(error), _) => findings.push(illegible(error)),
+        (Ok(()), File::Cleartext(keyset)) => {
             check_keyset(&keyset, findings);
             check_reader(bytes, Format::Json, findings);
         }
-        Some(json::File::Encrypted(info)) => {
-            if let Some(info) = info {
-                check_info(&info, findings);
+        (Ok(()), File::Encrypted(keyset)) => {
+            if holds_cleartext(&keyset.encrypted_keyset) {
+                findings.push(refused(&KeysetError::EncryptedInNameOnly));
+            }
+            if let Some(info) = &keyset.keyset_info {
+                check_info(info, findings);
             }
             check_encrypted_reader(bytes, findings);
         }
-        None => {}
     }
 }
 
-fn lint_binary(bytes: &[u8], findings: &mut Vec<Finding>) {
-    match format::parse_keyset(bytes, Format::Binary) {
-        Ok(keyset) if bytes.is_empty() || keyset.key.iter().any(names_a_type) => {
-            check_keyset(&keyset, findings);
-            check_reader(bytes, Format::Binary, findings);
-        }
-        _ if contains(bytes, b"type.googleapis.com/") => findings.push(Finding::error(
-            "binary-damaged",
-            "the file names key types, but is no well-formed binary keyset",
-            "get the file again: it was cut short or changed on its way; as text it does not travel",
-        )),
-        _ => match format::parse_encrypted_keyset(bytes, Format::Binary) {
-            Ok(file) => {
-                if let Some(info) = file.keyset_info {
-                    check_info(&info, findings);
-                }
+fn lint_binary(bytes: &[u8], findings: &mut Findings) {
+    if wire::looks_like_keyset(bytes) {
+        match format::parse_keyset(bytes, Format::Binary) {
+            Ok(keyset) => {
+                check_keyset(&keyset, findings);
+                check_reader(bytes, Format::Binary, findings);
             }
-            Err(_) => findings.push(Finding::error(
+            Err(error @ KeysetError::TooManyKeys) => findings.push(refused(&error)),
+            Err(_) => findings.push(damaged()),
+        }
+        return;
+    }
+    match format::parse_encrypted_keyset(bytes, Format::Binary) {
+        Ok(file) => {
+            if let Some(info) = file.keyset_info {
+                check_info(&info, findings);
+            }
+        }
+        Err(error @ (KeysetError::EncryptedInNameOnly | KeysetError::TooManyKeys)) => {
+            findings.push(refused(&error));
+        }
+        Err(_) if bytes.is_empty() => check_keyset(&proto::Keyset::default(), findings),
+        Err(_) if wire::names_a_type(bytes) => findings.push(damaged()),
+        Err(_) => findings.push(match format::parse_keyset(bytes, Format::Binary) {
+            Err(error @ KeysetError::TooManyKeys) => refused(&error),
+            _ => Finding::error(
                 "not-a-keyset",
                 "the file is no keyset, neither JSON nor binary",
                 "check that this is the right file: `keyseal inspect` says what it may be",
-            )),
-        },
+            ),
+        }),
     }
 }
 
+fn damaged() -> Finding {
+    Finding::error(
+        "binary-damaged",
+        "the file names key types, but is no well-formed binary keyset",
+        "get the file again: it was cut short or changed on its way; as text it does not travel",
+    )
+}
+
 /// Adds the reader's own refusal where no finding explains it.
-fn check_reader(bytes: &[u8], format: Format, findings: &mut Vec<Finding>) {
-    if findings
-        .iter()
-        .all(|found| found.severity == Severity::Warning)
-    {
+fn check_reader(bytes: &[u8], format: Format, findings: &mut Findings) {
+    if !findings.has_errors() {
         let access = SecretAccess::insecure();
         if let Err(error) = Reader::new().cleartext(bytes, format, access) {
             findings.push(refused(&error));
@@ -214,25 +296,47 @@ fn check_reader(bytes: &[u8], format: Format, findings: &mut Vec<Finding>) {
     }
 }
 
-fn check_encrypted_reader(bytes: &[u8], findings: &mut Vec<Finding>) {
-    if findings
-        .iter()
-        .all(|found| found.severity == Severity::Warning)
+fn check_encrypted_reader(bytes: &[u8], findings: &mut Findings) {
+    if !findings.has_errors()
         && let Err(error) = format::parse_encrypted_keyset(bytes, Format::Json)
     {
         findings.push(refused(&error));
     }
 }
 
-fn refused(error: &KeysetError) -> Finding {
-    Finding::error(
-        "refused",
-        chain(error),
-        "write the keyset again with `keyseal keyset` or another Tink",
-    )
+/// Says where a JSON text ends to be one.
+fn illegible(error: ParseError) -> Finding {
+    match format::malformed(error) {
+        KeysetError::Malformed(error) => Finding::error(
+            "json-malformed",
+            error.to_string(),
+            "get the file again, or write it with a program instead of by hand",
+        ),
+        error => refused(&error),
+    }
 }
 
-fn check_keyset(keyset: &proto::Keyset, findings: &mut Vec<Finding>) {
+fn refused(error: &KeysetError) -> Finding {
+    let (code, advice) = match error {
+        KeysetError::TextForm { found } => (found.code(), found.advice()),
+        KeysetError::TooManyKeys => (
+            "too-many-keys",
+            "split it, or delete the keys that nothing is encrypted with any more",
+        ),
+        KeysetError::EncryptedInNameOnly => (
+            "encrypted-in-name-only",
+            "rotate its keys: who can read the file has them; and write the keyset under a \
+             key-encryption key that encrypts",
+        ),
+        _ => (
+            "refused",
+            "write the keyset again with `keyseal keyset` or another Tink",
+        ),
+    };
+    Finding::error(code, chain(error), advice)
+}
+
+fn check_keyset(keyset: &proto::Keyset, findings: &mut Findings) {
     let states: Vec<State<'_>> = keyset
         .key
         .iter()
@@ -252,7 +356,7 @@ fn check_keyset(keyset: &proto::Keyset, findings: &mut Vec<Finding>) {
 }
 
 /// Checks what an encrypted keyset says of itself. Readers do not look, so nothing is an error.
-fn check_info(info: &proto::KeysetInfo, findings: &mut Vec<Finding>) {
+fn check_info(info: &proto::KeysetInfo, findings: &mut Findings) {
     let states: Vec<State<'_>> = info
         .key_info
         .iter()
@@ -263,20 +367,25 @@ fn check_info(info: &proto::KeysetInfo, findings: &mut Vec<Finding>) {
             type_url: &key.type_url,
         })
         .collect();
-    let mut found = Vec::new();
+    let mut found = Findings::default();
     check_states(info.primary_key_id, &states, &mut found);
-    findings.extend(found.into_iter().map(|found| Finding {
-        severity: Severity::Warning,
-        message: format!(
-            "in the description beside the encrypted keys, {}",
-            found.message
-        ),
-        ..found
-    }));
+    for found in found.all {
+        let beside = "in the description beside the encrypted keys, ";
+        findings.push(Finding {
+            severity: Severity::Warning,
+            message: format!("{beside}{}", found.message),
+            ..found
+        });
+    }
 }
 
-fn contains(bytes: &[u8], text: &[u8]) -> bool {
-    bytes.windows(text.len()).any(|window| window == text)
+/// Returns a text from a file, without the rest of a long one.
+fn short(text: &str) -> String {
+    const LONGEST: usize = 100;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.split_at(end).0),
+        None => text.to_owned(),
+    }
 }
 
 /// Joins an error and its causes.

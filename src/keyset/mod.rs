@@ -8,13 +8,16 @@ use crate::{
     key::{Key, KeyId, KeyKind, KeyTypes, PrefixMap, Prefixed, Variant},
     rng,
     secret::on_clean_stack,
+    wire,
 };
 
 mod edit;
 mod format;
 mod info;
 mod lint;
+mod text_form;
 
+pub use crate::text_form::TextForm;
 pub use format::{Format, Reader};
 pub use info::{KeyInfo, KeysetFile, KeysetInfo, Protection};
 pub use lint::{Finding, Severity, lint, lint_encrypted};
@@ -199,6 +202,12 @@ pub trait Primitive: Sized {
 }
 
 impl KeysetHandle {
+    /// The most keys that a keyset has: one for each day of eleven years.
+    ///
+    /// In two bytes of input there can be a key that takes a hundred bytes of memory. With this bound,
+    /// the memory that reading takes follows the size of the input.
+    pub const MAX_KEYS: usize = wire::MAX_KEYS;
+
     /// Makes a keyset of one key, with a random id.
     ///
     /// # Errors
@@ -348,6 +357,9 @@ impl KeysetHandle {
     fn from_keys(keys: Vec<KeysetKey>, primary: KeyId) -> Result<Self, KeysetError> {
         if keys.is_empty() {
             return Err(KeysetError::Empty);
+        }
+        if keys.len() > Self::MAX_KEYS {
+            return Err(KeysetError::TooManyKeys);
         }
         let mut ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
         ids.sort_unstable();

@@ -39,12 +39,20 @@ pub struct Field {
     number: u32,
     wire_type: WireType,
     nested: Option<&'static [Self]>,
+    repeated: bool,
 }
 
 /// The fields of a message, in the order of the file.
 pub trait Fields {
     const FIELDS: &'static [Field];
 }
+
+/// The most keys that a keyset has: one for each day of eleven years. Two bytes of input can stand for
+/// a key, and a key takes a hundred in memory; with this bound, memory follows the size of the input.
+pub(crate) const MAX_KEYS: usize = 4096;
+
+/// Why a keyset of more keys is refused.
+pub(crate) const TOO_MANY_KEYS: &str = "more than 4096 keys";
 
 /// Puts secret bytes where they are wiped when the last slice of them is dropped.
 pub(crate) fn secret(bytes: Zeroizing<Vec<u8>>) -> Bytes {
@@ -84,6 +92,9 @@ pub(crate) fn encode(message: &impl Message) -> Zeroizing<Vec<u8>> {
 /// would refuse.
 pub(crate) fn decode<M: Message + Default + Fields>(bytes: Bytes) -> Result<M, ParseError> {
     let total = bytes.len();
+    if count_repeated(&bytes, M::FIELDS) > MAX_KEYS {
+        return Err(ParseError::new(TOO_MANY_KEYS, total));
+    }
     let parse = || {
         if declared_types(&bytes, M::FIELDS)? {
             return M::decode(bytes.clone());
@@ -93,6 +104,26 @@ pub(crate) fn decode<M: Message + Default + Fields>(bytes: Bytes) -> Result<M, P
         M::decode(secret(kept))
     };
     parse().map_err(|_: DecodeError| ParseError::new("not a well-formed protobuf message", total))
+}
+
+/// Counts the elements of all lists in `message`, as far as it is well formed.
+fn count_repeated(mut message: &[u8], fields: &[Field]) -> usize {
+    let mut count = 0;
+    while !message.is_empty() {
+        let Ok(record) = Record::next(&mut message) else {
+            break;
+        };
+        count += match record.declared_in(fields) {
+            Some(field) if field.wire_type != record.wire_type => 0,
+            Some(Field { repeated: true, .. }) => 1,
+            Some(Field {
+                nested: Some(nested),
+                ..
+            }) => count_repeated(record.value, nested),
+            _ => 0,
+        };
+    }
+    count
 }
 
 /// Returns whether every known field of `message` has its declared wire type.
@@ -142,6 +173,67 @@ fn keep_declared_types(
     Ok(())
 }
 
+/// Returns whether bytes have the structure of a keyset in cleartext, also of one that is damaged.
+///
+/// The bytes of a ciphertext do not pass by chance, and an encrypted keyset has its ciphertext
+/// where a keyset has a key.
+pub(crate) fn looks_like_keyset(bytes: &[u8]) -> bool {
+    records(bytes).any(|record| record.number == 2 && looks_like_key(record.value))
+}
+
+/// Returns whether bytes have the name of a key type of Tink in them, as no ciphertext does.
+pub(crate) fn names_a_type(bytes: &[u8]) -> bool {
+    const NAME: &[u8] = b"type.googleapis.com/google.crypto.tink.";
+    bytes.windows(NAME.len()).any(|window| window == NAME)
+}
+
+/// A key names a type; or it has the data, the status and the prefix type that every key has.
+fn looks_like_key(bytes: &[u8]) -> bool {
+    let (mut has_data, mut status, mut has_prefix) = (false, None, false);
+    for record in records(bytes) {
+        match (record.number, record.integer()) {
+            (1, None) => {
+                let has_type = |data: Record<'_>| {
+                    let name = data.value;
+                    data.number == 1 && name.len() >= 4 && name.iter().all(u8::is_ascii_graphic)
+                };
+                if records(record.value).any(has_type) {
+                    return true;
+                }
+                has_data |= !record.value.is_empty();
+            }
+            (2, Some(known @ 1..=3)) => status = Some(known),
+            (4, Some(1..=5)) => has_prefix = true,
+            _ => {}
+        }
+    }
+    let destroyed = i32::from(proto::KeyStatusType::Destroyed);
+    let is_destroyed = status == u64::try_from(destroyed).ok();
+    has_prefix && status.is_some() && (has_data || is_destroyed)
+}
+
+/// Returns the fields of a message up to where it is damaged. A field that is cut there has the rest
+/// of the bytes.
+fn records(mut message: &[u8]) -> impl Iterator<Item = Record<'_>> {
+    std::iter::from_fn(move || {
+        let start = message;
+        if let Ok(record) = Record::next(&mut message) {
+            return Some(record);
+        }
+        message = &[];
+        let mut cut = start;
+        let (number, wire_type) = decode_key(&mut cut).ok()?;
+        (wire_type == WireType::LengthDelimited).then_some(())?;
+        decode_varint(&mut cut).ok()?;
+        Some(Record {
+            number,
+            wire_type,
+            whole: start,
+            value: cut,
+        })
+    })
+}
+
 /// One field as it stands in the input.
 struct Record<'a> {
     number: u32,
@@ -171,6 +263,14 @@ impl<'a> Record<'a> {
             whole,
             value,
         })
+    }
+
+    /// Returns the field's number, where it is an enumeration's or an id's.
+    fn integer(&self) -> Option<u64> {
+        let mut whole = self.whole;
+        decode_key(&mut whole).ok()?;
+        let varint = self.wire_type == WireType::Varint;
+        varint.then(|| decode_varint(&mut whole).ok()).flatten()
     }
 
     fn declared_in<'f>(&self, fields: &'f [Field]) -> Option<&'f Field> {

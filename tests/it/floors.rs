@@ -10,7 +10,7 @@ use std::{
 ///
 /// A module may import from its own floor, as long as there is no circle.
 const FLOORS: &[&[&str]] = &[
-    &["error", "kind", "prefix", "rng", "secret"],
+    &["error", "kind", "prefix", "rng", "secret", "text_form"],
     &["cipher", "segment", "wire"],
     &["primitive", "remote"],
     &["key"],

@@ -126,6 +126,7 @@ pub(crate) mod prefix {
     pub(crate) const LEGACY: u64 = 2;
     pub(crate) const RAW: u64 = 3;
     pub(crate) const CRUNCHY: u64 = 4;
+    pub(crate) const WITH_ID_REQUIREMENT: u64 = 5;
 }
 
 /// The numbers of `KeyMaterialType`.

@@ -82,7 +82,7 @@ associated_data!(
     "aad",
     "aad-file",
     "aad-hex",
-    "Associated data: authenticated and not stored; decryption takes the same"
+    "Associated data, which decryption needs again"
 );
 associated_data!(
     Salt,
@@ -110,17 +110,27 @@ associated_data!(
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Keyset")]
 pub(crate) struct KeysetAccess {
-    /// The key-encryption key of an encrypted keyset: scw-kms://regions/REGION/keys/ID of Scaleway
-    /// Key Manager, or file-kms://PATH of a keyset file
+    /// The key-encryption key of an encrypted keyset
+    ///
+    /// It is scw-kms://regions/REGION/keys/ID of Scaleway Key Manager, or file-kms://PATH of a keyset
+    /// file.
     ///
     /// Key Manager encrypts keysets of up to 65,535 bytes. Before the URI, `envelope+` gives the
     /// keyset a key of its own, which Key Manager wraps: then it has any size. It is read with the
     /// URI that it was written with.
-    #[arg(long, value_name = "URI")]
+    #[arg(
+        long,
+        value_name = "URI",
+        env = "KEYSEAL_KEYSET_KEK",
+        hide_env_values = true
+    )]
     keyset_kek: Option<String>,
     #[command(flatten)]
     aad: KeysetAad,
-    /// Allow keysets that are not encrypted: whoever can read such a file has its keys
+    /// The keyset file is in cleartext
+    ///
+    /// Anyone who can read the file has its keys. With --keyset-kek or --kek it allows a file-kms:// key that others can read. A key file that
+    /// only its owner can read needs no flag.
     #[arg(long)]
     insecure_cleartext: bool,
     #[command(flatten)]
@@ -169,7 +179,12 @@ impl KeysetAccess {
 #[command(next_help_heading = "Keyset")]
 pub(crate) struct KeysetChoice {
     /// The keyset file
-    #[arg(long, value_name = "FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "KEYSEAL_KEYSET",
+        hide_env_values = true
+    )]
     pub(crate) keyset: Place,
     #[command(flatten)]
     pub(crate) access: KeysetAccess,
@@ -184,12 +199,22 @@ pub(crate) struct CryptosystemChoice {
         long,
         value_name = "FILE",
         required_unless_present = "kek",
-        conflicts_with = "kek"
+        conflicts_with = "kek",
+        env = "KEYSEAL_KEYSET",
+        hide_env_values = true
     )]
     keyset: Option<Place>,
-    /// The key-encryption key that wraps a key of each file's own: scw-kms://regions/REGION/keys/ID
-    /// of Scaleway Key Manager, or file-kms://PATH of a keyset file
-    #[arg(long, value_name = "URI", help_heading = "Key-encryption key")]
+    /// The key-encryption key that wraps a key for each file
+    ///
+    /// It is scw-kms://regions/REGION/keys/ID of Scaleway Key Manager, or file-kms://PATH of a keyset
+    /// file.
+    #[arg(
+        long,
+        value_name = "URI",
+        help_heading = "Key-encryption key",
+        env = "KEYSEAL_KEK",
+        hide_env_values = true
+    )]
     kek: Option<String>,
     /// The template of the keys that --kek wraps
     ///
@@ -307,7 +332,7 @@ impl NewFile {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct ChangedFile {
-    /// The output; `-`, which is standard output, unless told otherwise
+    /// The output [default: standard output, `-`]
     #[arg(short, long, value_name = "OUT", conflicts_with = "in_place")]
     output: Option<Place>,
     /// Replace the input, all at once; mode, owner and extended attributes stay

@@ -3,52 +3,24 @@
 #[cfg(unix)]
 use std::fs::File;
 use std::{
-    env,
-    io::{self, IsTerminal as _, Write as _},
-    sync::{Arc, Mutex, PoisonError},
+    io::{self, Write as _},
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use keyseal::kms::scaleway::Environment;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{args::Globals, error::Failure, interrupt::Leftovers, kms::KmsArgs};
-
-/// Whether standard error takes colours.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Style {
-    colours: bool,
-}
-
-impl Style {
-    /// Colours are for terminals, and not where `NO_COLOR` is set.
-    pub(crate) fn detect() -> Self {
-        let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self {
-            colours: io::stderr().is_terminal() && !set("NO_COLOR") && !dumb,
-        }
-    }
-
-    pub(crate) fn error(self, text: &str) -> String {
-        self.paint("1;31", text)
-    }
-
-    pub(crate) fn hint(self, text: &str) -> String {
-        self.paint("36", text)
-    }
-
-    pub(crate) fn warning(self, text: &str) -> String {
-        self.paint("1;33", text)
-    }
-
-    fn paint(self, code: &str, text: &str) -> String {
-        if self.colours {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
-    }
-}
+use crate::{
+    args::Globals,
+    error::Failure,
+    exit::Exit,
+    interrupt::Leftovers,
+    kms::KmsArgs,
+    style::Style,
+    terminal::{say, say_json},
+    text::{Lines, json_text},
+};
 
 /// How a command talks, and what is removed when it is interrupted.
 #[derive(Clone, Debug)]
@@ -64,6 +36,37 @@ pub(crate) struct Context {
     environment: Option<Environment>,
     /// What is printed, where it does not go to standard output.
     heard: Option<Arc<Mutex<String>>>,
+    document: Arc<Mutex<Document>>,
+}
+
+/// The one JSON document of a run with `--json`. It is written at the end, when all warnings are
+/// known.
+#[derive(Debug, Default)]
+struct Document {
+    report: Option<Value>,
+    /// Data is on standard output, so the document goes to standard error.
+    data_on_stdout: bool,
+    /// It was written before the end.
+    is_written: bool,
+    warnings: Vec<String>,
+}
+
+impl Document {
+    /// Adds the warnings to a report. A list has no place for them: beside a list on standard
+    /// output they are a document on standard error.
+    fn with_warnings(&mut self, mut report: Value) -> Value {
+        let warnings = mem::take(&mut self.warnings);
+        if warnings.is_empty() {
+            return report;
+        }
+        match report.as_object_mut() {
+            Some(object) => {
+                object.insert("warnings".to_owned(), warnings.into());
+            }
+            None => say_json(&json!({ "warnings": warnings })),
+        }
+        report
+    }
 }
 
 impl Context {
@@ -78,6 +81,7 @@ impl Context {
             kms: KmsArgs::default(),
             environment: None,
             heard: None,
+            document: Arc::default(),
         }
     }
 
@@ -87,6 +91,7 @@ impl Context {
         Self {
             environment: Some(environment.clone()),
             heard: Some(Arc::default()),
+            document: Arc::default(),
             json: false,
             quiet: true,
             verbose: false,
@@ -131,15 +136,15 @@ impl Context {
     }
 
     /// Says what was done, to people.
-    pub(crate) fn note(&self, text: &str) {
+    pub(crate) fn note(&self, lines: impl Into<Lines>) {
         if !self.quiet && !self.json {
-            eprintln!("{text}");
+            say("", &lines.into());
         }
     }
 
-    /// Returns whether anybody asked how it is done.
+    /// Returns whether the user asked how it is done. With `--json` the one document says it all.
     pub(crate) const fn is_verbose(&self) -> bool {
-        self.verbose && !self.quiet
+        self.verbose && !self.quiet && !self.json
     }
 
     /// Returns whether the progress of long work is shown.
@@ -148,30 +153,40 @@ impl Context {
     }
 
     /// Says how it is done, to people who asked.
-    pub(crate) fn detail(&self, text: &str) {
+    pub(crate) fn detail(&self, lines: impl Into<Lines>) {
         if self.is_verbose() {
-            eprintln!("{text}");
+            say("", &lines.into());
         }
     }
 
     /// Says what should be known, and does not stop the work.
     pub(crate) fn warn(&self, text: &str) {
-        if !self.quiet {
-            eprintln!("{} {text}", self.style.warning("warning:"));
+        if self.json {
+            self.document().warnings.push(text.to_owned());
+        } else if !self.quiet {
+            say(&self.style.warning("warning:"), &text.into());
         }
     }
 
-    /// Writes a report that was asked for to standard output.
-    pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
+    /// Writes a report that was asked for to standard output. If its reader has seen enough, so
+    /// be it: `keyseal templates | head` succeeds.
+    pub(crate) fn print(&self, lines: impl Into<Lines>) -> Result<(), Failure> {
+        unless_closed(self.write(&lines.into().to_string()))
+    }
+
+    /// Writes what cannot be had again to standard output. It fails if nobody reads it.
+    pub(crate) fn print_data(&self, lines: impl Into<Lines>) -> Result<(), Failure> {
+        self.write(&lines.into().to_string()).map_err(not_printed)
+    }
+
+    fn write(&self, text: &str) -> io::Result<()> {
         if let Some(heard) = &self.heard {
             let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
             heard.push_str(text);
             return Ok(());
         }
         let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())
-            .and_then(|()| out.flush())
-            .map_err(|error| Failure::io("cannot write to standard output", &error))
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())
     }
 
     /// Says to who reads standard output that this was all, long before the program ends.
@@ -187,25 +202,92 @@ impl Context {
         Ok(())
     }
 
+    /// Has the run's JSON document be this report, on standard output.
     pub(crate) fn print_json(&self, value: &Value) -> Result<(), Failure> {
-        self.print(&format!("{value:#}\n"))
+        if self.heard.is_some() {
+            return self.print(Lines::of_text(&json_text(value)));
+        }
+        self.document().report = Some(value.clone());
+        Ok(())
     }
 
-    /// Reports what was done: in JSON on standard output where the data are elsewhere, else on
-    /// standard error.
+    /// Writes the run's JSON document to standard output at once. It fails if nobody reads it.
+    pub(crate) fn print_json_now(&self, value: &Value) -> Result<(), Failure> {
+        let mut document = self.document();
+        let value = document.with_warnings(value.clone());
+        document.is_written = true;
+        self.write(&format!("{}\n", json_text(&value)))
+            .map_err(not_printed)
+    }
+
+    /// Reports what was done: in JSON on standard output, or on standard error where the data goes
+    /// to standard output.
     pub(crate) fn report(
         &self,
-        text: &str,
+        lines: impl Into<Lines>,
         value: &Value,
         data_on_stdout: bool,
     ) -> Result<(), Failure> {
         if !self.json {
-            self.note(text);
-        } else if data_on_stdout {
-            eprintln!("{value:#}");
-        } else {
-            self.print_json(value)?;
+            self.note(lines);
+            return Ok(());
         }
+        self.document().data_on_stdout = data_on_stdout;
+        self.print_json(value)
+    }
+
+    /// Says how the run ended, and returns its exit code.
+    pub(crate) fn finish(&self, outcome: Result<Exit, Failure>) -> Exit {
+        let failure = match outcome {
+            Ok(exit) if !self.json => return exit,
+            Ok(exit) => match self.write_document(exit) {
+                Ok(()) => return exit,
+                Err(failure) => failure,
+            },
+            Err(failure) => failure,
+        };
+        if !self.json {
+            failure.report(self.style, false);
+            return failure.exit();
+        }
+        let mut document = self.document();
+        let mut value = failure.as_json();
+        if let (Some(object), Some(report)) = (value.as_object_mut(), document.report.take()) {
+            object.insert("report".to_owned(), report);
+        }
+        say_json(&document.with_warnings(value));
+        failure.exit()
+    }
+
+    fn write_document(&self, exit: Exit) -> Result<(), Failure> {
+        let mut document = self.document();
+        if document.is_written {
+            return Ok(());
+        }
+        let (report, on_stdout) = match document.report.take() {
+            Some(report) => (report, !document.data_on_stdout),
+            None => (json!({ "exit": exit.code() }), false),
+        };
+        let value = document.with_warnings(report);
+        if on_stdout {
+            return unless_closed(self.write(&format!("{}\n", json_text(&value))));
+        }
+        say_json(&value);
         Ok(())
+    }
+
+    fn document(&self) -> MutexGuard<'_, Document> {
+        self.document.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn not_printed(error: io::Error) -> Failure {
+    Failure::io("cannot write to standard output", &error)
+}
+
+fn unless_closed(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(not_printed),
     }
 }

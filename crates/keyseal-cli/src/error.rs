@@ -2,11 +2,17 @@
 
 use std::{error::Error, io, path::Path};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{context::Style, exit::Exit, text::printable};
+use crate::{
+    exit::Exit,
+    style::Style,
+    terminal::{NotText, say, say_json},
+    text::printable,
+};
 
-/// A failure: `error: WHAT: WHY`, then `hint:` lines. Nothing in it is secret.
+/// A failure: `error: WHAT: WHY`, then `hint:` lines. Nothing in it is secret, and each part is
+/// one printable line, whatever it was made of.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     exit: Exit,
@@ -27,8 +33,8 @@ impl Failure {
         Self {
             exit,
             code,
-            what: what.into(),
-            why: why.into(),
+            what: printable(what.into()),
+            why: printable(why.into()),
             hints: Vec::new(),
         }
     }
@@ -44,16 +50,27 @@ impl Failure {
 
     /// A file or stream failed.
     pub(crate) fn io(what: impl Into<String>, error: &io::Error) -> Self {
+        if let Some(not_text) = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<NotText>())
+        {
+            return Self::binary_to_terminal(&not_text.to_string());
+        }
         let code = match error.kind() {
             io::ErrorKind::NotFound => "not_found",
             io::ErrorKind::PermissionDenied => "permission_denied",
-            // Whoever reads our output has had enough.
-            io::ErrorKind::BrokenPipe => {
-                return Self::new(Exit::Done, "broken_pipe", what, "nobody reads on");
-            }
+            // The output is cut, and nobody else knows: a shell with `pipefail` must see it.
+            io::ErrorKind::BrokenPipe => "broken_pipe",
             _ => "io",
         };
         Self::new(Exit::InputOutput, code, what, io_reason(error))
+    }
+
+    /// What is to be written is not for a terminal.
+    pub(crate) fn binary_to_terminal(why: &str) -> Self {
+        Self::usage("binary_to_terminal", "cannot write to the terminal", why)
+            .hint("write to a file with -o FILE, or pipe it on")
+            .hint("--force writes it to the terminal anyway")
     }
 
     /// A file failed that is named by its path.
@@ -65,7 +82,7 @@ impl Failure {
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        self.hints.push(printable(hint.into()));
         self
     }
 
@@ -82,24 +99,24 @@ impl Failure {
         format!("{}: {}", self.what, self.why)
     }
 
-    /// Writes to standard error, unless there is nothing to tell.
+    /// Returns the object that says it to programs.
+    pub(crate) fn as_json(&self) -> Value {
+        json!({
+            "code": self.code,
+            "error": self.message(),
+            "exit": self.exit.code(),
+            "hints": self.hints,
+        })
+    }
+
+    /// Writes to standard error.
     pub(crate) fn report(&self, style: Style, as_json: bool) {
-        if self.exit == Exit::Done {
-            return;
-        }
         if as_json {
-            let object = json!({
-                "code": self.code,
-                "error": self.message(),
-                "exit": self.exit.code(),
-                "hints": self.hints,
-            });
-            eprintln!("{object:#}");
-            return;
+            return say_json(&self.as_json());
         }
-        eprintln!("{} {}", style.error("error:"), self.message());
+        say(&style.error("error:"), &self.message().as_str().into());
         for hint in &self.hints {
-            eprintln!("{} {hint}", style.hint("hint:"));
+            say(&style.hint("hint:"), &hint.into());
         }
     }
 }
@@ -120,6 +137,7 @@ fn io_reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file or folder".into(),
         io::ErrorKind::PermissionDenied => "permission denied".into(),
+        io::ErrorKind::BrokenPipe => "nobody reads the rest, so the output is cut".into(),
         io::ErrorKind::AlreadyExists => "it exists already".into(),
         io::ErrorKind::IsADirectory => "it is a folder".into(),
         io::ErrorKind::NotADirectory => "a part of its path is no folder".into(),

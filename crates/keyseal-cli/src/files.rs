@@ -14,6 +14,7 @@ use crate::{
     error::Failure,
     exit::Exit,
     input::{Input, Place, Stamp},
+    terminal::DataWriter,
     text::{is_text, printable},
 };
 
@@ -83,8 +84,8 @@ enum Target {
 
 #[derive(Debug)]
 enum Sink {
-    Standard(io::Stdout),
-    Device(File),
+    Standard(DataWriter<io::Stdout>),
+    Device(DataWriter<File>),
     Temporary(NamedTempFile),
 }
 
@@ -234,13 +235,7 @@ impl<'c> Output<'c> {
     /// Refuses to write bytes that are no text to a terminal.
     pub(crate) fn refuse_binary_on_terminal(&self) -> Result<(), Failure> {
         if self.is_standard() && self.overwrite == Overwrite::Never && io::stdout().is_terminal() {
-            return Err(Failure::usage(
-                "binary_to_terminal",
-                "cannot write to the terminal",
-                "the output is binary",
-            )
-            .hint("write to a file with -o FILE, or pipe it on")
-            .hint("--force writes it to the terminal anyway"));
+            return Err(Failure::binary_to_terminal("the output is binary"));
         }
         Ok(())
     }
@@ -387,10 +382,14 @@ impl<'c> Output<'c> {
         let failed =
             |error: io::Error| Failure::io(format!("cannot write {}", self.name()), &error);
         let path = match &self.target {
-            Target::Standard => return Ok(Sink::Standard(io::stdout())),
+            Target::Standard => {
+                let data = DataWriter::new(io::stdout(), self.overwrite == Overwrite::Force);
+                return Ok(Sink::Standard(data));
+            }
             Target::Device(path) => {
                 let file = File::options().write(true).open(path).map_err(failed)?;
-                return Ok(Sink::Device(file));
+                let data = DataWriter::new(file, self.overwrite == Overwrite::Force);
+                return Ok(Sink::Device(data));
             }
             Target::File(path, _) | Target::InPlace(path, _) => path,
         };

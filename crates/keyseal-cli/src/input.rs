@@ -15,6 +15,7 @@ use crate::{
     context::Context,
     error::Failure,
     exit::Exit,
+    progress::Progress,
     text::{printable, size},
 };
 
@@ -65,6 +66,20 @@ impl Place {
         }
     }
 
+    /// Returns whether no one but the owner of a file can read or write it.
+    #[cfg(unix)]
+    pub(crate) fn is_its_owners_alone(&self) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = self.path().and_then(|path| path.metadata().ok());
+        metadata.is_some_and(|metadata| metadata.is_file() && metadata.mode() & 0o077 == 0)
+    }
+
+    /// Returns false: who can read a file is not known.
+    #[cfg(not(unix))]
+    pub(crate) const fn is_its_owners_alone(&self) -> bool {
+        false
+    }
+
     /// Reads all of it into memory that is wiped, with room for `spare` bytes more.
     ///
     /// The outcome is none where there is more than `limit` bytes.
@@ -100,14 +115,18 @@ impl Place {
 
     /// Gives all of it to `taker`, a part at a time, through memory that is wiped.
     pub(crate) fn copy_to(&self, taker: &mut impl Write, context: &Context) -> Result<(), Failure> {
+        let metadata = self.path().and_then(|path| path.metadata().ok());
+        let size = metadata.filter(Metadata::is_file).map(|file| file.len());
+        let progress = Progress::start(size, context);
+        let mut taker = progress.counting(taker);
         let mut copy = || match self {
             Self::Standard => {
                 if io::stdin().is_terminal() {
                     context.note("reading from the terminal; Ctrl-D ends the input");
                 }
-                copy_all(io::stdin().lock(), taker)
+                copy_all(io::stdin().lock(), &mut taker)
             }
-            Self::File(path) => copy_all(File::open(path)?, taker),
+            Self::File(path) => copy_all(File::open(path)?, &mut taker),
         };
         copy().map_err(|error| Failure::io(format!("cannot read {}", self.name()), &error))
     }

@@ -1,4 +1,4 @@
-//! Ctrl-C: nothing half-written stays.
+//! Ctrl-C and its like: no half-written file stays.
 
 use std::{
     fs, io,
@@ -8,9 +8,13 @@ use std::{
         Arc, Mutex, PoisonError,
         mpsc::{self, Receiver, Sender},
     },
+    thread,
 };
 
-use crate::{context::Style, error::Failure, exit::Exit};
+use crate::{error::Failure, exit::Exit, style::Style};
+
+/// The number of a signal.
+pub(crate) type Signal = i32;
 
 /// Files and folders that exist only for a while.
 ///
@@ -22,19 +26,19 @@ pub(crate) struct Leftovers(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     paths: Vec<PathBuf>,
-    /// Who is told instead, where being stopped is how the command ends.
-    waiting: Option<Sender<()>>,
+    /// Gets the signal instead, where being stopped is how the command ends.
+    waiting: Option<Sender<Signal>>,
 }
 
 impl Leftovers {
-    /// Removes what there is when the process is told to stop, and ends it.
+    /// Removes them when the process is told to stop, and ends it.
     pub(crate) fn remove_on_signal(&self, style: Style, json: bool) -> Result<(), Failure> {
         let leftovers = self.clone();
-        let stop = move || {
+        let stop = move |signal| {
             leftovers.change(|state| {
                 // A second signal does not wait for what the first one has begun.
                 if let Some(waiting) = state.waiting.take()
-                    && waiting.send(()).is_ok()
+                    && waiting.send(signal).is_ok()
                 {
                     return;
                 }
@@ -47,18 +51,14 @@ impl Leftovers {
                 process::exit(Exit::Interrupted.code().into())
             });
         };
-        ctrlc::set_handler(stop).map_err(|error| {
-            Failure::new(
-                Exit::Failed,
-                "signals",
-                "cannot wait for signals",
-                error.to_string(),
-            )
+        on_signal(stop).map_err(|error| {
+            let what = "cannot wait for signals";
+            Failure::new(Exit::Failed, "signals", what, error.to_string())
         })
     }
 
     /// Has the first signal from now on end a wait, and not the process.
-    pub(crate) fn stopped(&self) -> Receiver<()> {
+    pub(crate) fn stopped(&self) -> Receiver<Signal> {
         let (sender, receiver) = mpsc::channel();
         self.change(|state| state.waiting = Some(sender));
         receiver
@@ -90,6 +90,40 @@ impl Leftovers {
         // A list of paths is whole whatever happened to another thread.
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Calls `stop` for each signal that asks the process to end, except those that were ignored when
+/// it started: `nohup` and a shell that runs a job in the background mean them to stay so.
+#[cfg(unix)]
+fn on_signal(stop: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
+    use signal_hook::{
+        consts::{SIGHUP, SIGINT, SIGTERM},
+        iterator::Signals,
+    };
+    let ignored = ignored_signals();
+    let mut signals = [SIGHUP, SIGINT, SIGTERM].to_vec();
+    signals.retain(|signal| ignored >> (signal - 1) & 1 == 0);
+    let mut signals = Signals::new(signals)?;
+    let wait = move || signals.forever().for_each(stop);
+    thread::Builder::new().spawn(wait).map(drop)
+}
+
+/// Returns a bit for each signal that is ignored, the lowest for signal 1.
+///
+/// There is no call for it without unsafe code. Where the system has no `/proc`, no signal counts
+/// as ignored.
+#[cfg(unix)]
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or_default()
+}
+
+#[cfg(not(unix))]
+fn on_signal(stop: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
+    const SIGINT: Signal = 2;
+    ctrlc::set_handler(move || stop(SIGINT)).map_err(io::Error::other)
 }
 
 fn remove(path: &Path) {

@@ -191,6 +191,11 @@ impl RemoteAead for Witness {
     }
 }
 
+/// Returns whether this build has a client for the URI of a key.
+pub(crate) fn is_served(uri: &str) -> bool {
+    KekUri::parse(uri).is_ok()
+}
+
 impl Kek {
     /// Opens the key of a URI. `cleartext` allows one that is a cleartext file.
     pub(crate) fn open(uri: &KekUri, cleartext: bool, context: &Context) -> Result<Self, Failure> {
@@ -449,11 +454,14 @@ fn open_file(path: &Path, cleartext: bool, context: &Context) -> Result<FileKey,
             "it is itself encrypted",
         ));
     }
-    if !cleartext {
-        return Err(keysets::cleartext_failure(
-            &format!("cannot use {name} as a key-encryption key"),
-            "it is a cleartext keyset",
-        ));
+    if !cleartext && !place.is_its_owners_alone() {
+        return Err(Failure::usage(
+            "kek_file_open",
+            format!("cannot use {name} as a key-encryption key"),
+            "others than its owner can read the file",
+        )
+        .hint(format!("chmod 600 {}", place.argument()))
+        .hint("--insecure-cleartext allows it as it is"));
     }
     let access = SecretAccess::insecure();
     let keys = KeysetHandle::read_cleartext(&bytes, seen.format(), access).and_then(|handle| {

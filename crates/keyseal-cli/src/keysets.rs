@@ -311,6 +311,9 @@ pub(crate) fn keyset_failure(name: &str, error: KeysetError) -> Failure {
         KeysetError::Random(_) | KeysetError::Template(_) | KeysetError::Encrypt(_) => {
             Failure::new(Exit::Failed, "failed", what, why)
         }
+        KeysetError::TextForm { found } => {
+            Failure::new(Exit::KeysetInvalid, "keyset_invalid", what, why).hint(found.advice())
+        }
         KeysetError::WrongPrimitive { .. } => {
             Failure::new(Exit::KeysetInvalid, "wrong_primitive", what, why)
                 .hint(format!("keyseal keyset list {name}"))

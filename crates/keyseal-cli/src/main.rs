@@ -1,11 +1,12 @@
 //! The `keyseal` program: the library's public API on a command line.
 
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a program talks")]
 
 mod args;
 mod cipher;
 mod cmd;
+mod command_line;
+mod completion;
 mod context;
 mod cryptor;
 mod duration;
@@ -26,6 +27,8 @@ mod progress;
 mod range;
 mod report;
 mod shape;
+mod style;
+mod terminal;
 mod text;
 mod usage;
 
@@ -33,14 +36,7 @@ use std::{env, ffi::OsString, process::ExitCode};
 
 use clap::Parser;
 
-use crate::{
-    args::Globals,
-    cmd::Command,
-    context::{Context, Style},
-    error::Failure,
-    exit::Exit,
-    interrupt::Leftovers,
-};
+use crate::{args::Globals, cmd::Command, context::Context, exit::Exit, interrupt::Leftovers};
 
 /// Encrypts with Tink's keysets, and takes care of them.
 #[derive(Debug, Parser)]
@@ -65,12 +61,12 @@ Start here:
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
-    let exit = match Cli::try_parse_from(&arguments) {
+    if completion::complete(&arguments) {
+        return ExitCode::SUCCESS;
+    }
+    let exit = match command_line::parse(&arguments) {
         Ok(cli) => start(cli),
-        Err(error) => {
-            let as_json = arguments.iter().any(|argument| argument == "--json");
-            usage::report(&error, Style::detect(), as_json)
-        }
+        Err(error) => usage::report(&error, &arguments),
     };
     ExitCode::from(exit.code())
 }
@@ -78,11 +74,8 @@ fn main() -> ExitCode {
 fn start(cli: Cli) -> Exit {
     let leftovers = Leftovers::default();
     let context = Context::new(&cli.globals, leftovers.clone());
-    let done = leftovers
+    let outcome = leftovers
         .remove_on_signal(context.style, context.json)
         .and_then(|()| cli.command.run(&context));
-    done.unwrap_or_else(|failure: Failure| {
-        failure.report(context.style, context.json);
-        failure.exit()
-    })
+    context.finish(outcome)
 }

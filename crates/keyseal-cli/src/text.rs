@@ -1,21 +1,97 @@
 //! Text for people: safe to print, and easy to read.
 
-use std::{ffi::OsStr, fmt::Display};
+use std::{
+    ffi::OsStr,
+    fmt::{self, Display},
+};
+
+use serde_json::Value;
 
 /// Escapes what would change a terminal's state: names of files and types come from others.
+///
+/// Messages and reports are escaped when they are written. This is for a part of a longer text,
+/// such as the cell of a table, where a line break has to be escaped, too.
 pub(crate) fn printable(text: impl Display) -> String {
-    let text = text.to_string();
+    escape(&text.to_string(), |c| c.escape_unicode().to_string())
+}
+
+/// Returns a JSON document as text, with all that a terminal would act on escaped.
+pub(crate) fn json_text(value: &Value) -> String {
+    let text = format!("{value:#}");
+    // Between the strings of a document are no control characters but line breaks.
+    let lines = text.split('\n').map(|line| {
+        escape(line, |c| {
+            let mut units = [0; 2];
+            let units = c.encode_utf16(&mut units).iter();
+            units.map(|unit| format!("\\u{unit:04x}")).collect()
+        })
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn escape(text: &str, escaped: impl Fn(char) -> String) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        {
-            plain.extend(c.escape_unicode());
-        } else {
-            plain.push(c);
+        match is_active(c) {
+            true => plain.push_str(&escaped(c)),
+            false => plain.push(c),
         }
     }
     plain
+}
+
+/// Returns whether a terminal acts on a character, or shows others elsewhere because of it.
+fn is_active(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+        )
+}
+
+/// Lines for people. No text that becomes a line can break it, or change a terminal's state.
+///
+/// Messages and reports take this type. A `String` is one line, with its line breaks escaped: a
+/// file's name forges no line of ours.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lines(Vec<String>);
+
+impl Lines {
+    /// Takes a text with line breaks of ours. Parts of it that come from elsewhere have been
+    /// through [`printable`].
+    pub(crate) fn of_text(text: &str) -> Self {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        Self(text.split('\n').map(printable).collect())
+    }
+
+    /// Adds a line.
+    pub(crate) fn line(mut self, line: impl Display) -> Self {
+        self.0.push(printable(line));
+        self
+    }
+}
+
+impl From<&str> for Lines {
+    fn from(line: &str) -> Self {
+        Self::default().line(line.strip_suffix('\n').unwrap_or(line))
+    }
+}
+
+impl From<&String> for Lines {
+    fn from(line: &String) -> Self {
+        Self::from(line.as_str())
+    }
+}
+
+impl Display for Lines {
+    /// Each line ends with a line break.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
 }
 
 /// Returns whether bytes can go to a terminal as they are.
@@ -171,6 +247,26 @@ mod tests {
         assert_eq!(printable("plain é"), "plain é");
         assert_eq!(printable("\u{1b}[2J\n"), "\\u{1b}[2J\\u{a}");
         assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
+    }
+
+    #[test]
+    fn a_line_stays_one_line() {
+        let forged = Lines::from("a\nwrote b\u{1b}[2K\r");
+        assert_eq!(forged.to_string(), "a\\u{a}wrote b\\u{1b}[2K\\u{d}\n");
+        let two = Lines::from("one\n").line("two\n");
+        assert_eq!(two.to_string(), "one\ntwo\\u{a}\n");
+        assert_eq!(
+            Lines::of_text("a\n\nb\u{7}\n").to_string(),
+            "a\n\nb\\u{7}\n"
+        );
+    }
+
+    #[test]
+    fn json_escapes_what_a_terminal_acts_on() {
+        let value = serde_json::json!({"name": "a\u{9b}\u{7f}\u{202e}\n\u{1b}é"});
+        let text = json_text(&value);
+        assert!(!text.chars().any(|c| c != '\n' && is_active(c)), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! What clap has to say, in the form of all other messages.
 
+use std::ffi::OsString;
+
 use clap::error::ErrorKind;
 
-use crate::{context::Style, error::Failure, exit::Exit};
+use crate::{command_line::parse, error::Failure, exit::Exit, style::Style, text::printable};
 
 /// Prints help where it was asked for, and a failure where the arguments are wrong.
-pub(crate) fn report(error: &clap::Error, style: Style, as_json: bool) -> Exit {
+pub(crate) fn report(error: &clap::Error, arguments: &[OsString]) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A closed pipe is not worth a word.
@@ -17,10 +19,21 @@ pub(crate) fn report(error: &clap::Error, style: Style, as_json: bool) -> Exit {
             Exit::Usage
         }
         _ => {
-            failure(error).report(style, as_json);
+            let as_json = arguments.iter().any(|argument| argument == "--json");
+            let quoting = printable_arguments(arguments);
+            failure(quoting.as_ref().unwrap_or(error)).report(Style::detect(), as_json);
             Exit::Usage
         }
     }
+}
+
+/// Returns the same error about arguments in printable form. clap quotes them in its text, which
+/// is taken apart by line.
+fn printable_arguments(arguments: &[OsString]) -> Option<clap::Error> {
+    let printable = arguments
+        .iter()
+        .map(|word| printable(word.display()).into());
+    parse(&printable.collect::<Vec<_>>()).err()
 }
 
 /// Takes clap's text apart: a first paragraph, tips, the usage.

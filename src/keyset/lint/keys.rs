@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Buf as _;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-use super::{Finding, chain};
+use super::{Finding, Findings, chain, short};
 use crate::{
     error::KeyError,
     key::{
@@ -19,7 +19,7 @@ use crate::{
 /// Bytes of a tag below this number are worth a word.
 const SHORT_TAG: usize = 16;
 
-pub(super) fn check_key(key: &proto::keyset::Key, findings: &mut Vec<Finding>) {
+pub(super) fn check_key(key: &proto::keyset::Key, findings: &mut Findings) {
     let id = key.key_id;
     let status = format::read_status(key.status);
     let data = match &key.key_data {
@@ -39,6 +39,7 @@ pub(super) fn check_key(key: &proto::keyset::Key, findings: &mut Vec<Finding>) {
                     .of(id),
                 );
             }
+            check_java(key, findings);
             return;
         }
         Some(data) => data,
@@ -58,7 +59,10 @@ pub(super) fn check_key(key: &proto::keyset::Key, findings: &mut Vec<Finding>) {
     if types.find(&data.type_url).is_none() {
         let message = match &*data.type_url {
             "" => format!("key {id} names no key type"),
-            type_url => format!("key {id} is of the type `{type_url}`, which is not known here"),
+            type_url => format!(
+                "key {id} is of the type `{}`, which is not known here",
+                short(type_url)
+            ),
         };
         findings.push(
             match status {
@@ -71,14 +75,15 @@ pub(super) fn check_key(key: &proto::keyset::Key, findings: &mut Vec<Finding>) {
                 _ => Finding::warning(
                     "unknown-type",
                     message,
-                    "nothing, as long as it is not enabled: it is kept as it is",
+                    "do not enable it; it is kept, with its prefix type. Delete it before tink-java \
+                     reads the keyset with TinkConfig2026, which takes no unknown type",
                 ),
             }
             .of(id),
         );
         return;
     }
-    // A prefix that does not exist is a finding of its own; raw goes with every type.
+    // A wrong prefix is a finding of its own; raw goes with every type.
     let variant = Variant::from_proto(key.output_prefix_type).unwrap_or(Variant::Raw);
     let value = data.value.clone();
     match types.read(
@@ -89,6 +94,27 @@ pub(super) fn check_key(key: &proto::keyset::Key, findings: &mut Vec<Finding>) {
     ) {
         Ok(read) => check_good_key(id, &read, &data.value, findings),
         Err(error) => findings.push(bad_key(id, short_type(&data.type_url), &error)),
+    }
+}
+
+/// tink-java's newest configuration wants a sound key where a destroyed one was.
+fn check_java(key: &proto::keyset::Key, findings: &mut Findings) {
+    let id = key.key_id;
+    let data = key.key_data.clone().unwrap_or_default();
+    let types = KeyTypes::default();
+    let known = types.find(&data.type_url).is_some();
+    let variant = Variant::from_proto(key.output_prefix_type).unwrap_or(Variant::Raw);
+    let read = types.read(data.type_url, data.value, data.key_material_type, variant);
+    if !known || read.is_err() {
+        findings.push(
+            Finding::warning(
+                "java-config-2026",
+                format!("key {id} is destroyed, and no key is left of it"),
+                "delete the key, for example with `keyseal keyset delete`, before tink-java reads \
+                 the keyset with TinkConfig2026, which refuses it; Tink's other readers take it",
+            )
+            .of(id),
+        );
     }
 }
 
@@ -121,7 +147,7 @@ fn bad_key(id: u32, type_name: &str, error: &KeyError) -> Finding {
     .of(id)
 }
 
-fn check_good_key(id: u32, key: &Key, value: &[u8], findings: &mut Vec<Finding>) {
+fn check_good_key(id: u32, key: &Key, value: &[u8], findings: &mut Findings) {
     if is_predictable(value, 3) {
         findings.push(
             Finding::warning(
@@ -154,7 +180,7 @@ fn tag_size(key: &Key) -> Option<usize> {
         .or_else(|| cmac.map(|known| known.tag_size()))
 }
 
-pub(super) fn check_same_material(keyset: &proto::Keyset, findings: &mut Vec<Finding>) {
+pub(super) fn check_same_material(keyset: &proto::Keyset, findings: &mut Findings) {
     let live: Vec<_> = keyset
         .key
         .iter()
@@ -221,7 +247,7 @@ fn short_type(type_url: &str) -> &str {
 }
 
 /// A keyset is for one primitive.
-pub(super) fn check_kinds(keyset: &proto::Keyset, findings: &mut Vec<Finding>) {
+pub(super) fn check_kinds(keyset: &proto::Keyset, findings: &mut Findings) {
     let types = KeyTypes::default();
     let mut kinds: Vec<KeyKind> = keyset
         .key

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Finding;
+use super::{Finding, Findings};
 use crate::{
     key::{KeyKind, KeyTypes, Variant},
     keyset::Status,
@@ -20,7 +20,7 @@ pub(super) struct State<'a> {
     pub(super) type_url: &'a str,
 }
 
-pub(super) fn check_states(primary: u32, keys: &[State<'_>], findings: &mut Vec<Finding>) {
+pub(super) fn check_states(primary: u32, keys: &[State<'_>], findings: &mut Findings) {
     if keys.is_empty() {
         findings.push(Finding::error(
             "no-keys",
@@ -77,7 +77,7 @@ pub(super) fn check_states(primary: u32, keys: &[State<'_>], findings: &mut Vec<
     check_raw(keys, findings);
 }
 
-fn check_state(key: &State<'_>, findings: &mut Vec<Finding>) {
+fn check_state(key: &State<'_>, findings: &mut Findings) {
     let id = key.id;
     if key.status.is_none() {
         findings.push(
@@ -89,22 +89,31 @@ fn check_state(key: &State<'_>, findings: &mut Vec<Finding>) {
             .of(id),
         );
     }
-    match Variant::from_proto(key.prefix) {
+    match Variant::of_any_key(key.prefix) {
         None => findings.push(
             Finding::error(
                 "unknown-prefix",
                 match key.prefix {
                     0 => format!("key {id} has no output prefix type"),
-                    5 => format!(
-                        "key {id} has the output prefix type WITH_ID_REQUIREMENT, which is for \
-                         signatures"
-                    ),
                     other => format!("key {id} has the output prefix type {other}"),
                 },
                 "set it to the type that the key was made with: TINK, CRUNCHY, LEGACY or RAW",
             )
             .of(id),
         ),
+        Some(Variant::WithIdRequirement)
+            if KeyTypes::default().find(key.type_url).is_some() =>
+        {
+            findings.push(
+                Finding::error(
+                    "unknown-prefix",
+                    format!("key {id} has the output prefix type WITH_ID_REQUIREMENT"),
+                    "set it to the type that the key was made with: TINK, CRUNCHY, LEGACY or RAW; \
+                     WITH_ID_REQUIREMENT is for signatures, and kept on keys of other types alone",
+                )
+                .of(id),
+            );
+        }
         Some(Variant::Legacy) => findings.push(
             Finding::warning(
                 "legacy-prefix",
@@ -114,7 +123,7 @@ fn check_state(key: &State<'_>, findings: &mut Vec<Finding>) {
             )
             .of(id),
         ),
-        Some(Variant::Crunchy | Variant::Raw | Variant::Tink) => {}
+        Some(_) => {}
     }
     if id == 0 {
         findings.push(
@@ -128,7 +137,7 @@ fn check_state(key: &State<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn check_raw(keys: &[State<'_>], findings: &mut Vec<Finding>) {
+fn check_raw(keys: &[State<'_>], findings: &mut Findings) {
     let raw = i32::from(proto::OutputPrefixType::Raw);
     let enabled = || {
         keys.iter()

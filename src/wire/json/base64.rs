@@ -8,6 +8,8 @@ use base64::{
 };
 use zeroize::Zeroizing;
 
+use super::Fault;
+
 const STANDARD_ENGINE: GeneralPurpose = engine(&STANDARD);
 const URL_SAFE_ENGINE: GeneralPurpose = engine(&URL_SAFE);
 
@@ -19,7 +21,7 @@ const fn engine(alphabet: &Alphabet) -> GeneralPurpose {
 }
 
 /// Decodes `text`, which is of one alphabet, and has either all of its padding or none.
-pub(super) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let symbols = match text.len() % 4 {
         0 => text
             .strip_suffix("==")
@@ -37,6 +39,25 @@ pub(super) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let len = engine.decode_slice(symbols, &mut bytes).ok()?;
     bytes.truncate(len);
     Some(bytes)
+}
+
+/// Returns what some releases of Tink do not read of a text that [`decode`] takes.
+pub(super) fn oddities(text: &str) -> impl Iterator<Item = Fault> {
+    let url_safe = text.contains(['-', '_']).then_some(Fault::UrlSafe);
+    let unpadded = (!text.len().is_multiple_of(4)).then_some(Fault::Unpadded);
+    url_safe.into_iter().chain(unpadded)
+}
+
+/// Decodes the symbols of a text that [`decode`] refuses; nothing where they do not make bytes.
+pub(super) fn guess(text: &str) -> Zeroizing<Vec<u8>> {
+    let mut symbols = Zeroizing::new(String::with_capacity(text.len()));
+    symbols.extend(text.chars().filter_map(|symbol| match symbol {
+        '-' => Some('+'),
+        '_' => Some('/'),
+        '+' | '/' | 'A'..='Z' | 'a'..='z' | '0'..='9' => Some(symbol),
+        _ => None,
+    }));
+    decode(&symbols).unwrap_or_default()
 }
 
 /// Returns the length in bytes of what [`encode`] writes for `len` bytes.

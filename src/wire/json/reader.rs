@@ -1,4 +1,8 @@
 //! JSON text, token by token, into messages whose members are known beforehand.
+//!
+//! One reader serves two purposes. A keyset that is to be used is read strictly: the first fault
+//! ends it. A keyset that is to be judged is read past each fault that leaves the rest legible, and
+//! every fault is reported. So both always agree whether there is one.
 
 use std::str::FromStr;
 
@@ -37,11 +41,48 @@ impl<M> Given<M> {
     }
 }
 
+/// Something wrong or odd in a text that does not end its reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fault {
+    // Refused where the text is read strictly.
+    ByteOrderMark,
+    TrailingComma,
+    TextAfterEnd,
+    UnknownMember,
+    SecondMember,
+    TwoKinds,
+    /// Another kind of value than this.
+    NotA(&'static str),
+    Id,
+    Enum,
+    Base64,
+    NoMaterialType,
+    // Taken, and refused by some releases of Tink.
+    SnakeCase,
+    EnumNumber,
+    IdForm,
+    NoId,
+    UrlSafe,
+    Unpadded,
+}
+
+/// Takes a fault, the member that has it, and its offset in bytes.
+pub(crate) type Report<'r> = &'r mut dyn FnMut(Fault, &str, usize);
+
 /// A place in a text. Every method that reads a value stands at its first byte.
 pub(super) struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// The member whose value is read.
+    name: &'static str,
+    /// Takes the faults, where the text is read past them.
+    report: Option<Report<'a>>,
 }
+
+/// Values that nobody asked for nest no deeper than this. A keyset is four levels deep.
+const MAX_DEPTH: usize = 16;
+
+const MARK: char = '\u{feff}';
 
 impl<'a> Reader<'a> {
     /// Reads one object, and nothing after it, into `message`.
@@ -49,20 +90,28 @@ impl<'a> Reader<'a> {
         json: &'a [u8],
         members: &'static [Member<M>],
         message: &mut M,
-    ) -> Result<(), ParseError> {
+        report: Option<Report<'a>>,
+    ) -> Result<Given<M>, ParseError> {
         let text = str::from_utf8(json)
             .map_err(|error| ParseError::new("text that is not UTF-8", error.valid_up_to()))?;
-        if text.starts_with('\u{feff}') {
-            return Err(ParseError::new("a byte order mark", 0));
+        let mut reader = Self {
+            text,
+            at: 0,
+            name: "keyset",
+            report,
+        };
+        if text.starts_with(MARK) {
+            reader.refuse(Fault::ByteOrderMark, "a byte order mark", 0)?;
+            reader.at = MARK.len_utf8();
         }
-        let mut reader = Self { text, at: 0 };
         reader.skip_whitespace();
-        reader.object(members, message)?;
+        let given = reader.object(members, message)?;
         reader.skip_whitespace();
         if reader.peek().is_some() {
-            return Err(reader.error("text after the end of the keyset"));
+            let at = reader.at;
+            reader.refuse(Fault::TextAfterEnd, "text after the end of the keyset", at)?;
         }
-        Ok(())
+        Ok(given)
     }
 
     /// Reads an object's members into `message`. Each may stand once, under either of its names.
@@ -72,26 +121,42 @@ impl<'a> Reader<'a> {
         message: &mut M,
     ) -> Result<Given<M>, ParseError> {
         let mut given = Given { members, bits: 0 };
-        self.open(b'{', "expected an object")?;
+        let object = self.name;
+        if !self.enter(b'{', "expected an object", "an object")? {
+            return Ok(given);
+        }
         let mut more = !self.close(b'}');
         while more {
-            let name_at = self.at;
+            let at = self.at;
             let name = self.string()?;
-            let (n, member) = members
+            let known = members
                 .iter()
                 .enumerate()
-                .find(|(_, member)| member.names.contains(&&*name))
-                .ok_or_else(|| ParseError::new("an unknown member", name_at))?;
-            if given.bits & 1 << n != 0 {
-                return Err(ParseError::new("a second member of the same name", name_at));
+                .find(|(_, member)| member.names.contains(&&*name));
+            match known {
+                None => self.refuse_named(Fault::UnknownMember, "an unknown member", &name, at)?,
+                Some((n, member)) => {
+                    self.name = member.names[0];
+                    if given.bits & 1 << n != 0 {
+                        let reason = "a second member of the same name";
+                        self.refuse(Fault::SecondMember, reason, at)?;
+                    }
+                    given.bits |= 1 << n;
+                    if member.names[0] != &*name {
+                        self.note(Fault::SnakeCase, at);
+                    }
+                }
             }
-            given.bits |= 1 << n;
             self.skip_whitespace();
             self.open(b':', "expected a colon")?;
             self.skip_whitespace();
-            (member.read)(self, message)?;
+            match known {
+                None => self.skip_value(MAX_DEPTH)?,
+                Some((_, member)) => (member.read)(self, message)?,
+            }
             more = self.comma_or_close(b'}')?;
         }
+        self.name = object;
         Ok(given)
     }
 
@@ -100,7 +165,13 @@ impl<'a> Reader<'a> {
         &mut self,
         mut element: impl FnMut(&mut Self) -> Result<(), ParseError>,
     ) -> Result<(), ParseError> {
-        self.open(b'[', "expected an array")?;
+        if self.peek() == Some(b'{') {
+            self.refuse(Fault::NotA("an array"), "expected an array", self.at)?;
+            return element(self);
+        }
+        if !self.enter(b'[', "expected an array", "an array")? {
+            return Ok(());
+        }
         let mut more = !self.close(b']');
         while more {
             element(self)?;
@@ -118,7 +189,17 @@ impl<'a> Reader<'a> {
         null
     }
 
-    /// Reads a string: a slice of the input if it has no escapes.
+    /// Reads a string where the value should be one: a slice of the input if it has no escapes.
+    pub(super) fn text(&mut self) -> Result<Option<Text<'a>>, ParseError> {
+        if !self.at_string() {
+            self.refuse(Fault::NotA("a string"), "expected a string", self.at)?;
+            self.skip_value(MAX_DEPTH)?;
+            return Ok(None);
+        }
+        self.string().map(Some)
+    }
+
+    /// Reads a string.
     pub(super) fn string(&mut self) -> Result<Text<'a>, ParseError> {
         self.open(b'"', "expected a string")?;
         let start = self.at;
@@ -142,34 +223,130 @@ impl<'a> Reader<'a> {
         self.peek() == Some(b'"')
     }
 
-    /// Reads an integer that is written as digits alone, with neither point nor exponent.
-    pub(super) fn integer<T: FromStr>(&mut self, expected: &'static str) -> Result<T, ParseError> {
-        let error = self.error(expected);
+    /// Returns whether an object stands here; where the text is read past its faults, skips what
+    /// else does.
+    pub(super) fn at_object(&mut self) -> Result<bool, ParseError> {
+        if self.peek() == Some(b'{') {
+            return Ok(true);
+        }
+        self.refuse(Fault::NotA("an object"), "expected an object", self.at)?;
+        self.skip_value(MAX_DEPTH)?;
+        Ok(false)
+    }
+
+    /// Reads the characters of a number. Another kind of value gives no characters, and is skipped
+    /// if the text is read past its faults.
+    pub(super) fn number(&mut self) -> Result<&'a str, ParseError> {
         let rest = self.rest();
         let end = rest.find(|c: char| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E'));
         let number = rest.split_at(end.unwrap_or(rest.len())).0;
         self.at += number.len();
-        let digits = number.strip_prefix('-').unwrap_or(number);
-        // `parse` would take a plus sign and leading zeros.
-        let plain = digits == "0" || digits.starts_with(|first: char| matches!(first, '1'..='9'));
-        number.parse().ok().filter(|_| plain).ok_or(error)
+        if number.is_empty() && self.report.is_some() {
+            self.skip_value(MAX_DEPTH)?;
+        }
+        Ok(number)
     }
 
-    pub(super) fn offset(&self) -> usize {
+    pub(super) const fn offset(&self) -> usize {
         self.at
+    }
+
+    /// Ends the reading with `reason`, or reports the fault where the text is read past it.
+    pub(super) fn refuse(
+        &mut self,
+        fault: Fault,
+        reason: &'static str,
+        at: usize,
+    ) -> Result<(), ParseError> {
+        self.refuse_named(fault, reason, self.name, at)
+    }
+
+    fn refuse_named(
+        &mut self,
+        fault: Fault,
+        reason: &'static str,
+        name: &str,
+        at: usize,
+    ) -> Result<(), ParseError> {
+        match &mut self.report {
+            Some(report) if at < self.text.len() => {
+                report(fault, name, at);
+                Ok(())
+            }
+            _ => Err(self.error_at(reason, at)),
+        }
+    }
+
+    /// Reports an oddity that is no fault, if the text is read for a report.
+    pub(super) fn note(&mut self, fault: Fault, at: usize) {
+        if let Some(report) = &mut self.report {
+            report(fault, self.name, at);
+        }
+    }
+
+    pub(super) fn note_of(&mut self, fault: Fault, name: &str, at: usize) {
+        if let Some(report) = &mut self.report {
+            report(fault, name, at);
+        }
     }
 
     /// Makes an error that names this place: `reason`, unless the text has ended.
     pub(super) fn error(&self, reason: &'static str) -> ParseError {
-        let ended = self.at >= self.text.len();
+        self.error_at(reason, self.at)
+    }
+
+    const fn error_at(&self, reason: &'static str, at: usize) -> ParseError {
+        let ended = at >= self.text.len();
         ParseError::new(
             if ended {
                 "the text ends too soon"
             } else {
                 reason
             },
-            self.at,
+            at,
         )
+    }
+
+    /// Reads past a value of any kind.
+    fn skip_value(&mut self, depth: usize) -> Result<(), ParseError> {
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(self.error("a value that is nested too deep"));
+        };
+        match self.peek() {
+            Some(b'"') => self.string().map(drop),
+            Some(b'{') => {
+                self.at += 1;
+                let mut more = !self.close(b'}');
+                while more {
+                    self.string()?;
+                    self.skip_whitespace();
+                    self.open(b':', "expected a colon")?;
+                    self.skip_whitespace();
+                    self.skip_value(depth)?;
+                    more = self.comma_or_close(b'}')?;
+                }
+                Ok(())
+            }
+            Some(b'[') => {
+                self.at += 1;
+                let mut more = !self.close(b']');
+                while more {
+                    self.skip_value(depth)?;
+                    more = self.comma_or_close(b']')?;
+                }
+                Ok(())
+            }
+            _ => {
+                let rest = self.rest();
+                let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+                let len = rest.find(|c| !word(c)).unwrap_or(rest.len());
+                if len == 0 {
+                    return Err(self.error("expected a value"));
+                }
+                self.at += len;
+                Ok(())
+            }
+        }
     }
 
     fn rest(&self) -> &'a str {
@@ -184,6 +361,22 @@ impl<'a> Reader<'a> {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
         }
+    }
+
+    /// Steps into a value, or past it where it is of another kind.
+    fn enter(
+        &mut self,
+        bracket: u8,
+        reason: &'static str,
+        kind: &'static str,
+    ) -> Result<bool, ParseError> {
+        if self.peek() == Some(bracket) {
+            self.at += 1;
+            return Ok(true);
+        }
+        self.refuse(Fault::NotA(kind), reason, self.at)?;
+        self.skip_value(MAX_DEPTH)?;
+        Ok(false)
     }
 
     fn open(&mut self, byte: u8, expected: &'static str) -> Result<(), ParseError> {
@@ -209,10 +402,74 @@ impl<'a> Reader<'a> {
         if self.close(bracket) {
             return Ok(false);
         }
+        let comma = self.at;
         self.open(b',', "expected a comma or a closing bracket")?;
         self.skip_whitespace();
+        if self.peek() == Some(bracket) {
+            let reason = "a comma before a closing bracket";
+            self.refuse(Fault::TrailingComma, reason, comma)?;
+            self.at += 1;
+            return Ok(false);
+        }
         Ok(true)
     }
+}
+
+/// Returns the integer that is written as digits alone, with neither point nor exponent.
+pub(super) fn digits<T: FromStr>(number: &str) -> Option<T> {
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    // `parse` would take a plus sign and leading zeros.
+    let plain = digits == "0" || digits.starts_with(|first: char| matches!(first, '1'..='9'));
+    number.parse().ok().filter(|_| plain)
+}
+
+/// Returns the whole number that a JSON number stands for: `42`, `42.0` and `4.2e1` are one.
+///
+/// # Source
+/// The JSON mapping of protobuf, under `uint32`.
+pub(super) fn whole(number: &str) -> Option<u32> {
+    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (number, None),
+    };
+    let (integer, fraction) = match mantissa.split_once('.') {
+        Some((integer, fraction)) => (integer, Some(fraction)),
+        None => (mantissa, None),
+    };
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+    let exponent_digits = exponent.map(|text| text.strip_prefix(['+', '-']).unwrap_or(text));
+    let sound = is_digits(integer)
+        && (integer == "0" || !integer.starts_with('0'))
+        && fraction.is_none_or(is_digits)
+        && exponent_digits.is_none_or(is_digits);
+    if !sound {
+        return None;
+    }
+    let fraction = fraction.unwrap_or_default().trim_end_matches('0');
+    if fraction.is_empty() && integer == "0" {
+        return Some(0);
+    }
+    // No number of 32 bits has an exponent that does not fit, unless it has as many zeros.
+    let exponent: i64 = exponent.map_or(Some(0), |text| text.parse().ok())?;
+    let shift = exponent.checked_sub(i64::try_from(fraction.len()).ok()?)?;
+    let zeros = match fraction {
+        "" => integer.len() - integer.trim_end_matches('0').len(),
+        _ => 0,
+    };
+    let kept = integer.len()
+        - usize::try_from(shift.min(0).unsigned_abs())
+            .ok()
+            .filter(|cut| *cut <= zeros)?;
+    let digits = integer.get(..kept)?.bytes().chain(fraction.bytes());
+    let value = digits
+        .skip_while(|digit| *digit == b'0')
+        .try_fold(0_u32, |value, digit| {
+            value.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
+        })?;
+    let scale = u32::try_from(shift.max(0))
+        .ok()
+        .and_then(|by| 10_u32.checked_pow(by))?;
+    value.checked_mul(scale)
 }
 
 #[cfg(test)]
@@ -227,18 +484,26 @@ mod tests {
         array: Vec<u32>,
     }
 
+    fn integer<T: FromStr>(
+        reader: &mut Reader<'_>,
+        expected: &'static str,
+    ) -> Result<T, ParseError> {
+        let error = reader.error(expected);
+        digits(reader.number()?).ok_or(error)
+    }
+
     const MESSAGE: &[Member<Message>] = &[
         member("text", "text", |reader, message| {
             message.text = reader.string()?.to_owned();
             Ok(())
         }),
         member("anInteger", "an_integer", |reader, message| {
-            message.integer = reader.integer("expected an i32")?;
+            message.integer = integer(reader, "expected an i32")?;
             Ok(())
         }),
         member("array", "array", |reader, message| {
             reader.array(|reader| {
-                message.array.push(reader.integer("expected an u32")?);
+                message.array.push(integer(reader, "expected an u32")?);
                 Ok(())
             })
         }),
@@ -246,8 +511,8 @@ mod tests {
 
     fn read(json: impl AsRef<[u8]>) -> Result<Message, String> {
         let mut message = Message::default();
-        match Reader::read(json.as_ref(), MESSAGE, &mut message) {
-            Ok(()) => Ok(message),
+        match Reader::read(json.as_ref(), MESSAGE, &mut message, None) {
+            Ok(_) => Ok(message),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -289,6 +554,63 @@ mod tests {
             let read = read(format!(r#"{{"anInteger":{json}}}"#));
             assert_eq!(read.ok().map(|message| message.integer), integer, "{json}");
         }
+    }
+
+    #[test]
+    fn a_number_of_any_spelling_is_the_whole_number_that_it_stands_for() {
+        for (number, value) in [
+            ("0", Some(0)),
+            ("0.0", Some(0)),
+            ("0e99999999999999999999", Some(0)),
+            ("42", Some(42)),
+            ("42.0", Some(42)),
+            ("42.000", Some(42)),
+            ("4.2e1", Some(42)),
+            ("4.20E+1", Some(42)),
+            ("0.42e2", Some(42)),
+            ("0.00042e5", Some(42)),
+            ("420e-1", Some(42)),
+            ("4200.00e-2", Some(42)),
+            ("42e0", Some(42)),
+            ("4294967295", Some(u32::MAX)),
+            ("4.294967295e9", Some(u32::MAX)),
+            ("42949672950e-1", Some(u32::MAX)),
+            ("4294967296", None),
+            ("4.294967296e9", None),
+            ("42.5", None),
+            ("42e-1", None),
+            ("4.25e1", None),
+            ("1e-1", None),
+            ("1e10", None),
+            ("1e1000", None),
+            ("1e99999999999999999999", None),
+            ("1e-99999999999999999999", None),
+            ("1e-9223372036854775808", None),
+            ("-0", None),
+            ("-1", None),
+            ("+42", None),
+            ("042", None),
+            ("00", None),
+            (".5", None),
+            ("5.", None),
+            ("5.e1", None),
+            ("1e", None),
+            ("1e+", None),
+            ("e1", None),
+            ("1e1e1", None),
+            ("1.0.0", None),
+            ("", None),
+            (" 42", None),
+            ("42 ", None),
+            ("4_2", None),
+            ("NaN", None),
+        ] {
+            assert_eq!(whole(number), value, "{number}");
+        }
+        let long = format!("42.{}", "0".repeat(100_000));
+        assert_eq!(whole(&long), Some(42));
+        let long = format!("42{}e-100000", "0".repeat(100_000));
+        assert_eq!(whole(&long), Some(42));
     }
 
     #[test]
@@ -366,7 +688,10 @@ mod tests {
                 r#"{"text":"" "array":[]}"#,
                 "expected a comma or a closing bracket at byte 11",
             ),
-            (r#"{"text":"",}"#, "expected a string at byte 11"),
+            (
+                r#"{"text":"",}"#,
+                "a comma before a closing bracket at byte 10",
+            ),
             (r#"{"text":"\"}"#, "the text ends too soon at byte 12"),
             (r#"{"text":"\"#, "the text ends too soon at byte 10"),
             (r#"{"Text":""}"#, "an unknown member at byte 1"),
@@ -385,7 +710,10 @@ mod tests {
                 "a second member of the same name at byte 15",
             ),
             (r#"{"array":{}}"#, "expected an array at byte 9"),
-            (r#"{"array":[1,]}"#, "expected an u32 at byte 12"),
+            (
+                r#"{"array":[1,]}"#,
+                "a comma before a closing bracket at byte 11",
+            ),
             (r#"{"array":[,]}"#, "expected an u32 at byte 10"),
             (r#"{"array":[-0]}"#, "expected an u32 at byte 10"),
             (

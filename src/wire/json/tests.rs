@@ -239,8 +239,8 @@ fn read_refuses_other_names() {
 "status" => "version":0,"status" => an unknown member
 primaryKeyId => primaryKey_id => an unknown member
 primaryKeyId => primarykeyid => an unknown member
-{"pr => {"encryptedKeyset":"AA==","pr => this is an encrypted keyset, by the member
-{"pr => {"keyset_info":null,"pr => this is an encrypted keyset, by the member
+{"pr => {"encryptedKeyset":"AA==","pr => members of a cleartext keyset and of an encrypted one
+{"pr => {"keyset_info":null,"pr => members of a cleartext keyset and of an encrypted one
 "#;
     assert_refused(PRETTY, read_keyset, table);
 }
@@ -289,8 +289,19 @@ fn read_refuses_enums_that_are_neither_a_name_nor_an_integer() {
 }
 
 #[test]
-fn read_refuses_ids_that_are_not_32_bits_in_digits() {
-    let numbers = "\"42\" 42.0 42.5 4.2e1 -1 -0 -2147483648 4294967296 1e1000 042 +42 NaN [42] {}";
+fn read_takes_ids_in_every_spelling_of_a_number() {
+    for (id, expected) in ["42", "43"].into_iter().zip([(7, 43), (42, 7)]) {
+        for number in ["7", "7.0", "0.7e1", "70E-1", "7e+0"] {
+            let read = read_keyset(replaced(id, number).as_bytes());
+            let read = read.map(|keyset| (keyset.primary_key_id, keyset.key[0].key_id));
+            assert_eq!(read, Ok(expected), "{number}");
+        }
+    }
+}
+
+#[test]
+fn read_refuses_ids_that_are_not_whole_numbers_of_32_bits() {
+    let numbers = "\"42\" \"\" 42.5 -1 -0 -2147483648 4294967296 1e1000 042 +42 NaN [42] {}";
     for (id, number) in ["42", "43"]
         .into_iter()
         .flat_map(|id| numbers.split(' ').map(move |n| (id, n)))
@@ -319,9 +330,9 @@ fn read_refuses_values_of_another_kind_and_text_that_is_nearly_json() {
 {"typeUrl => [{"typeUrl => expected an object
 "type.googleapis.com/google.crypto.tink.AesGcmKey" => 1 => expected a string
 "type.googleapis.com/google.crypto.tink.AesGcmKey" => {} => expected a string
-}]} => }],} => expected a string
-}]} => },]} => expected an object
-"TINK"} => "TINK",} => expected a string
+}]} => }],} => a comma before a closing bracket
+}]} => },]} => a comma before a closing bracket
+"TINK"} => "TINK",} => a comma before a closing bracket
 {"pr => {/* */"pr => expected a string
 {"pr => // {"pr => expected an object
 "status" => status => expected a string

@@ -60,7 +60,16 @@ fn ids_are_integers_of_32_bits_and_0_when_they_are_absent() {
         );
         replaced(&json, r#""keyId":42"#, &format!(r#""keyId":{id}"#))
     };
-    for (text, id) in [("0", 0), ("1", 1), ("4294967295", u32::MAX)] {
+    for (text, id) in [
+        ("0", 0),
+        ("1", 1),
+        ("4294967295", u32::MAX),
+        // All spellings of a number that JSON has.
+        ("42.0", 42),
+        ("4.2e1", 42),
+        ("420e-1", 42),
+        ("4.294967295E+9", u32::MAX),
+    ] {
         let keyset = read(with_id(text), Format::Json).unwrap();
         assert_eq!(keyset.primary(), KeyId::new(id), "{text}");
     }
@@ -72,6 +81,8 @@ fn ids_are_integers_of_32_bits_and_0_when_they_are_absent() {
         "1e1000",
         "42.5",
         "\"42\"",
+        "\"\"",
+        "4.25e1",
         "042",
         "+42",
         "0x2A",

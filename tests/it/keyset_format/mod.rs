@@ -74,6 +74,7 @@ fn check_loaded(name: &str, keyset: &KeysetHandle, keys: &[FileKey], usable: boo
             Variant::Legacy => prefix::LEGACY,
             Variant::Raw => prefix::RAW,
             Variant::Crunchy => prefix::CRUNCHY,
+            Variant::WithIdRequirement => prefix::WITH_ID_REQUIREMENT,
         };
         assert_eq!(prefix, key.prefix, "{name}");
         assert_eq!(entry.key().is_none(), status == status::DESTROYED, "{name}");

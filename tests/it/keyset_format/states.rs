@@ -157,11 +157,29 @@ fn an_output_prefix_is_one_of_four_whatever_the_status() {
         for status in [ENABLED, DISABLED, DESTROYED] {
             let keys = vec![good(), other().prefix(number).status(status)];
             rows.push(("no prefix beside the primary", 42, keys, wrong()));
-            let keys = vec![good(), unknown_type(7).prefix(number).status(status)];
-            rows.push(("no prefix on an unknown type", 42, keys, wrong()));
+            if number != prefix::WITH_ID_REQUIREMENT {
+                let keys = vec![good(), unknown_type(7).prefix(number).status(status)];
+                rows.push(("no prefix on an unknown type", 42, keys, wrong()));
+            }
         }
     }
     check(rows);
+}
+
+#[test]
+fn the_prefix_type_of_pre_hash_signatures_is_kept_on_a_key_of_an_unknown_type() {
+    let of = |status| {
+        unknown_type(7)
+            .prefix(prefix::WITH_ID_REQUIREMENT)
+            .status(status)
+    };
+    let gone = of(status::DESTROYED).with_empty_data();
+    check(vec![
+        ("enabled", 42, vec![good(), of(status::ENABLED)], NotAnAead),
+        ("disabled", 42, vec![good(), of(status::DISABLED)], Usable),
+        ("destroyed", 42, vec![good(), of(status::DESTROYED)], Usable),
+        ("destroyed, without data", 42, vec![good(), gone], Usable),
+    ]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ use crate::{
     error::{Failure, chain},
     exit::Exit,
     keysets::unknown_template,
-    text::size,
+    text::{Lines, size},
 };
 
 /// The length in bytes of a large message.
@@ -74,7 +74,8 @@ pub(crate) fn run(args: BenchArgs, context: &Context) -> Result<Exit, Failure> {
                 false => [size(LARGE as u64), size(SMALL as u64)],
                 true => ["1 thread".to_owned(), format!("{threads} threads")],
             };
-            context.print(&head(&columns, if rows.is_empty() { "" } else { "\n" }))?;
+            let head = head(&columns, if rows.is_empty() { "" } else { "\n" });
+            context.print(Lines::of_text(&head))?;
         }
         for template in of_kind {
             let row = measure(template, args.time, threads)?;

@@ -1,11 +1,14 @@
 //! `completions`: for a shell.
 
-use clap::{Args, CommandFactory as _};
-use clap_complete::Shell;
+use clap::Args;
+use clap_complete::{Shell, env::Shells};
 
-use crate::{Cli, context::Context, error::Failure, exit::Exit};
+use crate::{completion::VARIABLE, context::Context, error::Failure, exit::Exit, text::Lines};
 
 /// Print a completion script for a shell
+///
+/// The script asks the program itself for candidates. It knows names of templates and, after the
+/// file of a keyset, the ids of its keys.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -15,8 +18,16 @@ pub(crate) struct CompletionsArgs {
 }
 
 pub(crate) fn run(args: CompletionsArgs, context: &Context) -> Result<Exit, Failure> {
+    let failed = |error| Failure::io("cannot write a completion script", &error);
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "keyseal", &mut script);
-    context.print(&String::from_utf8_lossy(&script))?;
+    let shells = Shells::builtins();
+    let name = args.shell.to_string();
+    let Some(shell) = shells.completer(&name) else {
+        return Err(failed(std::io::ErrorKind::Unsupported.into()));
+    };
+    shell
+        .write_registration(VARIABLE, "keyseal", "keyseal", "keyseal", &mut script)
+        .map_err(failed)?;
+    context.print(Lines::of_text(&String::from_utf8_lossy(&script)))?;
     Ok(Exit::Done)
 }

@@ -34,23 +34,25 @@ pub(crate) struct DecryptArgs {
     input: Place,
     #[command(flatten)]
     aad: Aad,
-    /// Decrypt every file of the folder IN, to a folder or in place; run it again to resume
+    /// Decrypt every file of the folder IN
     ///
-    /// A file that does not decrypt, or is not encrypted, is a failure. One failure does not stop
-    /// the others, unless every file would fail with it.
+    /// To a folder or in place. Run it again to resume. A file that does not decrypt, or is not
+    /// encrypted, is a failure. One failure does not stop the others, unless every file would fail
+    /// with it.
     #[arg(short, long, conflicts_with_all = ["range", "stream_output"])]
     recursive: bool,
-    /// With --recursive, leave alone the files whose first bytes show that they are not encrypted
-    /// with these keys: after an interruption, those that are decrypted already
+    /// With --recursive, leave plaintext files alone
+    ///
+    /// Those are files whose first bytes show that they are not encrypted with these keys: after an
+    /// interruption, the ones that are decrypted already.
     #[arg(long, requires = "recursive")]
     skip_plaintext: bool,
-    /// Decrypt only these bytes of a stream, as HTTP has them: 0-99 are the first hundred, 100- all
-    /// after them, -100 the last hundred
+    /// Decrypt only these bytes of a stream
     ///
-    /// Reads no more of the file than it takes. The bytes are authenticated, and so is the end.
+    /// As in HTTP, 0-99 is the first hundred, 100- the rest, and -100 the last hundred. Reads no more of the file than it takes. The bytes are authenticated, and so is the end.
     #[arg(long, value_name = "A-B", allow_hyphen_values = true)]
     range: Option<Range>,
-    /// Write each segment of a stream when it is authenticated, and not when all of it is
+    /// Write each segment of a stream once it is authenticated
     ///
     /// For pipes. The output may be cut where this ends with another exit code than 0.
     #[arg(long)]

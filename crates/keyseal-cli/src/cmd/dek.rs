@@ -14,6 +14,7 @@ use crate::{
     exit::Exit,
     files::{Holds, Output, Overwrite},
     input::{Place, check_one_standard_input},
+    text::Lines,
 };
 
 /// The largest file that may hold a ciphertext of Key Manager in base64, in bytes.
@@ -265,13 +266,13 @@ impl Fields {
             for (_, member, value) in &self.0 {
                 object.insert((*member).to_owned(), value.as_str().into());
             }
-            return context.print_json(&Value::Object(object));
+            return context.print_json_now(&Value::Object(object));
         }
         let lines: Vec<(&str, &str)> = self
             .0
             .iter()
             .map(|(name, _, value)| (*name, value.as_str()))
             .collect();
-        context.print(&columns(&lines))
+        context.print_data(Lines::of_text(&columns(&lines)))
     }
 }

@@ -34,11 +34,12 @@ pub(crate) struct EncryptArgs {
     input: Place,
     #[command(flatten)]
     aad: Aad,
-    /// Encrypt every file of the folder IN, to a folder or in place; run it again to resume
+    /// Encrypt every file of the folder IN
     ///
-    /// A file is skipped if it is encrypted already under the key that encrypts now: in place the
-    /// file itself, else an output that is younger than the last change of the file. One failure
-    /// does not stop the others, unless every file would fail with it.
+    /// To a folder or in place. Run it again to resume. A file is skipped if it is encrypted already
+    /// under the key that encrypts now: in place the file itself, else an output that is younger than
+    /// the last change of the file. One failure does not stop the others, unless every file would
+    /// fail with it.
     #[arg(short, long)]
     recursive: bool,
     /// Encrypt also a file that is encrypted already
@@ -47,7 +48,9 @@ pub(crate) struct EncryptArgs {
     /// under the key-encryption key, or is a sealed stream.
     #[arg(long)]
     allow_nested: bool,
-    /// Write a stream, whatever the size: takes a streaming keyset, or --kek
+    /// Write a stream, whatever the size
+    ///
+    /// It takes a streaming keyset, or --kek.
     #[arg(long, conflicts_with = "no_stream")]
     stream: bool,
     /// Write a message or envelope, whatever the size

@@ -22,7 +22,7 @@ use crate::{
     job::MESSAGE_LIMIT,
     keysets::{self, Keyset},
     shape::Shape,
-    text::{count, short_type},
+    text::{Lines, count, short_type},
 };
 
 /// Say why a file does not decrypt with a keyset, from public facts
@@ -93,7 +93,7 @@ pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure>
         ),
         (Kind::Text, _) => report.problem("input_is_text", "the input is text, no ciphertext"),
         (Kind::Empty, _) => report.problem("input_empty", "the input is empty"),
-        (Kind::Keyset(_) | Kind::Damaged(_), _) => {
+        (Kind::Keyset { .. } | Kind::Damaged(_), _) => {
             report.problem("input_is_keyset", "the input is a keyset, no ciphertext");
         }
     }
@@ -160,7 +160,7 @@ impl Report {
             text.push_str(&format!("  problem: {problem}\n"));
         }
         text.push_str(&format!("  so: {conclusion}\n"));
-        context.print(&text)?;
+        context.print(Lines::of_text(&text))?;
         Ok(Exit::Done)
     }
 }

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use keyseal::{
-    KeyId, KeyTypes, KeysetHandle, KeysetStreamingAead, SealedStreamHeader,
+    KeyId, KeyTypes, KeysetError, KeysetHandle, KeysetStreamingAead, SealedStreamHeader,
     key::{KeyKind, Template},
-    keyset::{Format, KeysetFile, Protection},
+    keyset::{Format, KeysetFile, Protection, TextForm},
 };
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use crate::{
     input::{KEYSET_LIMIT, Place},
     keysets::format_name,
     shape::{Shape, overheads},
-    text::{count, is_text, printable, short_type},
+    text::{Lines, count, is_text, printable, short_type},
 };
 
 /// Say what a file is, without any key
@@ -36,7 +36,7 @@ pub(crate) struct InspectArgs {
 pub(crate) fn run(args: InspectArgs, context: &Context) -> Result<Exit, Failure> {
     let seen = Seen::read(&args.input, context)?;
     let (text, value) = match &seen.kind {
-        Kind::Keyset(file) => keyset_report(&seen, file),
+        Kind::Keyset { file, no_secret } => keyset_report(&seen, file, *no_secret),
         Kind::Damaged(why) => damaged_report(&seen, why),
         Kind::Text => plain_report(&seen, "text", "text, and nothing that keyseal writes"),
         Kind::Empty => plain_report(&seen, "empty", "an empty file"),
@@ -46,7 +46,7 @@ pub(crate) fn run(args: InspectArgs, context: &Context) -> Result<Exit, Failure>
     if context.json {
         context.print_json(&value)?;
     } else {
-        context.print(&text)?;
+        context.print(Lines::of_text(&text))?;
     }
     Ok(Exit::Done)
 }
@@ -59,7 +59,11 @@ pub(crate) struct Seen {
 }
 
 pub(crate) enum Kind {
-    Keyset(KeysetFile),
+    Keyset {
+        file: KeysetFile,
+        /// Whether its keys, which are in cleartext, are public or in a KMS.
+        no_secret: bool,
+    },
     /// Meant as a keyset, and none.
     Damaged(String),
     Text,
@@ -94,7 +98,6 @@ fn kind_of(bytes: &[u8], size: u64) -> Kind {
     if size == 0 {
         return Kind::Empty;
     }
-    let looks_like_json = Format::detect(bytes) == Format::Json;
     if SealedStreamHeader::recognize(bytes) {
         // The header of a large file may not be there as a whole.
         let length = bytes.get(8..).and_then(|rest| rest.first_chunk());
@@ -102,16 +105,32 @@ fn kind_of(bytes: &[u8], size: u64) -> Kind {
         return Kind::SealedStream { keyset };
     }
     match KeysetFile::recognize(bytes) {
-        Ok(file) => Kind::Keyset(file),
-        Err(error) if looks_like_json || names_a_type(bytes) => Kind::Damaged(chain(&error)),
+        Ok(file) => Kind::Keyset {
+            no_secret: KeysetHandle::read_no_secret(bytes, file.format()).is_ok(),
+            file,
+        },
+        Err(error) if is_meant_as_keyset(bytes, &error) => Kind::Damaged(chain(&error)),
         Err(_) if is_text(bytes) => Kind::Text,
         Err(_) => Kind::Bytes(Shape::of(bytes, size)),
     }
 }
 
-fn names_a_type(bytes: &[u8]) -> bool {
-    let name = b"type.googleapis.com/google.crypto.tink.";
-    bytes.windows(name.len()).any(|window| window == name)
+/// Returns whether a file that is refused was meant as a keyset.
+fn is_meant_as_keyset(bytes: &[u8], error: &KeysetError) -> bool {
+    let names = |name: &[u8]| bytes.windows(name.len()).any(|window| window == name);
+    match error {
+        KeysetError::EncryptedInNameOnly | KeysetError::TooManyKeys => true,
+        // A list or a string may be anything.
+        KeysetError::TextForm {
+            found: TextForm::JsonList | TextForm::JsonString,
+        } => names(b"keyData") || names(b"key_data") || names(b"encryptedKeyset"),
+        KeysetError::TextForm { .. } => true,
+        _ => {
+            Format::detect(bytes) == Format::Json
+                || Protection::guess(bytes).is_some()
+                || names(b"type.googleapis.com/google.crypto.tink.")
+        }
+    }
 }
 
 /// Reads the first bytes of a file that is larger than any keyset.
@@ -134,10 +153,23 @@ fn read_start(input: &Place) -> Result<(zeroize::Zeroizing<Vec<u8>>, u64), Failu
     Ok((start, size))
 }
 
-fn keyset_report(seen: &Seen, file: &KeysetFile) -> (String, Value) {
-    let protection = match file.protection() {
-        Protection::Cleartext => "cleartext",
-        Protection::Encrypted => "encrypted",
+fn keyset_report(seen: &Seen, file: &KeysetFile, no_secret: bool) -> (String, Value) {
+    let (protection, secrecy) = match (file.protection(), file.info()) {
+        (Protection::Cleartext, _) if no_secret => (
+            "cleartext",
+            "  it holds no secret: its keys are public, or a KMS holds them\n",
+        ),
+        (Protection::Cleartext, _) => ("cleartext", "  whoever can read this file has its keys\n"),
+        (Protection::Encrypted, Some(_)) => (
+            "encrypted",
+            "  this description is not encrypted, and nobody vouches for it\n  \
+             its keys are not in cleartext; whether they decrypt was not checked\n",
+        ),
+        (Protection::Encrypted, None) => (
+            "encrypted",
+            "  it says nothing of its keys: --keyset-kek opens it\n  \
+             they are not in cleartext; whether they decrypt was not checked\n",
+        ),
     };
     let mut text = format!(
         "{}: {protection} keyset, {}, {}\n",
@@ -145,19 +177,8 @@ fn keyset_report(seen: &Seen, file: &KeysetFile) -> (String, Value) {
         format_name(file.format()),
         count(usize::try_from(seen.size).unwrap_or(usize::MAX), "byte"),
     );
-    match file.info() {
-        Some(info) => text.push_str(&list::table(info)),
-        None => text.push_str("  it says nothing of its keys: --keyset-kek opens it\n"),
-    }
-    match file.protection() {
-        Protection::Cleartext => {
-            text.push_str("  whoever can read this file has its keys\n");
-        }
-        Protection::Encrypted if file.info().is_some() => {
-            text.push_str("  this description is not encrypted, and nobody vouches for it\n");
-        }
-        Protection::Encrypted => {}
-    }
+    text.extend(file.info().map(list::table));
+    text.push_str(secrecy);
     let mut value = list::as_json(file.info());
     insert(&mut value, "certain", json!(true));
     insert(&mut value, "file", json!(seen.name));
@@ -166,6 +187,8 @@ fn keyset_report(seen: &Seen, file: &KeysetFile) -> (String, Value) {
         "format",
         json!(format_name(file.format()).to_lowercase()),
     );
+    let holds_secret = file.protection() == Protection::Cleartext && !no_secret;
+    insert(&mut value, "holds_secret", json!(holds_secret));
     insert(&mut value, "kind", json!("keyset"));
     insert(&mut value, "protection", json!(protection));
     insert(&mut value, "size", json!(seen.size));

@@ -2,11 +2,15 @@
 
 use std::{fs, io, path::PathBuf};
 
-use clap::{Args, Command, CommandFactory as _};
-use clap_mangen::Man;
+use clap::{Args, Command};
+use clap_mangen::{
+    Man,
+    roff::{Roff, bold, roman},
+};
+use serde_json::json;
 
 use crate::{
-    Cli,
+    command_line::command,
     context::Context,
     error::Failure,
     exit::Exit,
@@ -31,7 +35,7 @@ pub(crate) struct ManArgs {
 
 pub(crate) fn run(args: ManArgs, context: &Context) -> Result<Exit, Failure> {
     let mut pages = Vec::new();
-    let mut program = Cli::command().disable_help_subcommand(true);
+    let mut program = command().disable_help_subcommand(true);
     program.build();
     render(&program, &mut pages).map_err(|error| Failure::io("cannot make the manual", &error))?;
     fs::create_dir_all(&args.folder)
@@ -47,25 +51,79 @@ pub(crate) fn run(args: ManArgs, context: &Context) -> Result<Exit, Failure> {
     for (output, (_, page)) in outputs.into_iter().zip(&pages) {
         output.write(page)?;
     }
-    context.note(&format!(
-        "wrote {} to {}",
-        count(pages.len(), "page"),
-        printable(args.folder.display())
-    ));
+    let folder = printable(args.folder.display());
+    context.report(
+        &format!("wrote {} to {folder}", count(pages.len(), "page")),
+        &json!({ "folder": folder, "pages": pages.len() }),
+        false,
+    )?;
     Ok(Exit::Done)
 }
 
 fn render(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
-    let mut page = Vec::new();
-    Man::new(command.clone()).render(&mut page)?;
     // `build` has given each command below the first a name of its own, such as
     // `keyseal-keyset-create`.
     let name = command
         .get_display_name()
         .unwrap_or_else(|| command.get_name());
-    pages.push((name.to_owned(), page));
+    pages.push((name.to_owned(), page(command)?));
     command
         .get_subcommands()
         .filter(|inner| !inner.is_hide_set())
         .try_for_each(|inner| render(inner, pages))
+}
+
+/// Returns a page. The examples and the exit codes, which follow the options in the help, have
+/// headings of their own.
+fn page(command: &Command) -> io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    let man = Man::new(command.clone());
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    let help = command.get_after_long_help().map(ToString::to_string);
+    let help = help.unwrap_or_default();
+    let examples = help.split("Exit codes:").next().unwrap_or_default().trim();
+    if !examples.is_empty() {
+        as_it_is("EXAMPLES", without_heading(examples)).to_writer(&mut page)?;
+    }
+    let mut codes = Roff::new();
+    codes.control("SH", ["EXIT STATUS"]);
+    for exit in Exit::ALL {
+        codes.control("TP", []);
+        codes.text([bold(exit.code().to_string())]);
+        codes.text([roman(exit.meaning())]);
+    }
+    codes.to_writer(&mut page)?;
+    if command.get_version().is_some() {
+        man.render_version_section(&mut page)?;
+    }
+    Ok(page)
+}
+
+/// Returns a section whose lines stay as they are.
+fn as_it_is(heading: &str, text: &str) -> Roff {
+    let mut section = Roff::new();
+    section.control("SH", [heading]);
+    section.control("nf", []);
+    for line in text.lines() {
+        match line {
+            "" => section.control("sp", []),
+            line => section.text([roman(line)]),
+        };
+    }
+    section.control("fi", []);
+    section
+}
+
+/// Takes away the heading that the examples have in the help.
+fn without_heading(examples: &str) -> &str {
+    let body = examples.strip_prefix("Examples:\n");
+    body.or_else(|| examples.strip_prefix("Example:\n"))
+        .unwrap_or(examples)
 }

@@ -44,14 +44,20 @@ pub(crate) struct RewrapArgs {
     #[arg(value_name = "PATH")]
     input: Place,
     /// The key-encryption key that the file is under
-    #[arg(long, value_name = "URI", help_heading = "Key-encryption key")]
+    #[arg(
+        long,
+        value_name = "URI",
+        help_heading = "Key-encryption key",
+        env = "KEYSEAL_KEK",
+        hide_env_values = true
+    )]
     kek: String,
     /// The key-encryption key that it will be under [default: the newest version of the same]
     #[arg(long, value_name = "URI", help_heading = "Key-encryption key")]
     to: Option<String>,
     #[command(flatten)]
     aad: KeysetAad,
-    /// Allow a key-encryption key that is a cleartext file
+    /// Allow a file-kms:// key in a file that others can read
     #[arg(long, help_heading = "Key-encryption key")]
     insecure_cleartext: bool,
     /// Re-wrap every file of a folder, to a folder or in place; run it again to resume

@@ -12,7 +12,7 @@ use crate::{
     error::Failure,
     exit::Exit,
     keysets::unknown_template,
-    text::{about, short_type},
+    text::{Lines, about, short_type},
 };
 
 /// Bytes that nobody has.
@@ -44,7 +44,7 @@ pub(crate) fn run(args: TemplatesArgs, context: &Context) -> Result<Exit, Failur
         let list: Vec<Value> = templates.iter().map(as_json).collect();
         context.print_json(&json!({ "templates": list }))?;
     } else {
-        context.print(&table(&templates))?;
+        context.print(Lines::of_text(&table(&templates)))?;
     }
     Ok(Exit::Done)
 }

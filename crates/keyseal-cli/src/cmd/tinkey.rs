@@ -24,7 +24,7 @@ use crate::{
     kek::Kek,
     keysets::{Access, Keyset, Seal},
     kms::KmsArgs,
-    text::printable,
+    text::{Lines, printable},
 };
 
 #[derive(Debug, Subcommand)]
@@ -175,7 +175,7 @@ fn edit(args: &TinkeyArgs, change: Change, context: &Context) -> Result<Exit, Fa
 
 fn list(args: &TinkeyArgs, context: &Context) -> Result<Exit, Failure> {
     let keyset = args.open(args.access(context)?, context)?;
-    context.print(&text_format(&keyset.handle.info()))?;
+    context.print(Lines::of_text(&text_format(&keyset.handle.info())))?;
     Ok(Exit::Done)
 }
 
@@ -213,7 +213,10 @@ fn templates(context: &Context) -> Result<Exit, Failure> {
         .map(|template| template.name())
         .collect();
     names.sort_unstable();
-    context.print(&format!("Key templates:\n{}\n", names.join("\n")))?;
+    context.print(Lines::of_text(&format!(
+        "Key templates:\n{}\n",
+        names.join("\n")
+    )))?;
     Ok(Exit::Done)
 }
 

@@ -82,6 +82,94 @@ fn help_texts_are_as_written_down() {
 }
 
 #[test]
+fn the_short_help_fits_a_screen() {
+    let place = Place::new();
+    for command in COMMANDS {
+        let arguments: Vec<&str> = command.split_whitespace().chain(["-h"]).collect();
+        let mut run = place.keyseal(&arguments);
+        let shown = String::from_utf8(run.env("COLUMNS", "80").output().unwrap().stdout).unwrap();
+        assert!(
+            shown.lines().count() <= 40,
+            "{command}: {}",
+            shown.lines().count()
+        );
+        assert!(!shown.contains("--region"), "{command}");
+    }
+    let long = String::from_utf8(place.done(&["encrypt", "--help"]).stdout).unwrap();
+    assert!(
+        long.contains("--region") && long.contains("[env: KEYSEAL_KEK]"),
+        "{long}"
+    );
+}
+
+#[test]
+fn manual_pages_have_examples_and_exit_codes_under_headings() {
+    let place = Place::new();
+    place.done(&["man", "pages"]);
+    for page in place.names("pages") {
+        let text = String::from_utf8(place.read(&format!("pages/{page}"))).unwrap();
+        let headings: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with(".SH"))
+            .collect();
+        assert!(
+            text.contains("EXIT STATUS") && !text.contains(".SH EXTRA"),
+            "{page}: {headings:?}"
+        );
+        let is_group = ["keyseal-keyset.1", "keyseal-kek.1", "keyseal-dek.1"].contains(&&*page);
+        assert!(
+            is_group || text.contains(".SH EXAMPLES"),
+            "{page}: {headings:?}"
+        );
+    }
+}
+
+/// Returns the candidates that a shell gets for the last word of a line.
+fn candidates(place: &Place, words: &[&str]) -> Vec<String> {
+    let line = [&["--", "keyseal"], words].concat();
+    let mut run = place.keyseal(&line);
+    let index = words.len().to_string();
+    run.env("KEYSEAL_COMPLETE", "bash")
+        .env("_CLAP_COMPLETE_INDEX", index)
+        .env("_CLAP_IFS", "\n");
+    let output = run.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn completions_know_templates_and_the_keys_of_a_keyset() {
+    let place = Place::new();
+    place.keyset("k.json");
+    let list = place.done(&["keyset", "list", "k.json", "--json"]).stdout;
+    let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let id = list["primary_key_id"].to_string();
+    for words in [
+        &["keyset", "promote", "k.json", "--key-id", ""][..],
+        &["keyset", "rotate", "k.json", "--disable", ""],
+    ] {
+        assert_eq!(candidates(&place, words), [id.as_str()], "{words:?}");
+    }
+    let templates = candidates(&place, &["keyset", "create", "--template", "AES256_GCM_S"]);
+    assert!(
+        templates
+            .iter()
+            .any(|name| name.starts_with("AES256_GCM_SIV")),
+        "{templates:?}"
+    );
+    let verbs = candidates(&place, &[""]);
+    assert!(verbs.iter().any(|verb| verb == "encrypt"), "{verbs:?}");
+    assert!(
+        !verbs.iter().any(|verb| verb == "rotate-keyset"),
+        "{verbs:?}"
+    );
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = String::from_utf8(place.done(&["completions", shell]).stdout).unwrap();
+        assert!(script.contains("KEYSEAL_COMPLETE"), "{shell}");
+    }
+}
+
+#[test]
 fn every_command_is_written_down_and_has_an_example() {
     let place = Place::new();
     for within in ["", "keyset", "kek", "dek"] {

@@ -83,7 +83,11 @@ impl Place {
             .env_remove("NO_COLOR");
         for (name, _) in env::vars_os() {
             let own = name.to_string_lossy();
-            if own.starts_with("SCW_") || own.starts_with("SCALEWAY_") || own == "XDG_CONFIG_HOME" {
+            if own.starts_with("KEYSEAL_K")
+                || own.starts_with("SCW_")
+                || own.starts_with("SCALEWAY_")
+                || own == "XDG_CONFIG_HOME"
+            {
                 command.env_remove(name);
             }
         }

@@ -127,6 +127,57 @@ fn binary_is_refused_and_text_is_not() {
 }
 
 #[test]
+fn a_decrypted_stream_sends_no_control_characters() {
+    let place = Place::new();
+    for (template, more) in [
+        ("AES128_GCM_HKDF_4KB", &["--stream-output"][..]),
+        ("AES128_GCM_HKDF_4KB", &["--range", "9000-"]),
+        ("AES128_GCM_HKDF_4KB", &[]),
+        ("AES256_GCM", &[]),
+    ] {
+        place.done(&[
+            "keyset",
+            "create",
+            "--template",
+            template,
+            "--insecure-cleartext",
+            "--force",
+            "-o",
+            "k.json",
+        ]);
+        let keyset = ["--keyset", "k.json", "--insecure-cleartext"];
+        for (end, is_text) in [
+            ("\u{1b}[2J", false),
+            ("\u{9b}2J", false),
+            ("\u{20ac}\r\n", true),
+        ] {
+            place.write("in", format!("{}{end}", "text\n".repeat(2000)));
+            place.done(
+                &[
+                    &["encrypt", "in", "--force", "-o", "in.sealed"][..],
+                    &keyset,
+                ]
+                .concat(),
+            );
+            let decrypt = [&["decrypt", "in.sealed"][..], &keyset, more].concat();
+            let (code, seen, said) = shown(place.keyseal(&decrypt), on_stdout);
+            let said = String::from_utf8_lossy(&said);
+            let moves = |c: char| c.is_control() && !matches!(c, '\n' | '\r');
+            assert!(!seen.contains(moves), "{decrypt:?}: {seen:?}");
+            assert_eq!(
+                code,
+                Some(if is_text { 0 } else { 2 }),
+                "{decrypt:?}: {said}"
+            );
+            assert!(
+                is_text || said.contains("cannot write to the terminal"),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[test]
 fn errors_have_colours_on_a_terminal_unless_they_are_not_wanted() {
     let place = Place::new();
     let failing = || place.keyseal(&["templates", "NO"]);
@@ -177,4 +228,23 @@ fn an_input_from_the_terminal_is_announced() {
         "{said}"
     );
     assert_eq!(place.read("out").len(), 7 + 33);
+}
+
+#[test]
+fn progress_fits_forty_columns_and_is_for_terminals_alone() {
+    let place = Place::new();
+    let create = "keyset create --template HMAC_SHA256_256BITTAG --insecure-cleartext -o m.json";
+    place.done(&create.split(' ').collect::<Vec<_>>());
+    let slowly = "{ head -c 3000000 /dev/zero; sleep 2; head -c 3000000 /dev/zero; }";
+    let line = format!("{slowly} | keyseal mac --keyset m.json --insecure-cleartext");
+    let on_narrow = format!("stty rows 10 cols 40 <&2; {line}");
+    let (code, seen, tag) = shown(place.shell(&on_narrow), on_stderr);
+    assert_eq!((code, tag.len()), (Some(0), 75), "{seen:?}");
+    assert!(seen.contains("2.86 MiB") && seen.contains("/s"), "{seen:?}");
+    for part in seen.split(['\r', '\n', '\u{1b}']) {
+        assert!(part.chars().count() <= 44, "{part:?}");
+    }
+    assert!(!seen.contains('\n'), "{seen:?}");
+    let piped = place.shell(&line).output().unwrap();
+    assert_eq!(piped.stderr, b"", "no terminal, no progress");
 }

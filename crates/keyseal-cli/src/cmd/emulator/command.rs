@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{error::Failure, exit::Exit, text::printable};
+use crate::{error::Failure, exit::Exit, interrupt::Signal, text::printable};
 
 /// How often it is asked whether the command has ended.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(super) fn run(
     words: &[OsString],
     variables: impl IntoIterator<Item = (String, String)>,
-    stopped: &Receiver<()>,
+    stopped: &Receiver<Signal>,
     mut meanwhile: impl FnMut(),
 ) -> Result<Exit, Failure> {
     let Some((program, arguments)) = words.split_first() else {
@@ -40,7 +40,7 @@ pub(super) fn run(
         meanwhile();
         // A terminal sends its signals to the command, too; others may not.
         match stopped.recv_timeout(PAUSE) {
-            Ok(()) => deadline = Some(Instant::now() + GRACE),
+            Ok(_) => deadline = Some(Instant::now() + GRACE),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => std::thread::sleep(PAUSE),
         }

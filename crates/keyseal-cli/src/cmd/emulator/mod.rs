@@ -29,7 +29,7 @@ use crate::{
     error::{Failure, chain},
     exit::Exit,
     input::Place,
-    text::printable,
+    text::{Lines, printable},
 };
 
 /// The largest fault script that is read, in bytes.
@@ -269,7 +269,7 @@ fn announce(
             .iter()
             .map(|key| json!({"id": key.id, "name": key.name, "uri": key.uri()}))
             .collect();
-        return context.print_json(&json!({
+        return context.print_json_now(&json!({
             "environment": environment,
             "keys": keys,
             "process_id": process::id(),
@@ -280,7 +280,7 @@ fn announce(
         .map(|(name, value)| format!("export {name}={value}\n"))
         .collect();
     lines.push_str(&format!("export {PID}={}\n", process::id()));
-    context.print(&lines)
+    context.print_data(Lines::of_text(&lines))
 }
 
 /// Makes a key, or finds the one that a kept state has of this name.

@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     error::Failure,
     kms::{KeyManager, KmsArgs},
-    text::printable,
+    text::{Lines, printable},
 };
 
 /// List the algorithms that Key Manager offers in a region
@@ -53,5 +53,5 @@ pub(super) fn run(args: &AlgorithmsArgs, context: &Context) -> Result<(), Failur
         text.push_str(line.trim_end());
         text.push('\n');
     }
-    context.print(&text)
+    context.print(Lines::of_text(&text))
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::KeyChoice;
-use crate::{context::Context, error::Failure};
+use crate::{context::Context, error::Failure, text::Lines};
 
 /// Schedule a key for deletion: it cannot be used from now on, and is gone in 7 days
 ///
@@ -29,10 +29,12 @@ pub(super) fn run(args: &DeleteArgs, context: &Context) -> Result<(), Failure> {
         "state": "scheduled_for_deletion",
     });
     context.report(
-        &format!(
-            "{uri}: scheduled for deletion; it cannot be used, and is gone in 7 days\n\
-             until then, this takes it back: keyseal kek restore {uri}"
-        ),
+        Lines::from(&format!(
+            "{uri}: scheduled for deletion; it cannot be used, and is gone in 7 days"
+        ))
+        .line(format!(
+            "until then, this takes it back: keyseal kek restore {uri}"
+        )),
         &said,
         false,
     )

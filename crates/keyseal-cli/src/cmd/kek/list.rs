@@ -9,7 +9,7 @@ use crate::{
     context::Context,
     error::Failure,
     kms::{KeyManager, KmsArgs},
-    text::{count, printable},
+    text::{Lines, count, printable},
 };
 
 /// List the keys of a region, by name
@@ -57,7 +57,10 @@ pub(super) fn run(args: &ListArgs, context: &Context) -> Result<(), Failure> {
     if let Some(region) = manager.client().region() {
         context.note(&format!("{} in {region}", count(keys.len(), "key")));
     }
-    context.print(&lines(&keys))
+    if keys.is_empty() {
+        return Ok(());
+    }
+    context.print(Lines::of_text(&lines(&keys)))
 }
 
 fn wanted(args: &ListArgs) -> ListKeys {

@@ -44,7 +44,11 @@ pub(super) fn run(args: &PublicKeyArgs, context: &Context) -> Result<(), Failure
     let pem = manager.run("cannot get the public key", key.public_key())?;
     if context.json {
         let id = key.uri().key_id();
-        let text = format!("{:#}\n", json!({ "key_id": id.as_str(), "pem": pem }));
+        let value = json!({ "key_id": id.as_str(), "pem": pem });
+        if output.is_standard() {
+            return context.print_json(&value);
+        }
+        let text = format!("{value:#}\n");
         return output.write(text.as_bytes());
     }
     output.write(standard(&pem).unwrap_or(pem).as_bytes())

@@ -5,7 +5,11 @@ use keyseal::kms::scaleway::{KeyRotation, Timestamp};
 use serde_json::{Value, json};
 
 use super::{KeyChoice, table};
-use crate::{context::Context, error::Failure, text::printable};
+use crate::{
+    context::Context,
+    error::Failure,
+    text::{Lines, printable},
+};
 
 /// List the versions of a key, the oldest first
 ///
@@ -40,7 +44,7 @@ pub(super) fn run(args: &RotationsArgs, context: &Context) -> Result<(), Failure
             time(one.deleted_at()),
         ]
     });
-    context.print(&table(head, rows))
+    context.print(Lines::of_text(&table(head, rows)))
 }
 
 fn time(time: Option<&Timestamp>) -> String {

@@ -5,7 +5,11 @@ use clap::Args;
 use keyseal::kms::scaleway::KeyInfo;
 
 use super::{KeyChoice, as_json, columns, name, report};
-use crate::{context::Context, error::Failure, text::printable};
+use crate::{
+    context::Context,
+    error::Failure,
+    text::{Lines, printable},
+};
 
 /// Show a key: state, versions, rotation
 #[derive(Args, Debug)]
@@ -28,7 +32,7 @@ pub(super) fn show(args: &ShowArgs, context: &Context) -> Result<(), Failure> {
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    context.print(&columns(&lines))
+    context.print(Lines::of_text(&columns(&lines)))
 }
 
 /// Returns the fields that have a value, in the order of `scw`; times are as the service gives

@@ -19,7 +19,7 @@ use crate::{
     files::{HardLinks, Holds, Output, changed},
     input::{Input, KEYSET_LIMIT, Place},
     keysets::{Access, Keyset},
-    text::size,
+    text::{Lines, size},
 };
 
 /// What helps against a keyset file with several names.
@@ -150,7 +150,7 @@ impl<T> Edited<'_, T> {
     pub(crate) fn report(&self, text: impl FnOnce(&str) -> String) -> Result<Exit, Failure> {
         let value: Value = list::as_json(Some(&self.keyset.handle.info()));
         self.context
-            .report(&text(&self.name), &value, self.is_standard)?;
+            .report(Lines::of_text(&text(&self.name)), &value, self.is_standard)?;
         Ok(Exit::Done)
     }
 }

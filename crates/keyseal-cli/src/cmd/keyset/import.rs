@@ -22,7 +22,7 @@ use crate::{
     files::Holds,
     input::{Place, check_one_standard_input},
     keysets::{Access, Seal, keyset_failure},
-    text::{closest, folded, printable, short_type},
+    text::{Lines, closest, folded, printable, short_type},
 };
 
 /// The largest key file, in bytes. An HMAC key may be a megabyte, and base64 makes it longer.
@@ -46,21 +46,23 @@ pub(crate) struct ImportArgs {
     /// The keyset to add it to; without, a new keyset is made
     #[arg(value_name = "FILE")]
     keyset: Option<Place>,
-    /// The type, such as AesGcmKey, or a template, such as AES256_GCM
+    /// The type, such as AesGcmKey, or a template
     #[arg(long = "type", value_name = "TYPE")]
     type_name: String,
-    /// The file with the bytes of the key; `-` is standard input
+    /// The file with the key; `-` is standard input
     #[arg(long, value_name = "FILE")]
     key_file: Place,
     #[command(flatten)]
     encoding: Encoding,
-    /// The bytes are a serialized Tink key: its bytes and parameters in a protobuf message
+    /// The bytes are a serialized Tink key
+    ///
+    /// The protobuf message of its type, which holds the key bytes and their parameters.
     #[arg(long)]
     serialized: bool,
-    /// What the key writes in front of its ciphertexts; a template knows
+    /// The output prefix type; a template has one
     #[arg(long, value_name = "PREFIX")]
     variant: Option<VariantName>,
-    /// The id, which ciphertexts may name; random unless told otherwise
+    /// The id [default: random]
     #[arg(long, value_name = "ID")]
     key_id: Option<u32>,
     /// Make it the primary key of the keyset
@@ -84,10 +86,10 @@ pub(crate) struct ImportArgs {
 #[derive(Args, Clone, Copy, Debug)]
 #[group(multiple = false)]
 struct Encoding {
-    /// The bytes are hexadecimal digits, in lines of any length; white space is skipped
+    /// The key is in hexadecimal, in lines of any length
     #[arg(long)]
     hex: bool,
-    /// The bytes are base64 of either alphabet, in lines of any length; white space is skipped
+    /// The key is in base64, in lines of any length
     #[arg(long)]
     base64: bool,
     /// The bytes are the key, which is also the default
@@ -135,7 +137,7 @@ fn import_as_new(
     let (name, standard) = (output.name(), output.is_standard());
     seal.write(&handle, args.format.unwrap_or(FormatName::Json), output)?;
     context.report(
-        &format!("imported key {}\nwrote {name}", handle.primary()),
+        Lines::from(&format!("imported key {}", handle.primary())).line(format!("wrote {name}")),
         &list::as_json(Some(&handle.info())),
         standard,
     )?;

@@ -2,8 +2,12 @@
 
 use clap::Args;
 use keyseal::{
-    KeysetHandle,
-    keyset::{Finding, KeysetFile, Protection, Severity, lint},
+    Key, KeysetHandle, SecretAccess,
+    key::{
+        kms_aead::{KmsAeadKey, KmsAeadParameters},
+        kms_envelope_aead::{KmsEnvelopeAeadKey, KmsEnvelopeAeadParameters},
+    },
+    keyset::{Finding, Format, Protection, Severity, Status, lint},
 };
 use serde_json::{Value, json};
 
@@ -13,7 +17,8 @@ use crate::{
     error::Failure,
     exit::Exit,
     input::{KEYSET_LIMIT, Place, check_one_standard_input},
-    text::{count, printable},
+    kek::is_served,
+    text::{Lines, count, printable},
 };
 
 /// Say what is wrong or unwise in a keyset file, also in one that nothing else reads
@@ -37,17 +42,19 @@ pub(crate) fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
     let access = args.access.resolve(context)?;
     let name = args.keyset.name();
     let bytes = args.keyset.read_small(KEYSET_LIMIT, context)?;
-    let protection = KeysetFile::recognize(&bytes).map(|file| file.protection());
-    let mut found: Vec<Found> = match (&access.kek, &protection) {
-        (Some(kek), Ok(Protection::Encrypted)) => kek.lint(&name, &bytes, &access.aad)?,
+    let protection = Protection::guess(&bytes);
+    let encrypted = protection == Some(Protection::Encrypted);
+    let findings = match &access.kek {
+        Some(kek) if encrypted => kek.lint(&name, &bytes, &access.aad)?,
         _ => lint(&bytes),
-    }
-    .iter()
-    .map(Found::from)
-    .collect();
-    let outside = access.kek.is_none() && matches!(protection, Ok(Protection::Encrypted));
-    if holds_keys(&bytes) {
-        found.extend(check_mode(&args.keyset));
+    };
+    let mut found: Vec<Found> = findings.iter().map(Found::from).collect();
+    let outside = access.kek.is_none() && encrypted;
+    if protection == Some(Protection::Cleartext) {
+        found.extend(check_uris(&bytes));
+        if holds_secret(&bytes) {
+            found.extend(check_mode(&args.keyset));
+        }
     }
     if context.json {
         let findings: Vec<Value> = found.iter().map(Found::as_json).collect();
@@ -57,7 +64,7 @@ pub(crate) fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
             "inside_checked": !outside,
         }))?;
     } else {
-        context.print(&as_text(&name, &found))?;
+        context.print(Lines::of_text(&as_text(&name, &found, outside)))?;
         if outside {
             context.note("only the outside was checked: --keyset-kek opens the keyset");
         }
@@ -69,22 +76,53 @@ pub(crate) fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
     })
 }
 
-/// Returns whether whoever reads the file has keys, as far as it can be read.
-fn holds_keys(bytes: &[u8]) -> bool {
-    match KeysetFile::recognize(bytes) {
-        Ok(file) if file.protection() == Protection::Encrypted => false,
-        Ok(file) => KeysetHandle::read_no_secret(bytes, file.format()).is_err(),
-        Err(_) => lint(bytes)
-            .iter()
-            .all(|found| found.code() != "not-a-keyset"),
-    }
+/// Returns whether the keys of a cleartext file are secret, as far as it can be read.
+fn holds_secret(bytes: &[u8]) -> bool {
+    KeysetHandle::read_no_secret(bytes, Format::detect(bytes)).is_err()
+}
+
+/// Looks for keys of a service that this build has no client for.
+fn check_uris(bytes: &[u8]) -> Option<Found> {
+    let access = SecretAccess::insecure();
+    let keyset = KeysetHandle::read_cleartext(bytes, Format::detect(bytes), access).ok()?;
+    let elsewhere: Vec<(u32, &str)> = keyset
+        .entries()
+        .filter(|entry| entry.status() == Status::Enabled)
+        .filter_map(|entry| Some((entry.id().value(), kms_uri(entry.key()?)?)))
+        .filter(|(_, uri)| !is_served(uri))
+        .collect();
+    let (id, uri) = elsewhere.first()?;
+    Some(Found {
+        code: "kms-scheme",
+        severity: Severity::Warning,
+        count: elsewhere.len(),
+        key_ids: elsewhere.iter().map(|(id, _)| *id).collect(),
+        message: match uri.split_once("://") {
+            Some((scheme, _)) => format!(
+                "key {id} is held at {}://, which this build does not serve",
+                printable(scheme)
+            ),
+            None => format!("key {id} is held at a URI that has no scheme"),
+        },
+        advice: "use a program that has a client of that service: no command here can use the keyset",
+    })
+}
+
+/// Returns where a key is held, if a service holds it.
+fn kms_uri(key: &Key) -> Option<&str> {
+    let alone = key.downcast_ref().map(KmsAeadKey::parameters);
+    let envelope = key.downcast_ref().map(KmsEnvelopeAeadKey::parameters);
+    alone
+        .map(KmsAeadParameters::key_uri)
+        .or_else(|| envelope.map(KmsEnvelopeAeadParameters::kek_uri))
 }
 
 /// A finding of the library, or of the file around the keyset.
 struct Found {
     code: &'static str,
     severity: Severity,
-    key_id: Option<u32>,
+    count: usize,
+    key_ids: Vec<u32>,
     message: String,
     advice: &'static str,
 }
@@ -94,7 +132,8 @@ impl From<&Finding> for Found {
         Self {
             code: finding.code(),
             severity: finding.severity(),
-            key_id: finding.key_id().map(keyseal::KeyId::value),
+            count: finding.count(),
+            key_ids: finding.key_ids().iter().map(|id| id.value()).collect(),
             message: printable(finding.message()),
             advice: finding.advice(),
         }
@@ -106,16 +145,29 @@ impl Found {
         json!({
             "advice": self.advice,
             "code": self.code,
-            "key_id": self.key_id,
+            "count": self.count,
+            "key_id": self.key_ids.first(),
+            "key_ids": self.key_ids,
             "message": self.message,
             "severity": self.severity.name(),
         })
     }
 }
 
-fn as_text(name: &str, found: &[Found]) -> String {
+impl Found {
+    /// Says how many more there are like the first.
+    fn others(&self) -> String {
+        match self.count {
+            0 | 1 => String::new(),
+            count => format!(", and {} more like it", count - 1),
+        }
+    }
+}
+
+fn as_text(name: &str, found: &[Found], outside: bool) -> String {
     if found.is_empty() {
-        return format!("{name}: nothing found\n");
+        let checked = if outside { " outside" } else { "" };
+        return format!("{name}: nothing found{checked}\n");
     }
     let of = |severity| {
         found
@@ -130,8 +182,12 @@ fn as_text(name: &str, found: &[Found]) -> String {
     );
     for found in found {
         text.push_str(&format!(
-            "\n{} [{}]: {}\n  {}\n",
-            found.severity, found.code, found.message, found.advice
+            "\n{} [{}]: {}{}\n  {}\n",
+            found.severity,
+            found.code,
+            found.message,
+            found.others(),
+            found.advice
         ));
     }
     text
@@ -145,7 +201,8 @@ fn check_mode(place: &Place) -> Option<Found> {
     (mode & 0o077 != 0).then(|| Found {
         code: "file-mode",
         severity: Severity::Warning,
-        key_id: None,
+        count: 1,
+        key_ids: Vec::new(),
         message: format!("the file is in cleartext, and its mode {mode:03o} is open to others"),
         advice: "chmod 600 it; if others could read it, rotate its keys",
     })

@@ -11,7 +11,7 @@ use crate::{
     exit::Exit,
     input::{KEYSET_LIMIT, Place, check_one_standard_input},
     keysets::{self, Keyset},
-    text::short_type,
+    text::{Lines, short_type},
 };
 
 /// List the keys of a keyset; none of it is secret
@@ -53,7 +53,7 @@ pub(crate) fn run(args: ListArgs, context: &Context) -> Result<Exit, Failure> {
     if context.json {
         context.print_json(&as_json(Some(&info)))?;
     } else {
-        context.print(&table(&info))?;
+        context.print(Lines::of_text(&table(&info)))?;
     }
     Ok(Exit::Done)
 }

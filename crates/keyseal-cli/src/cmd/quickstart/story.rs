@@ -8,18 +8,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::Parser as _;
 use keyseal::{SecretAccess, kms::scaleway::Environment};
 use keyseal_emulator::{Emulator, Server, StateKey};
 use serde_json::json;
 
 use super::Folder;
 use crate::{
-    Cli,
+    command_line,
     context::Context,
     error::{Failure, chain},
     exit::Exit,
-    text::{printable, quoted},
+    text::{Lines, printable, quoted},
 };
 
 /// Where a kept emulator keeps its keys, and the key of that file.
@@ -136,7 +135,7 @@ impl<'c> Story<'c> {
     /// Runs a command line, and returns what it printed.
     fn perform(&self, arguments: impl IntoIterator<Item = OsString>) -> Result<String, Failure> {
         let line = [OsString::from("keyseal")].into_iter().chain(arguments);
-        let cli = Cli::try_parse_from(line).map_err(|error| {
+        let cli = command_line::parse(&line.collect::<Vec<_>>()).map_err(|error| {
             Failure::new(
                 Exit::Failed,
                 "quickstart",
@@ -158,7 +157,7 @@ impl<'c> Story<'c> {
         if self.context.json {
             return Ok(());
         }
-        self.context.print(text)
+        self.context.print(Lines::of_text(text))
     }
 
     pub(super) fn close(self, folder: &Folder) -> Result<(), Failure> {
@@ -169,13 +168,13 @@ impl<'c> Story<'c> {
                 "kept": folder.keep.then(|| folder.path.to_string_lossy()),
             }));
         }
-        self.context.print(&match folder.keep {
+        self.context.print(Lines::of_text(&match folder.keep {
             false => "\nDone: the same bytes. Nothing was left behind.\n".to_owned(),
             true => format!(
                 "\nDone: the same bytes. The files are in {}; the key is in the emulator's state there.\n",
                 printable(folder.path.display())
             ),
-        })
+        }))
     }
 }
 

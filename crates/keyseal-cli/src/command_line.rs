@@ -1,0 +1,92 @@
+//! The command line: variables that stand for flags, and what the short help shows.
+
+use std::{env, ffi::OsString};
+
+use clap::{Command, CommandFactory as _, FromArgMatches as _, builder::Resettable};
+
+use crate::Cli;
+
+/// How the headings start of options that only `--help` shows.
+const LONG_HELP: [&str; 3] = ["Key Manager", "More edits", "Parameters"];
+/// How the help starts of options that are another form of the one before.
+const OTHER_FORM: &str = "The same, ";
+
+/// Returns the program's command line, as help, completions and manual pages show it.
+pub(crate) fn command() -> Command {
+    with_short_help(Cli::command())
+}
+
+/// Parses a command line.
+pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let matches = with_variables(command(), &Given(arguments)).try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches)
+}
+
+fn with_short_help(command: Command) -> Command {
+    let command = command.mut_args(|arg| {
+        let heading = arg.get_help_heading().unwrap_or_default();
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        let is_long = LONG_HELP.iter().any(|start| heading.starts_with(start));
+        match is_long || help.starts_with(OTHER_FORM) {
+            true => arg.hide_short_help(true),
+            false => arg,
+        }
+    });
+    let command = match command.get_after_help().cloned() {
+        Some(examples) => command
+            .after_long_help(examples)
+            .after_help("--help shows all options, and examples."),
+        None => command,
+    };
+    command.mut_subcommands(with_short_help)
+}
+
+/// Has no variable stand for a flag that is not wanted: an empty one, and one that another flag of
+/// this command line overrules. To clap a variable is as good as its flag, so `--kek` would
+/// conflict with the keyset that a variable names.
+fn with_variables(command: Command, given: &Given<'_>) -> Command {
+    let has = |id: &str| command.get_arguments().any(|arg| arg.get_id() == id);
+    let takes_both = has("keyset") && has("kek");
+    let mut unwanted: Vec<&str> = Vec::new();
+    if takes_both && given.flag("--keyset") {
+        unwanted.push("kek");
+    }
+    if takes_both && given.flag("--kek") {
+        unwanted.push("keyset");
+    }
+    // A key-encryption key of keysets is of no use without one.
+    let names_keyset = given.flag("--keyset") || is_set("KEYSEAL_KEYSET");
+    if takes_both && (given.flag("--kek") || !names_keyset) {
+        unwanted.push("keyset_kek");
+    }
+    if given.flag("--insecure-cleartext") {
+        unwanted.push("keyset_kek");
+    }
+    let command = command.mut_args(|arg| {
+        let is_empty = |name| env::var_os(name).is_some_and(|value| value.is_empty());
+        let is_empty = arg.get_env().is_some_and(is_empty);
+        match is_empty || unwanted.contains(&arg.get_id().as_str()) {
+            true => arg.env(Resettable::Reset),
+            false => arg,
+        }
+    });
+    command.mut_subcommands(|inner| with_variables(inner, given))
+}
+
+fn is_set(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+/// The words of a command line.
+struct Given<'a>(&'a [OsString]);
+
+impl Given<'_> {
+    /// Returns whether a flag is there, with its value in the same word or in the next.
+    fn flag(&self, name: &str) -> bool {
+        let words = self.0.iter().map(|word| word.as_encoded_bytes());
+        words.take_while(|word| word != b"--").any(|word| {
+            word.strip_prefix(name.as_bytes())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"="))
+        })
+    }
+}
