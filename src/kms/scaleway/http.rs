@@ -59,7 +59,7 @@ impl ApiUrl {
             "http" if url.is_loopback() || url.is_host(http_host) => Ok(url),
             "http" => Err(
                 "without TLS it must name this machine (localhost, 127.0.0.1 or [::1]) or the one \
-                 host for which plain HTTP is allowed",
+                 host that KEYSEAL_INSECURE_HTTP_HOST names",
             ),
             _ => Err("it must begin with https://"),
         }

@@ -463,7 +463,8 @@ fn plain_http_is_for_this_machine_and_for_the_host_that_is_named() {
     ] {
         let error = client(url, variable, host).unwrap_err();
         assert_eq!(error.kind(), KmsErrorKind::Configuration, "{url}");
-        assert!(error.to_string().contains("plain HTTP"), "{url}: {error}");
+        let said = error.to_string();
+        assert!(said.contains("KEYSEAL_INSECURE_HTTP_HOST"), "{url}: {said}");
     }
     // What is encrypted on the way is nothing to warn of.
     for url in ["http://127.0.0.1:8080", "https://kms"] {

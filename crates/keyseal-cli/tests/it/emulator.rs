@@ -268,21 +268,65 @@ fn a_fault_script_is_in_force_from_the_start() {
     place.done(&rotate);
 }
 
-#[test]
-fn a_command_is_ended_with_the_emulator() {
-    let place = Place::new();
+/// Starts the emulator with a shell, which makes the file `started` once it waits for signals.
+fn start_shell(place: &Place, traps: &str) -> Child {
+    let _ = fs::remove_file(place.path("started"));
     let mut child = place
-        .keyseal(&["emulator", "--", "sh", "-c"])
-        .arg("trap 'exit 7' TERM; touch started; while :; do sleep 0.1; done")
-        .stderr(Stdio::null())
+        .keyseal(&["emulator", "-q", "--", "sh", "-c"])
+        .arg(format!(
+            "{traps}; touch started; while :; do sleep 0.05; done"
+        ))
         .spawn()
         .unwrap();
     while !place.path("started").exists() {
         assert_eq!(child.try_wait().unwrap(), None);
         thread::sleep(Duration::from_millis(10));
     }
+    child
+}
+
+fn send(signal: &str, child: &Child) {
     let id = child.id().to_string();
-    let sent = Command::new("kill").args(["-s", "TERM", &id]).status();
+    let sent = Command::new("kill").args(["-s", signal, &id]).status();
     assert!(sent.unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_command_gets_the_signals_and_decides_about_the_exit_code() {
+    let place = Place::new();
+    for (signal, code) in [("TERM", 7), ("INT", 0), ("HUP", 200)] {
+        let mut child = start_shell(&place, &format!("trap 'exit {code}' {signal}"));
+        send(signal, &child);
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
+    }
+    // The second of a kind reaches it as the first does.
+    let traps = "trap 'n=$((n+1)); touch got-$n; test $n = 3 && exit 33' TERM";
+    let mut child = start_shell(&place, traps);
+    for n in 1..=3 {
+        send("TERM", &child);
+        while !place.path(&format!("got-{n}")).exists() {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(33));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_that_ends_the_command_ends_the_emulator_too() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let place = Place::new();
+    for (signal, number) in [("TERM", 15), ("HUP", 1), ("INT", 2)] {
+        let mut child = start_shell(&place, ":");
+        send(signal, &child);
+        assert_eq!(child.wait().unwrap().signal(), Some(number), "{signal}");
+    }
+    for (signal, number) in [("KILL", 9), ("USR1", 10), ("ABRT", 6)] {
+        let line = format!("kill -s {signal} $$");
+        let status = place
+            .keyseal(&["emulator", "-q", "--", "sh", "-c", &line])
+            .status();
+        assert_eq!(status.unwrap().signal(), Some(number), "{signal}");
+    }
 }

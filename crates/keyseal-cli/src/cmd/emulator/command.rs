@@ -2,72 +2,92 @@
 
 use std::{
     ffi::OsString,
-    process::{Child, Command, ExitStatus},
-    sync::mpsc::{Receiver, RecvTimeoutError},
-    time::{Duration, Instant},
+    process::{self, Child, Command, ExitStatus},
+    sync::mpsc::RecvTimeoutError,
+    thread,
+    time::Duration,
 };
 
-use crate::{error::Failure, exit::Exit, interrupt::Signal, text::printable};
+use crate::{
+    error::Failure,
+    interrupt::{Leftovers, Signal},
+    text::printable,
+};
 
 /// How often it is asked whether the command has ended.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long a command may take to end once it should.
-const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs a command with these variables until it ends, or until `stopped`. Does something else again
-/// and again `meanwhile`.
+/// Runs a command with these variables until it ends, and passes on each signal that should end
+/// this process. Does something else again and again `meanwhile`.
 pub(super) fn run(
-    words: &[OsString],
+    (program, arguments): (&OsString, &[OsString]),
     variables: impl IntoIterator<Item = (String, String)>,
-    stopped: &Receiver<Signal>,
+    leftovers: &Leftovers,
     mut meanwhile: impl FnMut(),
-) -> Result<Exit, Failure> {
-    let Some((program, arguments)) = words.split_first() else {
-        return Ok(Exit::Done);
-    };
+) -> Result<ExitStatus, Failure> {
     let name = printable(program.to_string_lossy());
     let failed = |error: &std::io::Error| Failure::io(format!("cannot run {name}"), error);
+    let mut stopped = leftovers.stopped();
     let mut child = Command::new(program)
         .args(arguments)
         .envs(variables)
         .spawn()
         .map_err(|error| failed(&error))?;
-    let mut deadline = None;
-    let status = loop {
+    loop {
         if let Some(status) = child.try_wait().map_err(|error| failed(&error))? {
-            break status;
+            return Ok(status);
         }
         meanwhile();
-        // A terminal sends its signals to the command, too; others may not.
         match stopped.recv_timeout(PAUSE) {
-            Ok(_) => deadline = Some(Instant::now() + GRACE),
+            Ok(signal) => {
+                // What the command makes of it is its own affair, and so is the next one.
+                stopped = leftovers.stopped();
+                pass_on(signal, &child).map_err(|error| failed(&error))?;
+            }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(PAUSE),
+            Err(RecvTimeoutError::Disconnected) => thread::sleep(PAUSE),
         }
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            break end(&mut child).map_err(|error| failed(&error))?;
-        }
-    };
-    outcome(&name, status, deadline.is_some())
-}
-
-fn end(child: &mut Child) -> std::io::Result<ExitStatus> {
-    child.kill()?;
-    child.wait()
-}
-
-fn outcome(name: &str, status: ExitStatus, stopped: bool) -> Result<Exit, Failure> {
-    match status.code() {
-        Some(0) => Ok(Exit::Done),
-        _ if stopped => Ok(Exit::Interrupted),
-        _ => Err(Failure::new(
-            Exit::Failed,
-            "command_failed",
-            name,
-            match status.code() {
-                Some(code) => format!("it ended with exit code {code}"),
-                None => "it was ended by a signal".to_owned(),
-            },
-        )),
     }
+}
+
+/// Ends this process as the command ended: with its exit code or of its signal.
+pub(super) fn end_like(status: ExitStatus) -> ! {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        // It comes back only if this process cannot end of the signal: then the code of a shell
+        // says it.
+        let _ = signal_hook::low_level::emulate_default_handler(signal);
+        process::exit(128 + signal);
+    }
+    process::exit(status.code().unwrap_or(1))
+}
+
+#[cfg(unix)]
+fn pass_on(signal: Signal, child: &Child) -> std::io::Result<()> {
+    use rustix::process::{Pid, Signal as Named, kill_process};
+
+    let Some(named) = Named::from_named_raw(signal) else {
+        return Ok(());
+    };
+    // Ctrl-C at a terminal goes to the command, too: a second one would be taken for impatience.
+    if named == Named::INT && is_in_foreground() {
+        return Ok(());
+    }
+    Ok(kill_process(Pid::from_child(child), named)?)
+}
+
+/// Returns whether the terminal sends its signals to this process, and so to the command.
+#[cfg(unix)]
+fn is_in_foreground() -> bool {
+    let terminal = std::fs::File::open("/dev/tty");
+    terminal.is_ok_and(|terminal| {
+        let group = rustix::termios::tcgetpgrp(terminal);
+        group.is_ok_and(|group| group == rustix::process::getpgrp())
+    })
+}
+
+/// Ctrl-C at a console goes to the command, too, and nothing else comes here.
+#[cfg(not(unix))]
+fn pass_on(_: Signal, _: &Child) -> std::io::Result<()> {
+    Ok(())
 }

@@ -156,22 +156,26 @@ pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure
         }
     ));
     let mut requests = Requests::of(&emulator);
-    let outcome = match args.command.is_empty() {
-        true => {
-            // An end of the channel would say that nobody can send any more: that is the end, too.
+    let ended = match args.command.split_first() {
+        None => {
+            // A channel that has ended says that nobody can send any more: that is the end, too.
             while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
                 requests.tell(context);
             }
-            Ok(Exit::Done)
+            Ok(None)
         }
-        false => command::run(&args.command, variables, &stopped, || {
+        Some(command) => command::run(command, variables, &context.leftovers, || {
             requests.tell(context)
-        }),
+        })
+        .map(Some),
     };
     server.shutdown();
     requests.tell(context);
     context.note("stopped");
-    outcome
+    match ended? {
+        Some(status) if !status.success() => command::end_like(status),
+        Some(_) | None => Ok(Exit::Done),
+    }
 }
 
 /// Reads the API key from the environment, where it is not to be drawn.

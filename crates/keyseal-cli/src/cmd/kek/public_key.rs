@@ -42,16 +42,16 @@ pub(super) fn run(args: &PublicKeyArgs, context: &Context) -> Result<(), Failure
     let output = args.output.plan(&[], Holds::Data, context)?;
     let (manager, key) = args.choice.open(context)?;
     let pem = manager.run("cannot get the public key", key.public_key())?;
-    if context.json {
-        let id = key.uri().key_id();
-        let value = json!({ "key_id": id.as_str(), "pem": pem });
-        if output.is_standard() {
-            return context.print_json(&value);
-        }
-        let text = format!("{value:#}\n");
-        return output.write(text.as_bytes());
+    let report = json!({ "key_id": key.uri().key_id().as_str(), "pem": pem });
+    if context.json && output.is_standard() {
+        return context.print_json(&report);
     }
-    output.write(standard(&pem).unwrap_or(pem).as_bytes())
+    let (name, is_standard) = (output.name(), output.is_standard());
+    output.write(standard(&pem).unwrap_or(pem).as_bytes())?;
+    match is_standard {
+        true => Ok(()),
+        false => context.report(&format!("wrote {name}"), &report, false),
+    }
 }
 
 /// Returns the same key as a SubjectPublicKeyInfo, unless it is neither that nor PKCS #1.
