@@ -274,8 +274,9 @@ impl CryptosystemChoice {
 /// How much is done at the same time.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Threads {
-    /// How many threads work on a stream from file to file, and on how many files --recursive works
-    /// at the same time [default: one for each core; 16 files where a service holds the key]
+    /// Threads for a stream, and files at once with --recursive [default: one for each core]
+    ///
+    /// Where a service holds the key, 16 files at once.
     #[arg(short = 'j', long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 }
@@ -381,8 +382,9 @@ impl ChangedFile {
 pub(crate) struct ChangedData {
     #[command(flatten)]
     pub(crate) file: ChangedFile,
-    /// With --in-place, replace also a file that has other names (hard links), under this name
-    /// alone: the other names keep the old content
+    /// With --in-place, replace also a file that has other names
+    ///
+    /// It is replaced under this name alone: its other names (hard links) keep the old content.
     #[arg(long, requires = "in_place")]
     break_hard_links: bool,
 }

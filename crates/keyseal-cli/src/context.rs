@@ -30,7 +30,6 @@ pub(crate) struct Context {
     pub(crate) leftovers: Leftovers,
     quiet: bool,
     verbose: bool,
-    hides_progress: bool,
     kms: KmsArgs,
     /// Another environment than the process's.
     environment: Option<Environment>,
@@ -77,7 +76,6 @@ impl Context {
             leftovers,
             quiet: globals.quiet,
             verbose: globals.verbose > 0,
-            hides_progress: false,
             kms: KmsArgs::default(),
             environment: None,
             heard: None,
@@ -115,14 +113,6 @@ impl Context {
         }
     }
 
-    /// Returns the same, for work on many files at once, which has no one progress to show.
-    pub(crate) fn without_progress(self) -> Self {
-        Self {
-            hides_progress: true,
-            ..self
-        }
-    }
-
     /// Returns the same, for a command that was told how Key Manager is reached.
     pub(crate) fn with_kms(&self, kms: &KmsArgs) -> Self {
         Self {
@@ -149,7 +139,7 @@ impl Context {
 
     /// Returns whether the progress of long work is shown.
     pub(crate) const fn shows_progress(&self) -> bool {
-        !self.quiet && !self.json && !self.hides_progress
+        !self.quiet && !self.json
     }
 
     /// Says how it is done, to people who asked.

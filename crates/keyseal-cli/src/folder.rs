@@ -22,6 +22,7 @@ use crate::{
     exit::Exit,
     files::{HardLinks, Holds, Output, Overwrite, exists, is_temporary},
     input::{FileId, Input, Place, Stamp},
+    progress::Progress,
     report::{Outcome, Report, Verb, is_for_all},
     text::{is_text, printable},
 };
@@ -81,6 +82,9 @@ impl Run<'_> {
         let mut report = Report::new(self.verb, self.context);
         let found = self.find(&mut report);
         self.check_outputs(&found)?;
+        let sizes = found.iter().flatten();
+        let sizes = sizes.filter_map(|file| Some(fs::metadata(&file.path).ok()?.len()));
+        let progress = Progress::of_files(found.len(), sizes.sum(), self.context);
         let gate = Gate::new(IN_MEMORY);
         let next = AtomicUsize::new(0);
         let ended = AtomicBool::new(false);
@@ -105,6 +109,7 @@ impl Run<'_> {
                 {
                     ended.store(true, Ordering::Relaxed);
                 }
+                progress.add_file();
                 lock(&order).add(index, outcome);
             }
         };
@@ -115,6 +120,7 @@ impl Run<'_> {
             }
             work();
         });
+        drop(progress);
         let order = order.into_inner().unwrap_or_else(PoisonError::into_inner);
         order.report.finish()
     }

@@ -455,6 +455,14 @@ impl WriteAt for Watched<'_> {
         }
         Ok(len)
     }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        match WriteAt::truncate(self.file, size) {
+            // A device that cannot be cut is no failure of the output.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => Err(error),
+            done => self.note(done),
+        }
+    }
 }
 
 /// Counts the bytes that are read.

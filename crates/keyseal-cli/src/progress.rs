@@ -58,7 +58,6 @@ impl Progress {
         Self::show(Meter::default(), total, None, context)
     }
 
-    #[allow(dead_code, reason = "the run over a folder takes it up next")]
     /// Starts to count the files of a run, and their bytes.
     pub(crate) fn of_files(files: usize, bytes: u64, context: &Context) -> Self {
         let progress = Self::show(Meter::default(), Some(bytes), Some(files), context);
@@ -87,7 +86,6 @@ impl Progress {
         self.meter.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    #[allow(dead_code, reason = "the run over a folder takes it up next")]
     /// Counts a file as done.
     pub(crate) fn add_file(&self) {
         self.meter.files.fetch_add(1, Ordering::Relaxed);

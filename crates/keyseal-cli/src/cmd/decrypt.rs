@@ -41,10 +41,10 @@ pub(crate) struct DecryptArgs {
     /// with it.
     #[arg(short, long, conflicts_with_all = ["range", "stream_output"])]
     recursive: bool,
-    /// With --recursive, leave plaintext files alone
+    /// With --recursive, leave plaintexts alone
     ///
     /// Those are files whose first bytes show that they are not encrypted with these keys: after an
-    /// interruption, the ones that are decrypted already.
+    /// interruption, the files that are decrypted already.
     #[arg(long, requires = "recursive")]
     skip_plaintext: bool,
     /// Decrypt only these bytes of a stream
@@ -71,7 +71,7 @@ pub(crate) fn run(args: DecryptArgs, context: &Context) -> Result<Exit, Failure>
     check_one_standard_input(read.into_iter().chain([&args.input]))?;
     let kms = args.key.kms();
     match args.recursive {
-        true => run_folder(&args, &context.with_kms(&kms.patient()).without_progress()),
+        true => run_folder(&args, &context.with_kms(&kms.patient())),
         false => run_file(&args, &context.with_kms(kms)),
     }
 }

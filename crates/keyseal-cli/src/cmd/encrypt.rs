@@ -36,10 +36,10 @@ pub(crate) struct EncryptArgs {
     aad: Aad,
     /// Encrypt every file of the folder IN
     ///
-    /// To a folder or in place. Run it again to resume. A file is skipped if it is encrypted already
-    /// under the key that encrypts now: in place the file itself, else an output that is younger than
-    /// the last change of the file. One failure does not stop the others, unless every file would
-    /// fail with it.
+    /// To a folder or in place. Run it again to resume: a file is skipped if it is encrypted already
+    /// under the key that encrypts now. In place that is the file itself, else an output that is
+    /// younger than the last change of the file. One failure does not stop the others, unless every
+    /// file would fail with it.
     #[arg(short, long)]
     recursive: bool,
     /// Encrypt also a file that is encrypted already
@@ -70,7 +70,7 @@ pub(crate) fn run(args: EncryptArgs, context: &Context) -> Result<Exit, Failure>
     check_one_standard_input(read.into_iter().chain([&args.input]))?;
     let kms = args.key.kms();
     let context = &match args.recursive {
-        true => context.with_kms(&kms.patient()).without_progress(),
+        true => context.with_kms(&kms.patient()),
         false => context.with_kms(kms),
     };
     let form = match (args.stream, args.no_stream) {
