@@ -74,6 +74,10 @@ impl Place {
             .current_dir(self.folder.path())
             .env("PATH", env::join_paths(folders).unwrap())
             .env("HOME", self.folder.path())
+            .env(
+                "INPUTS",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/tests/inputs"),
+            )
             .env("LC_ALL", "C")
             .env_remove("COLUMNS")
             .env_remove("NO_COLOR");
