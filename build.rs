@@ -34,7 +34,10 @@ pub(crate) fn protos(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut protos = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "proto") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "proto")
+        {
             protos.push(path);
         }
     }

@@ -8,12 +8,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-use std::{
-    error::Error,
-    fmt::Write as _,
-    fs,
-    path::Path,
-};
+use std::{error::Error, fmt::Write as _, fs, path::Path};
 
 use protox::prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
 
@@ -39,7 +34,9 @@ pub fn translate(folder: &Path) -> Result<String, Box<dyn Error>> {
         .compile_fds(files.clone())?;
 
     let mut rust = format!("// {}{}\n", build::DIGEST, build::digest(&protos)?);
-    rust.push_str(&fs::read_to_string(messages.path().join("google.crypto.tink.rs"))?);
+    rust.push_str(&fs::read_to_string(
+        messages.path().join("google.crypto.tink.rs"),
+    )?);
     rust.push_str("\nuse super::{Field, Fields};\n");
     let pool = DescriptorPool::from_file_descriptor_set(files)?;
     for message in pool.all_messages() {
