@@ -440,11 +440,12 @@ pub enum KeysetError {
         source: KmsError,
     },
     /// The header of a sealed stream cannot be made in so many bytes.
-    #[error("the header of the sealed stream has {size} bytes, and takes at least {needed}")]
+    #[error("a header of a sealed stream cannot have {size} bytes: it takes {needed} to 65548")]
     HeaderSize {
         /// The size that was asked for, in bytes.
         size: usize,
-        /// The least size that this keyset and its key-encryption key take, in bytes.
+        /// The least size that this keyset and its key-encryption key take, in bytes: 0 if the size
+        /// is too large, so that nothing was wrapped.
         needed: usize,
     },
     /// The operating system gave no randomness for a key id.

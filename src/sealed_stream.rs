@@ -193,6 +193,7 @@ impl SealedStreamHeader {
         kek: &dyn Aead,
         size: usize,
     ) -> Result<Self, KeysetError> {
+        check_size(size, 0)?;
         Self::wrap(keyset, kek)?.filled(size)
     }
 
@@ -205,6 +206,7 @@ impl SealedStreamHeader {
         kek: &dyn RemoteAead,
         size: usize,
     ) -> Result<Self, KeysetError> {
+        check_size(size, 0)?;
         Self::wrap_remote(keyset, kek).await?.filled(size)
     }
 
@@ -343,12 +345,9 @@ impl SealedStreamHeader {
 
     fn filled(&self, size: usize) -> Result<Self, KeysetError> {
         let least = self.bytes.len();
-        let refused = |needed| KeysetError::HeaderSize { size, needed };
-        let missing = size.checked_sub(least).ok_or_else(|| refused(least))?;
-        let filling = filling(missing).ok_or_else(|| refused(size.saturating_add(1)))?;
-        if size > Self::MAX_SIZE {
-            return Err(refused(least));
-        }
+        check_size(size, least)?;
+        let needed = size + 1;
+        let filling = filling(size - least).ok_or(KeysetError::HeaderSize { size, needed })?;
         Self::of(&[self.encrypted_keyset(), &filling].concat())
     }
 
@@ -367,6 +366,15 @@ impl SealedStreamHeader {
 
 fn keyset_with<P: KeyParameters>(parameters: &P) -> Result<KeysetHandle, KeysetError> {
     KeysetHandle::new(Key::generate_with(parameters, Variant::Raw).map_err(KeysetError::Template)?)
+}
+
+/// Refuses a header of `size` bytes where it takes `needed` at least, or is longer than any.
+fn check_size(size: usize, needed: usize) -> Result<(), KeysetError> {
+    if (needed..=SealedStreamHeader::MAX_SIZE).contains(&size) {
+        Ok(())
+    } else {
+        Err(KeysetError::HeaderSize { size, needed })
+    }
 }
 
 /// Makes `size` bytes of fields that no message of Tink's has: number 15, all zero. None for one

@@ -80,6 +80,14 @@ fn hostile_json(size: usize) -> Vec<String> {
     vec![
         format!("{{\"key\":[{}]}}", list("{}", size)),
         format!("{{\"key\":[{}]}}", list("0", size)),
+        format!(
+            "{{{}}}",
+            list(&format!("\"key\":[{}]", list("{}", 3 * 4096)), size)
+        ),
+        format!(
+            "{{\"keysetInfo\":{{{}}}}}",
+            list(&format!("\"keyInfo\":[{}]", list("{}", 3 * 4096)), size)
+        ),
         format!("{{\"key\":[{}]}}", list(r#"{"keyData":{}}"#, size)),
         format!(
             "{{\"key\":[{}]}}",

@@ -1,6 +1,6 @@
 //! Messages that are too long for one poll: a blocking thread of the runtime encrypts them.
 
-use std::cell::Cell;
+use std::{cell::Cell, panic::resume_unwind};
 
 use tokio::{runtime::Handle, task};
 
@@ -102,5 +102,10 @@ async fn on_thread(
     // Where the caller has given up meanwhile, the result is dropped there, and so wiped.
     let done = runtime.spawn_blocking(work).await;
     let stopped = || KmsError::new(KmsErrorKind::Local).with_message("the runtime was shut down");
-    Ok(done.map_err(|_| stopped())??.into_vec())
+    match done {
+        Ok(done) => Ok(done?.into_vec()),
+        // A panic of the cipher is the caller's, as it would be on the caller's thread.
+        Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+        Err(_) => Err(stopped()),
+    }
 }

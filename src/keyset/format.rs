@@ -369,7 +369,7 @@ impl KeysetHandle {
             return Err(KeysetError::EncryptedInNameOnly);
         }
         let encrypted_keyset = Bytes::from(encrypted_keyset);
-        Ok(match format {
+        let file = match format {
             Format::Binary => proto::EncryptedKeyset {
                 encrypted_keyset,
                 keyset_info: None,
@@ -379,7 +379,13 @@ impl KeysetHandle {
                 encrypted_keyset,
                 keyset_info: Some(self.info().to_proto()),
             }),
-        })
+        };
+        // One ciphertext in a hundred million has the structure of a key by chance. Readers refuse
+        // it, so it must not be written.
+        if format == Format::Binary && wire::looks_like_keyset(&file) {
+            return Err(KeysetError::EncryptedInNameOnly);
+        }
+        Ok(file)
     }
 
     /// A destroyed key counts as secret: what is left of it may be, whatever its label says.

@@ -1,6 +1,6 @@
 //! What may be known of a keyset without its secrets.
 
-use super::{Format, KeysetHandle, Status, format};
+use super::{Format, KeysetHandle, Status, format, text_form::holds_cleartext};
 use crate::{
     error::KeysetError,
     key::{Key, KeyId, Variant},
@@ -53,6 +53,9 @@ impl Protection {
         match Format::detect(bytes) {
             Format::Binary => wire::looks_like_keyset(bytes).then_some(Self::Cleartext),
             Format::Json => match json::read_past_faults(bytes, &mut |_, _, _| {}) {
+                (File::Encrypted(keyset), _) if holds_cleartext(&keyset.encrypted_keyset) => {
+                    Some(Self::Cleartext)
+                }
                 (File::Encrypted(_), _) => Some(Self::Encrypted),
                 (File::Cleartext(keyset), Ok(())) if keyset.key.is_empty() => None,
                 // The part that cannot be read may have keys.

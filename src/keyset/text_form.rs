@@ -59,18 +59,25 @@ pub(super) fn holds_cleartext(bytes: &[u8]) -> bool {
         return true;
     }
     match Format::detect(bytes) {
-        Format::Json => matches!(
-            json::read(bytes),
-            Ok(json::File::Cleartext(keyset)) if !keyset.key.is_empty()
-        ),
+        Format::Json => is_cleartext_json(bytes),
         Format::Binary => {
             let Some(text) = str::from_utf8(bytes).ok().map(str::trim) else {
                 return is_utf_16(bytes);
             };
             let inside = hexadecimal(text).or_else(|| base64(text));
-            is_text_proto(text) || inside.is_some_and(|inside| wire::looks_like_keyset(&inside))
+            is_text_proto(text)
+                || inside.is_some_and(|inside| {
+                    wire::looks_like_keyset(&inside)
+                        || wire::names_a_type(&inside)
+                        || is_cleartext_json(&inside)
+                })
         }
     }
+}
+
+fn is_cleartext_json(bytes: &[u8]) -> bool {
+    let file = json::read(without_mark(bytes));
+    matches!(file, Ok(json::File::Cleartext(keyset)) if !keyset.key.is_empty())
 }
 
 /// Returns whether bytes are a keyset file of either format and kind.

@@ -73,7 +73,7 @@ pub(super) fn fill<S: ReadAt + ?Sized>(
         if filled == buffer.len() {
             let mut larger = vec![0; len.min(filled.saturating_mul(4).max(BATCH))];
             larger.split_at_mut(filled).0.copy_from_slice(buffer);
-            buffer.zeroize();
+            buffer.as_mut_slice().zeroize();
             *buffer = larger;
         }
         let end = len.min(buffer.len());

@@ -100,9 +100,10 @@ struct Members {
 
 impl Members {
     fn file(self) -> File {
+        // A damaged file may have members of both kinds: a key in cleartext is what counts.
         match self.encrypted_at {
-            None => File::Cleartext(self.keyset),
-            Some(_) => File::Encrypted(self.encrypted),
+            Some(_) if self.keyset.key.is_empty() => File::Encrypted(self.encrypted),
+            _ => File::Cleartext(self.keyset),
         }
     }
 

@@ -230,7 +230,7 @@ fn a_header_is_as_long_as_it_is_asked_to_be() {
         let size = least + more;
         // One byte is no field.
         if more == 1 || size > largest {
-            let needed = if more == 1 { size + 1 } else { least };
+            let needed = if more == 1 { size + 1 } else { 0 };
             let error = sized(size).unwrap_err();
             let expected = matches!(error, KeysetError::HeaderSize { size: s, needed: n }
                 if (s, n) == (size, needed));
@@ -246,6 +246,12 @@ fn a_header_is_as_long_as_it_is_asked_to_be() {
         assert!(rest.is_empty());
         let opened = read.keyset(&kek).unwrap();
         assert_eq!(opened.primary(), keyset.primary());
+    }
+    for size in [largest + 1, 16 << 20, usize::MAX] {
+        assert!(matches!(
+            sized(size).unwrap_err(),
+            KeysetError::HeaderSize { .. }
+        ));
     }
     for size in [0, 12, least - 1] {
         let error = sized(size).unwrap_err();

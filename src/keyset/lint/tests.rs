@@ -527,9 +527,11 @@ fn a_cleartext_keyset_in_the_place_of_a_ciphertext_is_found_and_never_sent_to_a_
         let inside = keyset.encode_to_vec();
         let base64 =
             |bytes: &[u8]| base64::Engine::encode(&base64::prelude::BASE64_STANDARD, bytes);
+        let text = json::write_keyset(&keyset).to_vec();
         let forms = [
             inside.clone(),
-            json::write_keyset(&keyset).to_vec(),
+            base64(&text).into_bytes(),
+            text,
             base64(&inside).into_bytes(),
             inside
                 .iter()
@@ -555,7 +557,11 @@ fn a_cleartext_keyset_in_the_place_of_a_ciphertext_is_found_and_never_sent_to_a_
                 assert_eq!(Protection::guess(&file), Some(Protection::Cleartext));
             }
         }
-        // Also where it stands alone, whole and cut.
+        // Also where the file around it is damaged.
+        let damaged = format!("{{\"encryptedKeyset\":\"{}\",}}", base64(&inside));
+        let guessed = Protection::guess(damaged.as_bytes());
+        assert_eq!(guessed, Some(Protection::Cleartext));
+        // Also alone, whole and cut.
         for len in [inside.len(), inside.len() - 1, inside.len() - 5] {
             let cut = &inside[..len];
             assert!(KeysetHandle::read_encrypted(cut, Format::Binary, &Never, b"").is_err());

@@ -83,8 +83,10 @@ impl ApiUrl {
     }
 
     fn is_host(&self, host: Option<&str>) -> bool {
+        // An IPv6 address has brackets in a URL, and need not have them in a setting.
+        let bare = |host: &str| host.trim_matches(['[', ']']).to_ascii_lowercase();
         host.zip(self.0.host_str())
-            .is_some_and(|(allowed, own)| allowed.eq_ignore_ascii_case(own))
+            .is_some_and(|(allowed, own)| bare(allowed) == bare(own))
     }
 
     pub(crate) fn is_tls(&self) -> bool {

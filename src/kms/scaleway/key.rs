@@ -1,6 +1,6 @@
 //! [`ScalewayKey`]: one key, and what can be done with it.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -267,6 +267,7 @@ impl ScalewayKey {
     pub async fn list_rotations(&self) -> Result<Vec<KeyRotation>, KmsError> {
         let client = self.client.for_all_pages();
         let mut rotations: Vec<KeyRotation> = Vec::new();
+        let mut seen = HashSet::new();
         let mut listed = 0;
         for page in 1.. {
             let action = format!("rotations?{}", page_query("created_at_asc", page));
@@ -276,22 +277,19 @@ impl ScalewayKey {
             let read = |reply: RotationsReply| reply.page(self.key_id);
             let (found, total_count) = client.call(&request, read).await?;
             listed += found.len() as u64;
-            let at_end = found.is_empty() || listed >= total_count;
+            let found_none = found.is_empty();
+            let at_end = found_none || listed >= total_count;
             let known = rotations.len();
-            for rotation in found {
-                if rotations.iter().all(|one| one.index() != rotation.index()) {
-                    rotations.push(rotation);
-                }
-            }
-            if at_end {
-                break;
-            }
-            if rotations.len() == known {
+            rotations.extend(found.into_iter().filter(|one| seen.insert(one.index())));
+            if !found_none && rotations.len() == known && (known as u64) < total_count {
                 let error = KmsError::new(KmsErrorKind::InvalidReply).with_message(format!(
                     "page {page} has only versions of earlier pages, and {known} of {total_count} \
                      are known"
                 ));
                 return Err(self.failed(Operation::ListKeyRotations, error));
+            }
+            if at_end {
+                break;
             }
         }
         Ok(rotations)

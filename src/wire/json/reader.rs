@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
         while more {
             let at = self.at;
             let name = self.string()?;
-            let known = members
+            let mut known = members
                 .iter()
                 .enumerate()
                 .find(|(_, member)| member.names.contains(&&*name));
@@ -140,6 +140,8 @@ impl<'a> Reader<'a> {
                     if given.bits & 1 << n != 0 {
                         let reason = "a second member of the same name";
                         self.refuse(Fault::SecondMember, reason, at)?;
+                        // Its value is skipped: a member that counts twice would take memory twice.
+                        known = None;
                     }
                     given.bits |= 1 << n;
                     if member.names[0] != &*name {

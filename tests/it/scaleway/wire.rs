@@ -458,6 +458,11 @@ async fn a_list_of_versions_has_all_pages_and_ends_on_a_server_that_repeats_one(
     assert_eq!(error.kind(), KmsErrorKind::InvalidReply, "{error}");
     assert_eq!(service.sent().len(), 2);
 
+    // Also one that repeats a page where the list should end.
+    let service = Scripted::new((0..3).map(|_| page_of_versions(1..101, 150)));
+    let error = service.key().list_rotations().await.unwrap_err();
+    assert_eq!(error.kind(), KmsErrorKind::InvalidReply, "{error}");
+
     let other = r#"{"rotations":[{"key_id":"22222222-2222-4333-8444-555555555555","index":1}],
         "total_count":1}"#;
     let service = Scripted::new([Answer::json(200, other)]);
