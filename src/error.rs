@@ -395,6 +395,25 @@ pub enum KeysetError {
         /// What the primitive that was asked for takes.
         wanted: KeyKind,
     },
+    /// A key of another kind than the keyset's was to be added or enabled, and no primitive takes
+    /// keys of two kinds.
+    #[error(
+        "{}, and the keyset is for {}",
+        added(*id, *found, type_url),
+        keyset_kind(*keyset, keyset_type_url)
+    )]
+    OtherKind {
+        /// The id of the key, or `None` if it has none yet.
+        id: Option<KeyId>,
+        /// The type of the key.
+        type_url: String,
+        /// The kind of the key, or `None` if its type is not known.
+        found: Option<KeyKind>,
+        /// The type of the keyset's primary key.
+        keyset_type_url: String,
+        /// The kind of the keyset, or `None` if the type of its primary key is not known.
+        keyset: Option<KeyKind>,
+    },
     /// The keyset holds secret key material, and was to be read or written without any.
     #[error("key {id} holds secret key material")]
     Secret {
@@ -467,6 +486,20 @@ fn described(found: Option<KeyKind>, type_url: &str) -> String {
     found.map_or_else(
         || format!("of the unknown type `{}`", type_url.escape_debug()),
         |kind| format!("{} key of type `{type_url}`", kind.with_article()),
+    )
+}
+
+/// Says what key was to be added to a keyset of another kind.
+fn added(id: Option<KeyId>, found: Option<KeyKind>, type_url: &str) -> String {
+    let which = id.map_or_else(|| "the new key".to_owned(), |id| format!("key {id}"));
+    format!("{which} is {}", described(found, type_url))
+}
+
+/// Says what a keyset is for.
+fn keyset_kind(kind: Option<KeyKind>, type_url: &str) -> String {
+    kind.map_or_else(
+        || format!("keys of the unknown type `{}`", type_url.escape_debug()),
+        |kind| kind.with_article().to_owned(),
     )
 }
 

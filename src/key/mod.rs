@@ -7,7 +7,12 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::{error::KeyError, rng, secret::SecretBytes, wire};
+use crate::{
+    error::KeyError,
+    rng,
+    secret::{SecretAccess, SecretBytes},
+    wire,
+};
 
 pub mod aes_cmac;
 pub mod aes_cmac_prf;
@@ -185,6 +190,40 @@ impl<'a> KeyTypes<'a> {
             .import(template, bytes)
     }
 
+    /// Makes a key out of Tink's serialized key message, such as `keyData.value` of a keyset, the
+    /// data key of a KMS envelope or a DEK of Confluent's registry.
+    ///
+    /// [`Key::serialize`] is the inverse.
+    ///
+    /// # Errors
+    /// [`KeyError::UnknownType`]; [`KeyError::Malformed`]; [`KeyError::Variant`]; what else is wrong
+    /// with the key.
+    ///
+    /// # Example
+    /// ```
+    /// use keyseal::{Key, KeyTypes, SecretAccess, Variant};
+    ///
+    /// let access = SecretAccess::insecure();
+    /// let key = Key::generate("AES256_GCM")?;
+    /// let message = key.serialize(access);
+    /// assert_eq!(message.expose(access)[..2], [0x1a, 32]); // field 3, the key bytes
+    /// let types = KeyTypes::default();
+    /// let same = types.import_serialized(key.type_url(), &message, Variant::Tink)?;
+    /// # assert_eq!(same.serialize(access).expose(access), message.expose(access));
+    /// # Ok::<(), keyseal::KeyError>(())
+    /// ```
+    pub fn import_serialized(
+        &self,
+        type_url: &str,
+        message: &SecretBytes,
+        variant: Variant,
+    ) -> Result<Key, KeyError> {
+        let key_type = self.find(type_url).ok_or_else(|| KeyError::UnknownType {
+            type_url: type_url.to_owned(),
+        })?;
+        key_type.read(wire::secret_copy(message), key_type.label(), variant)
+    }
+
     /// Reads a key of a keyset; keeps what is of no known type as it is.
     pub(crate) fn read(
         &self,
@@ -244,6 +283,10 @@ pub trait KeyType: Send + Sync + spec::Sealed {
 
     #[doc(hidden)]
     fn read(&self, value: Bytes, label: i32, variant: Variant) -> Result<Key, KeyError>;
+
+    /// Returns the key material type that its keys are labelled with.
+    #[doc(hidden)]
+    fn label(&self) -> i32;
 
     /// Makes a key out of at most `limit` bytes of `source`.
     #[doc(hidden)]
@@ -372,6 +415,14 @@ impl Key {
     #[must_use]
     pub fn facts(&self) -> Option<Facts> {
         self.material.facts()
+    }
+
+    /// Returns Tink's serialized key message, as it is in `keyData.value` of a keyset.
+    ///
+    /// [`KeyTypes::import_serialized`] is the inverse.
+    #[must_use]
+    pub fn serialize(&self, _: SecretAccess) -> SecretBytes {
+        SecretBytes::copy_of(&self.material.value())
     }
 
     /// Returns the serialized key message.

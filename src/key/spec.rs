@@ -184,6 +184,10 @@ impl<S: KeySpec> KeyType for S {
         Key::bind::<S>(S::read(message)?, variant)
     }
 
+    fn label(&self) -> i32 {
+        S::LABEL.into()
+    }
+
     fn derive(
         &self,
         template: &KeyTemplate,

@@ -143,6 +143,19 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// Returns whether the key is destroyed and its material is still in the file, as some programs
+    /// leave it. [`KeysetHandle::destroy`] wipes it, [`KeysetHandle::delete`] too.
+    #[must_use]
+    pub fn keeps_destroyed_material(&self) -> bool {
+        match &self.key.state {
+            State::Destroyed(remains) => {
+                let data = remains.data.as_ref();
+                data.is_some_and(|key| !key.value().is_empty())
+            }
+            State::Enabled(_) | State::Disabled(_) => false,
+        }
+    }
+
     /// Returns what is in the file of the key, whatever its status.
     const fn data(&self) -> Option<&'a Key> {
         match &self.key.state {
@@ -241,6 +254,21 @@ impl KeysetHandle {
     #[must_use]
     pub const fn primary(&self) -> KeyId {
         self.primary
+    }
+
+    /// Returns the kind of the keyset, which is that of its primary key, or `None` if the type of
+    /// that key is not known.
+    ///
+    /// [`add`](Self::add), [`rotate`](Self::rotate) and [`enable`](Self::enable) take keys of this
+    /// kind only.
+    #[must_use]
+    pub fn kind(&self) -> Option<KeyKind> {
+        self.primary_key().and_then(Key::kind)
+    }
+
+    fn primary_key(&self) -> Option<&Key> {
+        self.enabled()
+            .find_map(|(id, key)| (id == self.primary).then_some(key))
     }
 
     /// Returns the number of keys, of any status.

@@ -286,6 +286,13 @@ fn a_destroyed_key_is_gone_from_what_is_written() {
     // What another program left of a key that it destroyed is gone when it is destroyed here.
     let mut keyset = read(left, Format::Json).unwrap();
     assert!(holds(&keyset));
+    let keeps = |keyset: &KeysetHandle| -> Vec<bool> {
+        let entries = keyset.entries();
+        entries
+            .map(|entry| entry.keeps_destroyed_material())
+            .collect()
+    };
+    assert_eq!(keeps(&keyset), [false, true]);
     assert!(keyset.entries().nth(1).unwrap().key().is_none());
     for edit in [
         KeysetHandle::enable,
@@ -297,6 +304,7 @@ fn a_destroyed_key_is_gone_from_what_is_written() {
     assert!(holds(&keyset));
     keyset.destroy(id).unwrap();
     assert!(!holds(&keyset));
+    assert_eq!(keeps(&keyset), [false, false]);
     // Destroying twice is no error, and deleting ends it.
     assert_eq!(keyset.destroy(id), Ok(()));
     assert_eq!(keyset.delete(id), Ok(()));

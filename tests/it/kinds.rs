@@ -1,10 +1,10 @@
 //! Each key type is for one primitive, and the page about key types says which.
 
 use keyseal::{
-    KeyTypes, KeysetAead, KeysetDeriver, KeysetDeterministicAead, KeysetError, KeysetHandle,
-    KeysetMac, KeysetPrfSet,
+    Key, KeyId, KeyTypes, KeysetAead, KeysetDeriver, KeysetDeterministicAead, KeysetError,
+    KeysetHandle, KeysetMac, KeysetPrfSet, SecretAccess,
     key::{KEY_TYPES, KeyKind},
-    keyset::Primitive,
+    keyset::{Format, Primitive, Reader},
 };
 
 use crate::support::{FORMATS, read, url, write};
@@ -55,6 +55,100 @@ fn is_made<P: Primitive>(keyset: &KeysetHandle, kind: KeyKind, wanted: KeyKind) 
             assert_eq!(error, expected);
             false
         }
+    }
+}
+
+#[test]
+fn a_keyset_takes_keys_of_its_own_kind_only() {
+    let templates: Vec<_> = KeyTypes::default().templates().collect();
+    let of_kind = |kind: KeyKind| templates.iter().filter(move |one| one.kind() == kind);
+    for (own, template) in KeyKind::ALL
+        .iter()
+        .flat_map(|kind| of_kind(*kind).map(move |template| (*kind, template)))
+    {
+        let mut keyset = KeysetHandle::generate(template.name()).unwrap();
+        assert_eq!(keyset.kind(), Some(own));
+        for other in KeyKind::ALL {
+            let name = of_kind(*other).next().unwrap().name();
+            let key = Key::generate(name).unwrap();
+            if *other == own {
+                keyset.add(key.clone()).unwrap();
+                keyset.rotate(key).unwrap();
+                continue;
+            }
+            let before = write(&keyset, Format::Binary);
+            let id = KeyId::new(77);
+            let text = format!(
+                "key 77 is {} key of type `{}`, and the keyset is for {}",
+                other.with_article(),
+                key.type_url(),
+                own.with_article()
+            );
+            assert_eq!(
+                keyset.add_with_id(key.clone(), id).unwrap_err().to_string(),
+                text
+            );
+            for refused in [keyset.add(key.clone()), keyset.rotate(key)] {
+                assert!(matches!(
+                    refused,
+                    Err(KeysetError::OtherKind { id: None, found, keyset, .. })
+                        if (found, keyset) == (Some(*other), Some(own))
+                ));
+            }
+            assert_eq!(write(&keyset, Format::Binary), before);
+        }
+    }
+}
+
+#[test]
+fn a_disabled_key_of_another_kind_stays_disabled() {
+    let mut keyset = KeysetHandle::generate("AES256_GCM").unwrap();
+    let old = keyset.primary();
+    let mac = Key::generate("HMAC_SHA256_128BITTAG").unwrap();
+    let id = keyset.add_of_any_kind(mac.clone()).unwrap();
+    keyset.disable(id).unwrap();
+    let refused = keyset.enable(id);
+    assert!(matches!(refused, Err(KeysetError::OtherKind { id: Some(found), .. }) if found == id));
+    keyset.primitive::<KeysetAead>().unwrap();
+    // The way from one kind to another is open.
+    let new = keyset.add_of_any_kind(mac).unwrap();
+    keyset.promote(new).unwrap();
+    keyset.disable(old).unwrap();
+    keyset.enable(id).unwrap();
+    keyset.primitive::<KeysetMac>().unwrap();
+}
+
+#[test]
+fn beside_an_unknown_key_only_its_own_type_is_taken() {
+    let file = write(
+        &KeysetHandle::generate("AES256_GCM").unwrap(),
+        Format::Binary,
+    );
+    let knows_none = Reader::new().key_types(KeyTypes::of(&[]));
+    let other = KeysetHandle::generate("AES256_SIV").unwrap();
+    let other = write(&other, Format::Binary);
+    let opaque = |file: &[u8]| {
+        let access = SecretAccess::insecure();
+        knows_none.cleartext(file, Format::Binary, access).unwrap()
+    };
+    let mut keyset = opaque(&file);
+    assert_eq!(keyset.kind(), None);
+    let same = keyset.entries().next().unwrap().key().unwrap().clone();
+    keyset.add(same).unwrap();
+    let other = opaque(&other)
+        .entries()
+        .next()
+        .unwrap()
+        .key()
+        .unwrap()
+        .clone();
+    for key in [other, Key::generate("AES256_GCM").unwrap()] {
+        let refused = keyset.add(key).unwrap_err();
+        assert!(
+            refused
+                .to_string()
+                .contains("is for keys of the unknown type")
+        );
     }
 }
 

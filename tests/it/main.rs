@@ -17,6 +17,7 @@ mod derive_refused;
 mod envelope;
 mod fake_kms;
 mod floors;
+mod formats_on_tink;
 mod fuzz_smoke;
 mod key_import;
 mod key_selection;

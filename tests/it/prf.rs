@@ -397,7 +397,7 @@ fn another_primitive_is_refused_with_what_the_key_is_for() {
     // One key of another kind is enough.
     let mut mixed = prf;
     let added = mixed
-        .add(Key::generate("AES256_CMAC_RAW").unwrap())
+        .add_of_any_kind(Key::generate("AES256_CMAC_RAW").unwrap())
         .unwrap();
     let refused = mixed.primitive::<KeysetPrfSet>().unwrap_err();
     let expected = format!(

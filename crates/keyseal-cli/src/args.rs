@@ -66,12 +66,8 @@ macro_rules! associated_data {
                     (Some(text), _, _) => Ok(Zeroizing::new(text.clone().into_bytes())),
                     (_, Some(file), _) => file.read_small(AAD_LIMIT, context),
                     (_, _, Some(hex)) => {
-                        crate::encoding::from_hex(hex.as_bytes()).ok_or_else(|| {
-                            Failure::usage(
-                                "hex",
-                                concat!("cannot read --", $hex),
-                                "it is not an even number of hexadecimal digits",
-                            )
+                        crate::encoding::from_hex(hex.as_bytes()).map_err(|reason| {
+                            Failure::usage("hex", concat!("cannot read --", $hex), reason)
                         })
                     }
                     _ => Ok(Zeroizing::default()),
@@ -401,7 +397,7 @@ impl ChangedData {
     pub(crate) const fn hard_links(&self) -> HardLinks {
         match self.break_hard_links {
             true => HardLinks::Break,
-            false => HardLinks::Refuse,
+            false => HardLinks::Refuse("--break-hard-links replaces it under this name alone"),
         }
     }
 }
@@ -409,15 +405,36 @@ impl ChangedData {
 /// How a keyset is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FormatName {
+    /// Tink's JSON
     Json,
+    /// Tink's binary form
     Binary,
+    /// The bare ciphertext of a binary keyset, as BigQuery's wrapped keysets
+    Wrapped,
 }
 
 impl FormatName {
     pub(crate) const fn format(self) -> Format {
         match self {
             Self::Json => Format::Json,
-            Self::Binary => Format::Binary,
+            Self::Binary | Self::Wrapped => Format::Binary,
+        }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "JSON",
+            Self::Binary => "binary",
+            Self::Wrapped => "wrapped",
+        }
+    }
+}
+
+impl From<Format> for FormatName {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Json => Self::Json,
+            Format::Binary => Self::Binary,
         }
     }
 }

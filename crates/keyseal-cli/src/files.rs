@@ -26,8 +26,10 @@ const TEMPORARY: &str = ".keyseal-tmp";
 pub(crate) enum Holds {
     /// Those who may read the input, as far as the user's `umask` allows.
     Data,
-    /// Its owner alone: 0600.
+    /// Its owner alone: 0600. It survives a loss of power.
     Keys,
+    /// As the user's `umask` says. It survives a loss of power: other data depends on it.
+    WrappedKey,
 }
 
 /// Whether an existing file may be replaced.
@@ -49,7 +51,8 @@ impl From<bool> for Overwrite {
 /// Whether a file that has other names may be replaced under one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HardLinks {
-    Refuse,
+    /// With a hint at what helps.
+    Refuse(&'static str),
     Break,
 }
 
@@ -171,14 +174,14 @@ impl<'c> Output<'c> {
         };
         let output = Self::replace(path, &metadata, others, Holds::Data, context)?;
         let links = links(&metadata);
-        if links > 1 && hard_links == HardLinks::Refuse {
+        if let (2.., HardLinks::Refuse(hint)) = (links, hard_links) {
             return Err(Failure::new(
                 Exit::InputOutput,
                 "hard_links",
                 format!("cannot replace {}", input.name()),
                 format!("the file has {links} names, and the others would keep the old content"),
             )
-            .hint("--break-hard-links replaces it under this name alone"));
+            .hint(hint));
         }
         Ok(output)
     }
@@ -333,7 +336,7 @@ impl<'c> Output<'c> {
         };
         // A file that is replaced is gone for good, and keys open other files: both must survive a
         // loss of power. Of other data the input is still there, as it is after `cp`.
-        let durable = self.holds == Holds::Keys || path.exists();
+        let durable = self.holds != Holds::Data || path.exists();
         if durable {
             temporary.as_file().sync_all().map_err(failed)?;
         }
@@ -396,7 +399,7 @@ impl<'c> Output<'c> {
         let mut builder = Builder::new();
         builder.prefix(&prefix).suffix(TEMPORARY);
         // In place, the mode comes at the end; until then the file is its owner's.
-        if self.holds == Holds::Data
+        if self.holds != Holds::Keys
             && let Target::File(_, replaced) = &self.target
         {
             set_mode(
@@ -490,7 +493,8 @@ fn same_file(name: &str) -> Failure {
         format!("cannot write {name}"),
         "it is also an input",
     )
-    .hint("name another file, or replace the input with --in-place where the command has it")
+    .hint("name another file")
+    .hint("--in-place replaces the input")
 }
 
 pub(crate) fn exists(path: &Path) -> Failure {

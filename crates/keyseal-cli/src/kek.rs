@@ -334,6 +334,38 @@ impl Kek {
             })
     }
 
+    /// Returns the keyset that a bare ciphertext of this key holds in its binary form, as BigQuery
+    /// wraps keysets; `None` if the key does not decrypt it.
+    pub(crate) fn read_wrapped(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        aad: &[u8],
+    ) -> Result<Option<KeysetHandle>, Failure> {
+        let keyset = match self.aead.decrypt(bytes, aad) {
+            Ok(keyset) => Zeroizing::new(keyset),
+            Err(DecryptError::FAILED) => return Ok(None),
+            Err(error) => return Err(self.not_read(name, KeysetError::Decrypt(error))),
+        };
+        KeysetHandle::read_cleartext(&keyset, Format::Binary, SecretAccess::insecure())
+            .map(Some)
+            .map_err(|error| keyset_failure(name, error))
+    }
+
+    /// Encrypts the binary form of a keyset, and writes nothing around the ciphertext.
+    pub(crate) fn write_wrapped(
+        &self,
+        handle: &KeysetHandle,
+        aad: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let access = SecretAccess::insecure();
+        let keyset = handle.write_cleartext(Format::Binary, access);
+        let wrapped = self.aead.encrypt(keyset.expose(access), aad);
+        wrapped
+            .map(Zeroizing::new)
+            .map_err(|error| keyset_failure(&self.uri(), KeysetError::Encrypt(error)))
+    }
+
     pub(crate) fn lint(
         &self,
         name: &str,

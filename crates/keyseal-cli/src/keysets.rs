@@ -7,6 +7,7 @@ use keyseal::{
 use zeroize::Zeroizing;
 
 use crate::{
+    args::FormatName,
     context::Context,
     error::{Failure, chain},
     exit::Exit,
@@ -14,7 +15,7 @@ use crate::{
     input::{KEYSET_LIMIT, Place},
     kek::Kek,
     kms::kms_failure,
-    text::{closest, count, printable},
+    text::{closest, count, is_text, printable},
 };
 
 /// What a command may open keysets with.
@@ -40,7 +41,7 @@ pub(crate) enum Seal {
 #[derive(Clone, Debug)]
 pub(crate) struct Keyset {
     pub(crate) handle: KeysetHandle,
-    pub(crate) format: Format,
+    pub(crate) format: FormatName,
     pub(crate) seal: Seal,
 }
 
@@ -59,7 +60,19 @@ impl Keyset {
         context: &Context,
     ) -> Result<Self, Failure> {
         let name = place.name();
-        let seen = recognize(&name, bytes)?;
+        let seen = match KeysetFile::recognize(bytes) {
+            Ok(seen) => seen,
+            Err(error) => {
+                let failure = keyset_failure(&name, error);
+                // No text is a ciphertext: a damaged JSON file need not bother a KMS.
+                return match access.kek.is_some() && !is_text(bytes) {
+                    true => Self::unwrap(&name, bytes, access, context)?.ok_or_else(|| {
+                        failure.hint("nor does --keyset-kek decrypt it as a wrapped keyset")
+                    }),
+                    false => Err(failure),
+                };
+            }
+        };
         let format = seen.format();
         context.detail(&format!(
             "{name}: {} keyset, {}",
@@ -72,9 +85,22 @@ impl Keyset {
         let failed = |error| keyset_failure(&name, error);
         let (handle, seal) = match (seen.protection(), access.kek) {
             (Protection::Encrypted, Some(kek)) => {
-                let handle = kek.read(&name, bytes, format, &access.aad)?;
-                let aad = access.aad;
-                (handle, Seal::Under { kek, aad })
+                match kek.read(&name, bytes, format, &access.aad) {
+                    Ok(handle) => {
+                        let aad = access.aad;
+                        (handle, Seal::Under { kek, aad })
+                    }
+                    // A ciphertext of Cloud KMS is a message that also reads as an encrypted keyset.
+                    Err(failure)
+                        if format == Format::Binary && failure.exit() == Exit::NotDecrypted =>
+                    {
+                        let kek = Some(kek);
+                        let access = Access { kek, ..access };
+                        let unwrapped = Self::unwrap(&name, bytes, access, context)?;
+                        return unwrapped.ok_or(failure);
+                    }
+                    Err(failure) => return Err(failure),
+                }
             }
             (Protection::Encrypted, None) => {
                 return Err(Failure::usage(
@@ -111,9 +137,39 @@ impl Keyset {
         context.detail(&format!("{name}: {}", count(handle.len(), "key")));
         Ok(Self {
             handle,
-            format,
+            format: format.into(),
             seal,
         })
+    }
+
+    /// Opens a file that is the key-encryption key's ciphertext of a bare binary keyset; `None` if
+    /// the key does not decrypt it.
+    fn unwrap(
+        name: &str,
+        bytes: &[u8],
+        access: Access,
+        context: &Context,
+    ) -> Result<Option<Self>, Failure> {
+        let Access {
+            kek: Some(kek),
+            aad,
+            ..
+        } = access
+        else {
+            return Ok(None);
+        };
+        let Some(handle) = kek.read_wrapped(name, bytes, &aad)? else {
+            return Ok(None);
+        };
+        context.detail(&format!(
+            "{name}: wrapped keyset, {}",
+            count(handle.len(), "key")
+        ));
+        Ok(Some(Self {
+            handle,
+            format: FormatName::Wrapped,
+            seal: Seal::Under { kek, aad },
+        }))
     }
 
     /// Makes a primitive of the keyset.
@@ -149,9 +205,18 @@ impl Seal {
     pub(crate) fn serialize(
         &self,
         handle: &KeysetHandle,
-        format: Format,
+        format: FormatName,
     ) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let is_wrapped = format == FormatName::Wrapped;
+        let format = format.format();
         match self {
+            Self::Under { kek, aad } if is_wrapped => kek.write_wrapped(handle, aad),
+            Self::Cleartext | Self::NoSecret if is_wrapped => Err(Failure::usage(
+                "wrapped_without_kek",
+                "cannot write a wrapped keyset",
+                "no key-encryption key is named",
+            )
+            .hint("a wrapped keyset is its ciphertext: --format binary writes the keyset itself")),
             Self::Cleartext => {
                 let access = SecretAccess::insecure();
                 let bytes = handle.write_cleartext(format, access);
@@ -168,11 +233,11 @@ impl Seal {
     pub(crate) fn write(
         &self,
         handle: &KeysetHandle,
-        format: Format,
+        format: FormatName,
         output: Output<'_>,
     ) -> Result<(), Failure> {
         let bytes = self.serialize(handle, format)?;
-        if format == Format::Binary {
+        if format.format() == Format::Binary {
             output.refuse_binary_on_terminal()?;
         }
         output.write(&bytes)
@@ -184,11 +249,8 @@ pub(crate) fn recognize(name: &str, bytes: &[u8]) -> Result<KeysetFile, Failure>
     KeysetFile::recognize(bytes).map_err(|error| keyset_failure(name, error))
 }
 
-pub(crate) const fn format_name(format: Format) -> &'static str {
-    match format {
-        Format::Binary => "binary",
-        Format::Json => "JSON",
-    }
+pub(crate) fn format_name(format: Format) -> &'static str {
+    FormatName::from(format).name()
 }
 
 /// What is said where cleartext would need a flag.
@@ -241,6 +303,9 @@ pub(crate) fn keyset_failure(name: &str, error: KeysetError) -> Failure {
         }
         KeysetError::Destroyed { .. } => {
             refused("destroyed").hint("it is used for nothing any more: it can only be deleted")
+        }
+        KeysetError::OtherKind { .. } => {
+            refused("other_kind").hint("the keys of a keyset are of one kind, or nothing uses it")
         }
         KeysetError::Template(KeyError::UnknownTemplate { name }) => unknown_template(&name),
         KeysetError::Random(_) | KeysetError::Template(_) | KeysetError::Encrypt(_) => {

@@ -94,7 +94,7 @@ fn generate(args: &GenerateArgs, context: &Context) -> Result<(), Failure> {
     let ciphertext_out = args
         .ciphertext_out
         .as_ref()
-        .map(|place| new_file(place, Holds::Data, context))
+        .map(|place| new_file(place, Holds::WrappedKey, context))
         .transpose()?;
     let (manager, key) = args.choice.open(context)?;
     let what = "cannot generate a data key";
@@ -108,13 +108,6 @@ fn generate(args: &GenerateArgs, context: &Context) -> Result<(), Failure> {
     let secret = secret
         .as_ref()
         .map(|key| key.bytes().expose(SecretAccess::insecure()));
-    // The wrapped key first: without it the other one could not be had again.
-    if let Some(output) = ciphertext_out {
-        output.write(wrapped.ciphertext())?;
-    }
-    if let (Some(output), Some(secret)) = (plaintext_out, secret) {
-        output.write(secret)?;
-    }
     let mut fields = Fields::default();
     fields.add("KeyID", "key_id", wrapped.key_id());
     fields.add("Algorithm", "algorithm", wrapped.algorithm());
@@ -125,7 +118,33 @@ fn generate(args: &GenerateArgs, context: &Context) -> Result<(), Failure> {
     if let Some(time) = wrapped.created_at() {
         fields.add("CreatedAt", "created_at", time);
     }
-    fields.print(context)
+    // The wrapped key comes first, and is on the disk before the plaintext is: data encrypted with a
+    // key whose wrapped form is lost could never be decrypted again.
+    let report = match ciphertext_out {
+        Some(output) => {
+            output.write(wrapped.ciphertext())?;
+            Some(fields)
+        }
+        None => {
+            fields.print(context).map_err(|error| not_kept(&error))?;
+            None
+        }
+    };
+    if let (Some(output), Some(secret)) = (plaintext_out, secret) {
+        output.write(secret)?;
+    }
+    report.map_or(Ok(()), |fields| fields.print(context))
+}
+
+/// Says that the only copy of a wrapped key went to a reader that is gone.
+fn not_kept(error: &Failure) -> Failure {
+    Failure::new(
+        Exit::InputOutput,
+        "wrapped_key_lost",
+        "cannot generate a data key",
+        error.message(),
+    )
+    .hint("no plaintext key was written; --ciphertext-out FILE keeps the wrapped one")
 }
 
 /// Unwrap a data key, or any ciphertext of Key Manager
@@ -172,12 +191,8 @@ impl CiphertextArgs {
 
     fn read(&self, context: &Context) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let from_text = |what: &str, text: &[u8]| {
-            // `base64` breaks its lines.
-            let mut text = text.to_vec();
-            text.retain(|byte| !byte.is_ascii_whitespace());
-            from_base64(&text).ok_or_else(|| {
-                Failure::usage("base64", format!("cannot read {what}"), "it is no base64")
-            })
+            from_base64(text)
+                .map_err(|reason| Failure::usage("base64", format!("cannot read {what}"), reason))
         };
         match (&self.ciphertext, &self.ciphertext_base64_file) {
             (Some(text), _) => from_text("--ciphertext", text.as_bytes()),

@@ -7,17 +7,15 @@
 use std::path::Path;
 
 use clap::{Args, Subcommand, ValueEnum};
-use keyseal::{
-    KeyId, KeyTypes,
-    keyset::{Format, KeysetInfo},
-};
+use keyseal::{KeyId, KeyTypes, keyset::KeysetInfo};
 
 use super::keyset::{
-    edit::{Change, apply},
+    edit::{Change, NewKeys, apply},
     generate_keyset,
     list::{prefix, status},
 };
 use crate::{
+    args::FormatName,
     context::Context,
     error::Failure,
     exit::Exit,
@@ -126,10 +124,10 @@ enum TinkeyFormat {
 }
 
 impl TinkeyFormat {
-    const fn format(self) -> Format {
+    const fn name(self) -> FormatName {
         match self {
-            Self::Json => Format::Json,
-            Self::Binary => Format::Binary,
+            Self::Json => FormatName::Json,
+            Self::Binary => FormatName::Binary,
         }
     }
 }
@@ -156,7 +154,7 @@ fn create(args: &TinkeyArgs, context: &Context) -> Result<Exit, Failure> {
     let output = args.output(&[], &access, context)?;
     let seal = args.seal(access, context)?;
     let handle = generate_keyset(&template, None)?;
-    seal.write(&handle, args.out_format.format(), output)?;
+    seal.write(&handle, args.out_format.name(), output)?;
     Ok(Exit::Done)
 }
 
@@ -164,9 +162,14 @@ fn edit(args: &TinkeyArgs, change: Change, context: &Context) -> Result<Exit, Fa
     let access = args.access(context)?;
     let output = args.output(&[&args.input], &access, context)?;
     let mut keyset = args.open(access.clone(), context)?;
-    apply(&mut keyset.handle, vec![change], None, &args.input)?;
+    apply(
+        &mut keyset.handle,
+        vec![change],
+        &NewKeys::default(),
+        &args.input,
+    )?;
     let seal = args.seal(access, context)?;
-    seal.write(&keyset.handle, args.out_format.format(), output)?;
+    seal.write(&keyset.handle, args.out_format.name(), output)?;
     Ok(Exit::Done)
 }
 
@@ -200,7 +203,7 @@ fn convert(args: &TinkeyArgs, context: &Context) -> Result<Exit, Failure> {
     let output = args.output(&[&args.input], &access_of_output, context)?;
     let keyset = args.open(access, context)?;
     let seal = args.seal(access_of_output, context)?;
-    seal.write(&keyset.handle, args.out_format.format(), output)?;
+    seal.write(&keyset.handle, args.out_format.name(), output)?;
     Ok(Exit::Done)
 }
 
@@ -277,7 +280,7 @@ impl TinkeyArgs {
     fn open(&self, access: Access, context: &Context) -> Result<Keyset, Failure> {
         let keyset = Keyset::open(&self.input, access, context)?;
         match self.in_format {
-            Some(told) if told.format() != keyset.format => Err(Failure::new(
+            Some(told) if told.name() != keyset.format => Err(Failure::new(
                 Exit::KeysetInvalid,
                 "other_format",
                 format!("cannot open keyset {}", self.input.name()),

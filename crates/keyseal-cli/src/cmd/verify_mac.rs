@@ -30,13 +30,8 @@ pub(crate) struct VerifyMacArgs {
 }
 
 pub(crate) fn run(args: VerifyMacArgs, context: &Context) -> Result<Exit, Failure> {
-    let tag = from_hex(args.tag_hex.as_bytes()).ok_or_else(|| {
-        Failure::usage(
-            "hex",
-            "cannot read --tag-hex",
-            "it is not an even number of hexadecimal digits",
-        )
-    })?;
+    let tag = from_hex(args.tag_hex.as_bytes())
+        .map_err(|reason| Failure::usage("hex", "cannot read --tag-hex", reason))?;
     let mac = mac::open(&args.keyset, &args.input, context)?;
     let mut verification = mac.create_verification(&tag);
     args.input.copy_to(&mut verification, context)?;

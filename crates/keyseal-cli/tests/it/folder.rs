@@ -522,7 +522,7 @@ fn an_unreadable_folder_is_one_failure_at_its_place() {
     let place = with_tree();
     let locked = place.path("d/locked");
     fs::create_dir(&locked).unwrap();
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
     let is_root = fs::read_dir(&locked).is_ok();
     let (exit, said) = run(&place, "encrypt -r d --in-place --keyset a.json");
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o700)).unwrap();

@@ -14,6 +14,7 @@ mod folder_kms;
 mod help;
 mod json;
 mod keyset_cases;
+mod keyset_edits;
 mod kill;
 mod kms;
 mod messages;

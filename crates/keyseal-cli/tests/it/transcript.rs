@@ -30,6 +30,11 @@ fn keysets_are_converted_imported_and_exported() {
 }
 
 #[test]
+fn formats_on_tink_are_read() {
+    run("formats");
+}
+
+#[test]
 fn keysets_are_linted() {
     run("lint");
 }

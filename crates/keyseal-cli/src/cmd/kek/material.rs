@@ -44,24 +44,19 @@ pub(super) fn import(args: &ImportArgs, context: &Context) -> Result<(), Failure
     check_one_standard_input(args.salt_file.iter().chain([&args.material_file]))?;
     let (manager, key) = args.choice.open(context)?;
     let file = args.material_file.read_small(MATERIAL_LIMIT, context)?;
-    let text = file.trim_ascii();
     let decoded = match (args.hex, args.base64) {
-        (true, _) => Some(from_hex(text)),
-        (_, true) => Some(from_base64(text)),
-        _ => None,
+        (true, _) => from_hex(&file),
+        (_, true) => from_base64(&file),
+        _ => Ok(file),
     };
-    let bytes = match decoded {
-        None => file,
-        Some(Some(bytes)) => bytes,
-        Some(None) => {
-            return Err(Failure::new(
-                Exit::Failed,
-                "key_encoding",
-                format!("cannot read the material in {}", args.material_file.name()),
-                "it is not encoded as is said",
-            ));
-        }
-    };
+    let bytes = decoded.map_err(|reason| {
+        Failure::new(
+            Exit::Failed,
+            "key_encoding",
+            format!("cannot read the material in {}", args.material_file.name()),
+            reason,
+        )
+    })?;
     let material = SecretBytes::copy_from(&bytes, SecretAccess::insecure());
     let salt = match &args.salt_file {
         Some(file) => file.read_small(MATERIAL_LIMIT, context)?,

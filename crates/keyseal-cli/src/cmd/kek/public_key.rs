@@ -69,7 +69,7 @@ fn standard(pem: &str) -> Option<String> {
         .bytes()
         .filter(|byte| !byte.is_ascii_whitespace())
         .collect();
-    let der = from_base64(&text)?;
+    let der = from_base64(&text).ok()?;
     match first_tag_inside(&der)? {
         SEQUENCE => Some(to_pem(&der)),
         INTEGER => {

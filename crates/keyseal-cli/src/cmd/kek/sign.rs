@@ -172,10 +172,8 @@ impl SignatureArgs {
     fn read(&self, context: &Context) -> Result<Zeroizing<Vec<u8>>, Failure> {
         match (&self.signature, &self.signature_file) {
             (_, Some(file)) => file.read_small(SMALL, context),
-            (text, None) => from_base64(text.as_deref().unwrap_or_default().trim().as_bytes())
-                .ok_or_else(|| {
-                    Failure::usage("base64", "cannot read --signature", "it is not base64")
-                }),
+            (text, None) => from_base64(text.as_deref().unwrap_or_default().as_bytes())
+                .map_err(|reason| Failure::usage("base64", "cannot read --signature", reason)),
         }
     }
 }

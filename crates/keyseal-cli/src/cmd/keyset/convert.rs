@@ -2,16 +2,15 @@
 
 use clap::Args;
 
-use super::list;
+use super::change::KeysetEdit;
 use crate::{
     args::{ChangedFile, FormatName, KeysetAccess, NewKeysetAad},
     context::Context,
     error::Failure,
     exit::Exit,
-    files::Holds,
     input::{Place, check_one_standard_input},
     kek::Kek,
-    keysets::{Keyset, Seal, cleartext_failure},
+    keysets::{Seal, cleartext_failure},
 };
 
 /// Write a keyset in another format, or under another key-encryption key
@@ -81,30 +80,23 @@ pub(crate) fn run(args: ConvertArgs, context: &Context) -> Result<Exit, Failure>
         .transpose()?;
     let keks = [access.kek.clone(), new_kek.clone()];
     others.extend(keks.iter().flatten().filter_map(Kek::place));
-    let output = args
-        .output
-        .plan(&args.keyset, &others, Holds::Keys, context)?;
-    let new_aad = args.new_aad.read(context)?;
-
-    let keyset = Keyset::open(&args.keyset, access, context)?;
-    let seal = match new_kek {
-        Some(kek) => Seal::Under { kek, aad: new_aad },
-        None if args.to_cleartext => Seal::Cleartext,
-        None => keyset.seal,
-    };
-    let (name, standard) = (output.name(), output.is_standard());
-    seal.write(&keyset.handle, args.format.format(), output)?;
-    context.report(
-        &format!(
-            "wrote {name}: {}",
-            match &seal {
-                Seal::Cleartext => "in cleartext".to_owned(),
-                Seal::NoSecret => "no key in it is secret".to_owned(),
-                Seal::Under { kek, .. } => format!("encrypted under {}", kek.uri()),
-            }
-        ),
-        &list::as_json(Some(&keyset.handle.info())),
-        standard,
-    )?;
-    Ok(Exit::Done)
+    let edit = KeysetEdit::plan(&args.keyset, &args.output, &others, context)?;
+    let aad = args.new_aad.read(context)?;
+    let edited = edit.run(access, |keyset| {
+        keyset.format = args.format;
+        match new_kek {
+            Some(kek) => keyset.seal = Seal::Under { kek, aad },
+            None if args.to_cleartext => keyset.seal = Seal::Cleartext,
+            None => {}
+        }
+        Ok(())
+    })?;
+    edited.report(|name| {
+        let how = match &edited.keyset.seal {
+            Seal::Cleartext => "in cleartext".to_owned(),
+            Seal::NoSecret => "no key in it is secret".to_owned(),
+            Seal::Under { kek, .. } => format!("encrypted under {}", kek.uri()),
+        };
+        format!("wrote {name}: {how}")
+    })
 }

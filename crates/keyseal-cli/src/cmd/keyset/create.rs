@@ -48,7 +48,7 @@ pub(crate) fn run(args: CreateArgs, context: &Context) -> Result<Exit, Failure> 
     let output = args.output.plan(&inputs, Holds::Keys, context)?;
     let handle = generate_keyset(&args.template, args.variant)?;
     let (name, standard) = (output.name(), output.is_standard());
-    seal.write(&handle, args.format.format(), output)?;
+    seal.write(&handle, args.format, output)?;
     context.report(
         &format!("wrote {name}: primary key {}", handle.primary()),
         &list::as_json(Some(&handle.info())),

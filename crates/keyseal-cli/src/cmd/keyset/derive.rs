@@ -60,7 +60,7 @@ pub(crate) fn run(args: DeriveArgs, context: &Context) -> Result<Exit, Failure> 
         .derive_keyset(&args.salt.read(context)?)
         .map_err(|error| keyset_failure(&args.keyset.name(), error))?;
     let (name, standard) = (output.name(), output.is_standard());
-    master.seal.write(&derived, args.format.format(), output)?;
+    master.seal.write(&derived, args.format, output)?;
     context.report(
         &format!("wrote {name}: primary key {}", derived.primary()),
         &list::as_json(Some(&derived.info())),

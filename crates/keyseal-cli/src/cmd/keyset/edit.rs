@@ -2,18 +2,16 @@
 //! in one call, all or none.
 
 use clap::Args;
-use keyseal::{KeyId, KeysetError, KeysetHandle};
+use keyseal::{Key, KeyId, KeysetError, KeysetHandle};
 
-use super::{generate, list};
+use super::{change::KeysetEdit, generate};
 use crate::{
     args::{ChangedFile, FormatName, KeysetAccess, VariantName},
     context::Context,
     error::Failure,
     exit::Exit,
-    files::Holds,
     input::{Place, check_one_standard_input},
-    keysets::{Access, Keyset, keyset_failure},
-    text::Lines,
+    keysets::{Access, keyset_failure},
 };
 
 /// A change of a keyset, and where it goes.
@@ -64,9 +62,8 @@ pub(crate) struct EditArgs {
     /// Also delete this key
     #[arg(long, value_name = "ID", help_heading = MORE)]
     delete: Vec<u32>,
-    /// Another output prefix type for new keys than the template's
-    #[arg(long, value_name = "TYPE", help_heading = MORE)]
-    variant: Option<VariantName>,
+    #[command(flatten)]
+    new_keys: NewKeys,
     #[command(flatten)]
     output: ChangedFile,
     /// The format of the output; that of the input unless told otherwise
@@ -75,6 +72,33 @@ pub(crate) struct EditArgs {
     #[command(flatten)]
     access: KeysetAccess,
 }
+
+/// What is said of the keys that are added.
+#[derive(Args, Debug, Default)]
+pub(crate) struct NewKeys {
+    /// Another output prefix type for new keys than the template's
+    #[arg(long, value_name = "TYPE", help_heading = MORE)]
+    variant: Option<VariantName>,
+    /// Let new keys be of another kind than the keyset's, to move it from one kind to another
+    #[arg(long, help_heading = MORE)]
+    any_kind: bool,
+}
+
+impl NewKeys {
+    fn add(&self, handle: &mut KeysetHandle, key: Key) -> Result<KeyId, KeysetError> {
+        match self.any_kind {
+            true => handle.add_of_any_kind(key),
+            false => handle.add(key),
+        }
+    }
+}
+
+pub(super) const ANY_KIND_HINT: &str = "--any-kind adds it anyway: nothing uses the keyset until \
+     its enabled keys are of one kind";
+
+/// Tinks refuse a destroyed key where they should not.
+const FOR_JAVA: &str = "tink-java reads no JSON keyset with a destroyed key, and none at all with \
+     TinkConfig2026: if Java reads this keyset, delete the key instead";
 
 const MORE: &str =
     "More edits, done all or none: enable, add, rotate, promote, disable, destroy, delete";
@@ -164,7 +188,10 @@ Example:
     Change::Disable
 );
 of_keys!(
-    /// Wipe the material of a key, for ever, and keep its id taken
+    /// Wipe the material of a key permanently, and keep its id taken
+    ///
+    /// tink-java refuses a keyset with a destroyed key: in JSON, and with TinkConfig2026 in binary too.
+    /// If Java reads the keyset, delete the key instead.
     #[command(after_help = "\
 Example:
   keyseal keyset destroy keyset.json --key-id 2948273 --keyset-kek file-kms://kek.json \\
@@ -227,28 +254,33 @@ pub(crate) fn run(edit: Edit, context: &Context) -> Result<Exit, Failure> {
     let access: Access = common.access.resolve(context)?;
     let kek = access.kek.clone();
     others.extend(kek.as_ref().and_then(|kek| kek.place()));
-    let output = common
-        .output
-        .plan(&common.keyset, &others, Holds::Keys, context)?;
-
-    let mut keyset = Keyset::open(&common.keyset, access, context)?;
-    let said = apply(&mut keyset.handle, changes, common.variant, &common.keyset)?;
-    let format = common.format.map_or(keyset.format, FormatName::format);
-    let (name, standard) = (output.name(), output.is_standard());
-    keyset.seal.write(&keyset.handle, format, output)?;
-    context.report(
-        Lines::of_text(&said.join("\n")).line(format!("wrote {name}")),
-        &list::as_json(Some(&keyset.handle.info())),
-        standard,
-    )?;
-    Ok(Exit::Done)
+    let adds_keys = changes
+        .iter()
+        .any(|change| matches!(change, Change::Add(_) | Change::Rotate(_)));
+    let edit = KeysetEdit::plan(&common.keyset, &common.output, &others, context)?;
+    let edited = edit.run(access, |keyset| {
+        keyset.format = common.format.unwrap_or(keyset.format);
+        apply(
+            &mut keyset.handle,
+            changes,
+            &common.new_keys,
+            &common.keyset,
+        )
+        .map_err(
+            |failure| match failure.code() == "other_kind" && adds_keys {
+                true => failure.hint(ANY_KIND_HINT),
+                false => failure,
+            },
+        )
+    })?;
+    edited.report(|name| format!("{}\nwrote {name}", edited.told.join("\n")))
 }
 
 /// Does all changes, in their order, and says what each has done.
 pub(crate) fn apply(
     handle: &mut KeysetHandle,
     mut changes: Vec<Change>,
-    variant: Option<VariantName>,
+    new_keys: &NewKeys,
     place: &Place,
 ) -> Result<Vec<String>, Failure> {
     changes.sort();
@@ -259,17 +291,21 @@ pub(crate) fn apply(
         };
         keyset_failure(&shown, error)
     };
-    changes
+    let destroys = changes
+        .iter()
+        .any(|change| matches!(change, Change::Destroy(_)));
+    let mut said: Vec<String> = changes
         .into_iter()
         .map(|change| {
             let done = match change {
                 Change::Add(template) => {
-                    let id = handle.add(generate(&template, variant)?);
+                    let id = new_keys.add(handle, generate(&template, new_keys.variant)?);
                     return Ok(format!("added {template} key {}", id.map_err(failed)?));
                 }
                 Change::Rotate(template) => {
-                    let id = handle
-                        .rotate(generate(&template, variant)?)
+                    let id = new_keys
+                        .add(handle, generate(&template, new_keys.variant)?)
+                        .and_then(|id| handle.promote(id).map(|()| id))
                         .map_err(failed)?;
                     return Ok(format!("added {template} key {id}, which is primary now"));
                 }
@@ -283,7 +319,11 @@ pub(crate) fn apply(
             outcome.map_err(failed)?;
             Ok(format!("key {id} is {state}"))
         })
-        .collect()
+        .collect::<Result<_, Failure>>()?;
+    if destroys {
+        said.push(FOR_JAVA.to_owned());
+    }
+    Ok(said)
 }
 
 fn check_one_primary(changes: &[Change]) -> Result<(), Failure> {

@@ -86,7 +86,7 @@ pub(crate) fn run(args: ExportArgs, context: &Context) -> Result<Exit, Failure> 
                 Seal::NoSecret => Seal::NoSecret,
                 Seal::Cleartext | Seal::Under { .. } => Seal::Cleartext,
             };
-            seal.write(&keyset.handle, args.format.format(), output)?;
+            seal.write(&keyset.handle, args.format, output)?;
             context.report(
                 &format!("wrote {name}: in cleartext"),
                 &list::as_json(Some(&keyset.handle.info())),

@@ -2,12 +2,14 @@
 
 use clap::Args;
 use keyseal::{
-    Key, KeyError, KeyId, KeyTypes, KeysetError, KeysetHandle, SecretAccess, SecretBytes,
-    key::KeyTemplate,
+    Key, KeyError, KeyId, KeyTypes, KeysetError, KeysetHandle, SecretAccess, SecretBytes, Variant,
+    key::{KeyTemplate, KeyType, Template},
 };
 use zeroize::Zeroizing;
 
 use super::{
+    change::KeysetEdit,
+    edit::ANY_KIND_HINT,
     list,
     parameters::{Parameters, parameters_of},
 };
@@ -19,7 +21,7 @@ use crate::{
     exit::Exit,
     files::Holds,
     input::{Place, check_one_standard_input},
-    keysets::{Keyset, Seal, keyset_failure},
+    keysets::{Access, Seal, keyset_failure},
     text::{Lines, closest, folded, printable, short_type},
 };
 
@@ -29,13 +31,16 @@ const KEY_LIMIT: u64 = 4 << 20;
 /// Make a key that exists already a key of a keyset
 ///
 /// Key bytes are read from a file or from standard input, never from the command line. Of an
-/// AES-CTR-HMAC key they are the AES key, then the HMAC key.
+/// AES-CTR-HMAC key they are the AES key, then the HMAC key. With --serialized they are Tink's key
+/// message: `keyData.value` of a keyset, the data key of an envelope or of a DEK registry.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   keyseal keyset import --type AesGcmKey --variant raw --key-file key.bin \\
     --keyset-kek file-kms://kek.json --insecure-cleartext -o keyset.json
   openssl rand -hex 32 | keyseal keyset import --type AES256_GCM --key-file - --hex \\
+    --insecure-cleartext -o keyset.json
+  keyseal keyset import --type AesGcmKey --variant raw --key-file dek.b64 --base64 --serialized \\
     --insecure-cleartext -o keyset.json")]
 pub(crate) struct ImportArgs {
     /// The keyset to add it to; without, a new keyset is made
@@ -49,6 +54,11 @@ pub(crate) struct ImportArgs {
     key_file: Place,
     #[command(flatten)]
     encoding: Encoding,
+    /// The bytes are a serialized Tink key
+    ///
+    /// The protobuf message of its type, which holds the key bytes and their parameters.
+    #[arg(long)]
+    serialized: bool,
     /// The output prefix type; a template has one
     #[arg(long, value_name = "PREFIX")]
     variant: Option<VariantName>,
@@ -58,6 +68,9 @@ pub(crate) struct ImportArgs {
     /// Make it the primary key of the keyset
     #[arg(long, requires = "keyset")]
     primary: bool,
+    /// Let the key be of another kind than the keyset's, to move it from one kind to another
+    #[arg(long, requires = "keyset")]
+    any_kind: bool,
     #[command(flatten)]
     parameters: Parameters,
     #[command(flatten)]
@@ -73,10 +86,10 @@ pub(crate) struct ImportArgs {
 #[derive(Args, Clone, Copy, Debug)]
 #[group(multiple = false)]
 struct Encoding {
-    /// The key is in hexadecimal
+    /// The key is in hexadecimal, in lines of any length
     #[arg(long)]
     hex: bool,
-    /// The key is in base64
+    /// The key is in base64, in lines of any length
     #[arg(long)]
     base64: bool,
     /// The bytes are the key, which is also the default
@@ -90,53 +103,58 @@ pub(crate) fn run(args: ImportArgs, context: &Context) -> Result<Exit, Failure> 
     let access = args.access.resolve(context)?;
     let kek = access.kek.clone();
     others.extend(kek.as_ref().and_then(|kek| kek.place()));
-    // Without a keyset there is nothing to replace.
-    let target = args.keyset.as_ref().unwrap_or(&Place::Standard);
-    let output = args.output.plan(target, &others, Holds::Keys, context)?;
-    let keyset = match &args.keyset {
-        Some(place) => Some(Keyset::open(place, access.clone(), context)?),
-        None => None,
-    };
-    let seal = match &keyset {
-        Some(keyset) => keyset.seal.clone(),
-        None => Seal::of_new(access)?,
-    };
+    match &args.keyset {
+        None => import_as_new(&args, access, &others, context),
+        Some(place) => {
+            let edit = KeysetEdit::plan(place, &args.output, &others, context)?;
+            let edited = edit.run(access, |keyset| {
+                keyset.format = args.format.unwrap_or(keyset.format);
+                let key = read_key(&args, context)?;
+                add(&mut keyset.handle, key, &args).map_err(|error| taken(error, place))
+            })?;
+            edited.report(|name| format!("imported key {}\nwrote {name}", edited.told))
+        }
+    }
+}
 
-    let key = read_key(&args, context)?;
-    let id = args.key_id.map(KeyId::new);
-    let failed = |error| keyset_failure(&target.argument(), error);
-    let (handle, id, format) = match keyset {
-        Some(Keyset {
-            mut handle, format, ..
-        }) => {
-            let id = match id {
-                Some(id) => handle.add_with_id(key, id).map(|()| id),
-                None => handle.add(key),
-            }
-            .map_err(|error| taken(error, target))?;
-            if args.primary {
-                handle.promote(id).map_err(failed)?;
-            }
-            (handle, id, format)
-        }
+fn import_as_new(
+    args: &ImportArgs,
+    access: Access,
+    others: &[&Place],
+    context: &Context,
+) -> Result<Exit, Failure> {
+    // Without a keyset there is nothing to replace.
+    let target = &Place::Standard;
+    let output = args.output.plan(target, others, Holds::Keys, context)?;
+    let seal = Seal::of_new(access)?;
+    let key = read_key(args, context)?;
+    let handle = match args.key_id.map(KeyId::new) {
+        Some(id) => KeysetHandle::with_id(key, id),
         None => {
-            let handle = match id {
-                Some(id) => KeysetHandle::with_id(key, id),
-                None => KeysetHandle::new(key).map_err(failed)?,
-            };
-            let id = handle.primary();
-            (handle, id, keyseal::keyset::Format::Json)
+            KeysetHandle::new(key).map_err(|error| keyset_failure(&target.argument(), error))?
         }
     };
-    let format = args.format.map_or(format, FormatName::format);
     let (name, standard) = (output.name(), output.is_standard());
-    seal.write(&handle, format, output)?;
+    seal.write(&handle, args.format.unwrap_or(FormatName::Json), output)?;
     context.report(
-        Lines::from(&format!("imported key {id}")).line(format!("wrote {name}")),
+        Lines::from(&format!("imported key {}", handle.primary())).line(format!("wrote {name}")),
         &list::as_json(Some(&handle.info())),
         standard,
     )?;
     Ok(Exit::Done)
+}
+
+fn add(handle: &mut KeysetHandle, key: Key, args: &ImportArgs) -> Result<KeyId, KeysetError> {
+    let id = match (args.key_id.map(KeyId::new), args.any_kind) {
+        (None, false) => handle.add(key)?,
+        (None, true) => handle.add_of_any_kind(key)?,
+        (Some(id), false) => handle.add_with_id(key, id).map(|()| id)?,
+        (Some(id), true) => handle.add_of_any_kind_with_id(key, id).map(|()| id)?,
+    };
+    if args.primary {
+        handle.promote(id)?;
+    }
+    Ok(id)
 }
 
 fn taken(error: KeysetError, place: &Place) -> Failure {
@@ -147,136 +165,209 @@ fn taken(error: KeysetError, place: &Place) -> Failure {
             format!("it has a key {id} already"),
         )
         .hint(format!("keyseal keyset list {}", place.argument())),
+        error @ KeysetError::OtherKind { .. } => {
+            keyset_failure(&place.argument(), error).hint(ANY_KIND_HINT)
+        }
         error => keyset_failure(&place.argument(), error),
     }
 }
 
 fn read_key(args: &ImportArgs, context: &Context) -> Result<Key, Failure> {
     let file = args.key_file.read_small(KEY_LIMIT, context)?;
-    let bytes = decode(&file, args)?;
-    let template =
-        template(args, bytes.len()).map_err(|failure| match guess(&file, args.encoding) {
+    let bytes = SecretBytes::copy_from(&decode(&file, args)?, SecretAccess::insecure());
+    let wanted = Wanted::new(args)?;
+    if args.serialized {
+        return wanted.read_serialized(&bytes, args);
+    }
+    let looks_serialized = wanted.is_serialized_key(&bytes);
+    let template = wanted.template(bytes.len(), args).map_err(|failure| {
+        match guess(&file, args.encoding) {
+            _ if looks_serialized => {
+                failure.hint("the bytes are a serialized Tink key, which --serialized takes")
+            }
             Some(flag) => failure.hint(format!("the file looks like text: try {flag}")),
             None => failure,
-        })?;
-    let bytes = SecretBytes::copy_from(&bytes, SecretAccess::insecure());
+        }
+    })?;
+    if looks_serialized {
+        context.warn(
+            "the bytes look like a serialized Tink key, and are imported as a bare key: \
+             --serialized takes the key inside",
+        );
+    }
     KeyTypes::default()
         .import(&template, &bytes)
         .map_err(|error| refused(args, &error))
 }
 
 fn decode(file: &[u8], args: &ImportArgs) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let bad = |what: &str| {
+    match args.encoding {
+        Encoding { hex: true, .. } => from_hex(file),
+        Encoding { base64: true, .. } => from_base64(file),
+        Encoding { .. } => Ok(Zeroizing::new(file.to_vec())),
+    }
+    .map_err(|reason| {
         Failure::new(
             Exit::Failed,
             "key_encoding",
             format!("cannot read the key in {}", args.key_file.name()),
-            format!("it is no {what}"),
+            reason,
         )
-    };
-    let text = file.trim_ascii();
-    match args.encoding {
-        Encoding { hex: true, .. } => {
-            from_hex(text).ok_or_else(|| bad("even number of hexadecimal digits"))
-        }
-        Encoding { base64: true, .. } => from_base64(text).ok_or_else(|| bad("base64")),
-        Encoding { .. } => Ok(Zeroizing::new(file.to_vec())),
-    }
+    })
 }
 
 /// Names the option that would read a file which was taken for bare bytes.
 fn guess(file: &[u8], encoding: Encoding) -> Option<&'static str> {
-    let text = file.trim_ascii();
-    if encoding.hex || encoding.base64 || text.len() < 32 {
+    if encoding.hex || encoding.base64 || file.trim_ascii().len() < 32 {
         return None;
     }
-    match (from_hex(text), from_base64(text)) {
-        (Some(_), _) => Some("--hex"),
-        (None, Some(_)) => Some("--base64"),
-        (None, None) => None,
+    match (from_hex(file), from_base64(file)) {
+        (Ok(_), _) => Some("--hex"),
+        (Err(_), Ok(_)) => Some("--base64"),
+        (Err(_), Err(_)) => None,
     }
 }
 
-/// Finds out what key is meant, from its type and its size.
-fn template(args: &ImportArgs, size: usize) -> Result<KeyTemplate, Failure> {
-    let types = KeyTypes::default();
-    let with_variant = |template: &KeyTemplate| match args.variant {
-        Some(variant) => template.clone().with_variant(variant.variant()),
-        None => template.clone(),
-    };
-    if let Ok(template) = types.template(&args.type_name) {
-        args.parameters.check(&args.type_name, &[])?;
-        let wanted = template.facts().key_size;
-        if wanted != size {
-            return Err(wrong_size(args, size, &[wanted]));
-        }
-        return Ok(with_variant(template.key_template()));
-    }
-    let key_type = types
-        .iter()
-        .find(|known| is_named(known.type_url(), &args.type_name))
-        .ok_or_else(|| unknown_type(&args.type_name))?;
-    let variant = args.variant.map(VariantName::variant).ok_or_else(|| {
-        Failure::usage(
-            "variant_missing",
-            format!(
-                "cannot import a key of type {}",
-                short_type(key_type.type_url())
-            ),
-            "it is not said what it writes in front of its ciphertexts",
-        )
-        .hint("a key from another program that is not Tink: --variant raw")
-        .hint("a key of a Tink keyset: --variant and --key-id as they are there")
-    })?;
-    let type_name = short_type(key_type.type_url());
-    args.parameters
-        .check(&type_name, parameters_of(&type_name))?;
-    if let Some(template) = args.parameters.template(&type_name, size, variant) {
-        return template.map_err(|error| refused(args, &error));
-    }
-    let templates = key_type.templates();
-    let mut fitting: Vec<&KeyTemplate> = Vec::new();
-    for template in templates
-        .iter()
-        .filter(|known| known.facts().key_size == size)
-    {
-        let template = template.key_template();
-        if fitting
-            .iter()
-            .all(|known| known.value() != template.value())
-        {
-            fitting.push(template);
-        }
-    }
-    match fitting.as_slice() {
-        [template] => Ok((*template).clone().with_variant(variant)),
-        [] => {
-            let mut sizes: Vec<usize> = templates.iter().map(|t| t.facts().key_size).collect();
-            sizes.sort_unstable();
-            sizes.dedup();
-            Err(wrong_size(args, size, &sizes))
-        }
-        [_, ..] => {
-            let names: Vec<&str> = templates
+/// The kind of key that --type and --variant ask for.
+struct Wanted {
+    key_type: &'static dyn KeyType,
+    /// The template that --type names, or `None` if it names a type.
+    template: Option<Template>,
+    variant: Variant,
+}
+
+impl Wanted {
+    fn new(args: &ImportArgs) -> Result<Self, Failure> {
+        let types = KeyTypes::default();
+        let told = args.variant.map(VariantName::variant);
+        let template = types.template(&args.type_name).ok();
+        let key_type = match &template {
+            Some(template) => types.find(template.key_template().type_url()),
+            None => types
                 .iter()
-                .filter(|known| known.facts().key_size == size)
-                .map(keyseal::key::Template::name)
-                .collect();
-            Err(Failure::usage(
-                "parameters_missing",
+                .find(|known| is_named(known.type_url(), &args.type_name)),
+        }
+        .ok_or_else(|| unknown_type(&args.type_name))?;
+        let of_template = template
+            .as_ref()
+            .map(|known| known.key_template().variant());
+        let variant = told.or(of_template).ok_or_else(|| {
+            Failure::usage(
+                "variant_missing",
                 format!(
                     "cannot import a key of type {}",
                     short_type(key_type.type_url())
                 ),
-                "its size does not say all of its parameters",
+                "it is not said what it writes in front of its ciphertexts",
             )
-            .hint(format!("name a template with --type: {}", names.join(", ")))
-            .hint(match parameters_of(&type_name) {
-                [] => "keyseal templates says what they are".to_owned(),
-                options => format!("or say {}", options.join(" or ")),
-            }))
+            .hint("a key from another program that is not Tink: --variant raw")
+            .hint("a key of a Tink keyset: --variant and --key-id as they are there")
+        })?;
+        Ok(Self {
+            key_type,
+            template,
+            variant,
+        })
+    }
+
+    fn parse_serialized(&self, bytes: &SecretBytes) -> Result<Key, KeyError> {
+        KeyTypes::default().import_serialized(self.key_type.type_url(), bytes, self.variant)
+    }
+
+    fn is_serialized_key(&self, bytes: &SecretBytes) -> bool {
+        !bytes.is_empty() && self.parse_serialized(bytes).is_ok()
+    }
+
+    fn read_serialized(&self, bytes: &SecretBytes, args: &ImportArgs) -> Result<Key, Failure> {
+        args.parameters.check("a serialized key", &[])?;
+        let key = self
+            .parse_serialized(bytes)
+            .map_err(|error| refused(args, &error))?;
+        match &self.template {
+            Some(template) if !is_of(&key, template) => Err(Failure::new(
+                Exit::Failed,
+                "key_refused",
+                format!("cannot import the key in {}", args.key_file.name()),
+                format!("its parameters are not those of {}", template.name()),
+            )
+            .hint(format!(
+                "--type {} takes any parameters",
+                short_type(key.type_url())
+            ))),
+            _ => Ok(key),
         }
     }
+
+    /// Finds out what key a bare one is, from its type and its size.
+    fn template(&self, size: usize, args: &ImportArgs) -> Result<KeyTemplate, Failure> {
+        if let Some(template) = &self.template {
+            args.parameters.check(&args.type_name, &[])?;
+            let wanted = template.facts().key_size;
+            if wanted != size {
+                return Err(wrong_size(args, size, &[wanted]));
+            }
+            return Ok(template.key_template().clone().with_variant(self.variant));
+        }
+        let type_name = short_type(self.key_type.type_url());
+        args.parameters
+            .check(&type_name, parameters_of(&type_name))?;
+        if let Some(template) = args.parameters.template(&type_name, size, self.variant) {
+            return template.map_err(|error| refused(args, &error));
+        }
+        let templates = self.key_type.templates();
+        let of_size = || {
+            templates
+                .iter()
+                .filter(|known| known.facts().key_size == size)
+        };
+        let mut fitting: Vec<&Template> = Vec::new();
+        for template in of_size() {
+            let value = template.key_template().value();
+            if fitting
+                .iter()
+                .all(|known| known.key_template().value() != value)
+            {
+                fitting.push(template);
+            }
+        }
+        match fitting.as_slice() {
+            [template] => Ok(template.key_template().clone().with_variant(self.variant)),
+            [] => {
+                let mut sizes: Vec<usize> = templates.iter().map(|t| t.facts().key_size).collect();
+                sizes.sort_unstable();
+                sizes.dedup();
+                Err(wrong_size(args, size, &sizes))
+            }
+            [_, ..] => {
+                let names: Vec<&str> = of_size().map(Template::name).collect();
+                Err(parameters_missing(&type_name, &names))
+            }
+        }
+    }
+}
+
+/// Returns whether a key is one that a template makes, whatever prefix it writes.
+fn is_of(key: &Key, template: &Template) -> bool {
+    key.template().is_some_and(|made| {
+        let variant = made.variant();
+        made == template.key_template().clone().with_variant(variant)
+    })
+}
+
+fn parameters_missing(type_name: &str, templates: &[&str]) -> Failure {
+    Failure::usage(
+        "parameters_missing",
+        format!("cannot import a key of type {type_name}"),
+        "its size does not say all of its parameters",
+    )
+    .hint(format!(
+        "name a template with --type: {}",
+        templates.join(", ")
+    ))
+    .hint(match parameters_of(type_name) {
+        [] => "keyseal templates says what they are".to_owned(),
+        options => format!("or say {}", options.join(" or ")),
+    })
 }
 
 /// Takes `AesGcmKey`, `aes-gcm` and the whole type URL for the same.

@@ -34,15 +34,19 @@ pub(crate) fn run(args: ListArgs, context: &Context) -> Result<Exit, Failure> {
     let access = args.access.resolve(context)?;
     let bytes = args.keyset.read_small(KEYSET_LIMIT, context)?;
     let name = args.keyset.name();
-    let seen = keysets::recognize(&name, &bytes)?;
-    let info = match (access.kek.is_some(), seen.info()) {
-        (false, Some(info)) => {
-            if seen.protection() == Protection::Encrypted {
+    let described = match access.kek {
+        Some(_) => None,
+        None => {
+            let seen = keysets::recognize(&name, &bytes)?;
+            if seen.protection() == Protection::Encrypted && seen.info().is_some() {
                 context.detail("this is what the file says of itself; --keyset-kek verifies it");
             }
-            info.clone()
+            seen.info().cloned()
         }
-        _ => Keyset::parse(&args.keyset, &bytes, access, context)?
+    };
+    let info = match described {
+        Some(info) => info,
+        None => Keyset::parse(&args.keyset, &bytes, access, context)?
             .handle
             .info(),
     };

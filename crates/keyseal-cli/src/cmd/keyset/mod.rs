@@ -1,5 +1,6 @@
 //! `keyset`: the life of keys.
 
+mod change;
 mod convert;
 mod create;
 mod derive;
