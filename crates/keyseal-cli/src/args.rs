@@ -274,9 +274,10 @@ impl CryptosystemChoice {
 /// How much is done at the same time.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Threads {
-    /// Threads for a stream, and files at once with --recursive [default: one for each core]
+    /// Threads for a stream, or files at once [default: one a core]
     ///
-    /// Where a service holds the key, 16 files at once.
+    /// With --recursive so many files are worked on at the same time: 16 where a service holds the
+    /// key, unless told otherwise.
     #[arg(short = 'j', long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 }
@@ -336,7 +337,9 @@ pub(crate) struct ChangedFile {
     /// The output [default: standard output, `-`]
     #[arg(short, long, value_name = "OUT", conflicts_with = "in_place")]
     output: Option<Place>,
-    /// Replace the input, all at once; mode, owner and extended attributes stay
+    /// Replace the input, all at once
+    ///
+    /// Its mode, owner and extended attributes stay.
     #[arg(long)]
     in_place: bool,
     /// Replace an existing file; write binary to a terminal
@@ -382,9 +385,10 @@ impl ChangedFile {
 pub(crate) struct ChangedData {
     #[command(flatten)]
     pub(crate) file: ChangedFile,
-    /// With --in-place, replace also a file that has other names
+    /// Replace a file that has other names, too
     ///
-    /// It is replaced under this name alone: its other names (hard links) keep the old content.
+    /// With --in-place. It is replaced under this name alone: its other names (hard links) keep the
+    /// old content.
     #[arg(long, requires = "in_place")]
     break_hard_links: bool,
 }

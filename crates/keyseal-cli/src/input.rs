@@ -369,6 +369,10 @@ impl Input {
             Source::Stream(stream) => {
                 let missing = size.saturating_sub(self.peeked.len());
                 let read = stream.take(missing as u64).read_to_end(&mut self.peeked);
+                // The end of a terminal's input comes once: it is not asked for again.
+                if self.peeked.len() < size {
+                    *stream = Box::new(io::empty());
+                }
                 let peeked = self.peeked.iter().take(size);
                 start.extend(peeked);
                 read.map(drop)

@@ -426,17 +426,6 @@ fn two_inputs_with_one_output_are_refused_before_anything_is_written() {
         "d/1 have the same output",
     );
     assert_eq!(place.names("out"), [""; 0]);
-    // Nor is an input an output.
-    done(&place, "encrypt -r d -o in --keyset a.json -q");
-    fs::create_dir_all(place.path("in/in")).unwrap();
-    done(&place, "encrypt d/1 -o in/in/x.sealed --keyset a.json -q");
-    place.write("in/x", "an input");
-    fails(
-        &place,
-        "decrypt -r in/in -o in --keyset a.json",
-        3,
-        "in/x: it exists already",
-    );
 }
 
 #[test]

@@ -199,9 +199,10 @@ impl Model {
                     .each_mut()
                     .map(|child| child.wait().unwrap().code());
                 let after = self.states();
-                for (operation, exit) in [(operation, exits[0]), (other, exits[1])] {
-                    // Two that want the same get it.
-                    if operation == other && exit == Some(0) {
+                // Two that want the same get it.
+                let want_the_same = operation == other;
+                for exit in exits {
+                    if want_the_same && exit == Some(0) {
                         let is_done = self.is_done(operation, &after);
                         assert!(
                             is_done,
