@@ -47,7 +47,7 @@ pub(crate) struct KmsArgs {
     credentials: Option<PathBuf>,
     /// A PEM file with the certificates of more authorities to trust, as SSL_CERT_FILE names it for
     /// every program
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "KEYSEAL_CA_FILE", hide_env_values = true)]
     ca_file: Option<PathBuf>,
     /// The address of the API; else that of SCW_API_URL or of the profile
     #[arg(long, value_name = "URL")]
