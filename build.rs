@@ -1,75 +1,60 @@
-//! Compiles `proto/*.proto` without `protoc`, and writes beside the messages a
-//! table of their fields, from which `wire` drops what has the wrong wire type.
+//! Refuses to build messages that are older than `proto/*.proto`.
+//!
+//! `crates/keyseal-proto` translates those files to `src/wire/proto.rs`, which is checked in: a
+//! compiler for them would be more than half of the build.
 
-use std::{env, error::Error, fmt::Write as _, fs, path::PathBuf};
+use std::{
+    env,
+    error::Error,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
-use protox::prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
+/// Precedes the digest on the first line of the translation.
+pub(crate) const DIGEST: &str = "Translated from proto/*.proto, whose digest is ";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let mut protos: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir("proto")? {
-        protos.push(entry?.path());
+    // How deep the stack is that a cipher uses: see `src/secret.rs`.
+    if env::var("OPT_LEVEL")? == "0" {
+        println!("cargo:rustc-cfg=unoptimized");
     }
-    protos.sort();
-    let files = protox::compile(&protos, ["."])?;
-    prost_build::Config::new()
-        .bytes(["."])
-        .skip_debug(["."])
-        .compile_fds(files.clone())?;
-
-    let pool = DescriptorPool::from_file_descriptor_set(files)?;
-    let mut tables = String::new();
-    for message in pool.all_messages() {
-        write_fields(&mut tables, &message)?;
+    println!("cargo:rerun-if-changed=src/wire/proto.rs");
+    let digest = format!("{DIGEST}{}", digest(&protos(Path::new("proto"))?)?);
+    if fs::read_to_string("src/wire/proto.rs")?.lines().next() != Some(&format!("// {digest}")) {
+        return Err("proto/*.proto changed: translate it again with \
+                    `KEYSEAL_BLESS=1 cargo test --package keyseal-proto`"
+            .into());
     }
-    let out = PathBuf::from(env::var("OUT_DIR")?);
-    Ok(fs::write(out.join("fields.rs"), tables)?)
-}
-
-/// Writes `impl Fields for M`: the number, wire type and sub-message of each field, and whether it is
-/// repeated.
-fn write_fields(out: &mut String, message: &MessageDescriptor) -> Result<(), Box<dyn Error>> {
-    writeln!(out, "impl Fields for {} {{", rust_path(message))?;
-    writeln!(out, "    const FIELDS: &'static [Field] = &[")?;
-    for field in message.fields() {
-        let number = field.number();
-        let (wire_type, nested) = match field.kind() {
-            Kind::Uint32 | Kind::Enum(_) => ("Varint", "None".to_owned()),
-            Kind::String | Kind::Bytes => ("LengthDelimited", "None".to_owned()),
-            Kind::Message(sub) => (
-                "LengthDelimited",
-                format!("Some(<{} as Fields>::FIELDS)", rust_path(&sub)),
-            ),
-            other => {
-                return Err(format!("{}: no wire type for {other:?}", field.full_name()).into());
-            }
-        };
-        writeln!(
-            out,
-            "        Field {{ number: {number}, wire_type: prost::encoding::WireType::{wire_type}, nested: {nested}, repeated: {} }},",
-            field.is_list()
-        )?;
-    }
-    writeln!(out, "    ];\n}}")?;
     Ok(())
 }
 
-/// The path that prost-build gives a message, from the module of its package.
-fn rust_path(message: &MessageDescriptor) -> String {
-    match message.parent_message() {
-        None => message.name().to_owned(),
-        Some(parent) => format!("{}::{}", snake_case(parent.name()), message.name()),
+/// Returns the `.proto` files of a folder, in the order of their names.
+pub(crate) fn protos(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut protos = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "proto")
+        {
+            protos.push(path);
+        }
     }
+    protos.sort();
+    Ok(protos)
 }
 
-fn snake_case(name: &str) -> String {
-    let mut snake = String::new();
-    for (at, c) in name.char_indices() {
-        if c.is_ascii_uppercase() && at > 0 {
-            snake.push('_');
+/// Returns the 64-bit FNV-1a digest of files: names and contents. A guard against forgetting, not
+/// against an attacker.
+pub(crate) fn digest(files: &[PathBuf]) -> io::Result<String> {
+    let mut digest = 0xcbf2_9ce4_8422_2325_u64;
+    for file in files {
+        let name = file.file_name().unwrap_or_default().as_encoded_bytes();
+        let contents = fs::read(file)?;
+        for byte in name.iter().chain(&contents).filter(|byte| **byte != b'\r') {
+            digest = (digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        snake.push(c.to_ascii_lowercase());
     }
-    snake
+    Ok(format!("{digest:016x}"))
 }

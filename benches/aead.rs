@@ -11,7 +11,7 @@
 mod bare;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use keyseal::{Aead as _, KeysetAead, KeysetHandle};
+use keyseal::{Aead as _, Key, KeysetAead, KeysetHandle};
 
 const SIZES: [usize; 4] = [16, 1 << 10, 64 << 10, 1 << 20];
 const ASSOCIATED_DATA: [u8; 16] = [7; 16];
@@ -63,10 +63,27 @@ fn open(c: &mut Criterion) {
             group.bench_with_input(BenchmarkId::new("handle", size), &sealed, |b, sealed| {
                 b.iter(|| handle.decrypt(sealed, &ASSOCIATED_DATA).unwrap());
             });
+            group.bench_with_input(BenchmarkId::new("refused", size), &sealed, |b, sealed| {
+                b.iter(|| handle.decrypt(sealed, b"other data").unwrap_err());
+            });
         }
         group.finish();
     }
 }
 
-criterion_group!(benches, seal, open);
+fn make(c: &mut Criterion) {
+    let mut group = c.benchmark_group("make");
+    for keys in [1, 100, 10_000] {
+        let mut keyset = KeysetHandle::generate("AES256_GCM").unwrap();
+        for _ in 1..keys {
+            keyset.add(Key::generate("AES256_GCM").unwrap()).unwrap();
+        }
+        group.bench_with_input(BenchmarkId::new("keys", keys), &keyset, |b, keyset| {
+            b.iter(|| keyset.primitive::<KeysetAead>().unwrap());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, seal, open, make);
 criterion_main!(benches);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What a key is for: one key type is for one primitive.
+/// The purpose of a key: each key type serves one primitive.
 ///
 /// # Example
 /// ```

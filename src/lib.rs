@@ -1,4 +1,40 @@
-#![doc = include_str!("../README.md")]
+//! Application-level encryption with key rotation built in, on Google Tink's wire format.
+//!
+//! A *keyset* holds several keys. The primary one encrypts, and all enabled ones decrypt, so you can
+//! rotate without re-encrypting anything. Keysets and ciphertexts are those of the official Tink
+//! libraries for C++, Go, Java and Python, byte for byte.
+//!
+//! # Example
+//! ```
+//! use keyseal::{Aead, Key, KeysetAead, KeysetHandle};
+//!
+//! let mut keyset = KeysetHandle::generate("AES256_GCM")?;
+//! let aead: KeysetAead = keyset.primitive()?;
+//! let ciphertext = aead.encrypt(b"4111 1111 1111 1111", b"customer 42")?;
+//!
+//! keyset.rotate(Key::generate("AES256_GCM")?)?; // new messages use the new key
+//! let aead: KeysetAead = keyset.primitive()?;
+//! assert_eq!(aead.decrypt(&ciphertext, b"customer 42")?, b"4111 1111 1111 1111");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where to start
+//!
+//! | you want to | use |
+//! |---|---|
+//! | create, load, rotate and store keys | [`KeysetHandle`] |
+//! | encrypt a message | [`KeysetAead`], which implements [`Aead`] |
+//! | encrypt so that equal plaintexts stay searchable | [`KeysetDeterministicAead`] |
+//! | encrypt a file or a stream of any size | [`KeysetStreamingAead`], [`streaming`] |
+//! | authenticate without encrypting | [`KeysetMac`] |
+//! | derive pseudorandom bytes, or a keyset per tenant | [`KeysetPrfSet`], [`KeysetDeriver`] |
+//! | keep the key in a service | [`KmsEnvelopeAead`], [`kms`] |
+//! | import a key, or choose parameters | [`Key`], [`key`] |
+//!
+//! # Status
+//!
+//! Not audited. `SECURITY.md` in the repository has the threat model and says what is wiped and what
+//! cannot be.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -49,3 +85,23 @@ pub use remote::{BoxFuture, RemoteAead};
 pub use sealed_stream::SealedStreamHeader;
 pub use secret::{SecretAccess, SecretBytes};
 pub use streaming::KeysetStreamingAead;
+
+/// The README's examples are tests.
+#[cfg(all(doctest, feature = "scaleway", feature = "blocking"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
+/// The cookbook's recipes are tests.
+#[cfg(all(doctest, feature = "scaleway"))]
+#[doc = include_str!("../docs/cookbook.md")]
+mod cookbook {}
+
+/// The examples for people who move to keyseal are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/migrating.md")]
+mod migrating {}
+
+/// The examples for services are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/errors.md")]
+mod errors {}

@@ -97,9 +97,22 @@ impl OutputPrefix {
     /// The length in bytes of a prefix that is not empty.
     pub const SIZE: usize = 5;
 
+    /// Bits of [`number`](Self::number): one for the kind of prefix, and those of the id.
+    pub(crate) const NUMBER_BITS: u32 = 33;
+
     /// Returns what would be the prefix of a ciphertext, if that has one.
     pub(crate) fn read(ciphertext: &[u8]) -> Self {
         Self(ciphertext.first_chunk().copied())
+    }
+
+    /// Returns this prefix as a number of [`NUMBER_BITS`](Self::NUMBER_BITS) in the same order;
+    /// none where it is empty or no key has it.
+    #[inline]
+    pub(crate) fn number(&self) -> Option<u64> {
+        let [start @ (0 | 1), a, b, c, d] = self.0? else {
+            return None;
+        };
+        Some((u64::from(start) << 32) | u64::from(u32::from_be_bytes([a, b, c, d])))
     }
 
     /// Returns what follows this prefix in `output`, if that starts with it.

@@ -12,6 +12,7 @@ pub(crate) use prf::check_output_length;
 
 use crate::{
     error::{DecryptError, EncryptError},
+    secret::wipe,
     segment::{Opener, Sealer},
 };
 
@@ -90,7 +91,7 @@ pub trait Aead: Send + Sync {
     ) -> Result<(), EncryptError> {
         let ciphertext = self.encrypt(buffer, associated_data)?;
         // The plaintext goes with the old buffer.
-        zeroize::Zeroize::zeroize(buffer);
+        wipe(buffer);
         buffer.extend_from_slice(&ciphertext);
         Ok(())
     }

@@ -1,11 +1,14 @@
 //! Randomness: the only users of the system's generator.
 //!
 //! Keys are drawn from the operating system directly. Nonces, one for each message, come from a
-//! ChaCha12 generator of the thread's own, because a system call costs more than encrypting a
-//! short message does. That generator is seeded by the system, seeded anew after [`RESEED_AFTER`]
-//! bytes, wiped on drop, and seeded anew when the process has forked: two processes with the same
-//! state would draw the same nonces, and two AES-GCM messages under one nonce give the key away.
-//! ChaCha12 is what `rand` has for cryptographic use too; a nonce need only never come twice.
+//! ChaCha12 generator that each thread has, because a system call costs more than encrypting a
+//! short message does. The system seeds that generator, again after every [`RESEED_AFTER`] bytes,
+//! and again as soon as [`ForkGuard`] sees a second process with the same generator: the two would
+//! draw the same nonces, and two AES-GCM messages under one nonce give the key away. The generator
+//! is wiped on drop. ChaCha12 is what `rand` has for cryptographic use too; a nonce need only never
+//! repeat.
+
+mod fork;
 
 use std::cell::RefCell;
 
@@ -13,10 +16,11 @@ use chacha20::ChaCha12Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use zeroize::Zeroizing;
 
+use self::fork::ForkGuard;
 use crate::error::RandomError;
 
-/// Bytes that a generator gives before it is seeded anew.
-const RESEED_AFTER: usize = 1 << 20;
+/// Bytes that a generator gives before the system seeds it again: about 1 ns for each message.
+const RESEED_AFTER: usize = 4 << 10;
 /// Bytes that are drawn at once.
 const POOL: usize = 512;
 
@@ -25,7 +29,7 @@ pub(crate) fn fill_secret(secret: &mut [u8]) -> Result<(), RandomError> {
     Ok(getrandom::fill(secret)?)
 }
 
-/// Fills `nonce` from the thread's generator. For what is public anyway.
+/// Fills `nonce` from the thread's generator. For bytes that become public.
 #[inline]
 pub(crate) fn fill_nonce(nonce: &mut [u8]) -> Result<(), RandomError> {
     if nonce.is_empty() {
@@ -105,41 +109,4 @@ fn seeded() -> Result<ChaCha12Rng, RandomError> {
     let mut seed = Zeroizing::new([0; 32]);
     fill_secret(&mut *seed)?;
     Ok(ChaCha12Rng::from_seed(*seed))
-}
-
-/// Sees a `fork`: by a handler where one can be installed, else by the process id.
-enum ForkGuard {
-    #[cfg(unix)]
-    Handler(forkguard::atfork::Guard),
-    #[cfg(unix)]
-    ProcessId(forkguard::pid::Guard),
-    #[cfg(not(unix))]
-    NoFork,
-}
-
-impl ForkGuard {
-    #[cfg(unix)]
-    fn new() -> Self {
-        forkguard::atfork::Guard::try_new().map_or_else(
-            |_| Self::ProcessId(forkguard::pid::Guard::default()),
-            Self::Handler,
-        )
-    }
-
-    #[cfg(not(unix))]
-    fn new() -> Self {
-        Self::NoFork
-    }
-
-    #[inline]
-    fn detected_fork(&mut self) -> bool {
-        match self {
-            #[cfg(unix)]
-            Self::Handler(guard) => guard.detected_fork(),
-            #[cfg(unix)]
-            Self::ProcessId(guard) => guard.detected_fork(),
-            #[cfg(not(unix))]
-            Self::NoFork => false,
-        }
-    }
 }

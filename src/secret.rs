@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    hint::black_box,
+    mem::MaybeUninit,
     ops::{Deref, DerefMut},
 };
 
@@ -170,9 +170,20 @@ impl Drop for Wiped {
     }
 }
 
-/// Bytes of stack below a caller that a cipher may use: 22 KiB without optimization, far less with
-/// it.
-const STACK_OF_CIPHERS: usize = 32 << 10;
+/// Wipes all of `bytes`, also what it has spare, and empties it.
+///
+/// `Vec::zeroize` does the same byte after byte, which takes longer than decrypting them did.
+pub(crate) fn wipe(bytes: &mut Vec<u8>) {
+    bytes.as_mut_slice().zeroize();
+    bytes.spare_capacity_mut().zeroize();
+    bytes.clear();
+}
+
+/// Bytes of stack that setting a cipher up may use below its caller.
+pub(crate) const STACK_OF_KEYS: usize = if cfg!(unoptimized) { 32 << 10 } else { 8 << 10 };
+
+/// Bytes of stack that one message may use below its cipher.
+pub(crate) const STACK_OF_MESSAGES: usize = if cfg!(unoptimized) { 16 << 10 } else { 4 << 10 };
 
 /// Overwrites what functions that the caller has called left on the stack.
 ///
@@ -180,25 +191,29 @@ const STACK_OF_CIPHERS: usize = 32 << 10;
 /// compiler leaves copies that no `Drop` reaches; and from the stack they get into the unused bytes
 /// of later structures.
 #[inline(never)]
-pub(crate) fn wipe_stack() {
-    // In wide words, since each is written on its own.
-    let mut below = [0_u128; STACK_OF_CIPHERS / size_of::<u128>()];
-    below.zeroize();
-    black_box(&below);
+fn wipe_stack<const DEPTH: usize>() {
+    let mut below = [const { MaybeUninit::<u8>::uninit() }; DEPTH];
+    below.as_mut_slice().zeroize();
+}
+
+/// Runs `work`, which handles a key, and leaves nothing of the stack that it used.
+#[inline(always)]
+pub(crate) fn on_wiped_stack<const DEPTH: usize, T>(work: impl FnOnce() -> T) -> T {
+    /// In a frame of its own: what is inlined into the caller's is not below it, and stays.
+    #[inline(never)]
+    fn called<T>(work: impl FnOnce() -> T) -> T {
+        work()
+    }
+
+    let made = called(work);
+    wipe_stack::<DEPTH>();
+    made
 }
 
 /// Runs what computes key schedules, and leaves no stack behind that it has used.
 ///
 /// It is wiped before as well, so that nothing stale gets into the unused bytes of what is made.
 pub(crate) fn on_clean_stack<T>(make: impl FnOnce() -> T) -> T {
-    /// In a frame of its own: what is inlined into the caller's is not below it, and stays.
-    #[inline(never)]
-    fn called<T>(make: impl FnOnce() -> T) -> T {
-        make()
-    }
-
-    wipe_stack();
-    let made = called(make);
-    wipe_stack();
-    made
+    wipe_stack::<STACK_OF_KEYS>();
+    on_wiped_stack::<STACK_OF_KEYS, _>(make)
 }

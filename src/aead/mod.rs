@@ -17,7 +17,7 @@ use crate::{
 /// The AEAD of a keyset of local keys. Cheap to clone, and safe to share between threads.
 ///
 /// A ciphertext is `prefix(0|5) ‖ nonce ‖ body ‖ tag`; sizes are those of the primary key's type.
-/// Decryption tries the keys whose prefix stands in front of the ciphertext, then every raw key.
+/// Decryption tries the keys whose prefix starts the ciphertext, then every raw key.
 ///
 /// # Example
 /// ```

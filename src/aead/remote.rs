@@ -9,6 +9,7 @@ use crate::{
     keyset::KeysetHandle,
     primitive::Aead as _,
     remote::{BoxFuture, KmsClient, RemoteAead},
+    secret::on_clean_stack,
 };
 
 /// The AEAD of a keyset with keys that services hold. Cheap to clone, and safe to share between
@@ -84,8 +85,8 @@ impl KeysetRemoteAead {
         kms: &dyn KmsClient,
         provider: Provider,
     ) -> Result<Self, KeysetError> {
-        let keys =
-            keyset.make_prefix_map(KeyKind::Aead, |id, key| AnyAead::of(id, key, kms, provider))?;
+        let make = |id, key: &Key| AnyAead::of(id, key, kms, provider);
+        let keys = on_clean_stack(|| keyset.make_prefix_map(KeyKind::Aead, make))?;
         Ok(Self(Arc::new(keys)))
     }
 

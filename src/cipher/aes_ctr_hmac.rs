@@ -7,20 +7,18 @@
 //! A segment of a stream has no associated data, and its tag no length of it at the end:
 //! `tag = HMAC(iv ‖ ciphertext)`.
 
-use aes::{
-    Aes128, Aes256,
-    cipher::{BlockCipherEncrypt, BlockSizeUser, InnerIvInit, KeyInit, StreamCipher as _},
-};
+use aes::{Aes128Enc, Aes256Enc, cipher::KeyInit};
 use aes_gcm::aead::inout::InOutBuf;
-use ctr::{CtrCore, flavors::Ctr128BE};
 use hmac::{Hmac, Mac};
 use subtle::ConstantTimeEq as _;
 
-use super::{Hash, RawAead, Refused};
+use super::{
+    Hash, RawAead, Refused,
+    aes_ctr::apply_keystream,
+    cmac::{Aes, BLOCK},
+    wiping::Wiping,
+};
 use crate::error::KeyError;
-
-/// Bytes of an AES block.
-const BLOCK: usize = 16;
 
 /// With a 12-byte IV, 2³² blocks keep the counters of two messages apart.
 pub(crate) const AES_CTR_HMAC_MAX: u64 = BLOCK as u64 * (1 << 32);
@@ -82,9 +80,9 @@ fn with_hash(
     shape: Shape,
 ) -> Result<Box<dyn RawAead>, KeyError> {
     if aes_key.len() == 16 {
-        with_aes::<Aes128>(aes_key, hmac_key, hash, shape)
+        with_aes::<Aes128Enc>(aes_key, hmac_key, hash, shape)
     } else {
-        with_aes::<Aes256>(aes_key, hmac_key, hash, shape)
+        with_aes::<Aes256Enc>(aes_key, hmac_key, hash, shape)
     }
 }
 
@@ -95,8 +93,7 @@ fn with_aes<C>(
     shape: Shape,
 ) -> Result<Box<dyn RawAead>, KeyError>
 where
-    C: BlockCipherEncrypt + BlockSizeUser<BlockSize = aes::cipher::consts::U16> + KeyInit,
-    C: Send + Sync + 'static,
+    C: Aes,
 {
     match hash {
         Hash::Sha1 => boxed::<C, Hmac<sha1::Sha1>>(aes_key, hmac_key, shape),
@@ -109,15 +106,14 @@ where
 
 fn boxed<C, M>(aes_key: &[u8], hmac_key: &[u8], shape: Shape) -> Result<Box<dyn RawAead>, KeyError>
 where
-    C: BlockCipherEncrypt + BlockSizeUser<BlockSize = aes::cipher::consts::U16> + KeyInit,
-    C: Send + Sync + 'static,
+    C: Aes,
     M: Mac + KeyInit + Clone + Send + Sync + 'static,
 {
-    Ok(Box::new(AesCtrHmac {
+    Ok(Box::new(Wiping(AesCtrHmac {
         aes: C::new_from_slice(aes_key).map_err(|_| KeyError::Provider)?,
         hmac: M::new_from_slice(hmac_key).map_err(|_| KeyError::Provider)?,
         shape,
-    }))
+    })))
 }
 
 struct AesCtrHmac<C, M> {
@@ -128,7 +124,7 @@ struct AesCtrHmac<C, M> {
 
 impl<C, M> AesCtrHmac<C, M>
 where
-    C: BlockCipherEncrypt + BlockSizeUser<BlockSize = aes::cipher::consts::U16>,
+    C: Aes,
     M: Mac + Clone,
 {
     fn apply_keystream(&self, iv: &[u8], text: InOutBuf<'_, '_, u8>) -> Result<(), Refused> {
@@ -137,10 +133,7 @@ where
             .get_mut(..iv.len())
             .ok_or(Refused)?
             .copy_from_slice(iv);
-        let core = CtrCore::<&C, Ctr128BE>::inner_iv_init(&self.aes, &counter.into());
-        aes::cipher::StreamCipherCoreWrapper::from_core(core)
-            .try_apply_keystream_inout(text)
-            .map_err(|_| Refused)
+        apply_keystream(&self.aes, counter, text)
     }
 
     fn tag(&self, iv: &[u8], associated_data: &[u8], ciphertext: &[u8]) -> impl AsRef<[u8]> {
@@ -188,7 +181,7 @@ where
 
 impl<C, M> RawAead for AesCtrHmac<C, M>
 where
-    C: BlockCipherEncrypt + BlockSizeUser<BlockSize = aes::cipher::consts::U16> + Send + Sync,
+    C: Aes,
     M: Mac + Clone + Send + Sync,
 {
     fn nonce_len(&self) -> usize {
@@ -265,7 +258,7 @@ mod tests {
         for group in TestSet::load(name).unwrap().test_groups {
             for test in group.tests {
                 let cipher = AesCtrHmac {
-                    aes: Aes128::new(&[0; 16].into()),
+                    aes: Aes128Enc::new(&[0; 16].into()),
                     hmac: M::new_from_slice(&test.key).unwrap(),
                     shape: Shape {
                         iv_size: 16,

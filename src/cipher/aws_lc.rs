@@ -8,6 +8,7 @@ use aws_lc_rs::aead::{
 use super::{
     RawAead, Refused,
     limits::{AES_GCM, AES_GCM_SIV, CHACHA20, Limits},
+    wiping::Wiping,
 };
 use crate::error::KeyError;
 
@@ -31,6 +32,11 @@ pub(super) fn aes_gcm_siv(key: &[u8]) -> Result<AwsLc, KeyError> {
 
 pub(super) fn chacha20_poly1305(key: &[u8]) -> Result<AwsLc, KeyError> {
     set_up(&CHACHA20_POLY1305, key, CHACHA20)
+}
+
+/// Past the shortest messages, AWS-LC's ChaCha20 keeps its state on the stack, key and all.
+pub(super) fn boxed_chacha20_poly1305(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
+    Ok(Box::new(Wiping(chacha20_poly1305(key)?)))
 }
 
 fn set_up(algorithm: &'static Algorithm, key: &[u8], limits: Limits) -> Result<AwsLc, KeyError> {

@@ -3,11 +3,16 @@
 //! # Source
 //! RFC 2104, FIPS 198-1; RFC 4493, NIST SP 800-38B.
 
+use std::sync::Arc;
+
 use aes::Aes256Enc;
-use cmac::Cmac;
 use hmac::{Hmac, KeyInit, Mac};
 
-use super::Hash;
+use super::{
+    Hash,
+    cmac::{Chain, Cmac},
+    wiping::wiping,
+};
 use crate::error::KeyError;
 
 /// A MAC under one key.
@@ -45,7 +50,52 @@ pub(crate) fn hmac(key: &[u8], hash: Hash, tag_len: usize) -> Result<Box<dyn Raw
 
 /// Takes a key of 32 bytes, and a tag size of at most 16.
 pub(crate) fn aes_cmac(key: &[u8], tag_len: usize) -> Result<Box<dyn RawMac>, KeyError> {
-    boxed::<Cmac<Aes256Enc>>(key, tag_len)
+    let cmac = Arc::new(Cmac::new(key)?);
+    Ok(Box::new(AesCmac { cmac, tag_len }))
+}
+
+struct AesCmac {
+    cmac: Arc<Cmac<Aes256Enc>>,
+    tag_len: usize,
+}
+
+impl RawMac for AesCmac {
+    fn tag_len(&self) -> usize {
+        self.tag_len
+    }
+
+    fn compute(&self, parts: &[&[u8]], tag: &mut [u8]) {
+        let made = wiping(|| {
+            let mut chain = Chain::new();
+            for part in parts {
+                chain.update(&self.cmac, part);
+            }
+            chain.tag(&self.cmac)
+        });
+        write_first(&made, tag);
+    }
+
+    fn start(&self) -> Box<dyn RunningMac> {
+        Box::new(RunningCmac {
+            cmac: Arc::clone(&self.cmac),
+            chain: Chain::new(),
+        })
+    }
+}
+
+struct RunningCmac {
+    cmac: Arc<Cmac<Aes256Enc>>,
+    chain: Chain,
+}
+
+impl RunningMac for RunningCmac {
+    fn update(&mut self, part: &[u8]) {
+        wiping(|| self.chain.update(&self.cmac, part));
+    }
+
+    fn tag(&self, tag: &mut [u8]) {
+        write_first(&wiping(|| self.chain.tag(&self.cmac)), tag);
+    }
 }
 
 fn boxed<M>(key: &[u8], tag_len: usize) -> Result<Box<dyn RawMac>, KeyError>
@@ -68,11 +118,13 @@ impl<M: Mac + Clone + Send + Sync + 'static> RawMac for Keyed<M> {
     }
 
     fn compute(&self, parts: &[&[u8]], tag: &mut [u8]) {
-        let mut running = self.keyed.clone();
-        for part in parts {
-            running.update(part);
-        }
-        write_tag(running, tag);
+        wiping(|| {
+            let mut running = self.keyed.clone();
+            for part in parts {
+                running.update(part);
+            }
+            write_tag(running, tag);
+        });
     }
 
     fn start(&self) -> Box<dyn RunningMac> {
@@ -89,12 +141,15 @@ impl<M: Mac + Clone + Send + Sync> RunningMac for Running<M> {
 
     fn tag(&self, tag: &mut [u8]) {
         // Of a clone: moving the state out of its box would free it unwiped.
-        write_tag(self.0.clone(), tag);
+        wiping(|| write_tag(self.0.clone(), tag));
     }
 }
 
 fn write_tag(mac: impl Mac, tag: &mut [u8]) {
-    let whole = mac.finalize().into_bytes();
+    write_first(&mac.finalize().into_bytes(), tag);
+}
+
+fn write_first(whole: &[u8], tag: &mut [u8]) {
     tag.copy_from_slice(whole.split_at(tag.len()).0);
 }
 

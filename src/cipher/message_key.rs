@@ -1,11 +1,10 @@
 //! Ciphers that derive a key for each message from the first part of a long nonce, so that a
 //! random nonce is safe for any number of messages.
 
-use aes::{Aes256, cipher::KeyInit as _};
-use cmac::{Cmac, Mac as _, digest::InnerInit as _};
+use aes::Aes256Enc;
 use zeroize::Zeroizing;
 
-use super::{Provider, RawAead, Refused};
+use super::{Provider, RawAead, Refused, cmac::Cmac, wiping::Wiping};
 use crate::error::KeyError;
 #[cfg(feature = "aws-lc-rs")]
 use crate::secret::SecretBytes;
@@ -40,16 +39,16 @@ pub(crate) fn x_aes_gcm(
     key: &[u8],
     salt_size: usize,
 ) -> Result<Box<dyn RawAead>, KeyError> {
-    let aes = Aes256::new_from_slice(key).map_err(|_| KeyError::Provider)?;
+    let cmac = Cmac::new(key)?;
     match provider {
         #[cfg(feature = "aws-lc-rs")]
         Provider::AwsLc => boxed(XAesGcm {
-            aes,
+            cmac,
             salt_size,
             aes_gcm: super::aws_lc::aes_gcm,
         }),
         Provider::RustCrypto => boxed(XAesGcm {
-            aes,
+            cmac,
             salt_size,
             aes_gcm: super::rustcrypto::aes_256_gcm,
         }),
@@ -73,7 +72,7 @@ trait Derive: Send + Sync {
 }
 
 fn boxed(derive: impl Derive + 'static) -> Result<Box<dyn RawAead>, KeyError> {
-    Ok(Box::new(MessageKey(derive)))
+    Ok(Box::new(Wiping(MessageKey(derive))))
 }
 
 struct MessageKey<D>(D);
@@ -184,7 +183,7 @@ impl Derive for XChaCha20Poly1305 {
 }
 
 struct XAesGcm<I> {
-    aes: Aes256,
+    cmac: Cmac<Aes256Enc>,
     salt_size: usize,
     aes_gcm: fn(&[u8]) -> Result<I, KeyError>,
 }
@@ -209,10 +208,7 @@ impl<I: RawAead> Derive for XAesGcm<I> {
                 .get_mut(..salt.len())
                 .ok_or(KeyError::Provider)?
                 .copy_from_slice(salt);
-            // Borrows the cipher: a copy for each message would be one more to wipe.
-            let mut cmac = Cmac::inner_init(&self.aes);
-            cmac.update(&block);
-            half.copy_from_slice(&cmac.finalize().into_bytes());
+            half.copy_from_slice(&self.cmac.tag(&block));
         }
         (self.aes_gcm)(&*message_key)
     }

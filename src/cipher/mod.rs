@@ -3,17 +3,20 @@
 //! Two providers serve them, and write the same bytes. Where a provider lacks a cipher, the other
 //! one serves it.
 
+mod aes_ctr;
 mod aes_ctr_hmac;
 mod aes_eax;
 mod aes_siv;
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
+mod cmac;
 mod hash;
 mod limits;
 mod mac;
 mod message_key;
 mod prf;
 mod rustcrypto;
+mod wiping;
 
 pub use hash::Hash;
 
@@ -162,7 +165,7 @@ pub(crate) fn chacha20_poly1305(
 ) -> Result<Box<dyn RawAead>, KeyError> {
     match provider {
         #[cfg(feature = "aws-lc-rs")]
-        Provider::AwsLc => Ok(Box::new(aws_lc::chacha20_poly1305(key)?)),
+        Provider::AwsLc => aws_lc::boxed_chacha20_poly1305(key),
         Provider::RustCrypto => rustcrypto::chacha20_poly1305(key),
     }
 }

@@ -7,7 +7,7 @@ use hkdf::{GenericHkdf, HmacImpl};
 use hmac::Hmac;
 use zeroize::Zeroize as _;
 
-use super::{Hash, RawMac, Refused};
+use super::{Hash, RawMac, Refused, wiping::wiping};
 use crate::error::KeyError;
 
 /// A pseudorandom function under one key.
@@ -57,7 +57,7 @@ impl<H: HmacImpl + Send + Sync> RawPrf for Hkdf<H> {
     }
 
     fn compute(&self, input: &[u8], output: &mut [u8]) -> Result<(), Refused> {
-        self.extracted.expand(input, output).map_err(|_| Refused)
+        wiping(|| self.extracted.expand(input, output)).map_err(|_| Refused)
     }
 }
 

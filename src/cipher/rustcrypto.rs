@@ -5,6 +5,7 @@ use aes_gcm::aead::{AeadInOut, KeyInit, Nonce, array::typenum::Unsigned, inout::
 use super::{
     RawAead, Refused,
     limits::{AES_GCM, AES_GCM_SIV, CHACHA20, Limits},
+    wiping::Wiping,
 };
 use crate::error::KeyError;
 
@@ -41,7 +42,7 @@ fn boxed<A>(key: &[u8], limits: Limits) -> Result<Box<dyn RawAead>, KeyError>
 where
     A: AeadInOut + KeyInit + Send + Sync + 'static,
 {
-    Ok(Box::new(RustCrypto::<A>::new(key, limits)?))
+    Ok(Box::new(Wiping(RustCrypto::<A>::new(key, limits)?)))
 }
 
 pub(super) struct RustCrypto<A> {

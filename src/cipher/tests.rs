@@ -123,6 +123,30 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn aes_siv_writes_what_the_crate_aes_siv_does(
+        material: [[u8; 32]; 2],
+        plaintext in prop::collection::vec(any::<u8>(), 0..600),
+        associated_data in prop::collection::vec(any::<u8>(), 0..100),
+        (at, flip) in (any::<u16>(), 1..=255_u8),
+    ) {
+        let cipher = aes_siv(material.as_flattened()).unwrap();
+        let sealed = seal(&*cipher, &[], &associated_data, &plaintext);
+        let mut text = plaintext.clone();
+        let siv = ::aes_siv::siv::Aes256Siv::new_from_slice(material.as_flattened())
+            .unwrap()
+            .encrypt_inout_detached([&associated_data], (&mut text[..]).into())
+            .unwrap();
+        prop_assert_eq!(&sealed, &[&siv[..], &text].concat());
+        prop_assert_eq!(open(&*cipher, &[], &associated_data, &sealed), Some(plaintext));
+        let mut damaged = sealed;
+        let at = usize::from(at) % damaged.len();
+        damaged[at] ^= flip;
+        prop_assert_eq!(open(&*cipher, &[], &associated_data, &damaged), None);
+    }
+}
+
 fn by_eax<A: AeadInOut + KeyInit>(key: &[u8], nonce: [u8; 16], data: (&[u8], &[u8])) -> Vec<u8> {
     let (associated_data, plaintext) = data;
     let nonce = <&Nonce<A>>::try_from(&nonce[..]).unwrap();

@@ -12,12 +12,12 @@ use crate::{
 
 /// The deterministic AEAD of a keyset. Cheap to clone, and safe to share between threads.
 ///
-/// A ciphertext is `prefix(0|5) ‖ siv(16) ‖ body`. Decryption tries the keys whose prefix stands in
-/// front of the ciphertext, then every raw key.
+/// A ciphertext is `prefix(0|5) ‖ siv(16) ‖ body`. Decryption tries the keys whose prefix
+/// starts the ciphertext, then every raw key.
 ///
 /// # Security
-/// After a rotation the same plaintext has another ciphertext: what was written before is not
-/// found by it. Encrypt anew what is searched for, or search for both.
+/// After a rotation the same plaintext has another ciphertext, so it no longer finds older rows.
+/// Re-encrypt those rows, or search for both ciphertexts.
 ///
 /// # Example
 /// ```

@@ -11,14 +11,14 @@ use crate::{
 
 /// Makes keysets from salts: the same salt gives the same keyset, in every Tink.
 ///
-/// Each enabled key of the deriver's keyset makes one key, with its own id and of its own template;
-/// the primary key makes the primary one. So a deriver is rotated as any keyset is, and what a
-/// derived keyset wrote before still opens after.
+/// Each enabled key of the deriver's keyset makes one key, with its id and by its template; the
+/// primary key makes the primary one. So you rotate a deriver like any keyset, and ciphertexts of
+/// a derived keyset still open afterwards.
 ///
 /// # Security
-/// A salt is no secret, and it names what the keyset is for: a tenant's number, a name. Take care
-/// that two names never make one salt. A derived keyset holds secrets as any other does, and need
-/// not be stored: derive it again.
+/// A salt is not secret. It names the purpose of the keyset, such as a tenant's number. Take care
+/// that two names never give the same salt. A derived keyset holds secrets like any other; do not
+/// store it, derive it again.
 ///
 /// # Example
 /// A keyset for each tenant, from one secret:

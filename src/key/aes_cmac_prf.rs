@@ -24,7 +24,7 @@ use crate::{
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct AesCmacPrf;
 
-/// The parameters of an AES-CMAC PRF key: there are none to choose.
+/// The parameters of an AES-CMAC PRF key. You have nothing to choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AesCmacPrfParameters;

@@ -3,8 +3,8 @@
 //! Shape: `prefix(0|5) ‖ siv(16) ‖ ciphertext`.
 //!
 //! # Security
-//! Equal plaintexts with equal associated data have equal ciphertexts: that is what it is for. At
-//! most 2⁴⁸ messages under one key, the bound of its CMAC. The key is 64 bytes, of which the first
+//! Equal plaintexts with equal associated data have equal ciphertexts, by design. At most
+//! 2⁴⁸ messages under one key, the bound of its CMAC. The key is 64 bytes, of which the first
 //! half makes the SIV and the second half encrypts.
 //!
 //! # Source
@@ -26,7 +26,7 @@ use crate::{
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct AesSiv;
 
-/// The parameters of an AES-SIV key: there are none to choose.
+/// The parameters of an AES-SIV key. You have nothing to choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AesSivParameters;

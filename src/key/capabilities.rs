@@ -1,4 +1,6 @@
 //! What a key gives to each primitive: nothing where it is of another kind.
+//!
+//! Each key leaves the stack clean for the next one. The caller cleans it for the first.
 
 use std::sync::Arc;
 
@@ -7,7 +9,7 @@ use crate::{
     cipher::{Provider, RawPrf},
     error::KeyError,
     remote::{KmsClient, RemoteAead},
-    secret::on_clean_stack,
+    secret::{STACK_OF_KEYS, on_wiped_stack},
     segment::StreamKey,
 };
 
@@ -18,7 +20,7 @@ impl Key {
         id: KeyId,
         provider: Provider,
     ) -> Option<Result<PrefixedAead, KeyError>> {
-        let cipher = on_clean_stack(|| self.material.aead(provider))?;
+        let cipher = on_wiped_stack::<STACK_OF_KEYS, _>(|| self.material.aead(provider))?;
         Some(cipher.map(|cipher| PrefixedAead::new(self.variant.prefix(id), cipher)))
     }
 
@@ -33,28 +35,28 @@ impl Key {
 
     /// Returns the deterministic AEAD that this key is for.
     pub(crate) fn daead(&self, id: KeyId) -> Option<Result<PrefixedAead, KeyError>> {
-        let cipher = on_clean_stack(|| self.material.daead())?;
+        let cipher = on_wiped_stack::<STACK_OF_KEYS, _>(|| self.material.daead())?;
         Some(cipher.map(|cipher| PrefixedAead::new(self.variant.prefix(id), cipher)))
     }
 
     /// Returns the MAC that this key is for.
     pub(crate) fn mac(&self, id: KeyId) -> Option<Result<PrefixedMac, KeyError>> {
-        let mac = on_clean_stack(|| self.material.mac())?;
+        let mac = on_wiped_stack::<STACK_OF_KEYS, _>(|| self.material.mac())?;
         Some(mac.map(|mac| PrefixedMac::new(self.variant.prefix(id), self.variant, mac)))
     }
 
     /// Returns the pseudorandom function that this key is for.
     pub(crate) fn prf(&self) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
-        on_clean_stack(|| self.material.prf())
+        on_wiped_stack::<STACK_OF_KEYS, _>(|| self.material.prf())
     }
 
     /// Returns the deriver of keys that this key is for.
     pub(crate) fn deriver(&self) -> Option<Result<KeyDeriver, KeyError>> {
-        on_clean_stack(|| self.material.deriver())
+        on_wiped_stack::<STACK_OF_KEYS, _>(|| self.material.deriver())
     }
 
     /// Returns what makes the streams that this key is for.
     pub(crate) fn streaming_aead(&self, provider: Provider) -> Option<Result<StreamKey, KeyError>> {
-        on_clean_stack(|| self.material.streaming_aead(provider)).map(Ok)
+        on_wiped_stack::<STACK_OF_KEYS, _>(|| self.material.streaming_aead(provider)).map(Ok)
     }
 }

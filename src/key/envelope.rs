@@ -12,6 +12,7 @@ use crate::{
     error::{KeyError, KmsError, KmsErrorKind},
     primitive::Aead as _,
     remote::{BoxFuture, RemoteAead},
+    secret::on_clean_stack,
     wire,
 };
 
@@ -116,8 +117,7 @@ impl Envelope {
 
     fn aead(&self, dek: &Key) -> Result<PrefixedAead, KeyError> {
         // The id is of no importance: a raw key writes none.
-        dek.aead(KeyId::new(0), self.provider)
-            .unwrap_or(Err(KeyError::Provider))
+        on_clean_stack(|| dek.aead(KeyId::new(0), self.provider)).unwrap_or(Err(KeyError::Provider))
     }
 }
 

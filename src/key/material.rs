@@ -1,4 +1,4 @@
-//! What a [`Key`](super::Key) holds: a typed key whose type is erased, or bytes of an unknown type.
+//! The contents of a [`Key`](super::Key): a typed key whose type is erased, or bytes of an unknown type.
 
 use std::{any::Any, sync::Arc};
 

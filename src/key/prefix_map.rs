@@ -1,9 +1,8 @@
 //! The keys of one keyset, found by the prefix of what they wrote.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use super::{KeyId, OutputPrefix};
-use crate::secret::wipe_stack;
 
 /// What one key is made into, with the prefix of that key.
 pub(crate) trait Prefixed {
@@ -15,14 +14,60 @@ pub(crate) struct PrefixMap<T> {
     primary: Arc<T>,
     /// Sorted by prefix; those of one prefix in the order of the keyset.
     prefixed: Vec<(OutputPrefix, Arc<T>)>,
+    index: Index,
     raw: Vec<Arc<T>>,
 }
 
-impl<T> Drop for PrefixMap<T> {
-    /// The portable ciphers leave parts of a key on the stack with every message. Wiping them each
-    /// time would cost more than a short message does.
-    fn drop(&mut self) {
-        wipe_stack();
+/// Where in a sorted list of prefixes to look for one: ids are random, so their first bits say
+/// about where. A binary search among ten thousand keys would take a tenth of a short message.
+struct Index {
+    /// Bits of a prefix's number that come after those that choose a range.
+    shift: u32,
+    /// Where each range starts, and where the last one ends. Empty for a few keys.
+    starts: Vec<usize>,
+    len: usize,
+}
+
+impl Index {
+    /// Up to here a search is as fast.
+    const FEW: usize = 8;
+
+    fn new(sorted: &[OutputPrefix]) -> Self {
+        let len = sorted.len();
+        let bits = len.next_power_of_two().ilog2() + 1;
+        let shift = OutputPrefix::NUMBER_BITS.saturating_sub(bits);
+        if len <= Self::FEW {
+            let starts = Vec::new();
+            return Self { shift, starts, len };
+        }
+        let ranges = sorted
+            .iter()
+            .filter_map(|prefix| usize::try_from(prefix.number()? >> shift).ok());
+        let mut starts = vec![0; 1 + (1 << bits)];
+        for range in ranges {
+            if let Some(count) = starts.get_mut(range + 1) {
+                *count += 1;
+            }
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        Self { shift, starts, len }
+    }
+
+    /// Returns the range in which `prefix` is, if it is in the list.
+    #[inline]
+    fn range(&self, prefix: OutputPrefix) -> Range<usize> {
+        if self.starts.is_empty() {
+            return 0..self.len;
+        }
+        let range = prefix.number().and_then(|number| {
+            let at = usize::try_from(number >> self.shift).ok()?;
+            Some(*self.starts.get(at)?..*self.starts.get(at + 1)?)
+        });
+        range.unwrap_or(0..0)
     }
 }
 
@@ -44,9 +89,11 @@ impl<T: Prefixed> PrefixMap<T> {
             }
         }
         prefixed.sort_by_key(|(prefix, _)| *prefix);
+        let prefixes: Vec<_> = prefixed.iter().map(|(prefix, _)| *prefix).collect();
         Some(Self {
             primary: primary?,
             prefixed,
+            index: Index::new(&prefixes),
             raw,
         })
     }
@@ -65,9 +112,9 @@ impl<T: Prefixed> PrefixMap<T> {
         output: &[u8],
     ) -> impl Iterator<Item = &'k T> + use<'k, T> {
         let start = OutputPrefix::read(output);
-        let first = self.prefixed.partition_point(|(prefix, _)| *prefix < start);
-        self.prefixed
-            .iter()
+        let near = self.prefixed.get(self.index.range(start)).unwrap_or(&[]);
+        let first = near.partition_point(|(prefix, _)| *prefix < start);
+        near.iter()
             .skip(first)
             .take_while(move |(prefix, _)| *prefix == start)
             .map(|(_, key)| key.as_ref())
@@ -92,5 +139,54 @@ impl<T: Prefixed> PrefixMap<T> {
     /// Returns the number of keys.
     pub(crate) const fn len(&self) -> usize {
         self.prefixed.len() + self.raw.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::key::Variant;
+
+    struct Known(OutputPrefix);
+
+    impl Prefixed for Known {
+        fn prefix(&self) -> OutputPrefix {
+            self.0
+        }
+    }
+
+    /// Ids that are spread, and ids that all begin with the same bits.
+    fn ids() -> impl Strategy<Value = Vec<u32>> {
+        let close = prop::collection::vec(0..300_u32, 0..200);
+        prop_oneof![prop::collection::vec(any::<u32>(), 0..200), close]
+    }
+
+    proptest! {
+        #[test]
+        fn the_keys_of_a_prefix_are_found_among_any_others(ids in ids(), other: u32) {
+            let variants = [Variant::Tink, Variant::Crunchy, Variant::Raw];
+            let keys = ids.iter().zip(variants.iter().cycle());
+            let prefixes: Vec<_> = keys.map(|(id, variant)| variant.prefix(KeyId::new(*id))).collect();
+            let keys = prefixes.iter().map(|prefix| (KeyId::new(7), Known(*prefix))).collect();
+            let Some(map) = PrefixMap::new(keys, KeyId::new(7)) else {
+                prop_assert!(ids.is_empty());
+                return Ok(());
+            };
+            prop_assert_eq!(map.len(), ids.len());
+            let raw = prefixes.iter().filter(|prefix| prefix.as_bytes().is_empty()).count();
+            for id in ids.iter().chain([&other]) {
+                for start in [0, 1, 2, 255] {
+                    let output = [&[start], &id.to_be_bytes()[..], b"more"].concat();
+                    let same = prefixes.iter().filter(|prefix| prefix.as_bytes() == &output[..5]);
+                    let found: Vec<_> = map.candidates(&output).map(|key| key.0).collect();
+                    prop_assert_eq!(found.len(), same.count() + raw);
+                    let known = |prefix: &OutputPrefix| prefix.strip(&output).is_some();
+                    prop_assert!(found.iter().all(known));
+                }
+            }
+            prop_assert_eq!(map.candidates(b"1234").count(), raw);
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     error::{DecryptError, EncryptError},
     primitive::Aead,
     rng,
+    secret::wipe,
 };
 
 /// Writes and opens `prefix(0|5) ‖ nonce ‖ ciphertext ‖ tag`; without a nonce, and with the tag where
@@ -114,7 +115,7 @@ impl Aead for PrefixedAead {
         match self.cipher.open(nonce, associated_data, body, &mut out) {
             Ok(()) => Ok(out),
             Err(Refused) => {
-                out.zeroize();
+                out.as_mut_slice().zeroize();
                 Err(DecryptError::FAILED)
             }
         }
@@ -169,7 +170,7 @@ impl Aead for PrefixedAead {
             // Growing would leave the plaintext behind in the old allocation.
             let mut ciphertext = Vec::new();
             self.encrypt_into(buffer, associated_data, &mut ciphertext)?;
-            buffer.zeroize();
+            wipe(buffer);
             *buffer = ciphertext;
             return Ok(());
         }
@@ -184,7 +185,7 @@ impl Aead for PrefixedAead {
         self.cipher
             .seal_in_place(nonce, associated_data, body)
             .map_err(|Refused| {
-                buffer.zeroize();
+                wipe(buffer);
                 EncryptError::Provider
             })
     }
@@ -212,7 +213,7 @@ impl Aead for PrefixedAead {
             .open_in_place(nonce, associated_data, body)
             .is_err()
         {
-            buffer.zeroize();
+            wipe(buffer);
             return Err(DecryptError::FAILED);
         }
         let plaintext_end = buffer.len() - self.tag_len;

@@ -1,11 +1,11 @@
 //! `PrfBasedDeriverKey`: makes keys of one template, each from a salt.
 //!
-//! Shape: HKDF with the salt as its info gives a stream of bytes, and the derived key takes from
-//! its start what a fresh key would draw: AES-CTR-HMAC its AES key, then its HMAC key.
+//! Shape: HKDF with the salt as its info gives a stream of bytes. The derived key takes its bytes
+//! from the start, in the order of a fresh key: for AES-CTR-HMAC the AES key, then the HMAC key.
 //!
 //! # Security
-//! Who has the deriver has every derived key; a derived key tells nothing of the deriver nor of the
-//! other derived keys. The number of salts has no practical limit. A deriver can make keys of every
+//! A holder of the deriver has every derived key. A derived key reveals nothing of the deriver
+//! or of the other derived keys. The number of salts has no practical limit. A deriver can make keys of every
 //! type, so a program that lists it in [`KeyTypes`](super::KeyTypes) is linked with all of them.
 //!
 //! # Source
@@ -40,7 +40,7 @@ impl PrfBasedDeriverParameters {
     /// Takes the parameters of the PRF key, and the template of the keys to derive.
     ///
     /// # Errors
-    /// [`KeyError::UnknownType`]; [`KeyError::NotDerivable`]; what is wrong with the template.
+    /// [`KeyError::UnknownType`]; [`KeyError::NotDerivable`]; the fault of the template.
     ///
     /// # Example
     /// ```
@@ -92,7 +92,7 @@ impl PrfBasedDeriverKey {
     /// Takes the PRF key, and the template of the keys to derive.
     ///
     /// # Errors
-    /// [`KeyError::UnknownType`]; [`KeyError::NotDerivable`]; what is wrong with the template.
+    /// [`KeyError::UnknownType`]; [`KeyError::NotDerivable`]; the fault of the template.
     pub fn new(prf_key: HkdfPrfKey, derived: KeyTemplate) -> Result<Self, KeyError> {
         deriver::check(prf_key.parameters(), &derived)?;
         Ok(Self { prf_key, derived })

@@ -1,4 +1,4 @@
-//! What the streaming key types have in common: their limits.
+//! The limits that the streaming key types share.
 
 use crate::{
     cipher::Hash,

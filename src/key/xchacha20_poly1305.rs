@@ -22,7 +22,7 @@ use crate::{
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct XChaCha20Poly1305;
 
-/// The parameters of an XChaCha20-Poly1305 key: there are none to choose.
+/// The parameters of an XChaCha20-Poly1305 key. You have nothing to choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct XChaCha20Poly1305Parameters;

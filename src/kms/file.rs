@@ -1,7 +1,7 @@
 //! `file-kms://PATH`: a keyset file as key-encryption key.
 //!
-//! For machines without a network, and for tests: what is wrapped under such a key is Tink's
-//! envelope all the same.
+//! For machines without a network, and for tests. Ciphertexts under such a key are Tink's envelopes,
+//! as with any other.
 
 use std::{
     fs::File,

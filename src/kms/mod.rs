@@ -61,8 +61,8 @@ impl KmsClients {
     /// Returns the key that `key_uri` names.
     ///
     /// # Errors
-    /// [`KmsError`] of kind `UnsupportedUri` when no client knows the URI, else what the client
-    /// says that does.
+    /// [`KmsError`] of kind `UnsupportedUri` when no client knows the URI; otherwise the error of
+    /// the client that does.
     pub fn find(&self, key_uri: &str) -> Result<Arc<dyn RemoteAead>, KmsError> {
         find(self, key_uri)
     }

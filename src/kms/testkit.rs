@@ -1,9 +1,8 @@
 //! Checks an implementation of [`RemoteAead`] or [`KmsClient`] against their laws.
 //!
-//! For whoever writes one outside this crate: call it in a test, on whatever runtime the
-//! implementation wants. All violations are reported together, each with the law that it breaks.
+//! If you write one, call it in a test, on any runtime that the implementation needs. All violations are reported together, each with the law that it breaks.
 //!
-//! [`FakeKmsClient`] stands in for a service in tests, as in the other Tinks.
+//! [`FakeKmsClient`] replaces a service in tests, as in the other Tinks.
 //!
 //! # Example
 //! ```no_run
@@ -34,7 +33,7 @@ const PLAINTEXT_SIZES: [usize; 9] = [1, 2, 15, 16, 17, 32, 66, 1000, 4096];
 const CONCURRENT_CALLS: u8 = 16;
 /// How many places of a ciphertext are damaged, one after the other.
 const DAMAGED_PLACES: usize = 64;
-/// What must not turn up in an error.
+/// Bytes that must not turn up in an error.
 const CANARY: &[u8] = b"canary-8d1f0c5b7e2a";
 
 /// The laws that an implementation breaks. Its `Display` has one line for each violation.
@@ -42,7 +41,7 @@ const CANARY: &[u8] = b"canary-8d1f0c5b7e2a";
 pub struct Violations(Vec<String>);
 
 impl Violations {
-    /// Returns what was found, a sentence for each.
+    /// Returns the findings, a sentence for each.
     #[must_use]
     pub fn list(&self) -> &[String] {
         &self.0

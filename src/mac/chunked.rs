@@ -24,7 +24,7 @@ impl MacComputation {
         self.0.update(data);
     }
 
-    /// Computes the tag of all that was taken.
+    /// Computes the tag of the message so far.
     #[must_use]
     pub fn compute_mac(self) -> Vec<u8> {
         self.0.finish()
@@ -60,7 +60,7 @@ impl MacVerification {
         }
     }
 
-    /// Checks the tag against all that was taken.
+    /// Checks the tag against the message so far.
     ///
     /// # Errors
     /// [`VerifyError`] when it does not match.

@@ -17,8 +17,8 @@ pub use chunked::{MacComputation, MacVerification};
 /// The MAC of a keyset. Cheap to clone, and safe to share between threads.
 ///
 /// A tag is `prefix(0|5) ‖ tag`; sizes are those of the primary key. Verification tries the keys
-/// whose prefix stands in front of the tag, then every raw key. A `LEGACY` key takes its tag over
-/// the message and one zero byte.
+/// whose prefix starts the tag, then every raw key. A `LEGACY` key computes its tag over the message
+/// and one zero byte.
 ///
 /// # Example
 /// ```

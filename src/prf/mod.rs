@@ -12,8 +12,8 @@ use crate::{
 
 /// The pseudorandom functions of a keyset. Cheap to clone, and safe to share between threads.
 ///
-/// An output does not say which key made it: keep the key id beside what must be computed again
-/// after a rotation.
+/// An output does not say which key made it: store the key id next to an output that you must compute
+/// again after a rotation.
 ///
 /// # Example
 /// ```
@@ -53,7 +53,7 @@ impl KeysetPrfSet {
         self.0.primary_id
     }
 
-    /// Returns the function of an enabled key; none where there is no such key.
+    /// Returns the function of an enabled key; or `None` if there is no such key.
     #[must_use]
     pub fn get(&self, key_id: KeyId) -> Option<&dyn Prf> {
         self.iter()

@@ -84,7 +84,7 @@ pub trait DeterministicAead: Send + Sync {
     ) -> Result<(), EncryptError> {
         let ciphertext = self.encrypt_deterministically(buffer, associated_data)?;
         // The plaintext goes with the old buffer.
-        zeroize::Zeroize::zeroize(buffer);
+        crate::secret::wipe(buffer);
         *buffer = ciphertext;
         Ok(())
     }

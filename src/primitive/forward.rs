@@ -1,5 +1,5 @@
-//! The primitives behind pointers: a `&T`, a `Box<T>` and an `Arc<T>` do what the `T` does, so that
-//! a `Box<dyn Aead>` goes where an `impl Aead` is asked for.
+//! The primitives behind pointers: a `&T`, a `Box<T>` and an `Arc<T>` behave like the `T`, so you can
+//! pass a `Box<dyn Aead>` as an `impl Aead`.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::{
     segment::{Opener, Sealer},
 };
 
-/// Forwards each method of a trait to what is behind the pointer.
+/// Forwards each method of a trait to the target of the pointer.
 macro_rules! forward {
     ($pointer:ty: $($name:ident { $($method:ident($($argument:ident: $kind:ty),*) -> $output:ty;)* })*) => {$(
         impl<T: $name + ?Sized> $name for $pointer {$(
@@ -21,7 +21,7 @@ macro_rules! forward {
     )*};
 }
 
-/// The methods of all primitives, those with a default too: what is behind may have a better one.
+/// The methods of all primitives, those with a default too, because the target may override it.
 macro_rules! forward_all {
     ($($pointer:ty),*) => {$(
         forward! { $pointer:

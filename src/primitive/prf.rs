@@ -3,7 +3,7 @@ use crate::error::PrfError;
 /// A pseudorandom function: bytes that nobody without the key can tell from random ones, and that
 /// are the same for the same input.
 ///
-/// For blind indexes, tokens and keys of one's own. A shorter output is the start of a longer one.
+/// For blind indexes, tokens and your own keys. A shorter output is the start of a longer one.
 ///
 /// # Example
 /// ```
@@ -22,7 +22,7 @@ pub trait Prf: Send + Sync {
     ///
     /// # Errors
     /// [`PrfError::TooLong`] when `output` is longer than
-    /// [`max_output_length`](Self::max_output_length); it is then as it was.
+    /// [`max_output_length`](Self::max_output_length); it is then unchanged.
     fn compute_prf_into(&self, input: &[u8], output: &mut [u8]) -> Result<(), PrfError>;
 
     /// Computes the first `output_length` bytes of the function's value at `input`.

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use keyseal::{
-    Aead as _, Key, KeyId, KeyTypes, KeysetAead, KeysetHandle, Provider, SecretAccess, SecretBytes,
-    Variant,
+    Aead as _, DeterministicAead as _, Key, KeyId, KeyTypes, KeysetAead, KeysetDeterministicAead,
+    KeysetHandle, KeysetMac, KeysetPrfSet, Mac as _, Provider, SecretAccess, SecretBytes, Variant,
     key::{
         aes_ctr_hmac::AesCtrHmacKey, aes_eax::AesEaxKey, aes_gcm::AesGcmKey,
         aes_gcm_siv::AesGcmSivKey, chacha20_poly1305::ChaCha20Poly1305Key, x_aes_gcm::XAesGcmKey,
@@ -291,9 +291,56 @@ pub(crate) fn use_and_drop(keyset: KeysetHandle) {
     }
 }
 
-/// The AEAD of a key; none where it is another kind of key.
-pub(crate) fn primitive(canary: &Canary, provider: Provider) -> Option<KeysetAead> {
-    keyset(canary).primitive_with(provider).ok()
+/// A primitive that handles messages.
+pub(crate) enum Used {
+    Aead(KeysetAead),
+    DeterministicAead(KeysetDeterministicAead),
+    Mac(KeysetMac),
+    Prf(KeysetPrfSet),
+}
+
+/// The primitive of a key; none where it handles no messages.
+pub(crate) fn primitive(canary: &Canary, provider: Provider) -> Option<Used> {
+    let keyset = keyset(canary);
+    let aead = || keyset.primitive_with(provider).map(Used::Aead).ok();
+    let daead = || {
+        let made = keyset.primitive_with(provider);
+        made.map(Used::DeterministicAead).ok()
+    };
+    let mac = || keyset.primitive_with(provider).map(Used::Mac).ok();
+    let prf = || keyset.primitive_with(provider).map(Used::Prf).ok();
+    aead().or_else(daead).or_else(mac).or_else(prf)
+}
+
+/// One message of every length that a cipher treats apart, in every way, with failures.
+pub(crate) fn messages(primitive: &Used) {
+    for len in [0, 1, 16, 100, 5000] {
+        let text = vec![1; len];
+        match primitive {
+            Used::Aead(aead) => {
+                let mut buffer = aead.encrypt(&text, b"ad").unwrap();
+                assert!(aead.decrypt(&buffer, b"ad").is_ok());
+                assert!(aead.decrypt(&buffer, b"other").is_err());
+                aead.decrypt_in_place(&mut buffer, b"ad").unwrap();
+                aead.encrypt_in_place(&mut buffer, b"ad").unwrap();
+            }
+            Used::DeterministicAead(aead) => {
+                let buffer = aead.encrypt_deterministically(&text, b"ad").unwrap();
+                assert!(aead.decrypt_deterministically(&buffer, b"ad").is_ok());
+                assert!(aead.decrypt_deterministically(&buffer, b"other").is_err());
+            }
+            Used::Mac(mac) => {
+                let tag = mac.compute_mac(&text);
+                assert!(mac.verify_mac(&tag, &text).is_ok());
+                assert!(mac.verify_mac(&tag, b"other").is_err());
+                let mut computation = mac.create_computation();
+                computation.update(&text);
+                computation.update(&text);
+                drop(computation.compute_mac());
+            }
+            Used::Prf(prf) => drop(prf.primary().compute_prf(&text, 16).unwrap()),
+        }
+    }
 }
 
 /// One message is the last thing that is done before the drop.

@@ -18,8 +18,13 @@ pub(crate) fn command() -> Command {
 
 /// Parses a command line.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let matches = with_variables(command(), &Given(arguments)).try_get_matches_from(arguments)?;
+    let matches = command_for(arguments).try_get_matches_from(arguments)?;
     Cli::from_arg_matches(&matches)
+}
+
+/// Returns the program's command line with the variables that count beside these arguments.
+pub(crate) fn command_for(arguments: &[OsString]) -> Command {
+    with_variables(command(), &Given(arguments))
 }
 
 fn with_short_help(command: Command) -> Command {

@@ -86,6 +86,12 @@ impl Failure {
         self
     }
 
+    /// Leaves out the hints that `keep` does not want.
+    pub(crate) fn retain_hints(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        self.hints.retain(|hint| keep(hint));
+        self
+    }
+
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
     }

@@ -42,7 +42,9 @@ impl Exit {
             Self::InputOutput => "a file could not be read or written",
             Self::NotDecrypted => "decryption or authentication failed",
             Self::KeysetInvalid => "the keyset is invalid, or not of the kind that is needed",
-            Self::KmsRefused => "the KMS refused: credentials, state of the key, usage",
+            Self::KmsRefused => {
+                "the KMS refused: credentials, certificate, address, state of the key, usage"
+            }
             Self::KmsUnavailable => "the KMS is unavailable or timed out: worth a retry",
             Self::LintFound => "`keyset lint` found something",
             Self::Interrupted => "interrupted",

@@ -493,7 +493,8 @@ fn same_file(name: &str) -> Failure {
         format!("cannot write {name}"),
         "it is also an input",
     )
-    .hint("name another file, or replace the input with --in-place where the command has it")
+    .hint("name another file")
+    .hint("--in-place replaces the input")
 }
 
 pub(crate) fn exists(path: &Path) -> Failure {

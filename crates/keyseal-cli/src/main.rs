@@ -15,6 +15,7 @@ mod error;
 mod exit;
 mod files;
 mod folder;
+mod hints;
 mod input;
 mod interrupt;
 mod job;
@@ -36,7 +37,9 @@ use std::{env, ffi::OsString, process::ExitCode};
 
 use clap::Parser;
 
-use crate::{args::Globals, cmd::Command, context::Context, exit::Exit, interrupt::Leftovers};
+use crate::{
+    args::Globals, cmd::Command, context::Context, exit::Exit, hints::Flags, interrupt::Leftovers,
+};
 
 /// Encrypts with Tink's keysets, and takes care of them.
 #[derive(Debug, Parser)]
@@ -65,17 +68,20 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let exit = match command_line::parse(&arguments) {
-        Ok(cli) => start(cli),
+        Ok(cli) => start(cli, &arguments),
         Err(error) => usage::report(&error, &arguments),
     };
     ExitCode::from(exit.code())
 }
 
-fn start(cli: Cli) -> Exit {
+fn start(cli: Cli, arguments: &[OsString]) -> Exit {
     let leftovers = Leftovers::default();
     let context = Context::new(&cli.globals, leftovers.clone());
     let outcome = leftovers
         .remove_on_signal(context.style, context.json)
         .and_then(|()| cli.command.run(&context));
-    context.finish(outcome)
+    context.finish(outcome.map_err(|failure| {
+        let flags = Flags::of(arguments);
+        failure.retain_hints(|hint| flags.allow(hint))
+    }))
 }

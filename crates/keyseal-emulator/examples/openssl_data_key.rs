@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let uri = format!("scw-kms://{}", emulator.seed_key("records")?);
     let kek = emulator.client().build()?.key(&uri.parse()?)?;
     let data_key = kek.generate_data_key().await?;
-    // What is stored beside the records.
+    // Stored beside the records.
     let wrapped = data_key.wrapped().ciphertext();
 
     let by_openssl = run(

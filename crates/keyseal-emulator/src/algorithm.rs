@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What a key is for.
+/// The usage of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Usage {
@@ -80,7 +80,7 @@ impl Algorithm {
         Self::RsaPkcs1Sha256(RsaSize::Bits4096),
     ];
 
-    /// What the service has besides, as of 2026-10.
+    /// Algorithms that only the service has, as of 2026-10.
     const NOT_OFFERED: [&str; 5] = [
         "ml_kem_768",
         "ml_kem_1024",

@@ -306,7 +306,7 @@ impl Identity {
         (self.created_at, self.expires_at)
     }
 
-    /// Refuses what the permissions do not allow.
+    /// Refuses a call that the permissions do not allow.
     pub(super) fn authorize(&self, operation: Operation) -> Result<(), ApiError> {
         match Permission::needed_for(operation) {
             Some((needed, action)) if !self.permissions.contains(&needed) => {

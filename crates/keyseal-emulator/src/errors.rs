@@ -56,7 +56,7 @@ pub(super) enum ApiError {
     Internal(&'static str),
 }
 
-/// What is wrong with an argument, in the service's words.
+/// The fault of an argument, in the service's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
     Constraint,

@@ -1,4 +1,4 @@
-//! The log of requests: what a test counts.
+//! The log of requests, for tests that count them.
 
 use super::{http::Request, routes::Operation};
 

@@ -1,4 +1,4 @@
-//! Faults on request: what can go wrong between a client and the service.
+//! Faults on request, as they happen between a client and the service.
 
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ pub struct FaultRule {
 }
 
 impl FaultRule {
-    /// Makes a rule for every request, for ever.
+    /// Makes a rule for every request, without end.
     #[must_use]
     pub const fn new(fault: Fault) -> Self {
         Self {
@@ -134,7 +134,7 @@ impl FaultRule {
         self.operation
     }
 
-    /// Returns how often it still strikes, or nothing where that is without end.
+    /// Returns how often it still strikes, or `None` if it has no end.
     #[must_use]
     pub const fn remaining(&self) -> Option<u64> {
         self.times

@@ -1,4 +1,4 @@
-//! A request and its answer, as values: what the emulator sees and gives without a socket.
+//! A request and its answer, as values, so that the emulator works without a socket.
 
 use std::{fmt, time::Duration};
 

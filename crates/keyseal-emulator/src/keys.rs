@@ -52,7 +52,7 @@ pub(super) enum Trigger {
     Manual,
 }
 
-/// One version of the key material, or what is left of it: its index and dates.
+/// One version of the key material, or, once it is deleted, its index and dates.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Rotation {
     pub(super) index: u32,
@@ -296,7 +296,7 @@ impl Key {
         Ok(())
     }
 
-    /// Adds a rotation with a key of its own.
+    /// Adds a rotation with its own key.
     pub(super) fn add_rotation(&mut self, key: SecretBytes, trigger: Trigger, now: Timestamp) {
         let newest = self.rotations.last().map_or(0, |rotation| rotation.index);
         self.rotations.push(Rotation {
@@ -326,7 +326,7 @@ impl Key {
         Ok(())
     }
 
-    /// Refuses what is only for keys with imported material.
+    /// Refuses a call that is only for keys with imported material.
     pub(super) fn require_external(&self) -> Result<(), ApiError> {
         self.require_editable()?;
         match self.origin {

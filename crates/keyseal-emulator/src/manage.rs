@@ -1,4 +1,4 @@
-//! Creates keys and changes what is written about them.
+//! Creates keys and changes their descriptions.
 
 use std::time::Duration;
 
@@ -160,7 +160,7 @@ pub(super) fn import_key_material(call: &Call<'_>) -> Result<Reply, ApiError> {
 }
 
 pub(super) fn delete_key_material(call: &Call<'_>) -> Result<Reply, ApiError> {
-    // 0 is what a client sends that always writes the field: no rotation has this index.
+    // A client that always writes the field sends 0, an index that no rotation has.
     let index = call
         .fields
         .number("key_rotation_index")?
@@ -241,7 +241,7 @@ fn require_rotatable(algorithm: Algorithm, origin: Origin) -> Result<(), ApiErro
     Err(ApiError::constraint("rotation_policy", help))
 }
 
-/// A rotation policy as it was sent: each half may be absent.
+/// A rotation policy from a request: each half may be absent.
 struct PolicyFields {
     period: Option<Seconds>,
     next: Option<Timestamp>,
@@ -279,7 +279,7 @@ impl PolicyFields {
         Ok((period.is_some() || next.is_some()).then_some(Self { period, next }))
     }
 
-    /// Fills in what is absent: the period from the policy before, the date from the period.
+    /// Fills in the absent half: the period from the policy before, the date from the period.
     fn resolve(
         self,
         before: Option<RotationPolicy>,

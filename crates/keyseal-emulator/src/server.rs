@@ -1,4 +1,4 @@
-//! The emulator on a port: HTTP/1.1 with keep-alive, in a thread of its own.
+//! The emulator on a port: HTTP/1.1 with keep-alive, in its own thread.
 
 use std::{
     fmt,
@@ -45,7 +45,7 @@ const HANDLERS: usize = 8;
 impl Emulator {
     /// Serves the emulator on a loopback address. Port 0 takes a free one.
     ///
-    /// The server runs in a thread of its own, with up to eight more that handle requests. They
+    /// The server runs in its own thread, with up to eight more that handle requests. They
     /// end with the [`Server`]. The caller needs no runtime, and may be in one.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl Emulator {
     /// [`ServeError::Io`] when the address is taken.
     ///
     /// # Security
-    /// It speaks plain HTTP: whoever sees the network sees tokens and plaintexts.
+    /// It speaks plain HTTP: anyone who sees the network sees tokens and plaintexts.
     pub fn serve_insecure_remote(&self, address: SocketAddr) -> Result<Server, ServeError> {
         Server::start(self.clone(), address).map_err(|source| ServeError::Io { address, source })
     }
@@ -95,15 +95,15 @@ pub enum ServeError {
     /// Others than this machine could reach the address.
     #[error("{address} is not a loopback address")]
     NotLoopback {
-        /// The address as it was given.
+        /// The address that you passed.
         address: SocketAddr,
     },
     /// The operating system refused the address or a thread.
     #[error("{address} cannot be listened on")]
     Io {
-        /// The address as it was given.
+        /// The address that you passed.
         address: SocketAddr,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }

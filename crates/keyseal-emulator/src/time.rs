@@ -138,7 +138,7 @@ impl Timestamp {
             .then_some(Self { seconds, nanos })
     }
 
-    /// Drops what is finer than a microsecond: all time stamps but a data key's are that coarse.
+    /// Rounds down to microseconds: all time stamps but a data key's are that coarse.
     pub(super) const fn in_micros(self) -> Self {
         Self {
             nanos: self.nanos / 1000 * 1000,

@@ -1,4 +1,4 @@
-//! Many calls at once through one client. A binary of its own: other tests take memory too.
+//! Many calls at once through one client. It has its own binary, because other tests take memory too.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -8,7 +8,7 @@ use keyseal::{KmsEnvelopeAead, RemoteAead, SecretAccess, kms::scaleway::Scaleway
 use keyseal_emulator::Emulator;
 
 const MESSAGES: u32 = 1000;
-/// What a round may add to the memory of the process, in KiB: noise of the allocator.
+/// Noise of the allocator: how many KiB a round may add to the memory of the process.
 const NOISE: u64 = 16 << 10;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,7 +42,7 @@ async fn a_thousand_envelopes_at_once_share_connections_and_memory_stays_flat() 
         }
         resident.extend(resident_kib());
     }
-    // 64 requests are under way at a time, and each connection carries one. A few are opened anew
+    // 64 requests are under way at a time, and each connection carries one. A few are opened again
     // while another is on its way back to the pool.
     let connections = server.connections();
     assert!(

@@ -2,12 +2,11 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use zeroize::Zeroizing;
-
 use super::{
     RegionConflict, ScalewayClient,
-    config::{self, Environment, Settings, Sources},
+    config::{self, Environment, Setting, Settings, Sources},
     http::{HttpOptions, HttpTransport},
+    proxy::Proxy,
     retry::{RetryPolicy, Retrying, Timer, TokioTimer},
     trace,
     transport::Transport,
@@ -16,9 +15,9 @@ use crate::error::KmsError;
 
 /// Collects the settings of a [`ScalewayClient`].
 ///
-/// Nothing is read that was not asked for: without [`environment`](Self::environment), neither a
-/// variable nor a file. What is set here stands above the environment, that above the profile in
-/// use, that above the file's top level.
+/// Nothing is read that was not asked for: without [`environment`](Self::environment), no file, and
+/// no variable but those of proxies. What is set here overrides the environment, that the profile
+/// in use, and that the file's top level.
 #[must_use]
 pub struct ScalewayClientBuilder {
     explicit: Settings,
@@ -173,6 +172,8 @@ impl ScalewayClientBuilder {
     /// [`KmsError`] of kind `Configuration` when a setting is missing or malformed, or a file that
     /// was asked for cannot be read.
     pub fn build(self) -> Result<ScalewayClient, KmsError> {
+        let proxies = self.sources.environment.clone();
+        let proxies = proxies.unwrap_or_else(Environment::of_process);
         let mut settings = config::resolve(self.explicit, &self.sources)?;
         if settings.accept_any_certificate {
             let text = "certificates are not checked: whoever is on the way reads everything";
@@ -184,6 +185,7 @@ impl ScalewayClientBuilder {
         let transport = match self.transport {
             Some(transport) => transport,
             None => Box::new(HttpTransport::new(HttpOptions {
+                proxy: Proxy::of(&proxies, &settings.api_url)?,
                 api_url: settings.api_url.clone(),
                 ca_certificates: self.ca_certificates,
                 accept_any_certificate: settings.accept_any_certificate,
@@ -206,6 +208,6 @@ impl fmt::Debug for ScalewayClientBuilder {
     }
 }
 
-fn text(text: &str) -> Option<Zeroizing<String>> {
-    Some(Zeroizing::new(text.to_owned()))
+fn text(text: &str) -> Option<Setting> {
+    Some(Setting::explicit(text))
 }

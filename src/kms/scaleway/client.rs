@@ -215,8 +215,9 @@ impl ScalewayClient {
     /// came to.
     pub async fn create_key(&self, key: &CreateKey) -> Result<KeyInfo, KmsError> {
         let project_id = key.project_id().or(self.shared.project_id).ok_or_else(|| {
-            KmsError::new(KmsErrorKind::Configuration)
-                .with_message("a new key needs a project, and the client has none")
+            KmsError::new(KmsErrorKind::Configuration).with_message(
+                "a new key needs a project: SCW_DEFAULT_PROJECT_ID, or one in the profile in use",
+            )
         })?;
         let region = self.own_region()?;
         let request = self

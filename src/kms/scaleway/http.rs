@@ -1,7 +1,8 @@
 //! [`HttpTransport`]: requests over reqwest and rustls.
 
 use std::{
-    fmt,
+    error::Error,
+    fmt, io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
@@ -17,6 +18,8 @@ use url::{Host, Url};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{
+    config::refused,
+    proxy::Proxy,
     secret_key::SecretKey,
     transport::{MAX_REPLY_SIZE, Request, Response, Transport, reply_too_long},
 };
@@ -43,25 +46,25 @@ impl ApiUrl {
     /// `http_host` may be called without TLS.
     pub(crate) fn parse(text: &str, http_host: Option<&str>) -> Result<Self, &'static str> {
         let text = text.strip_suffix('/').unwrap_or(text);
-        let url = Url::parse(text).map_err(|_| "it is not a URL")?;
+        let url = Url::parse(text).map_err(|_| "is not a URL")?;
         if url.host().is_none() || text.ends_with('/') {
-            return Err("it must be https://<host>, without a slash at its end");
+            return Err("must be https://<host>, without a slash at its end");
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("it must not hold a user name or a password");
+            return Err("must not hold a user name or a password");
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err("it must not have a query or a fragment");
+            return Err("must not have a query or a fragment");
         }
         let url = Self(url);
         match url.0.scheme() {
             "https" => Ok(url),
             "http" if url.is_loopback() || url.is_host(http_host) => Ok(url),
             "http" => Err(
-                "without TLS it must name this machine (localhost, 127.0.0.1 or [::1]) or the one \
+                "without TLS must name this machine (localhost, 127.0.0.1 or [::1]) or the one \
                  host that KEYSEAL_INSECURE_HTTP_HOST names",
             ),
-            _ => Err("it must begin with https://"),
+            _ => Err("must begin with https://"),
         }
     }
 
@@ -84,11 +87,11 @@ impl ApiUrl {
             .is_some_and(|(allowed, own)| allowed.eq_ignore_ascii_case(own))
     }
 
-    fn is_tls(&self) -> bool {
+    pub(crate) fn is_tls(&self) -> bool {
         self.0.scheme() == "https"
     }
 
-    fn join(&self, target: &str) -> String {
+    pub(crate) fn join(&self, target: &str) -> String {
         format!("{}{target}", self.0.as_str().trim_end_matches('/'))
     }
 }
@@ -98,6 +101,7 @@ pub(crate) struct HttpOptions {
     pub(crate) api_url: ApiUrl,
     pub(crate) ca_certificates: Vec<Vec<u8>>,
     pub(crate) accept_any_certificate: bool,
+    pub(crate) proxy: Option<Proxy>,
 }
 
 /// A [`Transport`] over HTTP/2 or HTTP/1.1, by reqwest and rustls.
@@ -105,14 +109,16 @@ pub(crate) struct HttpOptions {
 /// Connections are kept and reused. The runtime is the caller's: tokio, with I/O and time.
 ///
 /// # Security
-/// TLS only, except to this machine and to a host that was allowed by name. Redirects are not followed. An HTTP proxy of the environment
-/// is used for TLS only, so it sees nothing. The buffers of this crate are wiped, and those that
+/// TLS only, except to this machine and to a host that was allowed by name. Redirects are not
+/// followed. A proxy is used for TLS only, so
+/// it sees nothing. The buffers of this crate are wiped, and those that
 /// hyper gives away with an answer. What hyper and rustls keep to themselves is not: the secret
 /// key in a header that was sent, and plaintexts on their way to or from encryption, may stay in
 /// freed memory.
 pub struct HttpTransport {
     client: Client,
     api_url: ApiUrl,
+    proxy: Option<Proxy>,
 }
 
 impl HttpTransport {
@@ -121,8 +127,11 @@ impl HttpTransport {
             api_url,
             ca_certificates,
             accept_any_certificate,
+            proxy,
         } = options;
+        // The variables of proxies were read with the other settings.
         let mut builder = Client::builder()
+            .no_proxy()
             .redirect(Policy::none())
             .referer(false)
             .connect_timeout(CONNECT_TIMEOUT)
@@ -133,7 +142,7 @@ impl HttpTransport {
             for pem in &ca_certificates {
                 let bundle = Certificate::from_pem_bundle(pem).map_err(not_a_certificate)?;
                 if bundle.is_empty() {
-                    return Err(configuration("there is no certificate in the PEM text"));
+                    return Err(refused("there is no certificate in the PEM text"));
                 }
                 certificates.extend(bundle);
             }
@@ -141,27 +150,38 @@ impl HttpTransport {
             if accept_any_certificate {
                 builder = builder.tls_danger_accept_invalid_certs(true);
             }
+            if let Some(proxy) = &proxy {
+                let all = reqwest::Proxy::all(proxy.url()).map_err(|error| {
+                    refused(format!(
+                        "{} names a proxy that cannot be used",
+                        proxy.variable()
+                    ))
+                    .with_source(error.without_url())
+                })?;
+                builder = builder.proxy(all);
+            }
         } else {
-            // A proxy would see all of it; the name is not left to the resolver; and a machine
-            // that has no root certificates does not need any.
+            // The name is not left to the resolver, and a machine that has no root certificates
+            // does not need any.
             let here = [
                 SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
                 SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
             ];
             builder = builder
-                .no_proxy()
                 .resolve_to_addrs("localhost", &here)
                 .tls_certs_only([]);
         }
-        let client = builder
-            .build()
-            .map_err(|error| configuration("the TLS client cannot be set up").with_source(error))?;
-        Ok(Self { client, api_url })
+        let client = builder.build().map_err(no_tls_client)?;
+        Ok(Self {
+            client,
+            api_url,
+            proxy,
+        })
     }
 
     async fn exchange(&self, request: &Request) -> Result<Response, KmsError> {
         if Handle::try_current().is_err() {
-            return Err(configuration(
+            return Err(refused(
                 "there is no tokio runtime here: use `kms::blocking`, or a transport of your own",
             ));
         }
@@ -176,7 +196,7 @@ impl HttpTransport {
         if let Some(body) = request.body_bytes() {
             call = call.header(CONTENT_TYPE, "application/json").body(body);
         }
-        let mut answer = call.send().await.map_err(failed)?;
+        let mut answer = call.send().await.map_err(|error| self.failed(error))?;
 
         // The headers lie in the same buffer as the body, and would keep it from being wiped.
         let headers = std::mem::take(answer.headers_mut());
@@ -190,11 +210,28 @@ impl HttpTransport {
         drop(headers);
 
         let mut body = ReplyBody::new(answer.content_length())?;
-        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+        while let Some(chunk) = answer.chunk().await.map_err(|error| self.failed(error))? {
             body.append(&chunk)?;
             wipe(chunk);
         }
         Ok(head.with_body(body.0))
+    }
+}
+
+impl HttpTransport {
+    fn failed(&self, error: reqwest::Error) -> KmsError {
+        let kind = match kind(&error) {
+            // The only name that is resolved here is then the proxy's.
+            KmsErrorKind::UnknownHost if self.proxy.is_some() => KmsErrorKind::Proxy,
+            kind => kind,
+        };
+        let failed = KmsError::new(kind).with_source(error.without_url());
+        match &self.proxy {
+            Some(proxy) if !kind.may_be_done() => {
+                failed.with_message(format!("{} names the proxy", proxy.variable()))
+            }
+            _ => failed,
+        }
     }
 }
 
@@ -227,25 +264,69 @@ fn wipe(chunk: Bytes) {
     }
 }
 
-fn failed(error: reqwest::Error) -> KmsError {
-    let kind = if error.is_connect() {
-        KmsErrorKind::Unreachable
-    } else if error.is_timeout() {
-        KmsErrorKind::TimedOut
-    } else if error.is_builder() {
-        KmsErrorKind::Configuration
-    } else {
-        KmsErrorKind::Interrupted
-    };
-    KmsError::new(kind).with_source(error.without_url())
+fn kind(error: &reqwest::Error) -> KmsErrorKind {
+    use rustls::{CertificateError as Certificate, Error as Tls};
+
+    if !error.is_connect() {
+        return match error.is_timeout() {
+            true => KmsErrorKind::TimedOut,
+            false if error.is_builder() => KmsErrorKind::Configuration,
+            false => KmsErrorKind::Interrupted,
+        };
+    }
+    match tls_error(error) {
+        Some(Tls::InvalidCertificate(
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
+        )) => KmsErrorKind::CertificateName,
+        Some(Tls::InvalidCertificate(_) | Tls::NoCertificatesPresented) => {
+            KmsErrorKind::UntrustedCertificate
+        }
+        Some(_) => KmsErrorKind::Tls,
+        None if error.is_dns() => KmsErrorKind::UnknownHost,
+        None if is_refused_by_proxy(error) => KmsErrorKind::Proxy,
+        None => KmsErrorKind::Unreachable,
+    }
+}
+
+/// Looks for an error of TLS among the causes. `io::Error` hides the error that it wraps from
+/// `source`.
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(found) = error.downcast_ref() {
+        return Some(found);
+    }
+    let wrapped = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    match wrapped {
+        Some(wrapped) => tls_error(wrapped),
+        None => tls_error(error.source()?),
+    }
+}
+
+/// Returns whether a proxy was reached and did not connect to the service.
+///
+/// The error's type is private to hyper-util, so its texts are all there is; a test has them from
+/// a proxy that refuses.
+fn is_refused_by_proxy(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if matches!(
+            error.to_string().as_str(),
+            "tunnel error: proxy authorization required" | "tunnel error: unsuccessful"
+        ) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+fn no_tls_client(error: reqwest::Error) -> KmsError {
+    refused("TLS cannot be set up with the trusted certificates of this machine, or those of SSL_CERT_FILE").with_source(error)
 }
 
 fn not_a_certificate(error: reqwest::Error) -> KmsError {
-    configuration("a certificate is not PEM").with_source(error)
-}
-
-fn configuration(message: &str) -> KmsError {
-    KmsError::new(KmsErrorKind::Configuration).with_message(message)
+    refused("a certificate is not PEM").with_source(error)
 }
 
 /// A body that is wiped wherever it grows out of its buffer.

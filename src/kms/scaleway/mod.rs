@@ -33,6 +33,7 @@ mod data_key;
 mod http;
 mod info;
 mod key;
+mod proxy;
 mod retry;
 mod rotation;
 mod secret_key;

@@ -17,7 +17,7 @@ pub struct SecretKey(Bytes);
 impl SecretKey {
     /// Copies a secret key, which must be a UUID, in either case.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        // As it was given: the service compares it.
+        // Unchanged: the service compares it.
         Uuid::is_well_formed(text)
             .then(|| Self(wire::secret(Zeroizing::new(text.as_bytes().to_vec()))))
     }

@@ -12,7 +12,7 @@ const SECS_PER_DAY: i64 = 86_400;
 
 /// A point in time, as the service writes it: RFC 3339, such as `2026-07-07T07:46:06.350936Z`.
 ///
-/// The text is kept as it was read, with as many digits as it had.
+/// The text is kept unchanged, with all of its digits.
 ///
 /// # Example
 /// ```

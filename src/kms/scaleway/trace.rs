@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::transport::{Request, Response};
 use crate::error::KmsError;
 
-/// Runs `call` in a span of its own.
+/// Runs `call` in its own span.
 #[cfg(feature = "tracing")]
 pub(crate) fn in_span<F: Future>(request: &Request, call: F) -> impl Future<Output = F::Output> {
     use tracing::Instrument as _;

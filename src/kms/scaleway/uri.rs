@@ -126,7 +126,7 @@ impl KeyUri {
     /// `<region>/<id>` and `<id>`. For people and programs; a keyset holds key URIs only.
     ///
     /// # Errors
-    /// [`KmsError`] of kind `InvalidUri` when it is none of them.
+    /// [`KmsError`] of kind `InvalidUri` when it has none of these forms.
     pub fn from_reference(text: &str) -> Result<Self, KmsError> {
         if Self::has_scheme(text) {
             return text.parse();

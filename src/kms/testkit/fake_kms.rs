@@ -21,7 +21,7 @@ const SCHEME: &str = "fake-kms://";
 /// base64 for URLs, without padding.
 ///
 /// # Security
-/// For tests alone: whoever sees the URI has the key.
+/// For tests only: anyone who sees the URI has the key.
 ///
 /// # Source
 /// The fake KMS clients in the test packages of Tink for Go, Python, Java and C++, which all read

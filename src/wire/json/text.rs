@@ -36,7 +36,7 @@ impl<'a> Text<'a> {
 
 /// Resolves the escapes of `raw`, which starts at byte `offset` of the input.
 fn unescape(raw: &str, offset: usize) -> Result<Zeroizing<String>, ParseError> {
-    // No escape is shorter than what it stands for.
+    // No escape is shorter than the character it encodes.
     let mut text = Zeroizing::new(String::with_capacity(raw.len()));
     let mut rest = raw;
     while let Some((plain, escape)) = rest.split_once('\\') {

@@ -61,7 +61,7 @@ fn write_state(writer: &mut Writer<'_>, status: i32, key_id: u32, prefix: i32) {
 struct Writer<'a> {
     pieces: Vec<Piece<'a>>,
     depth: usize,
-    /// Whether something stands in the object or array already.
+    /// Whether the object or array has an element already.
     filled: bool,
 }
 

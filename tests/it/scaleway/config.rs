@@ -250,8 +250,11 @@ fn nothing_is_read_that_was_not_asked_for() {
         .region("fr-par")
         .build()
         .unwrap_err();
-    assert_eq!(error.kind(), KmsErrorKind::Configuration);
-    assert_eq!(error.message(), Some("there is no secret key"));
+    assert_eq!(error.kind(), KmsErrorKind::MissingCredentials);
+    assert_eq!(
+        error.message(),
+        Some("no source of settings has a secret key")
+    );
 
     let home = home();
     let file = home.path().join(".config/scw/config.yaml");
@@ -337,7 +340,7 @@ fn values_are_checked_whatever_their_source_and_never_shown() {
         ),
         (
             "SCW_SECRET_KEY",
-            &["", "hunter2-hunter2", "aaaaaaaa00004000800000000000000a"],
+            &["hunter2-hunter2", "aaaaaaaa00004000800000000000000a"],
         ),
         ("SCW_DEFAULT_ORGANIZATION_ID", &["", "hunter2-hunter2"]),
         ("SCW_DEFAULT_PROJECT_ID", &["", "hunter2-hunter2"]),
@@ -516,4 +519,111 @@ async fn a_client_without_a_region_serves_uris_that_name_one() {
         .await
         .unwrap();
     assert_eq!(service.sent().len(), 1);
+}
+
+/// The message of the settings that cannot be used.
+fn refused(home: &TempDir, variables: &[(&str, &str)]) -> String {
+    let error = used(home, variables, |builder| builder).expect_err("it is refused");
+    assert_eq!(error.kind(), KmsErrorKind::Configuration, "{error}");
+    error.message().unwrap().to_owned()
+}
+
+#[test]
+fn an_error_names_the_variable_or_the_line() {
+    let home = home();
+    let file = home.path().join(".config/scw/config.yaml");
+    for (variables, start) in [
+        (
+            [("SCW_DEFAULT_REGION", "paris"), ("SCW_PROFILE", "")],
+            "SCW_DEFAULT_REGION: the region must have a name",
+        ),
+        (
+            [("SCW_REGION", "paris"), ("SCW_PROFILE", "")],
+            "SCW_REGION: the region must have a name",
+        ),
+        (
+            [("SCW_API_URL", ""), ("SCW_PROFILE", "")],
+            "SCW_API_URL: the API URL is empty",
+        ),
+        (
+            [("SCW_SECRET_KEY", &format!("{A}\n")), ("SCW_PROFILE", "")],
+            "SCW_SECRET_KEY: the secret key ends in a line feed",
+        ),
+        (
+            [("SCW_SECRET_KEY", &format!(" {A}")), ("SCW_PROFILE", "")],
+            "SCW_SECRET_KEY: the secret key begins or ends with white space",
+        ),
+        (
+            [("SCW_API_URL", "http://api.example"), ("SCW_PROFILE", "")],
+            "SCW_API_URL: the API URL without TLS",
+        ),
+        (
+            [("SCW_PROFILE", "p9"), ("SCW_DEFAULT_ZONE", "fr-par-1")],
+            "SCW_PROFILE: there is no profile `p9` in ",
+        ),
+    ] {
+        let message = refused(&home, &variables);
+        assert!(message.starts_with(start), "{message}");
+    }
+    let message = refused(&home, &[("SCW_PROFILE", "p9")]);
+    assert!(message.ends_with("has `default`, `p1`, `p2`"), "{message}");
+
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("nl-ams", "NL-AMS")).unwrap();
+    let message = refused(&home, &[("SCW_PROFILE", "p1")]);
+    let start = format!("{}, line 7: the region must have", file.display());
+    assert!(message.starts_with(&start), "{message}");
+
+    fs::write(&file, "secret_key: [").unwrap();
+    let message = refused(&home, &[]);
+    assert!(
+        message.starts_with(&format!("{}, line ", file.display())),
+        "{message}"
+    );
+}
+
+#[test]
+fn missing_credentials_have_their_kind_and_say_where_they_were_looked_for() {
+    let empty = TempDir::new().unwrap();
+    let error = used(&empty, &[("SCW_SECRET_KEY", "")], |builder| builder).unwrap_err();
+    assert_eq!(error.kind(), KmsErrorKind::MissingCredentials);
+    let message = error.message().unwrap();
+    assert_eq!(message, "SCW_SECRET_KEY: the secret key is empty");
+
+    let error = used(&empty, &[], |builder| builder).unwrap_err();
+    assert_eq!(error.kind(), KmsErrorKind::MissingCredentials);
+    let path = empty.path().join(".config/scw/config.yaml");
+    let message = error.message().unwrap();
+    assert!(message.contains("SCW_SECRET_KEY is not set"), "{message}");
+    assert!(message.contains(path.to_str().unwrap()), "{message}");
+
+    write(
+        &empty,
+        ".config/scw/config.yaml",
+        "default_region: fr-par\n",
+    );
+    let error = used(&empty, &[], |builder| builder).unwrap_err();
+    assert_eq!(error.kind(), KmsErrorKind::MissingCredentials);
+    assert!(error.message().unwrap().contains(path.to_str().unwrap()));
+}
+
+#[test]
+fn settings_that_suffice_do_not_need_a_file_that_can_be_read() {
+    let complete = [("SCW_SECRET_KEY", A), ("SCW_DEFAULT_REGION", "nl-ams")];
+    let folder = TempDir::new().unwrap();
+    fs::create_dir_all(folder.path().join(".config/scw/config.yaml")).unwrap();
+    let broken = TempDir::new().unwrap();
+    write(&broken, ".config/scw/config.yaml", "secret_key: [");
+    for home in [&folder, &broken] {
+        let client = used(home, &complete, |builder| builder).unwrap();
+        assert_eq!(client.region().unwrap().as_str(), "nl-ams");
+        assert!(client.warnings()[0].contains("config.yaml"));
+
+        // What is missing may be in the file, and so may a profile that was chosen.
+        let message = refused(home, &complete[..1]);
+        assert!(message.contains("config.yaml"), "{message}");
+        used(home, &complete, |builder| builder.profile("p1")).unwrap_err();
+        let file = home.path().join(".config/scw/config.yaml");
+        used(home, &complete, |builder| builder.config_file(file)).unwrap_err();
+    }
 }

@@ -3,6 +3,7 @@
 mod config;
 mod errors;
 mod http;
+mod proxy;
 mod retry;
 mod scripted;
 mod server;

@@ -20,7 +20,7 @@ use rustls::{
 use super::scripted::{SECRET_KEY, full_text, key_of, vector};
 
 /// Starts a server with a certificate for `name`, and returns that of its authority as PEM.
-fn start(name: &str) -> (SocketAddr, String) {
+pub(super) fn start(name: &str) -> (SocketAddr, String) {
     let authority_key = rcgen::KeyPair::generate().unwrap();
     let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
     parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -76,29 +76,41 @@ async fn a_certificate_of_an_authority_that_was_added_is_believed() {
 }
 
 #[tokio::test]
-async fn unknown_authorities_and_other_names_are_not_believed() {
+async fn a_certificate_that_is_not_trusted_has_its_kind_and_is_not_tried_again() {
     let (address, _) = start("127.0.0.1");
     let (elsewhere, other_authority) = start("other.example");
+    let untrusted = KmsErrorKind::UntrustedCertificate;
     let of_another = builder(address).ca_certificates(other_authority.as_str());
     let for_another = builder(elsewhere).ca_certificates(other_authority);
-    for builder in [builder(address), of_another, for_another] {
+    for (builder, kind) in [
+        (builder(address), untrusted),
+        (of_another, untrusted),
+        (for_another, KmsErrorKind::CertificateName),
+    ] {
         // A machine without any root certificate says so at once.
-        let Ok(client) = builder.build() else {
+        let Ok(client) = builder.retry_policy(RetryPolicy::new()).build() else {
             continue;
         };
-        let error = key_of(&client).get().await.unwrap_err();
-        assert_eq!(
-            error.kind(),
-            KmsErrorKind::Unreachable,
-            "{}",
-            full_text(&error)
-        );
-        assert!(
-            full_text(&error).to_lowercase().contains("certificate"),
-            "{}",
-            full_text(&error)
-        );
+        let error = key_of(&client).rotate().await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{}", full_text(&error));
+        assert_eq!((error.attempts(), error.is_retryable()), (1, false));
+        assert!(full_text(&error).to_lowercase().contains("certificate"));
     }
+}
+
+#[tokio::test]
+async fn a_port_that_does_not_speak_tls_has_its_kind() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let error = key_of(&builder(address).build().unwrap()).get().await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), KmsErrorKind::Tls, "{}", full_text(&error));
+    assert!(!error.is_retryable());
 }
 
 #[tokio::test]

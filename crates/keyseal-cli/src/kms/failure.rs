@@ -13,9 +13,11 @@ pub(crate) fn kms_failure(what: &str, error: &KmsError) -> Failure {
     let (exit, code) = classify(error);
     let failure = Failure::new(exit, code, what, printable(chain(error)));
     let failure = match error.is_retryable() {
-        true => failure.hint("worth a retry; --retries and --timeout allow for more"),
+        true => failure
+            .hint("worth a retry")
+            .hint("--retries and --timeout allow for more"),
         false if error.kind().is_transient() => failure
-            .hint("it may have been done all the same: look before it is done again")
+            .hint("it may have been done all the same: look before you do it again")
             .hint("keyseal kek list; keyseal kek show KEY"),
         false => failure,
     };
@@ -26,6 +28,7 @@ pub(crate) fn kms_failure(what: &str, error: &KmsError) -> Failure {
 
 fn classify(error: &KmsError) -> (Exit, &'static str) {
     match error.kind() {
+        KmsErrorKind::CertificateName => (Exit::KmsRefused, "kms_certificate_name"),
         KmsErrorKind::Configuration => (Exit::Usage, "kms_configuration"),
         KmsErrorKind::Conflict => (Exit::KmsRefused, "kms_conflict"),
         KmsErrorKind::DecryptionFailed => (Exit::NotDecrypted, "kms_not_decrypted"),
@@ -40,26 +43,38 @@ fn classify(error: &KmsError) -> (Exit, &'static str) {
         KmsErrorKind::InvalidUri => (Exit::Usage, "kms_invalid_uri"),
         KmsErrorKind::Local => (Exit::Failed, "kms_local"),
         KmsErrorKind::Locked => (Exit::KmsRefused, "kms_locked"),
+        KmsErrorKind::MissingCredentials => (Exit::KmsRefused, "kms_missing_credentials"),
+        KmsErrorKind::NotSent => (Exit::KmsUnavailable, "kms_not_sent"),
         KmsErrorKind::NotFound => (Exit::KmsRefused, "kms_not_found"),
         KmsErrorKind::PermissionDenied => (Exit::KmsRefused, "kms_permission_denied"),
         KmsErrorKind::PreconditionFailed => (Exit::KmsRefused, "kms_precondition_failed"),
+        KmsErrorKind::Proxy => (Exit::KmsRefused, "kms_proxy"),
         KmsErrorKind::QuotaExceeded => (Exit::KmsRefused, "kms_quota_exceeded"),
         KmsErrorKind::RateLimited => (Exit::KmsUnavailable, "kms_rate_limited"),
         KmsErrorKind::Refused => (Exit::KmsRefused, "kms_refused"),
         KmsErrorKind::TimedOut => (Exit::KmsUnavailable, "kms_timed_out"),
+        KmsErrorKind::Tls => (Exit::KmsRefused, "kms_tls"),
         KmsErrorKind::Unauthenticated => (Exit::KmsRefused, "kms_unauthenticated"),
         KmsErrorKind::Unavailable => (Exit::KmsUnavailable, "kms_unavailable"),
+        KmsErrorKind::UnknownHost => (Exit::KmsRefused, "kms_unknown_host"),
         KmsErrorKind::Unreachable => (Exit::KmsUnavailable, "kms_unreachable"),
         KmsErrorKind::UnsupportedUri => (Exit::Usage, "kms_unsupported_uri"),
+        KmsErrorKind::UntrustedCertificate => (Exit::KmsRefused, "kms_untrusted_certificate"),
         _ => (Exit::Failed, "kms"),
     }
 }
 
-/// Says what to do next.
+/// Says what to do next. A hint that names a flag says nothing else: it is left out where a verb
+/// does not have the flag.
 const fn hints(kind: KmsErrorKind) -> &'static [&'static str] {
     match kind {
-        KmsErrorKind::Configuration => &[
-            "the secret key is read from SCW_SECRET_KEY, or else from scw's configuration file",
+        KmsErrorKind::CertificateName => &[
+            "SCW_API_URL names the API by the name in its certificate",
+            "--api-url URL does so for one call",
+        ],
+        KmsErrorKind::MissingCredentials => &[
+            "SCW_SECRET_KEY or scw's configuration file holds the secret key",
+            "--profile NAME chooses another profile of the file",
             "without an account: keyseal emulator",
         ],
         KmsErrorKind::Unauthenticated => &[
@@ -69,10 +84,11 @@ const fn hints(kind: KmsErrorKind) -> &'static [&'static str] {
         KmsErrorKind::PermissionDenied => &[
             "IAM grants this to the API key: KeyManagerKeyEncrypt, KeyManagerKeyDecrypt, \
              KeyManagerReadOnly and so on",
-            "what was just granted takes effect after up to two minutes",
+            "a permission that was just granted takes effect after up to two minutes",
         ],
         KmsErrorKind::NotFound => &[
-            "a key is in one region and one project: --region REGION, --profile NAME",
+            "a key is in one region and one project: SCW_DEFAULT_REGION, SCW_PROFILE",
+            "--region REGION and --profile NAME choose them for one call",
             "keyseal kek list",
         ],
         KmsErrorKind::PreconditionFailed => &[
@@ -87,7 +103,55 @@ const fn hints(kind: KmsErrorKind) -> &'static [&'static str] {
             &["is there a proxy in between? SCW_API_URL is the address of the API itself"]
         }
         KmsErrorKind::InvalidUri => &["keyseal kek list shows the URIs of your keys"],
-        KmsErrorKind::Unreachable => &["the address is that of --api-url, or SCW_API_URL"],
+        KmsErrorKind::Proxy => &[
+            "HTTPS_PROXY or ALL_PROXY names the proxy: http://USER:PASSWORD@HOST:PORT",
+            "NO_PROXY names hosts that are called directly",
+        ],
+        KmsErrorKind::Tls => &[
+            "does the port speak TLS? SCW_API_URL is the address of the API",
+            "--api-url URL is the same for one call",
+        ],
+        KmsErrorKind::UnknownHost => &[
+            "SCW_API_URL names the host, or else scw's profile in use",
+            "--api-url URL does so for one call",
+            "behind a proxy that resolves names: HTTPS_PROXY",
+        ],
+        KmsErrorKind::Unreachable => &[
+            "SCW_API_URL is the address of the API, HTTPS_PROXY that of a proxy",
+            "--api-url URL is the address for one call",
+        ],
+        KmsErrorKind::UntrustedCertificate => &[
+            "SSL_CERT_FILE names a PEM file with the authorities to trust",
+            "--ca-file FILE adds one for one call",
+        ],
         _ => &[],
     }
+}
+
+/// Returns the hints of each kind that has some.
+#[cfg(test)]
+pub(crate) fn hints_by_kind() -> Vec<&'static [&'static str]> {
+    use KmsErrorKind::{
+        CertificateName, DecryptionFailed, InvalidReply, InvalidUri, Locked, MissingCredentials,
+        NotFound, PermissionDenied, PreconditionFailed, Proxy, Tls, Unauthenticated, UnknownHost,
+        Unreachable, UntrustedCertificate,
+    };
+    let kinds = [
+        CertificateName,
+        DecryptionFailed,
+        InvalidReply,
+        InvalidUri,
+        Locked,
+        MissingCredentials,
+        NotFound,
+        PermissionDenied,
+        PreconditionFailed,
+        Proxy,
+        Tls,
+        Unauthenticated,
+        UnknownHost,
+        Unreachable,
+        UntrustedCertificate,
+    ];
+    kinds.map(hints).to_vec()
 }

@@ -2,7 +2,12 @@
 
 mod failure;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use keyseal::{
@@ -13,12 +18,16 @@ use keyseal::{
     },
 };
 
+#[cfg(test)]
+pub(crate) use failure::hints_by_kind;
 pub(crate) use failure::kms_failure;
 
 use crate::{
     context::Context, duration::parse_duration, error::Failure, exit::Exit, text::printable,
 };
 
+/// The longest file of certificates, in bytes. Those of all public authorities have 250 kB.
+const CA_FILE_LIMIT: u64 = 8 << 20;
 /// The longest that one attempt takes, whatever all of them may take.
 const ATTEMPT: Duration = Duration::from_secs(30);
 
@@ -36,6 +45,10 @@ pub(crate) struct KmsArgs {
     /// Another configuration file than scw's own; variables such as SCW_SECRET_KEY stand above it
     #[arg(long, value_name = "FILE")]
     credentials: Option<PathBuf>,
+    /// A PEM file with the certificates of more authorities to trust, as SSL_CERT_FILE names it for
+    /// every program
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// The address of the API; else that of SCW_API_URL or of the profile
     #[arg(long, value_name = "URL")]
     api_url: Option<String>,
@@ -120,6 +133,9 @@ impl KeyManager {
         if let Some(url) = &args.api_url {
             builder = builder.api_url(url);
         }
+        if let Some(file) = &args.ca_file {
+            builder = builder.ca_certificates(read_ca_file(file)?);
+        }
         if let Some(host) = &args.insecure_http_host {
             builder = builder.insecure_http_host(host);
         }
@@ -174,6 +190,27 @@ impl KeyManager {
             .run(call)
             .map_err(|error| kms_failure(what, &error))
     }
+}
+
+/// Reads the certificates of `--ca-file`.
+fn read_ca_file(file: &Path) -> Result<Vec<u8>, Failure> {
+    let mut pem = Vec::new();
+    File::open(file)
+        .and_then(|open| open.take(CA_FILE_LIMIT + 1).read_to_end(&mut pem))
+        .map_err(|error| Failure::file("read", file, &error))?;
+    let begin = b"-----BEGIN CERTIFICATE-----";
+    let why = if pem.len() as u64 > CA_FILE_LIMIT {
+        "it is longer than 8 MiB"
+    } else if !pem.windows(begin.len()).any(|line| line == begin) {
+        "it holds no certificate in PEM"
+    } else {
+        return Ok(pem);
+    };
+    Err(Failure::usage(
+        "ca_file",
+        format!("cannot use --ca-file {}", printable(file.display())),
+        why,
+    ))
 }
 
 /// Starts a thread that waits for answers.

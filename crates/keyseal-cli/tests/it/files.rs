@@ -100,7 +100,7 @@ fn an_interruption_while_reading_leaves_nothing() {
             .spawn()
             .unwrap();
         wait_until_it_reads(&child);
-        // An input that ended would be an end of its own.
+        // An input that ended would end the run by itself.
         let input = child.stdin.take();
         interrupt(&child, signal);
         let output = child.wait_with_output().unwrap();
@@ -152,7 +152,7 @@ fn an_interruption_while_writing_leaves_nothing_and_the_input_as_it_was() {
         if status.code() == Some(130) {
             return true;
         }
-        // It was faster: what it wrote is whole. Once more.
+        // It was faster, and its output is whole. Try again.
         place.done(&[
             "decrypt",
             "large",

@@ -108,7 +108,7 @@ fn whatever_is_killed_leaves_the_old_file_or_the_new_one() {
         // The inputs were never written to.
         assert_eq!(place.read("plain"), plaintext);
         assert!(opens(sealed));
-        // What a killed run leaves behind has a name by which it is known.
+        // A killed run leaves a file whose name tells its origin.
         for name in place.names(".") {
             let known = [
                 "both",

@@ -1,7 +1,10 @@
 //! What goes wrong between the program and Key Manager: exit codes, and no secret in any message.
 
 use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener},
     process::{Command, Output, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -254,7 +257,7 @@ fn an_interruption_while_waiting_for_the_service_leaves_nothing() {
         .unwrap();
     while kms.emulator.exchanges().is_empty() {
         assert_eq!(child.try_wait().unwrap(), None);
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
     let id = child.id().to_string();
     let sent = Command::new("kill").args(["-s", "INT", &id]).status();
@@ -264,4 +267,64 @@ fn an_interruption_while_waiting_for_the_service_leaves_nothing() {
     assert_eq!(output.status.code(), Some(130), "{said}");
     assert_eq!(said, "error: interrupted: nothing half-written is left\n");
     assert_eq!(kms.place.names("."), [""; 0]);
+}
+
+/// Answers each CONNECT with 407, and returns the address.
+fn proxy_that_refuses() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(
+                b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+            );
+        }
+    });
+    address
+}
+
+#[test]
+fn what_stands_between_is_named_and_not_asked_again() {
+    let mut kms = WithKms::new();
+    let proxy = format!("http://{}", proxy_that_refuses());
+    let list = ["kek", "list", "--json", "--api-url", "https://127.0.0.1:9"];
+    for (variable, value, exit, wanted) in [
+        ("HTTPS_PROXY", &*proxy, 6, "kms_proxy"),
+        (
+            "HTTPS_PROXY",
+            "socks5://127.0.0.1:1080",
+            2,
+            "kms_configuration",
+        ),
+        ("HTTPS_PROXY", "ht!tp://x y", 2, "kms_configuration"),
+        // The empty one does not hide the other.
+        ("HTTPS_PROXY", "", 6, "kms_proxy"),
+    ] {
+        kms.place.set("https_proxy", &proxy);
+        kms.place.set(variable, value);
+        let output = kms.place.keyseal(&list).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            code(&output),
+            (Some(exit), wanted.into()),
+            "{value}: {said}"
+        );
+        assert!(
+            said.contains("HTTPS_PROXY") && !said.contains("retry"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_file_of_certificates_must_hold_some() {
+    let kms = WithKms::new();
+    kms.place.write("empty.pem", b"");
+    for (file, exit, wanted) in [("empty.pem", 2, "ca_file"), ("none.pem", 3, "not_found")] {
+        let list = ["kek", "list", "--json", "--ca-file", file];
+        let output = kms.place.keyseal(&list).output().unwrap();
+        assert_eq!(code(&output), (Some(exit), wanted.into()), "{file}");
+    }
 }

@@ -1,4 +1,4 @@
-//! What the quickstart prints can be typed.
+//! The commands that the quickstart prints work when you type them.
 
 use super::support::Place;
 
@@ -14,7 +14,7 @@ fn the_printed_commands_work_when_they_are_typed() {
             .collect();
         assert!(lines.len() >= 10, "{story}");
         std::fs::create_dir_all(place.path("tmp")).unwrap();
-        // What it starts ends with the script, wherever that ends.
+        // Its children end with the script, wherever that ends.
         let script = format!(
             "set -e\ntrap 'kill $KEYSEAL_EMULATOR_PID 2> /dev/null || true' EXIT\n{}\nls",
             lines.join("\n")

@@ -1,4 +1,4 @@
-//! Keys, plaintext and associated data are in no message, in no form.
+//! Keys, plaintext and associated data never appear in a message, in any form.
 
 use super::support::Place;
 

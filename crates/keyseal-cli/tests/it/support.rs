@@ -83,11 +83,12 @@ impl Place {
             .env_remove("NO_COLOR");
         for (name, _) in env::vars_os() {
             let own = name.to_string_lossy();
-            if own.starts_with("KEYSEAL_K")
+            let is_read = own.starts_with("KEYSEAL_K")
                 || own.starts_with("SCW_")
                 || own.starts_with("SCALEWAY_")
                 || own == "XDG_CONFIG_HOME"
-            {
+                || own.to_ascii_lowercase().ends_with("_proxy");
+            if is_read {
                 command.env_remove(name);
             }
         }

@@ -176,7 +176,7 @@ fn keys_of_a_foreign_project_are_not_found() {
         (403, &json!("permissions_denied"))
     );
 
-    // A second project of one's own is one's own.
+    // A second project has the same owner.
     let both = owner().with_project(&stranger.project_id()).unwrap();
     let both = Identity::colleague(&both).unwrap();
     caller.emulator.add_identity(both.clone());

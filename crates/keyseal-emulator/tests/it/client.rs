@@ -1,4 +1,4 @@
-//! What the tests of the emulator share: an emulator whose clock they turn, and a caller.
+//! Shared by the tests of the emulator: an emulator whose clock they set, and a caller.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -50,7 +50,7 @@ impl Caller {
         )
     }
 
-    /// Calls a path below the region, and reads the answer: `null` where there is none.
+    /// Calls a path below the region, and reads the answer, or `null` if it is empty.
     pub(crate) fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let body = if body.is_null() {
             String::new()

@@ -102,7 +102,7 @@ fn fill(text: &str, captured: &BTreeMap<String, String>) -> String {
     filled
 }
 
-/// Compares, and captures what the template names. The error is where they differ.
+/// Compares, and captures the values that the template names. The error says where they differ.
 fn matches(
     template: &str,
     text: &str,

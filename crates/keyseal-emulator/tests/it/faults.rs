@@ -185,7 +185,7 @@ fn rules_count_their_own_requests() {
         [403, 403, 404, 200]
     );
 
-    // For ever, until cleared.
+    // Until cleared.
     caller
         .emulator
         .inject(FaultRule::new(Fault::DeniedAuthentication));

@@ -356,7 +356,7 @@ fn imported_material_rotates_and_is_deleted_one_rotation_at_a_time() {
     assert_eq!(after["rotation_count"], 0);
     assert_eq!(after["rotated_at"], before["rotated_at"]);
 
-    // An index is never used twice: what was deleted stays lost.
+    // An index is never used twice: a deleted rotation stays lost.
     assert_eq!(
         caller.ok(&id, "import-key-material", import(1))["state"],
         "enabled"

@@ -1,4 +1,4 @@
-//! What Key Manager is asked and what it answers, as functions of their arguments.
+//! Key Manager's requests and answers, as functions of their arguments.
 //!
 //! # Source
 //! Scaleway's Key Manager API, `v1alpha1`.
@@ -19,7 +19,7 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(
     if !response.is_json() {
         return Err("its content type is not JSON");
     }
-    // The library's error repeats what it found, which may be a plaintext.
+    // The library's error repeats the input, which may be a plaintext.
     serde_json::from_slice(response.body()).map_err(|error| match error.classify() {
         serde_json::error::Category::Eof => "its JSON is cut short",
         serde_json::error::Category::Data => "its JSON has other fields than documented",

@@ -1,8 +1,8 @@
 //! JSON whose strings are base64 of secrets, without copies that nobody wipes.
 //!
-//! A JSON library copies a string that has an escape into a buffer of its own, and repeats what
-//! it did not expect in its errors. So bodies with secrets are written here, into one buffer of
-//! the right size, and secrets are read here, out of the raw text of their field.
+//! A JSON library copies a string with an escape into its own buffer, and repeats unexpected input
+//! in its errors. So we write bodies with secrets here, into one buffer of the right size, and read
+//! secrets here, from the raw text of their field.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::value::RawValue;

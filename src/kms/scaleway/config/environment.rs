@@ -8,7 +8,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{Settings, refused};
+use super::{Origin, Setting, Settings, refused};
 use crate::error::KmsError;
 
 /// Of each setting its variable, and the older names that are read if it is not set.
@@ -36,6 +36,9 @@ const TLS_VERIFY: &str = "SCW_TLSVERIFY";
 const PROFILE: &str = "SCW_PROFILE";
 const CONFIG_PATH: &str = "SCW_CONFIG_PATH";
 const LAST_RESORT_PROJECT_ID: &str = "SCW_PROJECT_ID";
+/// In the order in which they are looked at. An empty one is as if unset.
+const PROXY: &[&str] = &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+const NO_PROXY: &[&str] = &["NO_PROXY", "no_proxy"];
 const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
@@ -58,13 +61,15 @@ const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 /// | user agent | `SCW_USER_AGENT` | |
 /// | profile | `SCW_PROFILE` | |
 /// | file | `SCW_CONFIG_PATH` | |
+/// | proxy | `HTTPS_PROXY` | `https_proxy`, `ALL_PROXY`, `all_proxy` |
+/// | hosts that are called directly | `NO_PROXY` | `no_proxy` |
 ///
 /// Without `SCW_CONFIG_PATH` the file is `$XDG_CONFIG_HOME/scw/config.yaml`, without that variable
 /// `~/.config/scw/config.yaml`, and it need not be there; `config.yml` is looked for next.
 ///
 /// A variable that is set and empty is set: an empty region is refused. The exceptions are
-/// `SCW_PROFILE`, `SCW_CONFIG_PATH`, `XDG_CONFIG_HOME`, `SCW_USER_AGENT` and
-/// `KEYSEAL_INSECURE_HTTP_HOST`, where empty is unset.
+/// `SCW_PROFILE`, `SCW_CONFIG_PATH`, `XDG_CONFIG_HOME`, `SCW_USER_AGENT`,
+/// `KEYSEAL_INSECURE_HTTP_HOST` and those of proxies, where empty is unset.
 ///
 /// # Example
 /// ```
@@ -116,6 +121,8 @@ impl Environment {
             ZONE,
             API_URL,
             USER_AGENT,
+            PROXY,
+            NO_PROXY,
             HTTP_HOST,
         ];
         let single = [
@@ -147,22 +154,18 @@ impl Environment {
             secret_key: first_set(SECRET_KEY)?,
             organization_id: first_set(ORGANIZATION_ID)?,
             project_id: first_set(PROJECT_ID)?,
-            region: first_set(REGION)?.map(|region| match region.as_str() {
-                "par1" => Zeroizing::new("fr-par".to_owned()),
-                "ams1" => Zeroizing::new("nl-ams".to_owned()),
-                _ => region,
-            }),
+            region: first_set(REGION)?.map(current_name),
             zone: first_set(ZONE)?,
             api_url: first_set(API_URL)?,
-            user_agent: first_set(USER_AGENT)?.filter(|agent| !agent.is_empty()),
-            http_host: first_set(HTTP_HOST)?.filter(|host| !host.is_empty()),
+            user_agent: first_set(USER_AGENT)?.filter(|agent| !agent.text.is_empty()),
+            http_host: first_set(HTTP_HOST)?.filter(|host| !host.text.is_empty()),
             insecure: self.insecure(warnings)?,
         })
     }
 
-    pub(super) fn profile(&self) -> Result<Option<String>, KmsError> {
-        let profile = self.text(PROFILE)?.map(|profile| profile.to_string());
-        Ok(profile.filter(|profile| !profile.is_empty()))
+    pub(super) fn profile(&self) -> Result<Option<Setting>, KmsError> {
+        let profile = self.setting(PROFILE)?;
+        Ok(profile.filter(|profile| !profile.text.is_empty()))
     }
 
     /// Returns the file that is named.
@@ -184,21 +187,45 @@ impl Environment {
     }
 
     /// No tool of Scaleway's reads it, but pages of theirs set it.
-    pub(super) fn last_resort_project_id(&self) -> Result<Option<Zeroizing<String>>, KmsError> {
-        Ok(self.text(LAST_RESORT_PROJECT_ID)?.cloned())
+    pub(super) fn last_resort_project_id(&self) -> Result<Option<Setting>, KmsError> {
+        self.setting(LAST_RESORT_PROJECT_ID)
+    }
+
+    /// Returns the variable of the proxy in use, and its value.
+    pub(crate) fn proxy(&self) -> Result<Option<(&'static str, &str)>, KmsError> {
+        self.first_filled(PROXY)
+    }
+
+    /// Returns the list of hosts that are called without a proxy.
+    pub(crate) fn no_proxy(&self) -> Result<Option<&str>, KmsError> {
+        Ok(self.first_filled(NO_PROXY)?.map(|(_, list)| list))
+    }
+
+    fn first_filled(
+        &self,
+        names: &[&'static str],
+    ) -> Result<Option<(&'static str, &str)>, KmsError> {
+        for name in names {
+            if let Some(value) = self.text(name)?.map(|value| value.trim())
+                && !value.is_empty()
+            {
+                return Ok(Some((name, value)));
+            }
+        }
+        Ok(None)
     }
 
     fn first_set(
         &self,
         names: &[&'static str],
         warnings: &mut Vec<String>,
-    ) -> Result<Option<Zeroizing<String>>, KmsError> {
+    ) -> Result<Option<Setting>, KmsError> {
         for name in names {
-            if let Some(value) = self.text(name)? {
+            if let Some(value) = self.setting(name)? {
                 if let Some(current) = names.first().filter(|current| *current != name) {
                     warnings.push(format!("{name} is an old name: use {current}"));
                 }
-                return Ok(Some(value.clone()));
+                return Ok(Some(value));
             }
         }
         Ok(None)
@@ -229,6 +256,14 @@ impl Environment {
         Ok(Some(parsed != secure_is))
     }
 
+    fn setting(&self, name: &'static str) -> Result<Option<Setting>, KmsError> {
+        let text = self.text(name)?.cloned();
+        Ok(text.map(|text| Setting {
+            text,
+            origin: Origin::Variable(name),
+        }))
+    }
+
     fn text(&self, name: &str) -> Result<Option<&Zeroizing<String>>, KmsError> {
         match self.0.get(name) {
             None => Ok(None),
@@ -243,6 +278,19 @@ impl Environment {
             Value::Other(other) => PathBuf::from(other),
         };
         (path != Path::new("")).then_some(path)
+    }
+}
+
+/// Reads the names that regions had once.
+fn current_name(region: Setting) -> Setting {
+    let name = match region.text.as_str() {
+        "par1" => "fr-par",
+        "ams1" => "nl-ams",
+        _ => return region,
+    };
+    Setting {
+        text: Zeroizing::new(name.to_owned()),
+        ..region
     }
 }
 

@@ -1,20 +1,22 @@
 //! The configuration file: YAML, with profiles.
 //!
 //! # Security
-//! What is read is wiped, but the YAML parser's own buffers are not: parts of the file may stay in
-//! freed memory.
+//! The text of the file and its settings are wiped, but the YAML parser's own buffers are not:
+//! parts of the file may stay in freed memory.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     fs,
     io::Read as _,
-    path::Path,
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_saphyr::{DuplicateKeyPolicy, MergeKeyPolicy, Spanned};
 use zeroize::Zeroizing;
 
-use super::{Settings, refused};
+use super::{Origin, Setting, Settings, refused};
 use crate::error::KmsError;
 
 /// The largest file in bytes that is read.
@@ -22,15 +24,142 @@ const MAX_FILE_SIZE: usize = 1 << 20;
 /// The name of the top level, which is a profile too.
 const TOP_LEVEL: &str = "default";
 
-/// Reads the profile of this name, else the file's active profile, else its top level.
-pub(super) fn read(
-    path: &Path,
-    profile: Option<&str>,
-    warnings: &mut Vec<String>,
-) -> Result<Settings, KmsError> {
-    let text = load(path, warnings)?;
-    select(&text, profile)
-        .map_err(|reason| refused(format!("the file {}: {reason}", path.display())))
+/// A configuration file that was read.
+pub(super) struct ConfigFile {
+    path: PathBuf,
+    top_level: Settings,
+    active_profile: Option<Setting>,
+    profiles: BTreeMap<String, Settings>,
+}
+
+/// A text of the file and its line.
+type Text = Option<Spanned<Secret>>;
+
+struct Secret(Zeroizing<String>);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
+    }
+}
+
+/// The settings of a profile, or of the top level.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Profile {
+    access_key: Text,
+    secret_key: Text,
+    default_organization_id: Text,
+    default_project_id: Text,
+    default_region: Text,
+    default_zone: Text,
+    api_url: Text,
+    user_agent: Text,
+    insecure: Option<bool>,
+}
+
+/// The rest of the top level.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Profiles {
+    active_profile: Text,
+    profiles: Option<BTreeMap<String, Option<Profile>>>,
+}
+
+impl ConfigFile {
+    pub(super) fn read(path: &Path, warnings: &mut Vec<String>) -> Result<Self, KmsError> {
+        Self::parse(path, &load(path, warnings)?)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, KmsError> {
+        let origin: Arc<Path> = path.into();
+        // Twice, because a flattened field would lose its line.
+        let top_level: Profile = from_yaml(path, text)?;
+        let rest: Profiles = from_yaml(path, text)?;
+        let profiles = rest.profiles.unwrap_or_default();
+        Ok(Self {
+            path: path.to_owned(),
+            top_level: top_level.settings(&origin),
+            active_profile: setting(rest.active_profile, &origin),
+            profiles: profiles
+                .into_iter()
+                .map(|(name, profile)| (name, profile.unwrap_or_default().settings(&origin)))
+                .collect(),
+        })
+    }
+
+    /// Lays the profile of this name, else the file's active one, over the top level.
+    pub(super) fn select(mut self, profile: Option<&Setting>) -> Result<Settings, KmsError> {
+        let Some(chosen) = profile.or(self.active_profile.as_ref()) else {
+            return Ok(self.top_level);
+        };
+        if chosen.text.as_str() == TOP_LEVEL {
+            return Ok(self.top_level);
+        }
+        match self.profiles.remove(chosen.text.as_str()) {
+            Some(profile) => Ok(profile.over(self.top_level)),
+            None => Err(chosen.refused(format!(
+                "there is no profile `{}` in {}, which has {}",
+                chosen.text.as_str(),
+                self.path.display(),
+                names(self.profiles.keys())
+            ))),
+        }
+    }
+}
+
+impl Profile {
+    fn settings(self, file: &Arc<Path>) -> Settings {
+        Settings {
+            access_key: setting(self.access_key, file),
+            secret_key: setting(self.secret_key, file),
+            organization_id: setting(self.default_organization_id, file),
+            project_id: setting(self.default_project_id, file),
+            region: setting(self.default_region, file),
+            zone: setting(self.default_zone, file),
+            api_url: setting(self.api_url, file),
+            user_agent: setting(self.user_agent, file),
+            insecure: self.insecure,
+            http_host: None,
+        }
+    }
+}
+
+fn setting(text: Text, file: &Arc<Path>) -> Option<Setting> {
+    text.map(|text| Setting {
+        origin: Origin::Line(Arc::clone(file), text.referenced.line()),
+        text: text.value.0,
+    })
+}
+
+/// Lists the profiles, of which there is always the top level.
+fn names<'a>(profiles: impl Iterator<Item = &'a String>) -> String {
+    let mut names = format!("`{TOP_LEVEL}`");
+    for name in profiles {
+        names.push_str(&format!(", `{name}`"));
+    }
+    names
+}
+
+/// Reads one document; an empty one has no settings. Names that are not known are left out.
+fn from_yaml<T: DeserializeOwned + Default>(path: &Path, text: &str) -> Result<T, KmsError> {
+    let options = serde_saphyr::options! {
+        // Which of the two holds would be a guess.
+        duplicate_keys: DuplicateKeyPolicy::Error,
+        merge_keys: MergeKeyPolicy::Merge,
+        with_snippet: false,
+    };
+    let parsed = serde_saphyr::from_str_with_options::<Option<T>>(text, options);
+    // Says where, and not what: the parser's own text may repeat the file's.
+    parsed.map(Option::unwrap_or_default).map_err(|error| {
+        let line = error.location().map(|place| place.line());
+        let line = line.map_or_else(String::new, |line| format!(", line {line}"));
+        let why = match error {
+            serde_saphyr::Error::DuplicateMappingKey { .. } => "a name is there twice",
+            _ => "it is not YAML as scw writes it",
+        };
+        refused(format!("{}{line}: {why}", path.display()))
+    })
 }
 
 fn load(path: &Path, warnings: &mut Vec<String>) -> Result<Zeroizing<String>, KmsError> {
@@ -71,175 +200,6 @@ fn load(path: &Path, warnings: &mut Vec<String>) -> Result<Zeroizing<String>, Km
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// Lays the profile that is in use over the top level.
-fn select(text: &str, profile: Option<&str>) -> Result<Settings, String> {
-    let Document {
-        top_level,
-        active_profile,
-        mut profiles,
-    } = Reader::new(text).document()?;
-    let active_profile = active_profile.as_ref().map(|name| name.as_str());
-    match profile.or(active_profile).unwrap_or(TOP_LEVEL) {
-        TOP_LEVEL => Ok(top_level),
-        name => match profiles.remove(name) {
-            Some(chosen) => Ok(chosen.over(top_level)),
-            None => Err(format!("there is no profile `{name}`")),
-        },
-    }
-}
-
-#[derive(Default)]
-struct Document {
-    top_level: Settings,
-    active_profile: Option<Zeroizing<String>>,
-    profiles: BTreeMap<String, Settings>,
-}
-
-/// Reads the events of a YAML text as far as this file needs them.
-struct Reader<'a> {
-    events: Parser<'a, StrInput<'a>>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(text: &'a str) -> Self {
-        Self {
-            events: Parser::new_from_str(text),
-        }
-    }
-
-    fn document(mut self) -> Result<Document, String> {
-        let mut document = Document::default();
-        while matches!(self.peek()?, Event::StreamStart | Event::DocumentStart(_)) {
-            self.next()?;
-        }
-        if matches!(self.peek()?, Event::StreamEnd) {
-            return Ok(document);
-        }
-        self.mapping("the file", &mut |reader, name| match name {
-            "active_profile" => {
-                document.active_profile = reader.scalar(name)?;
-                Ok(())
-            }
-            "profiles" => reader.mapping(name, &mut |reader, name| {
-                let mut profile = Settings::default();
-                reader.mapping(name, &mut |reader, name| reader.setting(&mut profile, name))?;
-                document.profiles.insert(name.to_owned(), profile);
-                Ok(())
-            }),
-            _ => reader.setting(&mut document.top_level, name),
-        })?;
-        Ok(document)
-    }
-
-    /// Reads a mapping, or null for an empty one, and gives each name to `value` to read on.
-    fn mapping(
-        &mut self,
-        what: &str,
-        value: &mut dyn FnMut(&mut Self, &str) -> Result<(), String>,
-    ) -> Result<(), String> {
-        match self.next()? {
-            Event::MappingStart(..) => {}
-            Event::Scalar(text, ScalarStyle::Plain, ..) if is_null(&text) => return Ok(()),
-            _ => return Err(format!("{what} must be a mapping of names to values")),
-        }
-        let mut seen = HashSet::new();
-        loop {
-            match self.next()? {
-                Event::MappingEnd => return Ok(()),
-                Event::Scalar(name, ..) => {
-                    if !seen.insert(name.to_string()) {
-                        return Err(format!("`{name}` is there twice"));
-                    }
-                    value(self, &name)?;
-                }
-                _ => return Err(format!("a name in {what} is no text")),
-            }
-        }
-    }
-
-    fn setting(&mut self, settings: &mut Settings, name: &str) -> Result<(), String> {
-        let field = match name {
-            "access_key" => &mut settings.access_key,
-            "secret_key" => &mut settings.secret_key,
-            "default_organization_id" => &mut settings.organization_id,
-            "default_project_id" => &mut settings.project_id,
-            "default_region" => &mut settings.region,
-            "default_zone" => &mut settings.zone,
-            "api_url" => &mut settings.api_url,
-            "user_agent" => &mut settings.user_agent,
-            "insecure" => {
-                settings.insecure = self.scalar(name)?.map(|text| boolean(&text)).transpose()?;
-                return Ok(());
-            }
-            _ => return self.skip(),
-        };
-        *field = self.scalar(name)?;
-        Ok(())
-    }
-
-    /// Reads text, or null for none.
-    fn scalar(&mut self, name: &str) -> Result<Option<Zeroizing<String>>, String> {
-        let Event::Scalar(text, style, ..) = self.next()? else {
-            return Err(format!("the value of `{name}` must be one text"));
-        };
-        if style == ScalarStyle::Plain && is_null(&text) {
-            return Ok(None);
-        }
-        Ok(Some(Zeroizing::new(text.into_owned())))
-    }
-
-    /// Leaves out a value that is none of ours, however deep.
-    fn skip(&mut self) -> Result<(), String> {
-        let mut depth = 0_usize;
-        loop {
-            match self.next()? {
-                Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
-                Event::MappingEnd | Event::SequenceEnd => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            if depth == 0 {
-                return Ok(());
-            }
-        }
-    }
-
-    fn peek(&mut self) -> Result<Event<'a>, String> {
-        match self.events.peek() {
-            Some(Ok((event, _))) => Ok(event.clone()),
-            Some(Err(error)) => Err(not_yaml(&error)),
-            None => Ok(Event::StreamEnd),
-        }
-    }
-
-    /// What an alias or a merge stands for could be a setting: silence about it would mislead.
-    fn next(&mut self) -> Result<Event<'a>, String> {
-        match self.events.next() {
-            Some(Ok((Event::Alias(_), _))) => Err("aliases are not supported".to_owned()),
-            Some(Ok((event, _))) => Ok(event),
-            Some(Err(error)) => Err(not_yaml(&error)),
-            None => Err("it ends too early".to_owned()),
-        }
-    }
-}
-
-/// Says where, and not what: the parser's own text repeats the file's.
-fn not_yaml(error: &saphyr_parser::ScanError) -> String {
-    format!("it is not YAML, see line {}", error.marker().line())
-}
-
-fn is_null(text: &str) -> bool {
-    matches!(text, "" | "~" | "null" | "Null" | "NULL")
-}
-
-/// Reads what YAML 1.1 calls a boolean, as Scaleway's tools do.
-fn boolean(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" | "y" => Ok(true),
-        "false" | "no" | "off" | "n" => Ok(false),
-        _ => Err("`insecure` must be true or false".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,19 +221,27 @@ profiles:
     api_url: https://gateway.example
 ";
 
-    fn region(text: &str, profile: Option<&str>) -> Result<Option<String>, String> {
-        select(text, profile).map(|found| found.region.map(|region| region.to_string()))
+    fn select(text: &str, profile: Option<&str>) -> Result<Settings, String> {
+        let profile = profile.map(Setting::explicit);
+        ConfigFile::parse(Path::new("file"), text)
+            .and_then(|file| file.select(profile.as_ref()))
+            .map_err(|error| error.message().unwrap_or_default().to_owned())
+    }
+
+    fn text(setting: Option<&Setting>) -> Option<&str> {
+        setting.map(|setting| setting.text.as_str())
+    }
+
+    fn region(file: &str, profile: Option<&str>) -> Result<Option<String>, String> {
+        select(file, profile).map(|found| text(found.region.as_ref()).map(str::to_owned))
     }
 
     #[test]
     fn the_profile_in_use_is_laid_over_the_top_level() {
         let settings = select(FILE, None).expect("the file is good");
+        assert_eq!(text(settings.region.as_ref()), Some("nl-ams"));
         assert_eq!(
-            settings.region.as_deref().map(String::as_str),
-            Some("nl-ams")
-        );
-        assert_eq!(
-            settings.access_key.as_deref().map(String::as_str),
+            text(settings.access_key.as_ref()),
             Some("SCWXXXXXXXXXXXXXXXXX")
         );
         assert_eq!(settings.insecure, Some(false));
@@ -282,44 +250,106 @@ profiles:
         assert_eq!(region(FILE, Some("default")), Ok(Some("fr-par".to_owned())));
         assert_eq!(
             region(FILE, Some("p3")),
-            Err("there is no profile `p3`".to_owned())
+            Err("there is no profile `p3` in file, which has `default`, `p1`, `p2`".to_owned())
         );
     }
 
     #[test]
+    fn anchors_and_merge_keys_stand_for_what_they_name() {
+        let file = "\
+base: &base
+  secret_key: 11111111-1111-4111-8111-111111111111
+  default_region: fr-par
+region: &region nl-ams
+profiles:
+  p1:
+    <<: *base
+  p2:
+    <<: [*base]
+    default_region: *region
+";
+        for (profile, wanted) in [("p1", "fr-par"), ("p2", "nl-ams")] {
+            let settings = select(file, Some(profile)).expect("the file is good");
+            assert_eq!(text(settings.region.as_ref()), Some(wanted));
+            assert!(settings.secret_key.is_some());
+        }
+    }
+
+    #[test]
     fn empty_files_have_no_settings() {
-        for text in ["", "# nothing\n", "---\n", "{}", "~", "---\n...\n"] {
+        for text in [
+            "",
+            "\u{feff}",
+            "# nothing\n",
+            "---\n",
+            "{}",
+            "~",
+            "---\n...\n",
+        ] {
             assert_eq!(region(text, None), Ok(None), "{text:?}");
         }
     }
 
     #[test]
-    fn what_would_mislead_is_refused_and_no_value_is_repeated() {
-        for text in [
-            "- secret_key: hidden-value",
-            "hidden-value",
-            "secret_key: [hidden-value]",
-            "secret_key: {hidden-value: 1}",
-            "secret_key: a\nsecret_key: hidden-value",
-            "x: &a hidden-value\nsecret_key: *a",
-            "x: &a {secret_key: hidden-value}\n<<: *a",
-            "secret_key: 'hidden-value",
-            "secret_key: \"hidden-value\n: x",
-            "secret_key: %hidden-value: @",
-            "insecure: hidden-value",
-            "profiles: hidden-value",
-            "profiles: {p: hidden-value}",
-            "active_profile: ''",
-            "? {a: b}\n: hidden-value",
+    fn values_of_any_scalar_are_texts() {
+        for (file, wanted) in [
+            ("default_region: 123", "123"),
+            ("default_region: yes", "yes"),
+            ("default_region: 1.50", "1.50"),
+            ("{\"default_region\": \"fr-par\"}", "fr-par"),
+            ("default_region: fr-par\r\n", "fr-par"),
         ] {
-            let error = region(text, None).expect_err(text);
-            assert!(!error.contains("hidden-value"), "{error}");
+            assert_eq!(region(file, None), Ok(Some(wanted.to_owned())), "{file}");
         }
     }
 
     #[test]
-    fn deep_nesting_does_not_exhaust_the_stack() {
-        let text = format!("x: {}", "[".repeat(100_000));
-        assert!(region(&text, None).is_err());
+    fn errors_name_the_line_and_never_a_value() {
+        for (text, line) in [
+            ("- secret_key: hidden-value", 1),
+            ("hidden-value", 1),
+            ("\nsecret_key: [hidden-value]", 2),
+            ("\nsecret_key: {hidden-value: 1}", 2),
+            ("secret_key: a\nsecret_key: hidden-value", 2),
+            ("x: 1\nsecret_key: *a", 2),
+            ("x: 1\nx2: &a hidden-value\n<<: *a", 2),
+            ("insecure: hidden-value", 1),
+            ("profiles: hidden-value", 1),
+            ("profiles: {p: hidden-value}", 1),
+        ] {
+            let error = region(text, None).expect_err(text);
+            assert!(!error.contains("hidden-value"), "{error}");
+            assert!(
+                error.starts_with(&format!("file, line {line}: ")),
+                "{text}: {error}"
+            );
+        }
+        for text in [
+            "secret_key: 'hidden-value",
+            "secret_key: \"hidden-value\n: x",
+            "secret_key: %hidden-value: @",
+            "active_profile: 'hidden-value",
+        ] {
+            let error = region(text, None).expect_err(text);
+            assert!(!error.contains("hidden-value"), "{error}");
+        }
+        assert!(region("active_profile: ''", None).is_err());
+    }
+
+    #[test]
+    fn hostile_files_end_in_an_error() {
+        let mut bomb = "a0: &a0 [x, x]\n".to_owned();
+        for level in 1..40 {
+            let below = level - 1;
+            bomb.push_str(&format!("a{level}: &a{level} [*a{below}, *a{below}]\n"));
+        }
+        for text in [
+            format!("x: {}", "[".repeat(100_000)),
+            format!("x: {}", "{a: ".repeat(100_000)),
+            "? ".repeat(100_000),
+            bomb,
+        ] {
+            assert!(region(&text, None).is_err());
+        }
     }
 }

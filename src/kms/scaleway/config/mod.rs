@@ -1,38 +1,97 @@
 //! Where settings come from: explicit options, the environment, the configuration file.
 //!
 //! Each source is read as text into [`Settings`]; they are laid over each other field by field;
-//! what results is checked once. The names, the order and the rules are those of Scaleway's Go SDK
-//! and CLI.
+//! the result is checked once. The names, the order and the rules are those of Scaleway's Go SDK
+//! and CLI. Every text keeps its [`Origin`], so that an error names the variable or the line.
 
 mod environment;
 mod file;
 
 pub use environment::Environment;
 
-use std::path::PathBuf;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use zeroize::Zeroizing;
 
+use self::file::ConfigFile;
 use super::{Region, SecretKey, Uuid, http::ApiUrl};
 use crate::error::{KmsError, KmsErrorKind};
 
 /// The longest user agent in bytes.
 const MAX_USER_AGENT_SIZE: usize = 512;
 
-/// What one source says, unchecked. Wiped, for it may hold the secret key.
+/// A text, unchecked, and where it comes from. Wiped, for it may be the secret key.
+#[derive(Clone)]
+pub(crate) struct Setting {
+    text: Zeroizing<String>,
+    origin: Origin,
+}
+
+/// Where a setting comes from.
+#[derive(Clone)]
+enum Origin {
+    Explicit,
+    Variable(&'static str),
+    Line(Arc<Path>, u64),
+}
+
+impl Setting {
+    pub(crate) fn explicit(text: &str) -> Self {
+        Self {
+            text: Zeroizing::new(text.to_owned()),
+            origin: Origin::Explicit,
+        }
+    }
+
+    /// Makes the error of a setting. Its text is not in it: it may be a secret in the wrong place.
+    fn refused(&self, message: impl fmt::Display) -> KmsError {
+        match &self.origin {
+            Origin::Explicit => refused(message.to_string()),
+            Origin::Variable(name) => refused(format!("{name}: {message}")),
+            Origin::Line(file, line) => {
+                refused(format!("{}, line {line}: {message}", file.display()))
+            }
+        }
+    }
+
+    /// Reads the text, or says which `name` breaks which `rule`.
+    fn checked<T>(
+        &self,
+        name: &str,
+        rule: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, KmsError> {
+        let text = self.text.as_str();
+        parse(text).ok_or_else(|| {
+            let fault = match text {
+                "" => "is empty",
+                text if text.ends_with('\n') => "ends in a line feed",
+                text if text.trim() != text => "begins or ends with white space",
+                _ => rule,
+            };
+            self.refused(format!("the {name} {fault}"))
+        })
+    }
+}
+
+/// The settings of one source.
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
-    pub(crate) access_key: Option<Zeroizing<String>>,
-    pub(crate) secret_key: Option<Zeroizing<String>>,
-    pub(crate) organization_id: Option<Zeroizing<String>>,
-    pub(crate) project_id: Option<Zeroizing<String>>,
-    pub(crate) region: Option<Zeroizing<String>>,
-    pub(crate) zone: Option<Zeroizing<String>>,
-    pub(crate) api_url: Option<Zeroizing<String>>,
-    pub(crate) user_agent: Option<Zeroizing<String>>,
+    pub(crate) access_key: Option<Setting>,
+    pub(crate) secret_key: Option<Setting>,
+    pub(crate) organization_id: Option<Setting>,
+    pub(crate) project_id: Option<Setting>,
+    pub(crate) region: Option<Setting>,
+    pub(crate) zone: Option<Setting>,
+    pub(crate) api_url: Option<Setting>,
+    pub(crate) user_agent: Option<Setting>,
     pub(crate) insecure: Option<bool>,
     /// The host that may be called without TLS.
-    pub(crate) http_host: Option<Zeroizing<String>>,
+    pub(crate) http_host: Option<Setting>,
 }
 
 impl Settings {
@@ -50,6 +109,11 @@ impl Settings {
             insecure: self.insecure.or(below.insecure),
             http_host: self.http_host.or(below.http_host),
         }
+    }
+
+    /// Returns whether keys can be used with these settings alone.
+    const fn suffices(&self) -> bool {
+        self.secret_key.is_some() && (self.region.is_some() || self.zone.is_some())
     }
 }
 
@@ -80,144 +144,189 @@ pub(crate) fn resolve(explicit: Settings, sources: &Sources) -> Result<Resolved,
     let none = Environment::default();
     let environment = sources.environment.as_ref().unwrap_or(&none);
 
-    let from_environment = environment.settings(&mut warnings)?;
-    let from_file = read_file(sources, environment, &mut warnings)?;
-    let mut settings = explicit.over(from_environment).over(from_file);
+    let above = explicit.over(environment.settings(&mut warnings)?);
+    let file = find_file(sources, environment);
+    let from_file = read_file(file.as_deref(), &above, sources, environment, &mut warnings)?;
+    let mut settings = above.over(from_file);
     if settings.project_id.is_none() {
         settings.project_id = environment.last_resort_project_id()?;
     }
-    check(&settings, warnings)
+    let Some(secret_key) = &settings.secret_key else {
+        return Err(no_secret_key(sources, environment, file.as_deref()));
+    };
+    check(secret_key, &settings, warnings)
+}
+
+/// Returns the configuration file that is named, else the first that is there.
+fn find_file(sources: &Sources, environment: &Environment) -> Option<PathBuf> {
+    let named = sources.config_file.clone();
+    named.or_else(|| environment.config_path()).or_else(|| {
+        // A folder of this name is there too: it is an error, not a file that is missing.
+        let mut usual = environment.default_config_paths().into_iter();
+        usual.find(|path| path.exists())
+    })
 }
 
 fn read_file(
+    file: Option<&Path>,
+    above: &Settings,
     sources: &Sources,
     environment: &Environment,
     warnings: &mut Vec<String>,
 ) -> Result<Settings, KmsError> {
-    // A file that was named must be there; one that is merely looked for need not.
-    let path = match (&sources.config_file, environment.config_path()) {
-        (Some(path), _) => Some(path.clone()),
-        (None, Some(path)) => Some(path),
-        (None, None) => environment
-            .default_config_paths()
-            .into_iter()
-            .find(|path| path.is_file()),
-    };
-    let Some(path) = path else {
-        if let Some(profile) = &sources.profile {
-            return Err(refused(format!(
-                "there is no configuration file with a profile `{profile}`"
-            )));
-        }
-        if let Some(profile) = environment.profile()? {
-            warnings.push(format!(
-                "SCW_PROFILE is `{profile}`, but no configuration file is there"
-            ));
-        }
-        return Ok(Settings::default());
-    };
-    let profile = match &sources.profile {
-        Some(profile) => Some(profile.clone()),
+    let explicit = sources.profile.as_deref().map(Setting::explicit);
+    let profile = match explicit {
+        Some(profile) => Some(profile),
         None => environment.profile()?,
     };
-    file::read(&path, profile.as_deref(), warnings)
+    let Some(path) = file else {
+        return match profile {
+            Some(profile) if sources.profile.is_some() => {
+                let why = no_file(environment).unwrap_or_else(|| "no file is named".to_owned());
+                Err(refused(format!(
+                    "there is no profile `{}`: {why}",
+                    profile.text.as_str()
+                )))
+            }
+            Some(profile) => {
+                warnings.push(format!(
+                    "SCW_PROFILE is `{}`, but there is no configuration file",
+                    profile.text.as_str()
+                ));
+                Ok(Settings::default())
+            }
+            None => Ok(Settings::default()),
+        };
+    };
+    match ConfigFile::read(path, warnings) {
+        Ok(file) => file.select(profile.as_ref()),
+        // Nobody asked for this very file, and nothing of it is needed.
+        Err(error)
+            if above.suffices() && sources.config_file.is_none() && sources.profile.is_none() =>
+        {
+            let why = error.message().unwrap_or_default();
+            warnings.push(format!("left out, the other settings suffice: {why}"));
+            Ok(Settings::default())
+        }
+        Err(error) => Err(error),
+    }
 }
 
-fn check(settings: &Settings, mut warnings: Vec<String>) -> Result<Resolved, KmsError> {
+fn no_secret_key(sources: &Sources, environment: &Environment, file: Option<&Path>) -> KmsError {
+    let mut looked = Vec::new();
+    if sources.environment.is_some() {
+        looked.push("SCW_SECRET_KEY is not set".to_owned());
+    }
+    match file {
+        Some(path) => looked.push(format!("the profile in use of {} has none", path.display())),
+        None => looked.extend(no_file(environment)),
+    }
+    let text = match looked.is_empty() {
+        true => "no source of settings has a secret key".to_owned(),
+        false => format!("there is no secret key: {}", looked.join(", and ")),
+    };
+    KmsError::new(KmsErrorKind::MissingCredentials).with_message(text)
+}
+
+/// Says which file is not there, if one is looked for.
+fn no_file(environment: &Environment) -> Option<String> {
+    let usual = environment.default_config_paths();
+    let path = usual.first()?;
+    Some(format!("there is no file {}", path.display()))
+}
+
+fn check(
+    secret_key: &Setting,
+    settings: &Settings,
+    mut warnings: Vec<String>,
+) -> Result<Resolved, KmsError> {
     // The access key names the API key in logs and is never sent; one that is malformed is a sign
     // of settings that were mixed up.
     if let Some(access_key) = &settings.access_key {
-        check_access_key(access_key)?;
+        let rule = "must be SCW and 17 capital letters or digits";
+        access_key.checked("access key", rule, |text| is_access_key(text).then_some(()))?;
     }
-    let secret_key = settings
-        .secret_key
-        .as_ref()
-        .ok_or_else(|| refused("there is no secret key"))?;
-    let secret_key = SecretKey::parse(secret_key)
-        .ok_or_else(|| refused("the secret key must be a UUID (its text is not shown here)"))?;
+    if secret_key.text.is_empty() {
+        // Such as the variable of a secret that a CI system does not hand out.
+        let message = secret_key.refused("the secret key is empty");
+        return Err(KmsError::new(KmsErrorKind::MissingCredentials)
+            .with_message(message.message().unwrap_or_default()));
+    }
+    let rule = "must be a UUID (its text is not shown here)";
+    let secret_key = secret_key.checked("secret key", rule, SecretKey::parse)?;
     let organization_id = uuid(settings.organization_id.as_ref(), "organization id")?;
     let project_id = uuid(settings.project_id.as_ref(), "project id")?;
-    let zone_region = settings
+    let zone = settings
         .zone
         .as_ref()
-        .map(|zone| region_of_zone(zone))
-        .transpose()?;
+        .map(|zone| zone.checked("zone", "must have a name such as fr-par-1", region_of_zone));
+    let zone_region = zone.transpose()?;
     let region = match &settings.region {
-        Some(region) => Some(
-            Region::parse(region)
-                .ok_or_else(|| refused("the region must have a name such as fr-par or nl-ams"))?,
-        ),
+        Some(region) => {
+            let rule = "must have a name such as fr-par or nl-ams";
+            Some(region.checked("region", rule, Region::parse)?)
+        }
         None => zone_region,
     };
-    let api_url = settings.api_url.as_ref().map_or(ApiUrl::DEFAULT, |url| url);
-    let http_host = settings.http_host.as_ref().map(|host| host.as_str());
-    let api_url = ApiUrl::parse(api_url, http_host)
-        .map_err(|reason| refused(format!("the API URL: {reason}")))?;
+    let api_url = api_url(settings.api_url.as_ref(), settings.http_host.as_ref())?;
     if api_url.is_exposed() {
         warnings.push(
             "the API is called without TLS: all secrets can be read on the network".to_owned(),
         );
     }
-
     Ok(Resolved {
         secret_key,
         organization_id,
         project_id,
         region,
         api_url,
-        user_agent: user_agent(settings)?,
+        user_agent: user_agent(settings.user_agent.as_ref())?,
         accept_any_certificate: settings.insecure.unwrap_or_default(),
         warnings,
     })
 }
 
-fn check_access_key(access_key: &str) -> Result<(), KmsError> {
-    let id = access_key.strip_prefix("SCW").unwrap_or_default();
+fn is_access_key(text: &str) -> bool {
+    let id = text.strip_prefix("SCW").unwrap_or_default();
     let letter = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
-    if id.len() == 17 && id.bytes().all(letter) {
-        return Ok(());
-    }
-    // Not shown: a secret key that was put into the wrong field would be.
-    Err(refused(
-        "the access key must be SCW and 17 capital letters or digits",
-    ))
+    id.len() == 17 && id.bytes().all(letter)
 }
 
-fn uuid(text: Option<&Zeroizing<String>>, name: &str) -> Result<Option<Uuid>, KmsError> {
-    let parse = |text: &Zeroizing<String>| {
-        Uuid::parse(text).ok_or_else(|| refused(format!("the {name} must be a UUID")))
-    };
-    text.map(parse).transpose()
+fn uuid(setting: Option<&Setting>, name: &str) -> Result<Option<Uuid>, KmsError> {
+    let parse = |setting: &Setting| setting.checked(name, "must be a UUID", Uuid::parse);
+    setting.map(parse).transpose()
 }
 
 /// Reads a zone such as `fr-par-1`.
-fn region_of_zone(zone: &str) -> Result<Region, KmsError> {
-    let parsed = zone.rsplit_once('-').and_then(|(region, number)| {
-        let well_formed =
-            (1..=2).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
-        Region::parse(region).filter(|_| well_formed)
-    });
-    parsed.ok_or_else(|| refused("the zone must have a name such as fr-par-1"))
+fn region_of_zone(zone: &str) -> Option<Region> {
+    let (region, number) = zone.rsplit_once('-')?;
+    let well_formed =
+        (1..=2).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+    Region::parse(region).filter(|_| well_formed)
 }
 
-fn user_agent(settings: &Settings) -> Result<String, KmsError> {
-    let Some(user_agent) = settings
-        .user_agent
-        .as_ref()
-        .filter(|agent| !agent.is_empty())
-    else {
+fn api_url(setting: Option<&Setting>, http_host: Option<&Setting>) -> Result<ApiUrl, KmsError> {
+    let default = Setting::explicit(ApiUrl::DEFAULT);
+    let setting = setting.unwrap_or(&default);
+    let http_host = http_host.map(|host| host.text.as_str());
+    match ApiUrl::parse(&setting.text, http_host) {
+        Ok(url) => Ok(url),
+        Err(reason) => setting.checked("API URL", reason, |_| None),
+    }
+}
+
+fn user_agent(setting: Option<&Setting>) -> Result<String, KmsError> {
+    let Some(setting) = setting.filter(|setting| !setting.text.is_empty()) else {
         return Ok(concat!("keyseal/", env!("CARGO_PKG_VERSION")).to_owned());
     };
-    let printable = user_agent.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    if !printable || user_agent.len() > MAX_USER_AGENT_SIZE {
-        return Err(refused(
-            "the user agent must be up to 512 printable ASCII characters",
-        ));
-    }
-    Ok(user_agent.to_string())
+    let rule = "must be up to 512 printable ASCII characters";
+    setting.checked("user agent", rule, |text| {
+        let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        (printable && text.len() <= MAX_USER_AGENT_SIZE).then(|| text.to_owned())
+    })
 }
 
-/// Makes the error of a setting. Its value is in no text: it may be a secret in the wrong place.
-fn refused(message: impl Into<String>) -> KmsError {
+/// Makes the error of settings.
+pub(crate) fn refused(message: impl Into<String>) -> KmsError {
     KmsError::new(KmsErrorKind::Configuration).with_message(message)
 }

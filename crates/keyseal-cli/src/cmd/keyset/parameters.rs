@@ -92,9 +92,9 @@ impl Parameters {
         .filter_map(|(is_given, option)| is_given.then_some(option))
     }
 
-    /// Returns the template of a key of `size` bytes; none where no parameter is given.
+    /// Returns the template of a key of `size` bytes; or `None` if no parameter is given.
     ///
-    /// What is not given is as in most templates: SHA-256, tags of 16 bytes.
+    /// The rest is as in most templates: SHA-256, tags of 16 bytes.
     pub(crate) fn template(
         self,
         type_name: &str,

@@ -89,7 +89,7 @@ async fn a_keyset_moves_from_local_keys_to_services_and_back() {
         let error = aead.decrypt(ciphertext, b"other").await.err().unwrap();
         assert_eq!(error.kind(), KmsErrorKind::DecryptionFailed);
     }
-    // What has a local key's prefix costs no call.
+    // A ciphertext with a local key's prefix costs no call.
     let before = emulator.exchanges().len();
     aead.decrypt(&written[0], b"data").await.unwrap();
     assert_eq!(emulator.exchanges().len(), before);
@@ -158,7 +158,7 @@ fn the_same_line_encrypts_with_a_local_key_and_with_a_remote_one() {
         assert_eq!(buffer, b"text");
     }
 
-    // What is wrong with the service is not what is wrong with the ciphertext.
+    // A fault of the service is not a fault of the ciphertext.
     let ciphertext = seal(&envelope);
     emulator.inject(FaultRule::new(Fault::RateLimited));
     let unanswered = envelope.decrypt(&ciphertext, b"data").unwrap_err();

@@ -189,7 +189,7 @@ async fn a_stored_data_key_is_opened_with_one_call() {
     for template in ["AES128_GCM", "AES256_SIV", "NO_SUCH"] {
         assert!(opened.primitive::<KeysetAead>(template).is_err());
     }
-    // One that was made without plaintext opens as well; what is no data key does not.
+    // A data key made without plaintext opens too; other bytes do not.
     let wrapped = key.generate_wrapped_data_key().await.unwrap();
     assert!(key.open_data_key(wrapped.ciphertext()).await.is_ok());
     let other = key.encrypt(b"no data key", b"").await.unwrap();

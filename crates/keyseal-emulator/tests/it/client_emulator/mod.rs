@@ -14,7 +14,7 @@ use keyseal::{
 };
 use keyseal_emulator::{Emulator, Server};
 
-/// An emulator on a port of its own.
+/// An emulator on its own port.
 fn serve(emulator: &Emulator) -> Server {
     emulator.serve("127.0.0.1:0".parse().unwrap()).unwrap()
 }

@@ -1,0 +1,136 @@
+//! Hints name only flags that the verb in use has.
+//!
+//! A failure does not know which verb meets it: that of a key management service may be met by any.
+//! So its hints are chosen where it is reported. A hint that names a flag says nothing else, and is
+//! left out where the verb lacks the flag; a hint about another verb has its whole command line,
+//! from `keyseal` on.
+
+use std::{collections::BTreeSet, ffi::OsString};
+
+use clap::{ArgMatches, Command};
+
+use crate::command_line::command_for;
+
+/// The flags of one verb, such as `--retries`.
+pub(crate) struct Flags(BTreeSet<String>);
+
+impl Flags {
+    /// Returns those of the verb that the program was started with.
+    pub(crate) fn of(arguments: &[OsString]) -> Self {
+        let mut command = command_for(arguments);
+        let matches = command.try_get_matches_from_mut(arguments);
+        Self(matches.map_or_else(|_| BTreeSet::new(), |matches| of_verb(&command, &matches)))
+    }
+
+    /// Returns whether every flag in `hint` is one of these, or of the command line in it.
+    pub(crate) fn allow(&self, hint: &str) -> bool {
+        hint.contains("keyseal ") || flags_in(hint).all(|flag| self.0.contains(flag))
+    }
+}
+
+fn of_verb(command: &Command, matches: &ArgMatches) -> BTreeSet<String> {
+    match matches.subcommand() {
+        Some((name, matches)) => match command.find_subcommand(name) {
+            Some(verb) => of_verb(verb, matches),
+            None => BTreeSet::new(),
+        },
+        None => own(command),
+    }
+}
+
+fn own(verb: &Command) -> BTreeSet<String> {
+    let names = verb
+        .get_arguments()
+        .filter_map(clap::Arg::get_long_and_visible_aliases);
+    names.flatten().map(|name| format!("--{name}")).collect()
+}
+
+fn flags_in(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| c.is_whitespace() || matches!(c, '(' | '=' | '`'));
+    words
+        .filter(|word| word.starts_with("--") && word.len() > 2)
+        .map(|word| word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kms::hints_by_kind;
+
+    /// Calls `see` with the path and the flags of every verb.
+    fn each_verb(command: &Command, path: &str, see: &mut dyn FnMut(&str, &Flags)) {
+        if !command.has_subcommands() {
+            see(path, &Flags(own(command)));
+        }
+        for verb in command.get_subcommands() {
+            each_verb(verb, &format!("{path} {}", verb.get_name()), see);
+        }
+    }
+
+    fn built() -> Command {
+        let mut command = crate::command_line::command();
+        command.build();
+        command
+    }
+
+    #[test]
+    fn a_hint_that_names_a_flag_is_for_verbs_that_have_it() {
+        let mut seen = 0;
+        each_verb(&built(), "keyseal", &mut |path, flags| {
+            seen += 1;
+            let hints = hints_by_kind().into_iter().flatten();
+            for hint in hints.filter(|hint| flags.allow(hint)) {
+                for flag in flags_in(hint) {
+                    assert!(flags.0.contains(flag), "{path}: {hint}");
+                }
+            }
+        });
+        assert!(seen > 40, "{seen}");
+    }
+
+    #[test]
+    fn every_verb_gets_a_hint_for_every_kind_of_failure_that_has_hints() {
+        each_verb(&built(), "keyseal", &mut |path, flags| {
+            for hints in hints_by_kind() {
+                assert!(
+                    hints.iter().any(|hint| flags.allow(hint)),
+                    "{path}: {hints:?}"
+                );
+            }
+        });
+    }
+
+    /// Texts of hints in the sources, with the flags that they name.
+    #[test]
+    fn every_flag_that_a_hint_names_exists() {
+        let mut known = BTreeSet::new();
+        each_verb(&built(), "keyseal", &mut |_, flags| {
+            known.extend(flags.0.clone())
+        });
+        let mut folders = vec![std::path::PathBuf::from(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/src"
+        ))];
+        let mut seen = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(entry.path());
+                    continue;
+                }
+                let text = std::fs::read_to_string(entry.path()).unwrap();
+                for call in text.split(".hint(").skip(1) {
+                    // The first string literal of the call.
+                    let Some(hint) = call.split('"').nth(1) else {
+                        continue;
+                    };
+                    for flag in flags_in(hint) {
+                        seen += 1;
+                        assert!(known.contains(flag), "{}: {hint}", entry.path().display());
+                    }
+                }
+            }
+        }
+        assert!(seen > 10, "{seen}");
+    }
+}

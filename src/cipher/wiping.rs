@@ -1,0 +1,69 @@
+//! Ciphers that leave nothing of their key on the stack.
+
+use super::{RawAead, Refused};
+use crate::secret::{STACK_OF_MESSAGES, on_wiped_stack};
+
+/// A cipher whose key schedule or state does not fit in the registers, so that each message leaves
+/// parts of the key on the stack: they are wiped before the call returns.
+pub(super) struct Wiping<A>(pub(super) A);
+
+impl<A: RawAead> RawAead for Wiping<A> {
+    fn nonce_len(&self) -> usize {
+        self.0.nonce_len()
+    }
+
+    fn tag_len(&self) -> usize {
+        self.0.tag_len()
+    }
+
+    fn max_plaintext(&self) -> u64 {
+        self.0.max_plaintext()
+    }
+
+    fn max_associated_data(&self) -> u64 {
+        self.0.max_associated_data()
+    }
+
+    fn seal(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        plaintext: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), Refused> {
+        wiping(|| self.0.seal(nonce, associated_data, plaintext, out))
+    }
+
+    fn open(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        body: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), Refused> {
+        wiping(|| self.0.open(nonce, associated_data, body, out))
+    }
+
+    fn seal_in_place(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<(), Refused> {
+        wiping(|| self.0.seal_in_place(nonce, associated_data, buffer))
+    }
+
+    fn open_in_place(
+        &self,
+        nonce: &[u8],
+        associated_data: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<(), Refused> {
+        wiping(|| self.0.open_in_place(nonce, associated_data, buffer))
+    }
+}
+
+#[inline(always)]
+pub(super) fn wiping<T>(message: impl FnOnce() -> T) -> T {
+    on_wiped_stack::<STACK_OF_MESSAGES, _>(message)
+}
