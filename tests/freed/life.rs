@@ -197,7 +197,7 @@ fn encrypt_keyset(canary: &Canary) {
 
 fn edit(canary: &Canary) {
     let mut keyset = keyset(canary);
-    let other = keyset.add(Key::generate("AES128_GCM").unwrap()).unwrap();
+    let other = keyset.add_of_any_kind(Key::generate("AES128_GCM").unwrap()).unwrap();
     let before = keyset.clone();
     keyset.promote(other).unwrap();
     let id = before.primary();

@@ -184,7 +184,7 @@ fn no_freed_block_holds_a_plaintext_that_was_refused_or_moved() {
             }
             // Beside a raw key, a ciphertext has two keys that may open it.
             keyset
-                .add(Key::generate("AES128_GCM_RAW").unwrap())
+                .add_of_any_kind(Key::generate("AES128_GCM_RAW").unwrap())
                 .unwrap();
         }
     }
