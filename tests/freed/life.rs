@@ -197,7 +197,9 @@ fn encrypt_keyset(canary: &Canary) {
 
 fn edit(canary: &Canary) {
     let mut keyset = keyset(canary);
-    let other = keyset.add_of_any_kind(Key::generate("AES128_GCM").unwrap()).unwrap();
+    let other = keyset
+        .add_of_any_kind(Key::generate("AES128_GCM").unwrap())
+        .unwrap();
     let before = keyset.clone();
     keyset.promote(other).unwrap();
     let id = before.primary();
@@ -233,7 +235,9 @@ fn keep_opaque(canary: &Canary) {
         );
     }
     assert!(keyset.primitive::<KeysetAead>().is_err());
-    keyset.rotate(Key::generate("AES128_GCM").unwrap()).unwrap();
+    let other = Key::generate("AES128_GCM").unwrap();
+    let other = keyset.add_of_any_kind(other).unwrap();
+    keyset.promote(other).unwrap();
     keyset.destroy(id).unwrap();
 }
 

@@ -30,6 +30,11 @@ impl Exit {
         Self::Interrupted,
     ];
 
+    /// Returns whether a service refused or did not answer.
+    pub(crate) const fn is_of_the_kms(self) -> bool {
+        matches!(self, Self::KmsRefused | Self::KmsUnavailable)
+    }
+
     pub(crate) const fn code(self) -> u8 {
         self as u8
     }

@@ -67,6 +67,8 @@ pub(crate) struct Output<'c> {
     overwrite: Overwrite,
     /// The mode of the input, which the output's does not exceed.
     mode: Option<u32>,
+    /// Whether its folder is made at the first write.
+    makes_folder: bool,
     context: &'c Context,
     sink: Option<Sink>,
 }
@@ -135,6 +137,7 @@ impl<'c> Output<'c> {
             holds,
             overwrite,
             mode: None,
+            makes_folder: false,
             context,
             sink: None,
         })
@@ -213,6 +216,7 @@ impl<'c> Output<'c> {
             holds,
             overwrite: Overwrite::Force,
             mode: None,
+            makes_folder: false,
             context,
             sink: None,
         })
@@ -221,6 +225,11 @@ impl<'c> Output<'c> {
     /// Has the output's mode allow nothing that the input's does not.
     pub(crate) fn limit_mode(&mut self, input: &Input) {
         self.mode = input.metadata().as_ref().and_then(mode);
+    }
+
+    /// Has the folder of the output made when the output is, and not before.
+    pub(crate) const fn make_folder(&mut self) {
+        self.makes_folder = true;
     }
 
     pub(crate) const fn is_standard(&self) -> bool {
@@ -281,6 +290,14 @@ impl<'c> Output<'c> {
         matches!(self.target, Target::File(..) | Target::InPlace(..))
     }
 
+    /// Refuses to replace the file that is there.
+    pub(crate) fn exists(&self) -> Failure {
+        match &self.target {
+            Target::File(path, _) | Target::InPlace(path, _) | Target::Device(path) => exists(path),
+            Target::Standard => exists(Path::new("-")),
+        }
+    }
+
     /// Makes the output final: under its name.
     pub(crate) fn commit(self) -> Result<(), Failure> {
         self.commit_if(|| Ok(()))
@@ -300,6 +317,16 @@ impl<'c> Output<'c> {
                 ));
                 Ok(())
             }
+        })
+    }
+
+    /// Makes the output of `input` final, unless the input has changed meanwhile.
+    ///
+    /// A run over a folder must not keep a stale output: later runs would take it for current.
+    pub(crate) fn commit_unchanged(self, input: &Input) -> Result<(), Failure> {
+        self.commit_if(|| match input.is_unchanged() {
+            true => Ok(()),
+            false => Err(changed(input.name())),
         })
     }
 
@@ -408,6 +435,9 @@ impl<'c> Output<'c> {
             );
         }
         let folder = folder_of(path);
+        if self.makes_folder {
+            fs::create_dir_all(folder).map_err(|error| Failure::file("make", folder, &error))?;
+        }
         self.context
             .leftovers
             .create(

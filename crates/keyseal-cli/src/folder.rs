@@ -11,7 +11,7 @@ use std::{
         Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    thread,
+    thread::{self, Builder},
 };
 
 use walkdir::{DirEntry, WalkDir};
@@ -24,7 +24,7 @@ use crate::{
     input::{FileId, Input, Place, Stamp},
     progress::Progress,
     report::{Outcome, Report, Verb, is_for_all},
-    text::{is_text, printable},
+    text::printable,
 };
 
 /// The suffix of encrypted files, which follows the name of the original.
@@ -44,8 +44,15 @@ pub(crate) enum Destination {
 pub(crate) struct Item<'i> {
     pub(crate) input: Input,
     pub(crate) output: Output<'i>,
-    /// An output of an earlier run that was begun after the last change of the input.
-    pub(crate) earlier: Option<Input>,
+    /// A file that has the name of the output, and may be that of an earlier run.
+    pub(crate) earlier: Option<Earlier>,
+}
+
+/// A file where the output goes.
+pub(crate) struct Earlier {
+    pub(crate) input: Input,
+    /// Whether it was begun after the last change of the input.
+    pub(crate) is_younger: bool,
 }
 
 /// A run over a folder.
@@ -116,7 +123,10 @@ impl Run<'_> {
         thread::scope(|scope| {
             let workers = self.workers.get().min(found.len());
             for _ in 1..workers {
-                scope.spawn(work);
+                // Without another thread, those that there are do the work.
+                if Builder::new().spawn_scoped(scope, work).is_err() {
+                    break;
+                }
             }
             work();
         });
@@ -168,15 +178,12 @@ impl Run<'_> {
         if file.output_exists && overwrite == Overwrite::Never {
             (overwrite, earlier) = self.look_at_earlier(&input, output)?;
         }
-        if let Some(folder) = output.parent() {
-            let made = fs::create_dir_all(folder);
-            made.map_err(|error| Failure::file("make", folder, &error))?;
-        }
         let mut inputs = self.protected.clone();
         inputs.push(place);
         let target = Place::File(output.to_owned());
         let mut output = Output::new(&target, &inputs, Holds::Data, overwrite, self.context)?;
         output.limit_mode(&input);
+        output.make_folder();
         Ok(Item {
             input,
             output,
@@ -184,17 +191,20 @@ impl Run<'_> {
         })
     }
 
-    /// Says whether the output that is there may be replaced, and returns it if it is younger than
-    /// the last change of the input.
+    /// Says whether the output that is there may be replaced, and returns it.
     fn look_at_earlier(
         &self,
         input: &Input,
         output: &Path,
-    ) -> Result<(Overwrite, Option<Input>), Failure> {
-        let mut earlier = Input::open(&Place::File(output.to_owned()), self.context)?;
-        let is_younger = match (input.opened(), earlier.metadata()) {
+    ) -> Result<(Overwrite, Option<Earlier>), Failure> {
+        let input_of_earlier = Input::open(&Place::File(output.to_owned()), self.context)?;
+        let is_younger = match (input.opened(), input_of_earlier.metadata()) {
             (Some(opened), Some(written)) => opened.is_before(&written),
             _ => false,
+        };
+        let earlier = Earlier {
+            input: input_of_earlier,
+            is_younger,
         };
         match self.verb {
             // A plaintext may have been edited: it is never replaced, and is the output of this input
@@ -203,9 +213,8 @@ impl Run<'_> {
             Verb::Decrypt => Err(exists(output).hint(
                 "it is older than the last change of its input; --force writes all outputs again",
             )),
-            // No ciphertext is a text.
-            Verb::Encrypt if is_text(&earlier.peek(4096)?) => Err(exists(output)),
-            _ => Ok((Overwrite::Force, is_younger.then_some(earlier))),
+            // Whether it is a ciphertext of an earlier run is for the verb to see.
+            Verb::Encrypt | Verb::Rewrap => Ok((Overwrite::Force, Some(earlier))),
         }
     }
 
@@ -222,8 +231,11 @@ impl Run<'_> {
         let Destination::Folder(target) = &self.destination else {
             return Ok(());
         };
-        fs::create_dir_all(target).map_err(|error| Failure::file("make", target, &error))?;
-        if target.canonicalize().ok() == root.canonicalize().ok() {
+        let is_same = match (target.canonicalize(), root.canonicalize()) {
+            (Ok(target), Ok(root)) => target == root,
+            _ => false,
+        };
+        if is_same {
             return Err(Failure::usage(
                 "recursive",
                 "cannot write into the folder that is read",

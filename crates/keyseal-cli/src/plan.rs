@@ -38,6 +38,7 @@ impl Keys {
         let cleartext = access.allows_cleartext();
         let mut places: Vec<Place> = choice.places().into_iter().cloned().collect();
         places.extend(aad.place().cloned());
+        places.extend(choice.kms().files().map(Place::File));
         let cryptor: Box<dyn Cryptor> = match (choice.keyset(), choice.kek()?) {
             (Some(place), _) => {
                 let access = access.resolve(context)?;

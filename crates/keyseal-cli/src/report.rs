@@ -207,17 +207,21 @@ impl<'r> Report<'r> {
 pub(crate) fn is_for_all(failure: &Failure) -> bool {
     matches!(
         failure.code(),
-        "kms_certificate"
+        "kms_certificate_name"
             | "kms_configuration"
+            | "kms_invalid_uri"
             | "kms_locked"
+            | "kms_missing_credentials"
             | "kms_not_found"
             | "kms_permission_denied"
             | "kms_precondition_failed"
             | "kms_proxy"
             | "kms_quota_exceeded"
+            | "kms_tls"
             | "kms_unauthenticated"
             | "kms_unknown_host"
             | "kms_unreachable"
             | "kms_unsupported_uri"
+            | "kms_untrusted_certificate"
     )
 }

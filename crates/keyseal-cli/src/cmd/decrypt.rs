@@ -131,6 +131,8 @@ fn decrypt_one(
             Recognised::Plain(reason) if args.skip_plaintext && reason.is_plaintext() => {
                 return Ok(Outcome::LeftAlone("it is not encrypted"));
             }
+            // A plaintext may have been edited, so it is never replaced; `folder` has checked that it
+            // is younger than the last change of its input.
             Recognised::Current | Recognised::Older(_) if item.earlier.is_some() => {
                 return Ok(Outcome::UpToDate("there is an output"));
             }
@@ -142,7 +144,7 @@ fn decrypt_one(
         .cryptor
         .decrypt(&mut job, None, Release::Whole, &mut output)
         .map_err(|failure| hinted(failure, args))?;
-    output.commit_of(&job.input)?;
+    output.commit_unchanged(&job.input)?;
     Ok(Outcome::Done(done.sizes.read))
 }
 

@@ -9,7 +9,7 @@ use crate::{
     cryptor::{Form, Recognised},
     error::Failure,
     exit::Exit,
-    folder::Item,
+    folder::{Earlier, Item},
     input::{Place, check_one_standard_input},
     plan::{self, Keys},
     report::{Outcome, Verb},
@@ -159,10 +159,16 @@ fn encrypt_one(
 ) -> Result<Outcome, Failure> {
     let job = |input| keys.job(input, args.threads, true, context);
     let is_in_place = args.output.file.is_in_place();
-    if let Some(earlier) = item.earlier
-        && keys.cryptor.recognise(&mut job(earlier))? == Recognised::Current
-    {
-        return Ok(Outcome::UpToDate("there is an output"));
+    if let Some(Earlier { input, is_younger }) = item.earlier {
+        match keys.cryptor.recognise(&mut job(input))? {
+            Recognised::Current if is_younger => {
+                return Ok(Outcome::UpToDate("there is an output"));
+            }
+            // Only a ciphertext is replaced by its newer self. Anything else is not ours.
+            Recognised::Plain(reason) if !reason.is_plaintext() => {}
+            Recognised::Plain(_) | Recognised::Unknown(_) => return Err(item.output.exists()),
+            Recognised::Current | Recognised::Older(_) | Recognised::Closed(_) => {}
+        }
     }
     let mut job = job(item.input);
     if is_in_place || !args.allow_nested {
@@ -180,7 +186,7 @@ fn encrypt_one(
     }
     let mut output = item.output;
     let done = keys.cryptor.encrypt(&mut job, form, &mut output)?;
-    output.commit_of(&job.input)?;
+    output.commit_unchanged(&job.input)?;
     Ok(Outcome::Done(done.sizes.read))
 }
 

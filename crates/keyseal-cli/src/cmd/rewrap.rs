@@ -114,6 +114,7 @@ struct Rewrap<'r> {
 }
 
 pub(crate) fn run(args: RewrapArgs, context: &Context) -> Result<Exit, Failure> {
+    let settings: Vec<Place> = args.kms.files().map(Place::File).collect();
     let mut protected: Vec<&Place> = args.aad.place().into_iter().collect();
     check_one_standard_input(protected.iter().copied().chain([&args.input]))?;
     let context = &match args.recursive {
@@ -136,6 +137,7 @@ pub(crate) fn run(args: RewrapArgs, context: &Context) -> Result<Exit, Failure> 
     };
     let keks = [Some(&rewrap.from), rewrap.to.as_ref()];
     protected.extend(keks.into_iter().flatten().filter_map(Kek::place));
+    protected.extend(&settings);
     if !args.recursive {
         return rewrap.file(&args, &protected);
     }
@@ -177,7 +179,7 @@ impl Rewrap<'_> {
             false => format!("re-wrapped {name} to {to}: {form}, {size} bytes, under {under}"),
         };
         if !self.dry_run {
-            output.commit_of(&input)?;
+            output.commit_unchanged(&input)?;
         }
         let value = json!({
             "dry_run": self.dry_run,
@@ -193,10 +195,16 @@ impl Rewrap<'_> {
 
     fn one(&self, item: Item<'_>) -> Result<Outcome, Failure> {
         const DONE: &str = "it is under the newest version of the key already";
-        if let Some(mut earlier) = item.earlier
-            && let (_, Change::None) = self.change(&mut earlier)?
-        {
-            return Ok(Outcome::UpToDate("there is an output"));
+        if let Some(mut earlier) = item.earlier {
+            match self.change(&mut earlier.input) {
+                Ok((_, Change::None)) if earlier.is_younger => {
+                    return Ok(Outcome::UpToDate("there is an output"));
+                }
+                Ok(_) => {}
+                // Only a file that these keys open is replaced by its newer self.
+                Err(failure) if failure.exit().is_of_the_kms() => return Err(failure),
+                Err(_) => return Err(item.output.exists()),
+            }
         }
         let (mut input, mut output) = (item.input, item.output);
         match self.change(&mut input)?.1 {
@@ -206,7 +214,7 @@ impl Rewrap<'_> {
             }
             change => {
                 let written = self.write(&mut input, change, &mut output)?;
-                output.commit_of(&input)?;
+                output.commit_unchanged(&input)?;
                 Ok(Outcome::Done(written))
             }
         }

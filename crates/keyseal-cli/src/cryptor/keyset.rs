@@ -23,6 +23,7 @@ use crate::{
     keysets::Keyset,
     range::Range,
     shape::{SHORTEST, Shape},
+    text::is_text,
 };
 
 /// Bytes in which a ciphertext is recognised.
@@ -168,12 +169,13 @@ impl KeysetCryptor {
                 && start
                     .first()
                     .is_some_and(|first| STREAM_HEADERS.contains(first)));
-        Ok(match may_be {
-            true => Recognised::Unknown(
-                "it starts as a stream of this keyset does, and does not decrypt: it may be one \
-                 with other associated data"
-                    .to_owned(),
-            ),
+        // Behind its first byte a stream has random ones, so that it is no text.
+        Ok(match may_be && !is_text(&job.input.peek(4096)?) {
+            true => Recognised::Closed(Reason::new(
+                "stream_not_decrypted",
+                "it starts like a stream of this keyset, and does not decrypt: it may have other \
+                 associated data",
+            )),
             false => Recognised::Plain(not_ciphertext()),
         })
     }

@@ -3,6 +3,7 @@
 mod failure;
 
 use std::{
+    env,
     fs::File,
     io::Read as _,
     path::{Path, PathBuf},
@@ -47,7 +48,12 @@ pub(crate) struct KmsArgs {
     credentials: Option<PathBuf>,
     /// A PEM file with the certificates of more authorities to trust, as SSL_CERT_FILE names it for
     /// every program
-    #[arg(long, value_name = "FILE", env = "KEYSEAL_CA_FILE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "KEYSEAL_CA_FILE",
+        hide_env_values = true
+    )]
     ca_file: Option<PathBuf>,
     /// The address of the API; else that of SCW_API_URL or of the profile
     #[arg(long, value_name = "URL")]
@@ -76,6 +82,20 @@ impl KmsArgs {
             credentials: file,
             ..Self::default()
         }
+    }
+
+    /// Returns the files from which the settings may come. Without them nothing opens again, so that
+    /// no run may replace them.
+    pub(crate) fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
+        let own = variable("XDG_CONFIG_HOME").map(PathBuf::from);
+        let own = own.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".config")));
+        let own = own.into_iter().flat_map(|folder| {
+            ["config.yaml", "config.yml"].map(|name| folder.join("scw").join(name))
+        });
+        let named = variable("SCW_CONFIG_PATH").map(PathBuf::from);
+        let flags = self.credentials.iter().chain(&self.ca_file).cloned();
+        flags.chain(named).chain(own)
     }
 
     /// Returns the same, for a run over many files: a service that is busy is waited for.

@@ -161,7 +161,7 @@ mod tests {
             assert_eq!(standard(&pem), Some(to_pem(&info)), "{label}");
         }
         let pkcs1 = [0x30, 3, 2, 1, 5];
-        let wrapped = [&[0x30, 0x15], RSA, &[3, 6, 0], &pkcs1].concat();
+        let wrapped = [&[0x30, 0x17], RSA, &[3, 6, 0], &pkcs1].concat();
         assert_eq!(standard(&to_pem(&pkcs1)), Some(to_pem(&wrapped)));
     }
 }
