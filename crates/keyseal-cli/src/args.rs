@@ -204,7 +204,7 @@ pub(crate) struct CryptosystemChoice {
         hide_env_values = true
     )]
     keyset: Option<Place>,
-    /// The key-encryption key that wraps a key for each file
+    /// The key that wraps the keys of files
     ///
     /// It is scw-kms://regions/REGION/keys/ID of Scaleway Key Manager, or file-kms://PATH of a keyset
     /// file.
@@ -274,7 +274,7 @@ impl CryptosystemChoice {
 /// How much is done at the same time.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Threads {
-    /// Threads for a stream, or files at once [default: one a core]
+    /// Threads, or files at once [default: one a core]
     ///
     /// With --recursive so many files are worked on at the same time: 16 where a service holds the
     /// key, unless told otherwise.

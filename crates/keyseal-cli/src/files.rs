@@ -67,8 +67,6 @@ pub(crate) struct Output<'c> {
     overwrite: Overwrite,
     /// The mode of the input, which the output's does not exceed.
     mode: Option<u32>,
-    /// Whether its folder is made at the first write.
-    makes_folder: bool,
     context: &'c Context,
     sink: Option<Sink>,
 }
@@ -137,7 +135,6 @@ impl<'c> Output<'c> {
             holds,
             overwrite,
             mode: None,
-            makes_folder: false,
             context,
             sink: None,
         })
@@ -216,7 +213,6 @@ impl<'c> Output<'c> {
             holds,
             overwrite: Overwrite::Force,
             mode: None,
-            makes_folder: false,
             context,
             sink: None,
         })
@@ -225,11 +221,6 @@ impl<'c> Output<'c> {
     /// Has the output's mode allow nothing that the input's does not.
     pub(crate) fn limit_mode(&mut self, input: &Input) {
         self.mode = input.metadata().as_ref().and_then(mode);
-    }
-
-    /// Has the folder of the output made when the output is, and not before.
-    pub(crate) const fn make_folder(&mut self) {
-        self.makes_folder = true;
     }
 
     pub(crate) const fn is_standard(&self) -> bool {
@@ -435,9 +426,6 @@ impl<'c> Output<'c> {
             );
         }
         let folder = folder_of(path);
-        if self.makes_folder {
-            fs::create_dir_all(folder).map_err(|error| Failure::file("make", folder, &error))?;
-        }
         self.context
             .leftovers
             .create(

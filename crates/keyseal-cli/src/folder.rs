@@ -178,12 +178,15 @@ impl Run<'_> {
         if file.output_exists && overwrite == Overwrite::Never {
             (overwrite, earlier) = self.look_at_earlier(&input, output)?;
         }
+        if let Some(folder) = output.parent() {
+            let made = fs::create_dir_all(folder);
+            made.map_err(|error| Failure::file("make", folder, &error))?;
+        }
         let mut inputs = self.protected.clone();
         inputs.push(place);
         let target = Place::File(output.to_owned());
         let mut output = Output::new(&target, &inputs, Holds::Data, overwrite, self.context)?;
         output.limit_mode(&input);
-        output.make_folder();
         Ok(Item {
             input,
             output,
@@ -231,11 +234,8 @@ impl Run<'_> {
         let Destination::Folder(target) = &self.destination else {
             return Ok(());
         };
-        let is_same = match (target.canonicalize(), root.canonicalize()) {
-            (Ok(target), Ok(root)) => target == root,
-            _ => false,
-        };
-        if is_same {
+        fs::create_dir_all(target).map_err(|error| Failure::file("make", target, &error))?;
+        if target.canonicalize().ok() == root.canonicalize().ok() {
             return Err(Failure::usage(
                 "recursive",
                 "cannot write into the folder that is read",

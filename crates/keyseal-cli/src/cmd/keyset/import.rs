@@ -68,7 +68,7 @@ pub(crate) struct ImportArgs {
     /// Make it the primary key of the keyset
     #[arg(long, requires = "keyset")]
     primary: bool,
-    /// Let the key be of another kind than the keyset's, to move it from one kind to another
+    /// Let the key be of another kind than the keyset
     #[arg(long, requires = "keyset")]
     any_kind: bool,
     #[command(flatten)]
