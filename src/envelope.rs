@@ -9,33 +9,34 @@ use crate::{
     remote::{BoxFuture, RemoteAead},
 };
 
-/// Envelope encryption, as every Tink has it. Cheap to clone, and safe to share between threads.
+/// Envelope encryption, compatible with every Tink. Cheap to clone, and safe to share between
+/// threads.
 ///
-/// Every message gets a data-encryption key (DEK) of its own, which the key-encryption key (KEK)
-/// wraps. Only DEKs travel to the KEK's service: one call for each message, whatever its size.
+/// Every message gets its own data-encryption key (DEK), wrapped by the key-encryption key (KEK).
+/// Only DEKs are sent to the KEK's service: one call for each message, whatever its size.
 ///
-/// A ciphertext is `length(4, big-endian) ‖ wrapped DEK(1..=4096) ‖ payload`. Under a key of
-/// Scaleway Key Manager and with `AES256_GCM` that is 4 + 34 + the service's overhead + 28 bytes
-/// more than the plaintext.
+/// A ciphertext is `length(4, big-endian) ‖ wrapped DEK(1..=4096) ‖ payload`. With a key of
+/// Scaleway Key Manager and `AES256_GCM` it is 4 + 34 + the service's overhead + 28 bytes longer
+/// than the plaintext.
 ///
-/// Plaintext and ciphertext are in memory as a whole. From 16 MiB on a sealed stream is right, see
-/// [`SealedStreamHeader`](crate::SealedStreamHeader): it takes a few segments, whatever the size.
+/// Plaintext and ciphertext are held in memory as a whole. From 16 MiB on, use a sealed stream (see
+/// [`SealedStreamHeader`](crate::SealedStreamHeader)), which holds only a few segments.
 ///
-/// Up to 256 KiB are encrypted and decrypted where the future is polled, in a few milliseconds at
-/// most. What is longer is copied and goes to a blocking thread of tokio's, so that it holds up no
-/// other task: where the future is polled in a tokio runtime, and the feature `scaleway` or
-/// `blocking` is on. Elsewhere it is encrypted in one poll, which takes about a second for each
-/// gigabyte.
+/// Messages of up to 256 KiB are encrypted and decrypted on the thread that polls the future, in a
+/// few milliseconds at most. Longer ones are copied and handed to a blocking thread of tokio, so
+/// that they do not hold up other tasks. This requires a tokio runtime and the feature `scaleway`
+/// or `blocking`. Otherwise the message is processed in one poll, which takes about a second for
+/// each gigabyte.
 ///
-/// It is a [`RemoteAead`] itself, since every call waits for the KEK. A
-/// [`BlockingAead`](crate::kms::blocking::BlockingAead) (feature `blocking`) around it is the
-/// ordinary [`Aead`](crate::Aead).
+/// It is itself a [`RemoteAead`], since every call waits for the KEK. To get an ordinary
+/// [`Aead`](crate::Aead), wrap it in a [`BlockingAead`](crate::kms::blocking::BlockingAead)
+/// (feature `blocking`).
 ///
 /// # Security
-/// The KEK is called with empty associated data, as Tink prescribes; the caller's is authenticated
-/// with the payload. A DEK is in memory from the start of a call to its end, is wiped then, and is
-/// neither stored nor used for a second message. A ciphertext that does not open gives one error,
-/// whichever part of it was wrong.
+/// The KEK is called with empty associated data, as Tink prescribes. Your associated data is
+/// authenticated with the payload. A DEK is in memory only during a call and is wiped at its end.
+/// It is neither stored nor used for a second message. Decryption gives the same error whichever
+/// part of the ciphertext is wrong.
 ///
 /// # Example
 /// ```
@@ -60,11 +61,12 @@ use crate::{
 pub struct KmsEnvelopeAead(Arc<Envelope>);
 
 impl KmsEnvelopeAead {
-    /// Wraps DEKs with `kek`; `dek_template` names their template, such as `AES256_GCM`.
+    /// Wraps DEKs with `kek`. `dek_template` is the name of their template, such as `AES256_GCM`.
     ///
     /// A DEK is of type AES-GCM, AES-GCM-SIV, AES-CTR-HMAC, AES-EAX, ChaCha20-Poly1305 or
-    /// XChaCha20-Poly1305. C++ and Python do not take ChaCha20-Poly1305 in an envelope, Go does
-    /// not take AES-EAX. Whether the template's name ends in `_RAW` makes no difference.
+    /// XChaCha20-Poly1305. Tink for C++ and Python does not accept ChaCha20-Poly1305 in an
+    /// envelope, and Tink for Go does not accept AES-EAX. A template whose name ends in `_RAW`
+    /// gives the same result.
     ///
     /// # Errors
     /// [`KeyError::UnknownTemplate`]; [`KeyError::DekType`] for a template of another type.
@@ -76,7 +78,7 @@ impl KmsEnvelopeAead {
     /// Wraps DEKs of any parameters with `kek`.
     ///
     /// # Errors
-    /// [`KeyError::DekType`] for a template of another type; what is wrong with the template.
+    /// [`KeyError::DekType`] for a template of another type; another [`KeyError`] if it is invalid.
     pub fn with_template(
         kek: impl RemoteAead + 'static,
         dek_template: &KeyTemplate,
@@ -84,10 +86,10 @@ impl KmsEnvelopeAead {
         Self::with_provider(kek, dek_template, Provider::FASTEST)
     }
 
-    /// Wraps DEKs of any parameters with `kek`, and encrypts with a provider of the caller's choice.
+    /// Wraps DEKs of any parameters with `kek`, and encrypts with a provider of your choice.
     ///
     /// # Errors
-    /// [`KeyError::DekType`] for a template of another type; what is wrong with the template.
+    /// [`KeyError::DekType`] for a template of another type; another [`KeyError`] if it is invalid.
     pub fn with_provider(
         kek: impl RemoteAead + 'static,
         dek_template: &KeyTemplate,

@@ -1,8 +1,8 @@
-//! What can go wrong, one type for each kind of operation.
+//! The errors of this crate: one type for each kind of operation.
 //!
-//! Every error prints one lower-case clause that says what happened; its cause, where there is
-//! one, is its [`source`](std::error::Error::source). None of them holds key bytes, plaintext or
-//! associated data.
+//! Every error prints one lower-case clause that says what happened. If it has a cause, the cause
+//! is its [`source`](std::error::Error::source). No error holds key bytes, plaintext or associated
+//! data.
 
 pub(crate) mod kms;
 
@@ -16,14 +16,14 @@ use crate::{
     text_form::TextForm,
 };
 
-/// A ciphertext did not open.
+/// A ciphertext could not be decrypted.
 ///
-/// There is no reason inside, by design: which key was tried and which step failed would help an
-/// attacker who can submit ciphertexts. The program `keyseal explain` lists public reasons.
+/// The error gives no reason, by design: an attacker who can submit ciphertexts would learn from
+/// which key was tried and which step failed. The program `keyseal explain` lists public reasons.
 ///
-/// The one exception tells nothing of the ciphertext: a key management service that could not be
-/// asked, or would not answer. Then it is not known whether the ciphertext opens, and
-/// [`kms_error`](Self::kms_error) says why.
+/// The one exception reveals nothing about the ciphertext: a key management service could not be
+/// reached, or refused to answer. In that case you do not know whether the ciphertext can be
+/// decrypted, and [`kms_error`](Self::kms_error) gives the reason.
 ///
 /// # Example
 /// ```
@@ -38,11 +38,11 @@ use crate::{
 pub struct DecryptError(Option<KmsError>);
 
 impl DecryptError {
-    /// The ciphertext does not open. No more is said.
+    /// The ciphertext cannot be decrypted. No further reason is given.
     pub const FAILED: Self = Self(None);
 
-    /// Returns why a key management service did not answer; none where the ciphertext does not
-    /// open.
+    /// Returns the reason why a key management service did not answer, or `None` if the ciphertext
+    /// itself cannot be decrypted.
     #[must_use]
     pub const fn kms_error(&self) -> Option<&KmsError> {
         self.0.as_ref()
@@ -56,8 +56,8 @@ impl DecryptError {
 }
 
 impl From<KmsError> for DecryptError {
-    /// A service that says that the ciphertext does not open has answered: nothing is left of what
-    /// else it said.
+    /// A service that reports a failed decryption has answered, so we discard the rest of its
+    /// message.
     fn from(error: KmsError) -> Self {
         match error.kind() {
             KmsErrorKind::DecryptionFailed => Self::FAILED,
@@ -81,32 +81,32 @@ impl Error for DecryptError {
     }
 }
 
-/// A plaintext was not encrypted.
+/// A plaintext could not be encrypted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncryptError {
     /// The plaintext or the associated data is longer than the cipher's limit.
     #[error("the plaintext or the associated data is longer than the cipher allows")]
     TooLong,
-    /// The operating system gave no randomness for a nonce.
+    /// The operating system provided no randomness for a nonce.
     #[error("no randomness for a nonce")]
     Random(#[source] RandomError),
-    /// A stream's segment of this number was sealed before, or lies behind the last one.
+    /// The stream's segment with this number has already been sealed, or comes after the last one.
     #[error("the segment was sealed before, or lies behind the last one")]
     SegmentNumber,
-    /// The plaintext of a stream's segment is not as long as a segment of its place holds.
+    /// The plaintext of a stream's segment does not have the length required at its position.
     #[error("the plaintext of a segment has the wrong length")]
     SegmentSize,
     /// The cipher provider failed.
     #[error("the cipher provider failed")]
     Provider,
-    /// A key management service did not encrypt.
+    /// A key management service failed to encrypt.
     #[error("the key management service did not encrypt")]
     Kms(#[source] KmsError),
 }
 
 impl From<EncryptError> for KmsError {
-    /// What a local cipher says, in the words of a remote one.
+    /// Translates the error of a local cipher into that of a remote one.
     fn from(error: EncryptError) -> Self {
         match error {
             EncryptError::Kms(error) => error,
@@ -117,7 +117,7 @@ impl From<EncryptError> for KmsError {
 }
 
 impl From<DecryptError> for KmsError {
-    /// What a local cipher says, in the words of a remote one.
+    /// Translates the error of a local cipher into that of a remote one.
     fn from(error: DecryptError) -> Self {
         error
             .0
@@ -133,9 +133,9 @@ impl EncryptError {
     }
 }
 
-/// A tag is not one of the message.
+/// A tag does not match the message.
 ///
-/// There is no reason inside, by design: neither which key was tried nor how much of the tag was
+/// The error gives no reason, by design: neither which key was tried nor how much of the tag was
 /// right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the tag does not match the message")]
@@ -145,21 +145,21 @@ impl EncryptError {
 )]
 pub struct VerifyError;
 
-/// A pseudorandom function gave no output.
+/// A pseudorandom function produced no output.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PrfError {
-    /// The output that was asked for is longer than the function gives.
+    /// The requested output is longer than the function can produce.
     #[error("an output of {length} bytes is more than the {limit} that the function gives")]
     TooLong {
-        /// The length in bytes that was asked for.
+        /// The requested length in bytes.
         length: usize,
         /// The longest output in bytes.
         limit: usize,
     },
 }
 
-/// The operating system gave no randomness.
+/// The operating system provided no randomness.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the operating system gave no randomness: {0}")]
 pub struct RandomError(String);
@@ -176,20 +176,20 @@ impl From<RandomError> for EncryptError {
     }
 }
 
-/// One key is not what its type demands.
+/// A key does not meet the requirements of its type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// No key type of the table in use has this type URL.
     #[error("no key type is known for `{}`", .type_url.escape_debug())]
     UnknownType {
-        /// The type URL as it was read.
+        /// The type URL.
         type_url: String,
     },
     /// No key type of the table in use has a template of this name.
     #[error("no key template is named `{}`", .name.escape_debug())]
     UnknownTemplate {
-        /// The name as it was given.
+        /// The requested name.
         name: String,
     },
     /// The serialized key or key format could not be parsed.
@@ -198,26 +198,26 @@ pub enum KeyError {
     /// The key's version is not 0, the only version that exists.
     #[error("key version {found} is not supported, only version 0 exists")]
     Version {
-        /// The version as it was read.
+        /// The version.
         found: u32,
     },
-    /// A size or another parameter has a value that its type does not allow.
+    /// A size or another parameter has a value that the key type does not allow.
     #[error("{name} {found} is not allowed, only {allowed}")]
     Parameter {
         /// Which parameter, in the words of the key type.
         name: &'static str,
-        /// The value as it was given.
+        /// The value.
         found: u64,
-        /// What is allowed.
+        /// The allowed values.
         allowed: &'static str,
     },
-    /// The key type does not go with this output prefix.
+    /// The key type does not allow this output prefix.
     #[error("output prefix {variant} is not allowed for this key type")]
     Variant {
-        /// The output prefix as it was given.
+        /// The output prefix.
         variant: Variant,
     },
-    /// The key derives keys that have another output prefix than its own.
+    /// The key derives keys whose output prefix differs from its own.
     #[error("output prefix {variant} differs from {derived}, that of the keys to derive")]
     DerivedVariant {
         /// The output prefix of the key.
@@ -231,34 +231,34 @@ pub enum KeyError {
         /// The type of the keys to derive.
         type_url: String,
     },
-    /// Keys are derived with a key of this type, and only `HkdfPrfKey` will do.
+    /// This key type cannot derive keys: only `HkdfPrfKey` can.
     #[error("keys cannot be derived with a key of type `{}`, only with an HkdfPrfKey", .type_url.escape_debug())]
     DerivingPrf {
         /// The type of the key to derive with.
         type_url: String,
     },
-    /// The key's material type label is not the one of its type.
+    /// The key's material type label does not match its type.
     #[error("the key material type is {found}, and must be {wanted} for this key type")]
     Material {
-        /// The label as it was read.
+        /// The label that the key has.
         found: String,
-        /// The label of the type.
+        /// The label that its type requires.
         wanted: &'static str,
     },
-    /// The key cannot be used with the cipher provider that was asked for.
+    /// The requested cipher provider cannot use the key.
     #[error("the cipher provider refused the key")]
     Provider,
-    /// The operating system gave no randomness for a new key.
+    /// The operating system provided no randomness for a new key.
     #[error("no randomness for a new key")]
     Random(#[source] RandomError),
-    /// Data-encryption keys of this type are not made in an envelope.
+    /// An envelope cannot use data-encryption keys of this type.
     #[error("`{}` is no key type of an envelope's data-encryption keys", .type_url.escape_debug())]
     DekType {
         /// The type URL of the template.
         type_url: String,
     },
-    /// A key management service holds the key, and was not given: a
-    /// [`KeysetRemoteAead`](crate::KeysetRemoteAead) takes the clients of such services.
+    /// The key is held by a key management service, and no client for it was given: use a
+    /// [`KeysetRemoteAead`](crate::KeysetRemoteAead), which takes such clients.
     #[error("a key management service holds the key, which takes a KeysetRemoteAead")]
     Remote,
     /// The key management service that holds the key cannot be used.
@@ -286,23 +286,23 @@ impl From<RandomError> for KeyError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeysetError {
-    /// The bytes are not a keyset in the format that was asked for.
+    /// The bytes are not a keyset in the requested format.
     #[error("the keyset cannot be parsed")]
     Malformed(#[source] ParseError),
-    /// The bytes are a keyset in a text form that no Tink reads.
+    /// The bytes are a keyset in a text form that no Tink implementation reads.
     #[error("{found}")]
     TextForm {
         /// The form.
         found: TextForm,
     },
-    /// An encrypted keyset holds its keyset in cleartext: what should have encrypted it gave it back.
-    /// Anyone who can read the file has the keys.
+    /// An encrypted keyset holds its keyset in cleartext: the key that should have encrypted it
+    /// returned it unchanged. Anyone who can read the file has the keys.
     #[error("the keyset is in cleartext where its ciphertext should be")]
     EncryptedInNameOnly,
-    /// There is no key.
+    /// The keyset has no keys.
     #[error("the keyset has no keys")]
     Empty,
-    /// There are more than [`KeysetHandle::MAX_KEYS`](crate::KeysetHandle::MAX_KEYS) keys.
+    /// The keyset has more than [`KeysetHandle::MAX_KEYS`](crate::KeysetHandle::MAX_KEYS) keys.
     #[error("a keyset has at most 4096 keys")]
     TooManyKeys,
     /// Two keys have the same id.
@@ -311,7 +311,7 @@ pub enum KeysetError {
         /// The id in question.
         id: KeyId,
     },
-    /// The primary key id names no key.
+    /// No key has the primary key id.
     #[error("the primary key id {id} names no key of the keyset")]
     NoPrimary {
         /// The primary key id.
@@ -323,21 +323,21 @@ pub enum KeysetError {
         /// The primary key id.
         id: KeyId,
     },
-    /// A key's status is none of enabled, disabled and destroyed.
+    /// A key's status is not enabled, disabled or destroyed.
     #[error("key {id} has the unknown status {found}")]
     UnknownStatus {
         /// The key in question.
         id: KeyId,
-        /// The number as it was read.
+        /// The number of the status.
         found: i32,
     },
-    /// A key's output prefix type is none of TINK, LEGACY, RAW and CRUNCHY. A key of a type that is not
-    /// known here may have WITH_ID_REQUIREMENT as well.
+    /// A key's output prefix type is not TINK, LEGACY, RAW or CRUNCHY. WITH_ID_REQUIREMENT is also
+    /// allowed if we do not know the key's type.
     #[error("key {id} has the output prefix type {found}, which no symmetric key can have")]
     UnknownPrefix {
         /// The key in question.
         id: KeyId,
-        /// The number as it was read.
+        /// The number of the output prefix type.
         found: i32,
     },
     /// A key that is not destroyed has no key data.
@@ -346,12 +346,12 @@ pub enum KeysetError {
         /// The key in question.
         id: KeyId,
     },
-    /// One key of the keyset is not acceptable.
+    /// A key of the keyset is invalid.
     #[error("key {id} is not usable")]
     Key {
         /// The key in question.
         id: KeyId,
-        /// What is wrong with it.
+        /// The reason.
         source: KeyError,
     },
     /// The template for a new key is unknown, or the key could not be generated.
@@ -360,43 +360,43 @@ pub enum KeysetError {
     /// No key of the keyset has this id.
     #[error("the keyset has no key {id}")]
     UnknownId {
-        /// The id as it was given.
+        /// The requested id.
         id: KeyId,
     },
-    /// The primary key cannot be disabled, destroyed or deleted: promote another first.
+    /// The primary key cannot be disabled, destroyed or deleted: promote another key first.
     #[error("key {id} is the primary key and cannot be {operation}")]
     IsPrimary {
         /// The key in question.
         id: KeyId,
-        /// What was to be done to it.
+        /// The attempted change.
         operation: &'static str,
     },
-    /// A disabled key cannot become primary: enable it first.
+    /// A disabled key cannot become the primary key: enable it first.
     #[error("key {id} is disabled and cannot become the primary key")]
     NotEnabled {
         /// The key in question.
         id: KeyId,
     },
-    /// A destroyed key has no material any more: it can only be deleted.
+    /// A destroyed key no longer has any material: it can only be deleted.
     #[error("key {id} is destroyed")]
     Destroyed {
         /// The key in question.
         id: KeyId,
     },
-    /// An enabled key of the keyset is not a key of the primitive that was asked for.
+    /// An enabled key of the keyset does not belong to the requested primitive.
     #[error("key {id} is {}, not {} key", described(*found, type_url), wanted.with_article())]
     WrongPrimitive {
         /// The key in question.
         id: KeyId,
         /// The type of the key.
         type_url: String,
-        /// What the key is for; none where its type is not known.
+        /// The kind of the key, or `None` if its type is not known.
         found: Option<KeyKind>,
-        /// What the primitive that was asked for takes.
+        /// The kind of key that the requested primitive takes.
         wanted: KeyKind,
     },
-    /// A key of another kind than the keyset's was to be added or enabled, and no primitive takes
-    /// keys of two kinds.
+    /// The key to add or enable is of a different kind from the keyset's keys, and no primitive
+    /// takes keys of two kinds.
     #[error(
         "{}, and the keyset is for {}",
         added(*id, *found, type_url),
@@ -414,20 +414,20 @@ pub enum KeysetError {
         /// The kind of the keyset, or `None` if the type of its primary key is not known.
         keyset: Option<KeyKind>,
     },
-    /// The keyset holds secret key material, and was to be read or written without any.
+    /// The keyset holds secret key material, but the call only reads or writes public keysets.
     #[error("key {id} holds secret key material")]
     Secret {
         /// The key in question.
         id: KeyId,
     },
-    /// The encrypted keyset did not open: another key-encryption key, other associated data, or a
-    /// damaged file.
+    /// The encrypted keyset could not be decrypted: the key-encryption key or the associated data
+    /// is different, or the file is damaged.
     #[error("the encrypted keyset did not decrypt")]
     Decrypt(#[source] DecryptError),
     /// The keyset could not be encrypted.
     #[error("the keyset could not be encrypted")]
     Encrypt(#[source] EncryptError),
-    /// The keyset has more bytes than its key-encryption key takes in one piece. A
+    /// The keyset is longer than its key-encryption key can encrypt in one call. A
     /// [`KmsEnvelopeAead`](crate::KmsEnvelopeAead) around that key takes keysets of any size.
     #[error(
         "the keyset has {size} bytes, more than its key-encryption key takes: \
@@ -436,25 +436,25 @@ pub enum KeysetError {
     TooLargeForKek {
         /// The length of the serialized keyset in bytes.
         size: usize,
-        /// What the key-encryption key said.
+        /// The error of the key-encryption key.
         source: KmsError,
     },
-    /// The header of a sealed stream cannot be made in so many bytes.
+    /// The header of a sealed stream cannot have this size.
     #[error("a header of a sealed stream cannot have {size} bytes: it takes {needed} to 65548")]
     HeaderSize {
-        /// The size that was asked for, in bytes.
+        /// The requested size in bytes.
         size: usize,
-        /// The least size that this keyset and its key-encryption key take, in bytes: 0 if the size
-        /// is too large, so that nothing was wrapped.
+        /// The smallest size in bytes that this keyset and its key-encryption key need, or 0 if the
+        /// requested size is too large and nothing was wrapped.
         needed: usize,
     },
-    /// The operating system gave no randomness for a key id.
+    /// The operating system provided no randomness for a key id.
     #[error("no randomness for a key id")]
     Random(#[source] RandomError),
 }
 
 impl KeysetError {
-    /// Returns what a key management service said, where one is the cause.
+    /// Returns the error of a key management service, or `None` if the cause is a different one.
     #[must_use]
     pub const fn kms_error(&self) -> Option<&KmsError> {
         match self {
@@ -482,7 +482,7 @@ impl From<RandomError> for KeysetError {
     }
 }
 
-/// Says what a key is that is not the one wanted.
+/// Describes a key that is not of the expected kind.
 fn described(found: Option<KeyKind>, type_url: &str) -> String {
     found.map_or_else(
         || format!("of the unknown type `{}`", type_url.escape_debug()),
@@ -490,13 +490,13 @@ fn described(found: Option<KeyKind>, type_url: &str) -> String {
     )
 }
 
-/// Says what key was to be added to a keyset of another kind.
+/// Describes a key that does not match the kind of the keyset.
 fn added(id: Option<KeyId>, found: Option<KeyKind>, type_url: &str) -> String {
     let which = id.map_or_else(|| "the new key".to_owned(), |id| format!("key {id}"));
     format!("{which} is {}", described(found, type_url))
 }
 
-/// Says what a keyset is for.
+/// Describes the kind of a keyset.
 fn keyset_kind(kind: Option<KeyKind>, type_url: &str) -> String {
     kind.map_or_else(
         || format!("keys of the unknown type `{}`", type_url.escape_debug()),
@@ -504,7 +504,7 @@ fn keyset_kind(kind: Option<KeyKind>, type_url: &str) -> String {
     )
 }
 
-/// Where and why bytes were not what their format says.
+/// The place and the reason where bytes do not follow their format.
 ///
 /// The text names the place and the rule, never the bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -523,8 +523,8 @@ impl ParseError {
         self.reason
     }
 
-    /// The offset in bytes, from the start of the input, where parsing stopped; for the binary form,
-    /// which is parsed as a whole, the length of the input.
+    /// The offset in bytes, from the start of the input, where parsing stopped. For the binary
+    /// form, which is parsed as a whole, it is the length of the input.
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset

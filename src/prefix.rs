@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// The id of a key in its keyset: any 32-bit number, 0 included, unique in the keyset.
+/// The id of a key in its keyset: any 32-bit number including 0, unique in the keyset.
 ///
-/// Prints in decimal, as Tinkey does.
+/// It prints in decimal, as in Tinkey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(u32);
 
@@ -34,28 +34,28 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// What a key writes in front of its output, so that decryption finds the key.
+/// The prefix of a key's output, by which decryption finds the key.
 ///
 /// # Source
 /// Tink's `OutputPrefixType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums, reason = "Tink's list, complete")]
 pub enum Variant {
-    /// `00 ‖ id(4)`: as Tink's predecessors wrote.
+    /// `00 ‖ id(4)`: the format of Tink's predecessors.
     Crunchy,
-    /// `00 ‖ id(4)`, and for a MAC a zero byte after the message: for very old keysets only.
+    /// `00 ‖ id(4)`, and a MAC appends a zero byte to the message: for very old keysets only.
     Legacy,
-    /// Nothing: the output is what the cipher alone gives. Every raw key is tried on decryption.
+    /// No prefix: the output is that of the cipher. Decryption tries every raw key.
     Raw,
     /// `01 ‖ id(4)`: the usual choice.
     Tink,
-    /// Nothing, and an id all the same: of pre-hash signature keys. No symmetric key has it; a key
-    /// of a type that is not known here keeps it.
+    /// No prefix, but the key has a required id: for pre-hash signature keys. No symmetric key uses
+    /// it; a key whose type we do not know keeps it.
     WithIdRequirement,
 }
 
 impl Variant {
-    /// All that a symmetric key may have.
+    /// All prefixes that a symmetric key may use.
     pub const ALL: [Self; 4] = [Self::Crunchy, Self::Legacy, Self::Raw, Self::Tink];
 
     /// Returns the name in Tink's files, such as `TINK`.
@@ -89,7 +89,7 @@ impl fmt::Display for Variant {
     }
 }
 
-/// The bytes in front of a key's output: none, or five.
+/// The prefix of a key's output: zero or five bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OutputPrefix(Option<[u8; Self::SIZE]>);
 
@@ -97,16 +97,16 @@ impl OutputPrefix {
     /// The length in bytes of a prefix that is not empty.
     pub const SIZE: usize = 5;
 
-    /// Bits of [`number`](Self::number): one for the kind of prefix, and those of the id.
+    /// Bits of [`number`](Self::number): one for the kind of prefix, the others for the id.
     pub(crate) const NUMBER_BITS: u32 = 33;
 
-    /// Returns what would be the prefix of a ciphertext, if that has one.
+    /// Returns the first bytes of a ciphertext as a prefix, if it has one.
     pub(crate) fn read(ciphertext: &[u8]) -> Self {
         Self(ciphertext.first_chunk().copied())
     }
 
-    /// Returns this prefix as a number of [`NUMBER_BITS`](Self::NUMBER_BITS) in the same order;
-    /// none where it is empty or no key has it.
+    /// Returns this prefix as a number of [`NUMBER_BITS`](Self::NUMBER_BITS) in the same order, or
+    /// `None` if it is empty or no key can have it.
     #[inline]
     pub(crate) fn number(&self) -> Option<u64> {
         let [start @ (0 | 1), a, b, c, d] = self.0? else {
@@ -115,10 +115,10 @@ impl OutputPrefix {
         Some((u64::from(start) << 32) | u64::from(u32::from_be_bytes([a, b, c, d])))
     }
 
-    /// Returns what follows this prefix in `output`, if that starts with it.
+    /// Returns the rest of `output`, if it starts with this prefix.
     #[inline]
     pub(crate) fn strip<'o>(&self, output: &'o [u8]) -> Option<&'o [u8]> {
-        // Arrays compare in a few instructions, slices through a call.
+        // Comparing arrays takes a few instructions; comparing slices takes a call.
         match &self.0 {
             None => Some(output),
             Some(prefix) => match output.split_first_chunk() {
@@ -140,7 +140,7 @@ impl OutputPrefix {
         }
     }
 
-    /// Returns the bytes: none for a raw key.
+    /// Returns the bytes, which are empty for a raw key.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_ref().map_or(&[], <[u8; Self::SIZE]>::as_slice)

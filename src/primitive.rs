@@ -1,4 +1,4 @@
-//! What a keyset can do for its owner: the traits that callers see.
+//! The operations that keysets offer, as public traits.
 
 mod deterministic_aead;
 mod forward;
@@ -16,12 +16,12 @@ use crate::{
     segment::{Opener, Sealer},
 };
 
-/// Authenticated encryption with associated data, by a key that is at hand.
+/// Authenticated encryption with associated data, with a local key.
 ///
-/// The associated data is authenticated, not encrypted and not part of the ciphertext: give the
-/// same to [`decrypt`](Self::decrypt). Bind a ciphertext to its place with it (a table and row, a
-/// file name, a tenant), so that it cannot be moved to another. Empty plaintext and empty
-/// associated data are legal.
+/// The associated data is authenticated, but it is neither encrypted nor part of the ciphertext:
+/// pass the same to [`decrypt`](Self::decrypt). Use it to bind a ciphertext to its place (a table
+/// and row, a file name, a tenant), so that it cannot be moved to another. Plaintext and associated
+/// data may be empty.
 ///
 /// # Example
 /// ```
@@ -37,8 +37,7 @@ pub trait Aead: Send + Sync {
     /// Encrypts `plaintext` and appends the ciphertext to `out`.
     ///
     /// # Errors
-    /// [`EncryptError`] when an input is too long or there is no randomness; `out` is then as it
-    /// was.
+    /// [`EncryptError`] if an input is too long or there is no randomness; `out` is then unchanged.
     fn encrypt_into(
         &self,
         plaintext: &[u8],
@@ -49,7 +48,7 @@ pub trait Aead: Send + Sync {
     /// Decrypts `ciphertext` and appends the plaintext to `out`.
     ///
     /// # Errors
-    /// [`DecryptError`] when it does not open; `out` is then as long as it was.
+    /// [`DecryptError`] if decryption fails; `out` then has its original length.
     fn decrypt_into(
         &self,
         ciphertext: &[u8],
@@ -60,7 +59,7 @@ pub trait Aead: Send + Sync {
     /// Encrypts `plaintext`, in one allocation.
     ///
     /// # Errors
-    /// [`EncryptError`] when an input is too long or there is no randomness.
+    /// [`EncryptError`] if an input is too long or there is no randomness.
     fn encrypt(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, EncryptError> {
         let mut ciphertext = Vec::new();
         self.encrypt_into(plaintext, associated_data, &mut ciphertext)?;
@@ -70,37 +69,37 @@ pub trait Aead: Send + Sync {
     /// Decrypts `ciphertext`, in one allocation.
     ///
     /// # Errors
-    /// [`DecryptError`] when it does not open.
+    /// [`DecryptError`] if decryption fails.
     fn decrypt(&self, ciphertext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, DecryptError> {
         let mut plaintext = Vec::new();
         self.decrypt_into(ciphertext, associated_data, &mut plaintext)?;
         Ok(plaintext)
     }
 
-    /// Encrypts what is in `buffer`, which then holds the ciphertext.
+    /// Encrypts the contents of `buffer` and replaces them with the ciphertext.
     ///
-    /// A buffer whose capacity allows the ciphertext is not reallocated.
+    /// The buffer is not reallocated if its capacity suffices for the ciphertext.
     ///
     /// # Errors
-    /// [`EncryptError`] when an input is too long or there is no randomness; `buffer` is then as
-    /// it was. When the provider itself fails, it is empty.
+    /// [`EncryptError`] if an input is too long or there is no randomness; `buffer` is then
+    /// unchanged. If the provider itself fails, `buffer` is empty.
     fn encrypt_in_place(
         &self,
         buffer: &mut Vec<u8>,
         associated_data: &[u8],
     ) -> Result<(), EncryptError> {
         let ciphertext = self.encrypt(buffer, associated_data)?;
-        // The plaintext goes with the old buffer.
+        // The plaintext is wiped with the old buffer.
         wipe(buffer);
         buffer.extend_from_slice(&ciphertext);
         Ok(())
     }
 
-    /// Decrypts what is in `buffer`, which then holds the plaintext.
+    /// Decrypts the contents of `buffer` and replaces them with the plaintext.
     ///
     /// # Errors
-    /// [`DecryptError`] when it does not open; `buffer` is then empty: what a cipher has already
-    /// written over the ciphertext is wiped.
+    /// [`DecryptError`] if decryption fails; `buffer` is then empty. Any plaintext that the cipher
+    /// has already written to it is wiped.
     fn decrypt_in_place(
         &self,
         buffer: &mut Vec<u8>,
@@ -119,11 +118,12 @@ pub trait Aead: Send + Sync {
     }
 }
 
-/// Authenticated encryption of streams: plaintexts of any length, in memory that does not grow.
+/// Authenticated encryption of streams: plaintexts of any length, in constant memory.
 ///
-/// The associated data is authenticated, not encrypted and not part of the stream: give the same
-/// to decrypt. It may be of any length, and empty. Readers and writers, random access and threads
-/// are in [`streaming`](crate::streaming): each takes a [`Sealer`] or an [`Opener`].
+/// The associated data is authenticated, but it is neither encrypted nor part of the stream: pass
+/// the same to decrypt. It may have any length, and may be empty. Readers, writers, random access
+/// and multithreading are in [`streaming`](crate::streaming), where everything takes a [`Sealer`]
+/// or an [`Opener`].
 ///
 /// # Example
 /// ```
@@ -145,12 +145,12 @@ pub trait Aead: Send + Sync {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait StreamingAead: Send + Sync {
-    /// Starts to encrypt a stream, with a random header.
+    /// Starts encrypting a stream, with a random header.
     ///
     /// # Errors
-    /// [`EncryptError::Random`] when there is no randomness for the header.
+    /// [`EncryptError::Random`] if there is no randomness for the header.
     fn sealer(&self, associated_data: &[u8]) -> Result<Sealer, EncryptError>;
 
-    /// Starts to decrypt a stream.
+    /// Starts decrypting a stream.
     fn opener(&self, associated_data: &[u8]) -> Opener;
 }

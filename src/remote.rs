@@ -1,29 +1,29 @@
-//! [`RemoteAead`]: encryption by a key that is somewhere else; [`KmsClient`]: where to find it.
+//! [`RemoteAead`]: encryption with a remote key; [`KmsClient`]: how to find one.
 
 use std::{fmt, pin::Pin, sync::Arc};
 
 use crate::error::{KmsError, KmsErrorKind};
 
-/// A boxed future that can move between threads: what makes a trait with `async` methods usable
-/// as `dyn`.
+/// A boxed future that can move between threads. It makes a trait with `async` methods usable as
+/// `dyn`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Authenticated encryption with associated data, by a key that a service holds.
+/// Authenticated encryption with associated data, with a key that a service holds.
 ///
-/// A trait of its own beside [`Aead`](crate::Aead): a call here takes milliseconds, can fail for
-/// reasons that have nothing to do with the ciphertext, costs money, and has size limits (Scaleway
-/// Key Manager takes 1 to 65,535 bytes of plaintext).
+/// This trait is separate from [`Aead`](crate::Aead) because a call takes milliseconds, can fail
+/// for reasons unrelated to the ciphertext, costs money, and has size limits (Scaleway Key Manager
+/// takes 1 to 65,535 bytes of plaintext).
 ///
-/// Everybody may implement it. Three laws, which the suite in `kms::testkit` (feature `testkit`)
-/// checks:
-/// * what `encrypt` gives, `decrypt` opens with the same associated data and with no other;
-/// * a ciphertext that does not open is [`KmsErrorKind::DecryptionFailed`], never a plaintext;
-/// * a future that is dropped is a call that is cancelled: nothing is left locked or half done
-///   here, whatever the service made of it.
+/// Anyone may implement it. There are three laws, which the suite in `kms::testkit` (feature
+/// `testkit`) checks:
+/// * `decrypt` returns the input of `encrypt` for the same associated data and for no other;
+/// * decrypting an invalid ciphertext gives [`KmsErrorKind::DecryptionFailed`], never a plaintext;
+/// * dropping a future cancels the call: nothing stays locked or half done on this side, whatever
+///   the service did.
 ///
 /// # Security
-/// The plaintext is often a key. Give it out in a `Vec` that was never reallocated, so that
-/// whoever receives it can wipe it, and put neither it nor the associated data into an error.
+/// The plaintext is often a key. Return it in a `Vec` that was never reallocated, so that the
+/// caller can wipe it. Put neither the plaintext nor the associated data into an error.
 ///
 /// # Example
 /// ```
@@ -65,7 +65,7 @@ pub trait RemoteAead: Send + Sync {
     /// Encrypts `plaintext`.
     ///
     /// # Errors
-    /// [`KmsError`]: an input outside the service's limits, or what went wrong on the way.
+    /// [`KmsError`] if an input is outside the service's limits or the call fails.
     fn encrypt<'a>(
         &'a self,
         plaintext: &'a [u8],
@@ -75,8 +75,8 @@ pub trait RemoteAead: Send + Sync {
     /// Decrypts `ciphertext`.
     ///
     /// # Errors
-    /// [`KmsError`] of kind `DecryptionFailed` when it does not open; other kinds when it could
-    /// not be tried.
+    /// [`KmsError`] of kind `DecryptionFailed` if the ciphertext is invalid, or another kind if the
+    /// call fails.
     fn decrypt<'a>(
         &'a self,
         ciphertext: &'a [u8],
@@ -84,22 +84,22 @@ pub trait RemoteAead: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>>;
 }
 
-/// Finds the key that a URI names, at one key management service.
+/// Finds the key that a URI names in one key management service.
 ///
-/// Everybody may implement it, for the service of their choice; the suite in `kms::testkit`
-/// (feature `testkit`) checks the result. [`KmsClients`](crate::kms::KmsClients) is a list of them.
+/// Anyone may implement it, for the service of their choice; the suite in `kms::testkit` (feature
+/// `testkit`) checks the result. [`KmsClients`](crate::kms::KmsClients) is a list of them.
 pub trait KmsClient: Send + Sync {
-    /// Returns the key that `key_uri` names: `None` when the URI is for another service.
+    /// Returns the key that `key_uri` names, or `None` if the URI is for another service.
     ///
-    /// Makes no call over the network: a pure user of a key may be allowed to encrypt and decrypt
-    /// and nothing else.
+    /// Makes no network call: the credentials may only allow encrypting and decrypting with the
+    /// key.
     ///
     /// # Errors
-    /// [`KmsError`] when the URI is for this service, and malformed or not usable with this client.
+    /// [`KmsError`] if the URI is for this service, but malformed or not usable with this client.
     fn remote_aead(&self, key_uri: &str) -> Option<Result<Arc<dyn RemoteAead>, KmsError>>;
 }
 
-/// Returns the key that `key_uri` names: an error where `kms` does not know its scheme.
+/// Returns the key that `key_uri` names, or an error if `kms` does not know its scheme.
 pub(crate) fn find(kms: &dyn KmsClient, key_uri: &str) -> Result<Arc<dyn RemoteAead>, KmsError> {
     kms.remote_aead(key_uri).unwrap_or_else(|| {
         let message = match scheme_of(key_uri) {
@@ -110,11 +110,11 @@ pub(crate) fn find(kms: &dyn KmsClient, key_uri: &str) -> Result<Arc<dyn RemoteA
     })
 }
 
-/// Returns the part of a key URI that may be shown: some schemes carry key material behind it.
+/// Returns the part of a key URI that is safe to show: in some schemes the rest is key material.
 fn scheme_of(key_uri: &str) -> Option<&str> {
     let (scheme, _) = key_uri.split_once("://")?;
     let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-    // A scheme is a short word. Anything longer may be a key that somebody put in its place.
+    // A scheme is a short word. Anything longer may be a key pasted in its place.
     let shown = (1..=20).contains(&scheme.len()) && scheme.bytes().all(is_scheme);
     shown.then_some(scheme)
 }
@@ -131,7 +131,7 @@ impl fmt::Debug for SchemeOf<'_> {
     }
 }
 
-/// Forwards to what is behind the pointer.
+/// Forwards to the target of the pointer.
 macro_rules! forward {
     ($($pointer:ty),*) => {$(
         impl<R: RemoteAead + ?Sized> RemoteAead for $pointer {

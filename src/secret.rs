@@ -1,4 +1,4 @@
-//! Bytes that are wiped, and the token that shows them.
+//! Bytes that are wiped, and the token that gives access to them.
 
 use std::{
     fmt,
@@ -23,13 +23,13 @@ use zeroize::{Zeroize as _, Zeroizing};
 pub struct SecretBytes(Zeroizing<Box<[u8]>>);
 
 impl SecretBytes {
-    /// Copies `bytes`. The caller still holds, and should wipe, the original.
+    /// Copies `bytes`. You still hold the original, and should wipe it.
     #[must_use]
     pub fn copy_from(bytes: &[u8], _access: SecretAccess) -> Self {
         Self::copy_of(bytes)
     }
 
-    /// Takes `bytes`, without copying them where the vector has no room left.
+    /// Takes `bytes`. They are copied only if the vector has spare capacity.
     ///
     /// # Example
     /// ```
@@ -76,7 +76,7 @@ impl SecretBytes {
         Self::copy_of(&bytes)
     }
 
-    /// Makes `len` bytes and lets `fill` write them, so that no other copy exists.
+    /// Allocates `len` bytes and lets `fill` write them, so that no other copy exists.
     pub(crate) fn filled<E>(
         len: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
@@ -105,11 +105,11 @@ impl PartialEq for SecretBytes {
 
 impl Eq for SecretBytes {}
 
-/// Proof, at the call site, that showing or taking cleartext key material is meant.
+/// Proof, at the call site, that you mean to expose or pass in cleartext key material.
 ///
-/// Every function that gives out key bytes, or takes them from the caller, wants one. Search a
-/// program for `SecretAccess::insecure` to see all of them; ban it with clippy's
-/// `disallowed-methods` where none should be.
+/// Every function that returns key bytes, or takes them from you, requires one. Search a program
+/// for `SecretAccess::insecure` to see all of them. Where there should be none, ban it with
+/// clippy's `disallowed-methods`.
 #[derive(Clone, Copy, Debug)]
 pub struct SecretAccess(());
 
@@ -121,9 +121,9 @@ impl SecretAccess {
     }
 }
 
-/// Plaintext in memory: wiped when dropped, in one go.
+/// Plaintext in memory, wiped as a block when dropped.
 ///
-/// `Zeroizing<Vec<u8>>` writes byte after byte, which takes longer than decrypting them did.
+/// `Zeroizing<Vec<u8>>` wipes byte by byte, which takes longer than decrypting the bytes did.
 #[derive(Default)]
 pub(crate) struct Wiped(Vec<u8>);
 
@@ -139,12 +139,12 @@ impl Wiped {
         Self(Vec::with_capacity(capacity))
     }
 
-    /// Shows the buffer to one who wipes what it grows out of.
+    /// Gives access to the buffer, for a caller who wipes it when it is reallocated.
     pub(crate) const fn as_mut_vec(&mut self) -> &mut Vec<u8> {
         &mut self.0
     }
 
-    /// Gives the bytes away, which are then not wiped.
+    /// Returns the bytes. The caller must wipe them.
     pub(crate) fn into_vec(mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)
     }
@@ -170,36 +170,37 @@ impl Drop for Wiped {
     }
 }
 
-/// Wipes all of `bytes`, also what it has spare, and empties it.
+/// Wipes all of `bytes`, including the spare capacity, and empties it.
 ///
-/// `Vec::zeroize` does the same byte after byte, which takes longer than decrypting them did.
+/// `Vec::zeroize` does so byte by byte, which takes longer than decrypting the bytes did.
 pub(crate) fn wipe(bytes: &mut Vec<u8>) {
     bytes.as_mut_slice().zeroize();
     bytes.spare_capacity_mut().zeroize();
     bytes.clear();
 }
 
-/// Bytes of stack that setting a cipher up may use below its caller.
+/// Bytes of stack that setting up a cipher may use below its caller.
 pub(crate) const STACK_OF_KEYS: usize = if cfg!(unoptimized) { 32 << 10 } else { 8 << 10 };
 
-/// Bytes of stack that one message may use below its cipher.
+/// Bytes of stack that processing one message may use below its cipher.
 pub(crate) const STACK_OF_MESSAGES: usize = if cfg!(unoptimized) { 16 << 10 } else { 4 << 10 };
 
-/// Overwrites what functions that the caller has called left on the stack.
+/// Overwrites the stack that the caller's callees have used.
 ///
-/// Where a key schedule is computed, where it is moved from, and where registers do not suffice, the
-/// compiler leaves copies that no `Drop` reaches; and from the stack they get into the unused bytes
-/// of later structures.
+/// The compiler leaves copies of key schedules on the stack when it computes them, moves them or
+/// runs out of registers. No `Drop` reaches these copies. From the stack they can get into the
+/// unused bytes of later structures.
 #[inline(never)]
 fn wipe_stack<const DEPTH: usize>() {
     let mut below = [const { MaybeUninit::<u8>::uninit() }; DEPTH];
     below.as_mut_slice().zeroize();
 }
 
-/// Runs `work`, which handles a key, and leaves nothing of the stack that it used.
+/// Runs `work`, which handles a key, and wipes the stack that it used.
 #[inline(always)]
 pub(crate) fn on_wiped_stack<const DEPTH: usize, T>(work: impl FnOnce() -> T) -> T {
-    /// In a frame of its own: what is inlined into the caller's is not below it, and stays.
+    /// This needs a separate stack frame: inlined code would use the caller's frame, which is not
+    /// wiped.
     #[inline(never)]
     fn called<T>(work: impl FnOnce() -> T) -> T {
         work()
@@ -210,9 +211,9 @@ pub(crate) fn on_wiped_stack<const DEPTH: usize, T>(work: impl FnOnce() -> T) ->
     made
 }
 
-/// Runs what computes key schedules, and leaves no stack behind that it has used.
+/// Runs a function that computes key schedules, and wipes the stack that it used.
 ///
-/// It is wiped before as well, so that nothing stale gets into the unused bytes of what is made.
+/// The stack is also wiped before, so that nothing stale gets into the unused bytes of the result.
 pub(crate) fn on_clean_stack<T>(make: impl FnOnce() -> T) -> T {
     wipe_stack::<STACK_OF_KEYS>();
     on_wiped_stack::<STACK_OF_KEYS, _>(make)

@@ -1,19 +1,19 @@
-//! What can go wrong between this process and a key management service.
+//! Errors between this process and a key management service.
 
 use std::{error::Error, fmt, sync::Arc};
 
-/// The longest text in bytes that is kept of what a service says.
+/// The largest number of bytes that we keep of a service's message.
 pub(crate) const MAX_MESSAGE_SIZE: usize = 1024;
 
-/// A call to a key management service failed, or was never made.
+/// A call to a key management service failed or was never made.
 ///
-/// Match on [`kind`](Self::kind); show the whole with `Display`, which is one clause, and the
-/// cause with [`source`](Error::source).
+/// Match on [`kind`](Self::kind). `Display` shows the whole error in one clause, and
+/// [`source`](Error::source) gives its cause.
 ///
 /// # Security
-/// Holds no credentials, plaintext, associated data or ciphertext. What the service itself said is
-/// kept without control characters and up to 1,024 bytes. Whoever implements a client outside this
-/// crate keeps that promise too.
+/// The error holds no credentials, plaintext, associated data or ciphertext. The service's own
+/// message is kept without control characters, up to 1,024 bytes. If you implement a client outside
+/// this crate, keep that promise too.
 ///
 /// # Example
 /// ```
@@ -62,21 +62,21 @@ impl KmsError {
         }))
     }
 
-    /// Adds which call it was, such as `decrypt with scw-kms://…`.
+    /// Adds the name of the call, such as `decrypt with scw-kms://…`.
     #[must_use]
     pub fn with_context(mut self, context: impl Into<String>) -> Self {
         self.0.context = Some(printable(context.into()));
         self
     }
 
-    /// Adds what is wrong, in the words of the service or of its client.
+    /// Adds the message of the service or of its client.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
         self.0.message = Some(printable(message.into()));
         self
     }
 
-    /// Adds the service's own name for this sort of error.
+    /// Adds the service's own name for this kind of error.
     #[must_use]
     pub fn with_service_type(mut self, service_type: impl Into<String>) -> Self {
         self.0.service_type = Some(printable(service_type.into()));
@@ -90,7 +90,7 @@ impl KmsError {
         self
     }
 
-    /// Adds the id under which the service's operators find the call.
+    /// Adds the id by which the service's operators can find the call.
     #[must_use]
     pub fn with_request_id(mut self, request_id: impl Into<String>) -> Self {
         self.0.request_id = Some(printable(request_id.into()));
@@ -111,47 +111,47 @@ impl KmsError {
         self
     }
 
-    /// Marks a call that must not simply be made again, because it may have taken effect.
+    /// Marks a call that must not simply be repeated, because it may have taken effect.
     #[must_use]
     pub fn not_repeatable(mut self) -> Self {
         self.0.repeat = Repeat::Never;
         self
     }
 
-    /// Returns what sort of failure it was.
+    /// Returns the kind of failure.
     #[must_use]
     pub fn kind(&self) -> KmsErrorKind {
         self.0.kind
     }
 
-    /// Returns whether the same call may succeed later and does no harm if made again.
+    /// Returns whether the same call may succeed later and is safe to repeat.
     ///
-    /// False for a call such as *create* or *rotate* whose answer may have been lost: look first
-    /// what it did.
+    /// False for a call such as *create* or *rotate* whose answer may have been lost: first check
+    /// whether it took effect.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.repeat == Repeat::AsKind && self.0.kind.is_transient()
     }
 
-    /// Returns the HTTP status, where there was an answer.
+    /// Returns the HTTP status, or `None` if there was no answer.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// Returns the id under which the service's operators find the call.
+    /// Returns the id by which the service's operators can find the call.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// Returns the service's own name for this sort of error, such as `permissions_denied`.
+    /// Returns the service's own name for this kind of error, such as `permissions_denied`.
     #[must_use]
     pub fn service_type(&self) -> Option<&str> {
         self.0.service_type.as_deref()
     }
 
-    /// Returns what is wrong, in the words of the service or of its client.
+    /// Returns the message of the service or of its client.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.0.message.as_deref()
@@ -165,7 +165,7 @@ impl KmsError {
     }
 }
 
-/// Equal when they say the same; their sources are not compared.
+/// Two errors are equal if they say the same; their sources are not compared.
 impl PartialEq for KmsError {
     fn eq(&self, other: &Self) -> bool {
         let said = |error: &Self| (error.kind(), error.is_retryable(), error.to_string());
@@ -219,106 +219,108 @@ impl Error for KmsError {
     }
 }
 
-/// What sort of failure a [`KmsError`] is.
+/// The kind of failure that a [`KmsError`] reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum KmsErrorKind {
-    /// The service's certificate is good, but for another name than the one that was called.
-    /// Nothing was sent.
+    /// The service's certificate is valid, but for a different host name. Nothing was sent.
     #[error("the certificate is for another name")]
     CertificateName,
-    /// The client's settings are malformed or contradictory, or one is missing that is not the
-    /// credentials. No call was made.
+    /// The client's settings are malformed or contradictory, or a setting other than the
+    /// credentials is missing. No call was made.
     #[error("the settings of the client are not usable")]
     Configuration,
-    /// The resource exists already, or is changing.
+    /// The resource already exists, or is being changed.
     #[error("the resource is in another state than the call needs")]
     Conflict,
-    /// The ciphertext does not open: another key, other associated data, or damaged.
+    /// The ciphertext cannot be decrypted: the key or the associated data is different, or it is
+    /// damaged.
     ///
-    /// There is no closer reason, by design.
+    /// No more precise reason is given, by design.
     #[error("decryption failed")]
     DecryptionFailed,
-    /// The connection broke before the whole answer was there. The call may have taken effect.
+    /// The connection broke before the whole answer arrived. The call may have taken effect.
     #[error("the connection broke before the answer was complete")]
     Interrupted,
     /// An input is outside the service's limits, such as an empty plaintext.
     #[error("an input is not acceptable")]
     InvalidInput,
-    /// The answer is not what the service documents: a proxy's page, a redirect, a truncated body.
+    /// The answer is not one that the service documents: a proxy's page, a redirect, a truncated
+    /// body.
     #[error("the answer is not one that the service documents")]
     InvalidReply,
-    /// The signature is not one of this key over this digest.
+    /// The signature was not made by this key over this digest.
     #[error("the signature is not valid")]
     InvalidSignature,
-    /// The key URI has the scheme of this client, but is malformed.
+    /// The key URI has this client's scheme, but is malformed.
     #[error("the key URI is not usable")]
     InvalidUri,
-    /// The half of the encryption that is done here failed: the data-encryption key of an envelope
-    /// could not be made, or not be used.
+    /// The local half of the encryption failed: the data-encryption key of an envelope could not be
+    /// generated or used.
     #[error("the local half of the encryption failed")]
     Local,
     /// The service's operators have locked the resource.
     #[error("the resource is locked by the service")]
     Locked,
-    /// No source of settings names credentials. No call was made.
+    /// No source of settings provides credentials. No call was made.
     #[error("there are no credentials")]
     MissingCredentials,
-    /// There is no such key, at least not in this region.
+    /// The key does not exist, at least not in this region.
     #[error("the resource does not exist")]
     NotFound,
-    /// The call's time was over before its turn came. Nothing was sent.
+    /// The call ran out of time while it was queued. Nothing was sent.
     #[error("the call was not sent in time")]
     NotSent,
-    /// The credentials are good, and are not allowed to do this.
+    /// The credentials are valid, but do not permit this call.
     #[error("the credentials do not allow this call")]
     PermissionDenied,
-    /// The key's state forbids the call: disabled, protected, waiting for material or deletion.
+    /// The key's state does not allow the call: disabled, protected, or waiting for material or
+    /// deletion.
     #[error("the state of the resource forbids this call")]
     PreconditionFailed,
-    /// The proxy on the way is not known, wants other credentials or refuses to connect. The service
+    /// The proxy could not be found, requires other credentials or refuses to connect. The service
     /// was not reached.
     #[error("the proxy does not let the call through")]
     Proxy,
-    /// A quota of the account is used up.
+    /// The account has used up a quota.
     #[error("a quota is used up")]
     QuotaExceeded,
-    /// There were too many calls in too short a time.
+    /// Too many calls were made in too short a time.
     #[error("the service limits the rate of calls")]
     RateLimited,
-    /// The service refused the call for a reason that has no kind of its own.
+    /// The service refused the call for a reason that no other kind covers.
     #[error("the service refused the call")]
     Refused,
-    /// The answer was not there in time. The call may have taken effect.
+    /// The answer did not arrive in time. The call may have taken effect.
     #[error("the answer did not come in time")]
     TimedOut,
-    /// Client and server do not agree on TLS: often the port speaks another protocol. Nothing was
+    /// Client and server do not agree on TLS. Often the port speaks another protocol. Nothing was
     /// sent.
     #[error("TLS cannot be set up")]
     Tls,
     /// The service does not know the credentials, or they have expired.
     #[error("the service does not accept the credentials")]
     Unauthenticated,
-    /// The service or a gateway before it reports a failure of its own.
+    /// The service, or a gateway in between, reports an internal failure.
     #[error("the service is not available")]
     Unavailable,
-    /// The host's name cannot be resolved. Nothing was sent.
+    /// The host name cannot be resolved. Nothing was sent.
     #[error("the host is not known")]
     UnknownHost,
     /// No connection could be made. Nothing was sent.
     #[error("the service cannot be reached")]
     Unreachable,
-    /// No client serves key URIs of this scheme.
+    /// No client handles key URIs with this scheme.
     #[error("no client serves this key URI")]
     UnsupportedUri,
-    /// The service's certificate is not one of a trusted authority, has expired, or is otherwise
-    /// not valid. Nothing was sent.
+    /// The service's certificate was not issued by a trusted authority, has expired, or is invalid
+    /// for another reason. Nothing was sent.
     #[error("the certificate is not trusted")]
     UntrustedCertificate,
 }
 
 impl KmsErrorKind {
-    /// Returns whether such a failure may be gone by itself a little later.
+    /// Returns whether such a failure may go away by itself after a short while.
     #[must_use]
     pub const fn is_transient(self) -> bool {
         matches!(
@@ -332,11 +334,11 @@ impl KmsErrorKind {
         )
     }
 
-    /// Returns whether a call with the same client and key, but another input, would fail in the
-    /// same way until somebody changes the settings, the credentials or the key.
+    /// Returns whether a call with the same client and key but a different input would fail in the
+    /// same way, until somebody changes the settings, the credentials or the key.
     ///
-    /// A run over many files can end at the first such error. Transient kinds are not among them:
-    /// whether to go on after one depends on how often the client has tried already.
+    /// If you process many files, you can stop at the first such error. Transient kinds are not
+    /// included: whether to continue after one depends on how often the client has already tried.
     #[must_use]
     pub const fn is_input_independent(self) -> bool {
         matches!(
@@ -359,7 +361,8 @@ impl KmsErrorKind {
         )
     }
 
-    /// Returns whether a request that is not safe to repeat may have been done all the same.
+    /// Returns whether a request that is not safe to repeat may have taken effect despite the
+    /// failure.
     pub(crate) const fn may_be_done(self) -> bool {
         !matches!(
             self,
@@ -378,7 +381,7 @@ impl KmsErrorKind {
 /// Keeps foreign text from breaking a terminal or filling a log.
 fn printable(text: String) -> String {
     let harmless = |c: char| match c {
-        // What turns the direction of writing could make one text look like another.
+        // Characters that change the writing direction could make one text look like another.
         '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
         c if c.is_control() => ' ',
         c => c,
@@ -389,7 +392,7 @@ fn printable(text: String) -> String {
         .collect()
 }
 
-/// Returns as much of the beginning of `text` as fits into `size` bytes.
+/// Returns the longest prefix of `text` that fits into `size` bytes.
 pub(crate) fn first_bytes(text: &str, size: usize) -> &str {
     let end = (0..=size.min(text.len()))
         .rev()

@@ -43,20 +43,20 @@ use crate::{
     remote::RemoteAead,
 };
 
-/// A thread that does the waiting of futures: for sockets and for time.
+/// A thread that waits for sockets and timers on behalf of futures.
 ///
-/// The future itself is polled by the thread that calls [`run`](Self::run), so it may borrow. Safe
-/// to call anywhere, from inside a runtime too: that neither panics nor deadlocks, though it holds
-/// up the thread it is called on, as every blocking call does.
+/// The future itself is polled by the thread that calls [`run`](Self::run), so it may borrow. You
+/// can call it anywhere, even inside a runtime: it neither panics nor deadlocks there, though it
+/// blocks the current thread like every blocking call.
 ///
-/// The thread ends when the last clone is dropped. A client that was used with one worker keeps
-/// its connections there: use it with that one.
+/// The thread ends when the last clone is dropped. A client keeps its connections on the worker
+/// that it was first used with, so always use it with the same one.
 #[derive(Clone)]
 pub struct Worker(Arc<Running>);
 
 struct Running {
     handle: Handle,
-    /// Nothing is ever sent: that it is dropped ends the thread.
+    /// Nothing is ever sent: dropping it ends the thread.
     _stop: oneshot::Sender<Infallible>,
 }
 
@@ -64,7 +64,7 @@ impl Worker {
     /// Starts the thread.
     ///
     /// # Errors
-    /// [`io::Error`] when the system has no thread or no descriptors left.
+    /// [`io::Error`] if the system has no threads or descriptors left.
     pub fn new() -> io::Result<Self> {
         let runtime = Builder::new_current_thread()
             .enable_io()
@@ -75,7 +75,7 @@ impl Worker {
         thread::Builder::new()
             .name("keyseal-kms".to_owned())
             .spawn(move || {
-                // Drives what `run` waits for, until the sender is gone.
+                // Drives the I/O and timers that `run` waits for, until the sender is dropped.
                 let _ = runtime.block_on(stopped);
             })?;
         Ok(Self(Arc::new(Running {
@@ -102,8 +102,8 @@ impl Worker {
             due: AtomicBool::new(false),
         });
         let waker = Waker::from(Arc::clone(&wakeup));
-        // Inside a task of another runtime, that task's share of polls would run out, and with it
-        // everything this future waits for.
+        // Inside a task of another runtime, that task's cooperative budget would run out and stop
+        // everything that this future waits for.
         let mut future = pin!(tokio::task::unconstrained(future));
         loop {
             let poll = || future.as_mut().poll(&mut Context::from_waker(&waker));
@@ -121,7 +121,7 @@ impl fmt::Debug for Worker {
     }
 }
 
-/// Wakes one thread. The flag tells its wake-up from those of others that park the same thread.
+/// Wakes one thread. The flag tells its wake-up from that of others who unpark the same thread.
 struct Wakeup {
     thread: Thread,
     due: AtomicBool,
@@ -146,11 +146,11 @@ impl Wake for Wakeup {
     }
 }
 
-/// A [`RemoteAead`] whose calls wait for their answers: an ordinary [`Aead`].
+/// Makes an ordinary [`Aead`] of a [`RemoteAead`]: each call blocks until its answer arrives.
 ///
-/// So the line that encrypts is the same for a local key, for a key of a service, for an envelope
-/// and for a whole keyset of them. What a service says that does not answer is in
-/// [`EncryptError::Kms`] and [`DecryptError::kms_error`].
+/// The line that encrypts is then the same for a local key, for a service's key, for an envelope
+/// and for a whole keyset of them. If a service fails to answer, [`EncryptError::Kms`] and
+/// [`DecryptError::kms_error`] give the reason.
 ///
 /// # Example
 /// ```
@@ -174,7 +174,7 @@ pub struct BlockingAead {
 }
 
 impl BlockingAead {
-    /// Has `worker` wait for `remote`.
+    /// Makes `worker` wait for `remote`.
     pub fn new(worker: &Worker, remote: impl RemoteAead + 'static) -> Self {
         Self {
             worker: worker.clone(),

@@ -1,7 +1,7 @@
-//! `file-kms://PATH`: a keyset file as key-encryption key.
+//! `file-kms://PATH`: a keyset file as a key-encryption key.
 //!
-//! For machines without a network, and for tests. Ciphertexts under such a key are Tink's envelopes,
-//! as with any other.
+//! For machines without a network, and for tests. Ciphertexts under such a key are Tink envelopes,
+//! as with any other key.
 
 use std::{
     fs::File,
@@ -21,7 +21,7 @@ use crate::{
     secret::SecretAccess,
 };
 
-/// What starts the key URIs of this client.
+/// The scheme of this client's key URIs.
 const SCHEME: &str = "file-kms://";
 
 /// The largest keyset file that is read, in bytes.
@@ -30,12 +30,12 @@ const MAX_FILE_SIZE: u64 = 16 << 20;
 /// Finds keys in files: a cleartext keyset of AEAD keys, JSON or binary, whose path follows
 /// `file-kms://`.
 ///
-/// `file-kms://kek.json` is relative to the client's folder, `file-kms:///srv/kek.json` is not. The
-/// file is read each time the URI is looked up, and its keyset decrypts what any of its enabled
-/// keys has encrypted, so that the key-encryption key can be rotated in the file.
+/// `file-kms://kek.json` is relative to the client's folder, `file-kms:///srv/kek.json` is
+/// absolute. The file is read each time the URI is looked up. All enabled keys of its keyset
+/// decrypt, so you can rotate the key-encryption key in the file.
 ///
 /// # Security
-/// Who can read the file has the key: hence the token.
+/// Anyone who can read the file has the key: hence the token.
 ///
 /// # Example
 /// ```
@@ -56,13 +56,13 @@ pub struct FileKmsClient {
 }
 
 impl FileKmsClient {
-    /// Finds relative paths from the process's working folder.
+    /// Resolves relative paths against the process's working folder.
     #[must_use]
     pub fn new(access: SecretAccess) -> Self {
         Self::in_folder("", access)
     }
 
-    /// Finds relative paths from `folder`.
+    /// Resolves relative paths against `folder`.
     #[must_use]
     pub fn in_folder(folder: impl Into<PathBuf>, _access: SecretAccess) -> Self {
         Self {
@@ -101,14 +101,14 @@ impl KmsClient for FileKmsClient {
     }
 }
 
-/// Reads a small file into memory that is wiped and was never moved.
+/// Reads a small file into memory that is wiped and never moved.
 fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    // A pipe does not know its length.
+    // The length of a pipe is not known in advance.
     let expected = if metadata.is_file() {
         metadata.len().min(MAX_FILE_SIZE)
     } else {
@@ -117,7 +117,7 @@ fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let size = usize::try_from(expected).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
     let most = bytes.capacity() as u64;
-    // A file that grows meanwhile is refused rather than moved to a larger buffer.
+    // A file that grows while we read it is refused rather than moved to a larger buffer.
     let read = file.take(most).read_to_end(&mut bytes)? as u64;
     if read == most {
         return Err(io::ErrorKind::FileTooLarge.into());

@@ -1,4 +1,4 @@
-//! [`LocalAead`]: a key that is here, where one that is remote is asked for.
+//! [`LocalAead`]: a local key where a remote one is expected.
 
 use crate::{
     error::KmsError,
@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Serves an [`Aead`] as a [`RemoteAead`]: a key-encryption key without a service, for air-gapped
-/// use and for tests.
+/// machines and for tests.
 ///
 /// It never waits: the future does its work when it is first polled.
 ///

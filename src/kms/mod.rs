@@ -1,7 +1,7 @@
 //! Keys that a key management service holds.
 //!
-//! A [`KmsClient`] turns a key URI into a [`RemoteAead`]. Which clients a program has is a value,
-//! [`KmsClients`], that the program owns and passes on: there is no registry.
+//! A [`KmsClient`] turns a key URI into a [`RemoteAead`]. There is no global registry: your program
+//! keeps its clients in a [`KmsClients`] value and passes it on.
 
 #[cfg(feature = "blocking")]
 pub mod blocking;
@@ -22,7 +22,7 @@ use crate::{
     remote::{RemoteAead, find},
 };
 
-/// A list of clients: the first that knows a URI serves it.
+/// A list of clients. The first that recognizes a URI serves it.
 ///
 /// # Example
 /// ```
@@ -51,7 +51,7 @@ impl KmsClients {
         Self(Vec::new())
     }
 
-    /// Adds a client behind those that are there.
+    /// Adds a client at the end of the list.
     #[must_use]
     pub fn with(mut self, client: impl KmsClient + 'static) -> Self {
         self.0.push(Arc::new(client));
@@ -61,8 +61,8 @@ impl KmsClients {
     /// Returns the key that `key_uri` names.
     ///
     /// # Errors
-    /// [`KmsError`] of kind `UnsupportedUri` when no client knows the URI; otherwise the error of
-    /// the client that does.
+    /// [`KmsError`] of kind `UnsupportedUri` if no client recognizes the URI; otherwise the error
+    /// of the client that does.
     pub fn find(&self, key_uri: &str) -> Result<Arc<dyn RemoteAead>, KmsError> {
         find(self, key_uri)
     }

@@ -1,6 +1,7 @@
-//! Checks an implementation of [`RemoteAead`] or [`KmsClient`] against their laws.
+//! Checks an implementation of [`RemoteAead`] or [`KmsClient`] against the laws of the trait.
 //!
-//! If you write one, call it in a test, on any runtime that the implementation needs. All violations are reported together, each with the law that it breaks.
+//! If you write one, call the check in a test, on any runtime that the implementation needs. All
+//! violations are reported together, each with the law that it breaks.
 //!
 //! [`FakeKmsClient`] replaces a service in tests, as in the other Tinks.
 //!
@@ -27,13 +28,14 @@ use crate::{
     remote::{BoxFuture, RemoteAead},
 };
 
-/// Lengths of plaintexts that every service takes: around the blocks of ciphers, and up to 4 KiB.
+/// Lengths of plaintexts that every service accepts: around the block sizes of ciphers, up to 4
+/// KiB.
 const PLAINTEXT_SIZES: [usize; 9] = [1, 2, 15, 16, 17, 32, 66, 1000, 4096];
-/// How many calls are under way at once.
+/// The number of concurrent calls.
 const CONCURRENT_CALLS: u8 = 16;
-/// How many places of a ciphertext are damaged, one after the other.
+/// The number of positions at which a ciphertext is damaged, one after the other.
 const DAMAGED_PLACES: usize = 64;
-/// Bytes that must not turn up in an error.
+/// Bytes that must not appear in an error.
 const CANARY: &[u8] = b"canary-8d1f0c5b7e2a";
 
 /// The laws that an implementation breaks. Its `Display` has one line for each violation.
@@ -41,7 +43,7 @@ const CANARY: &[u8] = b"canary-8d1f0c5b7e2a";
 pub struct Violations(Vec<String>);
 
 impl Violations {
-    /// Returns the findings, a sentence for each.
+    /// Returns the violations, one sentence for each.
     #[must_use]
     pub fn list(&self) -> &[String] {
         &self.0
@@ -69,8 +71,8 @@ impl Error for Violations {}
 
 /// Checks that `client` tells its key URIs from others and good ones from bad.
 ///
-/// `good` names a key that is there; each of `bad` has the scheme of this client and is malformed.
-/// Returns the key of `good`, for [`check_remote_aead`].
+/// `good` names an existing key. Each of `bad` has this client's scheme and is malformed. Returns
+/// the key that `good` names, for [`check_remote_aead`].
 ///
 /// # Errors
 /// [`Violations`]: the laws that it breaks.
@@ -128,16 +130,16 @@ pub fn check_kms_client(
     key.ok_or_else(Violations::default)
 }
 
-/// Checks that `aead` is an AEAD, fails as it should, and can be cancelled.
+/// Checks that `aead` is an AEAD, fails as it should and can be cancelled.
 ///
-/// Makes some 150 calls, each of which a service may charge for.
+/// Makes about 150 calls, each of which a service may charge for.
 ///
 /// # Errors
 /// [`Violations`]: the laws that it breaks.
 pub async fn check_remote_aead(aead: &dyn RemoteAead) -> Result<(), Violations> {
     let mut violations = Violations::default();
     round_trips(aead, &mut violations).await;
-    // Without a round trip all that follows fails for that reason alone.
+    // Without a working round trip, all later checks would fail for that reason alone.
     violations.clone().result()?;
     is_randomized(aead, &mut violations).await;
     binds_associated_data(aead, &mut violations).await;
@@ -265,7 +267,7 @@ async fn serves_concurrent_calls(aead: &dyn RemoteAead, violations: &mut Violati
 
 async fn survives_cancellation(aead: &dyn RemoteAead, violations: &mut Violations) {
     for _ in 0..CONCURRENT_CALLS {
-        // Polled once: it holds whatever it takes first, and is then dropped.
+        // Polled once: the call acquires its first resources and is then dropped.
         let mut call = aead.encrypt(CANARY, CANARY);
         poll_fn(|context| {
             let _ = call.as_mut().poll(context);

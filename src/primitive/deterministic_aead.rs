@@ -2,14 +2,14 @@ use crate::error::{DecryptError, EncryptError};
 
 /// Authenticated encryption that gives the same ciphertext for the same input.
 ///
-/// For what must be found again by its ciphertext: a searchable column, a join key, a wrapped key.
-/// The associated data is authenticated, not encrypted and not part of the ciphertext. Empty
-/// plaintext and empty associated data are legal.
+/// Use it for values that you look up by their ciphertext: a searchable column, a join key, a
+/// wrapped key. The associated data is authenticated, but it is neither encrypted nor part of the
+/// ciphertext. Plaintext and associated data may be empty.
 ///
 /// # Security
-/// Whoever sees two ciphertexts sees whether plaintext and associated data are the same. Where
-/// there are few possible plaintexts, counting is enough to guess them: use an
-/// [`Aead`](crate::Aead) wherever equality need not be seen.
+/// Anyone who sees two ciphertexts can tell if their plaintexts and associated data match. If
+/// there are few possible plaintexts, counting is enough to guess them. Use an
+/// [`Aead`](crate::Aead) unless you need to compare ciphertexts.
 ///
 /// # Example
 /// ```
@@ -26,7 +26,7 @@ pub trait DeterministicAead: Send + Sync {
     /// Encrypts `plaintext` and appends the ciphertext to `out`.
     ///
     /// # Errors
-    /// [`EncryptError::TooLong`]; `out` is then as it was.
+    /// [`EncryptError::TooLong`]; `out` is then unchanged.
     fn encrypt_deterministically_into(
         &self,
         plaintext: &[u8],
@@ -37,7 +37,7 @@ pub trait DeterministicAead: Send + Sync {
     /// Decrypts `ciphertext` and appends the plaintext to `out`.
     ///
     /// # Errors
-    /// [`DecryptError`] when it does not open; `out` is then as long as it was.
+    /// [`DecryptError`] if decryption fails; `out` then has its original length.
     fn decrypt_deterministically_into(
         &self,
         ciphertext: &[u8],
@@ -62,7 +62,7 @@ pub trait DeterministicAead: Send + Sync {
     /// Decrypts `ciphertext`, in one allocation.
     ///
     /// # Errors
-    /// [`DecryptError`] when it does not open.
+    /// [`DecryptError`] if decryption fails.
     fn decrypt_deterministically(
         &self,
         ciphertext: &[u8],
@@ -73,26 +73,26 @@ pub trait DeterministicAead: Send + Sync {
         Ok(plaintext)
     }
 
-    /// Encrypts what is in `buffer`, which then holds the ciphertext.
+    /// Encrypts the contents of `buffer` and replaces them with the ciphertext.
     ///
     /// # Errors
-    /// [`EncryptError::TooLong`]; `buffer` is then as it was.
+    /// [`EncryptError::TooLong`]; `buffer` is then unchanged.
     fn encrypt_deterministically_in_place(
         &self,
         buffer: &mut Vec<u8>,
         associated_data: &[u8],
     ) -> Result<(), EncryptError> {
         let ciphertext = self.encrypt_deterministically(buffer, associated_data)?;
-        // The plaintext goes with the old buffer.
+        // The plaintext is wiped with the old buffer.
         crate::secret::wipe(buffer);
         *buffer = ciphertext;
         Ok(())
     }
 
-    /// Decrypts what is in `buffer`, which then holds the plaintext.
+    /// Decrypts the contents of `buffer` and replaces them with the plaintext.
     ///
     /// # Errors
-    /// [`DecryptError`] when it does not open; `buffer` is then empty.
+    /// [`DecryptError`] if decryption fails; `buffer` is then empty.
     fn decrypt_deterministically_in_place(
         &self,
         buffer: &mut Vec<u8>,

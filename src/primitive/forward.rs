@@ -1,5 +1,5 @@
-//! The primitives behind pointers: a `&T`, a `Box<T>` and an `Arc<T>` behave like the `T`, so you can
-//! pass a `Box<dyn Aead>` as an `impl Aead`.
+//! The primitives behind pointers: a `&T`, a `Box<T>` and an `Arc<T>` behave like the `T`, so you
+//! can pass a `Box<dyn Aead>` as an `impl Aead`.
 
 use std::sync::Arc;
 
@@ -21,7 +21,8 @@ macro_rules! forward {
     )*};
 }
 
-/// The methods of all primitives, those with a default too, because the target may override it.
+/// The methods of all primitives, including those with a default, because the target may override
+/// it.
 macro_rules! forward_all {
     ($($pointer:ty),*) => {$(
         forward! { $pointer:

@@ -1,12 +1,12 @@
 use crate::error::VerifyError;
 
-/// Message authentication: a tag that only a holder of the key can make, or check.
+/// Message authentication: a tag that only a holder of the key can make or check.
 ///
-/// Tags are checked in constant time. An empty message is legal.
+/// Tags are checked in constant time. The message may be empty.
 ///
 /// # Security
-/// A tag proves that a holder of the key made it for this message, not when nor for whom: put what
-/// must not be mixed up into the message.
+/// A tag proves that a holder of the key made it for this message. It does not say when or for
+/// whom: include in the message anything that must not be confused.
 ///
 /// # Example
 /// ```
@@ -22,9 +22,9 @@ pub trait Mac: Send + Sync {
     /// Computes the tag of `data`.
     fn compute_mac(&self, data: &[u8]) -> Vec<u8>;
 
-    /// Checks that `tag` is a tag of `data`: the whole tag, not one byte more or fewer.
+    /// Checks that `tag` is a tag of `data`. It must be the whole tag, not a byte more or less.
     ///
     /// # Errors
-    /// [`VerifyError`] when it is not.
+    /// [`VerifyError`] if it is not.
     fn verify_mac(&self, tag: &[u8], data: &[u8]) -> Result<(), VerifyError>;
 }

@@ -1,7 +1,7 @@
 use crate::error::PrfError;
 
-/// A pseudorandom function: bytes that nobody without the key can tell from random ones, and that
-/// are the same for the same input.
+/// A pseudorandom function: the same input always gives the same bytes, and nobody without the key
+/// can tell them from random ones.
 ///
 /// For blind indexes, tokens and your own keys. A shorter output is the start of a longer one.
 ///
@@ -21,19 +21,18 @@ pub trait Prf: Send + Sync {
     /// Fills `output` with the function's value at `input`.
     ///
     /// # Errors
-    /// [`PrfError::TooLong`] when `output` is longer than
-    /// [`max_output_length`](Self::max_output_length); it is then unchanged.
+    /// [`PrfError::TooLong`] if `output` is longer than
+    /// [`max_output_length`](Self::max_output_length); `output` is then unchanged.
     fn compute_prf_into(&self, input: &[u8], output: &mut [u8]) -> Result<(), PrfError>;
 
     /// Computes the first `output_length` bytes of the function's value at `input`.
     ///
     /// # Errors
-    /// [`PrfError::TooLong`] when that is more than
-    /// [`max_output_length`](Self::max_output_length).
+    /// [`PrfError::TooLong`] if that is more than [`max_output_length`](Self::max_output_length).
     ///
     /// # Security
-    /// Where the output is a key, fill a buffer that is wiped with
-    /// [`compute_prf_into`](Self::compute_prf_into) instead.
+    /// If the output is a key, use [`compute_prf_into`](Self::compute_prf_into) instead, with a
+    /// buffer that is wiped.
     fn compute_prf(&self, input: &[u8], output_length: usize) -> Result<Vec<u8>, PrfError> {
         check_output_length(output_length, self.max_output_length())?;
         let mut output = vec![0; output_length];
@@ -42,7 +41,7 @@ pub trait Prf: Send + Sync {
     }
 }
 
-/// Refuses an output length over the limit: before memory is taken for it.
+/// Refuses an output length over the limit before any memory is allocated for it.
 pub(crate) const fn check_output_length(length: usize, limit: usize) -> Result<(), PrfError> {
     if length > limit {
         return Err(PrfError::TooLong { length, limit });

@@ -15,9 +15,9 @@ use crate::error::KmsError;
 
 /// Collects the settings of a [`ScalewayClient`].
 ///
-/// Nothing is read that was not asked for: without [`environment`](Self::environment), no file, and
-/// no variable but those of proxies. What is set here overrides the environment, that the profile
-/// in use, and that the file's top level.
+/// It reads only the sources that you ask for: without [`environment`](Self::environment), no file,
+/// and no variables except those of proxies. Settings made here take precedence over the
+/// environment, then the profile in use, then the file's top level.
 #[must_use]
 pub struct ScalewayClientBuilder {
     explicit: Settings,
@@ -44,19 +44,19 @@ impl ScalewayClientBuilder {
         }
     }
 
-    /// Reads from `environment`, and from the configuration file that it leads to.
+    /// Reads from `environment`, and from the configuration file that it selects.
     pub fn environment(mut self, environment: Environment) -> Self {
         self.sources.environment = Some(environment);
         self
     }
 
-    /// Reads the configuration file at `path`, which must be there.
+    /// Reads the configuration file at `path`, which must exist.
     pub fn config_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.sources.config_file = Some(path.into());
         self
     }
 
-    /// Uses the profile of this name, which must be there; `default` is the file's top level.
+    /// Uses the profile of this name, which must exist; `default` is the file's top level.
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.sources.profile = Some(name.into());
         self
@@ -70,13 +70,13 @@ impl ScalewayClientBuilder {
 
     /// Sets the access key: `SCW` and 17 capital letters or digits.
     ///
-    /// It is checked and not used: only the secret key is sent.
+    /// It is checked but not used: only the secret key is sent.
     pub fn access_key(mut self, access_key: &str) -> Self {
         self.explicit.access_key = text(access_key);
         self
     }
 
-    /// Sets the organisation whose keys are listed when there is no project.
+    /// Sets the organisation whose keys are listed if there is no project.
     pub fn organization_id(mut self, organization_id: &str) -> Self {
         self.explicit.organization_id = text(organization_id);
         self
@@ -94,13 +94,13 @@ impl ScalewayClientBuilder {
         self
     }
 
-    /// Sets what happens when a key URI names another region than the client's.
+    /// Sets the reaction to a key URI whose region differs from the client's.
     pub fn region_conflict(mut self, conflict: RegionConflict) -> Self {
         self.conflict = conflict;
         self
     }
 
-    /// Sets the base URL: `https://…`; or `http://…` on this machine, or on the host that
+    /// Sets the base URL: `https://…`, or `http://…` for this machine or the host that
     /// [`insecure_http_host`](Self::insecure_http_host) allows.
     pub fn api_url(mut self, api_url: &str) -> Self {
         self.explicit.api_url = text(api_url);
@@ -111,7 +111,7 @@ impl ScalewayClientBuilder {
     /// The client [warns](ScalewayClient::warnings) if it has such a URL.
     ///
     /// # Security
-    /// The secret key and every plaintext can be read on the network.
+    /// Anyone on the network can read the secret key and every plaintext.
     pub fn insecure_http_host(mut self, host: &str) -> Self {
         self.explicit.http_host = text(host);
         self
@@ -123,22 +123,22 @@ impl ScalewayClientBuilder {
         self
     }
 
-    /// Trusts the certificates in `pem` besides those of the system.
+    /// Trusts the certificates in `pem` in addition to those of the system.
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_certificates.push(pem.into());
         self
     }
 
-    /// Takes any certificate for the service's.
+    /// Accepts any certificate from the service.
     ///
     /// # Security
-    /// Whoever is on the way to the service then reads the secret key and every plaintext.
+    /// Anyone between you and the service can then read the secret key and every plaintext.
     pub fn insecure_accept_any_certificate(mut self) -> Self {
         self.explicit.insecure = Some(true);
         self
     }
 
-    /// Sets how many requests are under way at a time: 64 unless set, at least 1. Others wait.
+    /// Sets how many requests may run at a time: 64 by default, at least 1. Others wait.
     ///
     /// The client and its clones share this limit.
     pub fn max_in_flight(mut self, max_in_flight: usize) -> Self {
@@ -146,31 +146,31 @@ impl ScalewayClientBuilder {
         self
     }
 
-    /// Sets how long calls may take and how often they are tried.
+    /// Sets how long calls may take and how often they are retried.
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// Sends requests by `transport` instead of HTTP over reqwest.
+    /// Sends requests through `transport` instead of HTTP over reqwest.
     ///
-    /// Base URL, certificates and proxies are then its own business.
+    /// The transport then handles base URL, certificates and proxies itself.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Box::new(transport));
         self
     }
 
-    /// Takes the time from `timer` instead of tokio.
+    /// Uses the clock of `timer` instead of tokio's.
     pub fn timer(mut self, timer: impl Timer + 'static) -> Self {
         self.timer = Some(Arc::new(timer));
         self
     }
 
-    /// Checks the settings and makes the client. No call is made.
+    /// Checks the settings and makes the client, without making a call.
     ///
     /// # Errors
-    /// [`KmsError`] of kind `Configuration` when a setting is missing or malformed, or a file that
-    /// was asked for cannot be read.
+    /// [`KmsError`] of kind `Configuration` if a setting is missing or malformed, or if a requested
+    /// file cannot be read.
     pub fn build(self) -> Result<ScalewayClient, KmsError> {
         let proxies = self.sources.environment.clone();
         let proxies = proxies.unwrap_or_else(Environment::of_process);

@@ -1,4 +1,4 @@
-//! [`ScalewayClient`]: finds, makes and lists keys.
+//! [`ScalewayClient`]: finds, creates and lists keys.
 
 use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
@@ -30,9 +30,9 @@ use crate::{
 
 /// A client of Scaleway Key Manager.
 ///
-/// Clones share connections, limits and the budget of repetitions.
+/// Clones share connections, limits and the retry budget.
 ///
-/// As a [`KmsClient`] it serves the key URIs that begin with `scw-kms://`, in both forms: see
+/// As a [`KmsClient`] it serves key URIs that start with `scw-kms://`, in both forms: see
 /// [`KeyUri`].
 ///
 /// # Example
@@ -50,7 +50,7 @@ use crate::{
 pub struct ScalewayClient {
     shared: Arc<Shared>,
     region: Option<Region>,
-    /// When every call must have ended, by the clock of the timer.
+    /// The time by which every call must have ended, by the timer's clock.
     deadline: Option<Duration>,
 }
 
@@ -64,16 +64,16 @@ struct Shared {
     warnings: Vec<String>,
 }
 
-/// What happens when a key URI names another region than the client's.
+/// The reaction to a key URI whose region differs from the client's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegionConflict {
-    /// It is an error: one of the two is not what its writer meant.
+    /// Return an error: one of the two regions must be a mistake.
     Refuse,
-    /// The client's region is called, as `github.com/scaleway/tink-go-scwkms` does. For
-    /// ciphertexts that it made with a region other than that of its URI.
+    /// Call the client's region, as `github.com/scaleway/tink-go-scwkms` does. Use this for
+    /// ciphertexts that it made in a region other than that of its URI.
     UseClient,
-    /// The URI's region is called, and the difference is traced (feature `tracing`).
+    /// Call the URI's region, and trace the difference (feature `tracing`).
     #[default]
     UseUri,
 }
@@ -81,18 +81,18 @@ pub enum RegionConflict {
 impl ScalewayClient {
     /// Reads the settings from the process's environment and the configuration file.
     ///
-    /// See [`Environment`] for the variables. Explicit settings on top:
+    /// See [`Environment`] for the variables. To add explicit settings, start with
     /// `ScalewayClient::builder().environment(Environment::of_process())`.
     ///
     /// # Errors
-    /// [`KmsError`] of kind `Configuration` when a setting is missing or malformed.
+    /// [`KmsError`] of kind `Configuration` if a setting is missing or malformed.
     pub fn from_env() -> Result<Self, KmsError> {
         Self::builder()
             .environment(Environment::of_process())
             .build()
     }
 
-    /// Begins with no settings at all.
+    /// Starts without any settings.
     pub fn builder() -> ScalewayClientBuilder {
         ScalewayClientBuilder::new()
     }
@@ -118,14 +118,14 @@ impl ScalewayClient {
         }
     }
 
-    /// Returns what the owner of the settings should know: an old variable name, a file that
-    /// others can read, certificates that are not checked.
+    /// Returns warnings about the settings: an old variable name, a file that others can read,
+    /// certificates that are not checked.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.shared.warnings
     }
 
-    /// Returns the region that is called where a call or a URI names none.
+    /// Returns the region that is used when a call or a URI does not name one.
     #[must_use]
     pub const fn region(&self) -> Option<&Region> {
         self.region.as_ref()
@@ -140,11 +140,11 @@ impl ScalewayClient {
         }
     }
 
-    /// Returns the same client with one deadline for everything that it does: calls that have not
-    /// ended in `time` from now fail.
+    /// Returns the same client with one deadline for all its calls: those that have not ended in
+    /// `time` from now fail.
     ///
-    /// For work that takes several calls: [`RetryPolicy`](super::RetryPolicy) bounds each of them
-    /// alone. Keys that this client returns keep the deadline.
+    /// Use it for work that takes several calls: [`RetryPolicy`](super::RetryPolicy) limits each
+    /// call separately. Keys that this client returns have the same deadline.
     ///
     /// # Example
     /// ```no_run
@@ -164,7 +164,7 @@ impl ScalewayClient {
         self.until(self.shared.transport.deadline_in(time))
     }
 
-    /// Returns the same client, for a list whose pages together take no longer than one call may.
+    /// Returns the same client, for a list whose pages share the time limit of a single call.
     pub(super) fn for_all_pages(&self) -> Self {
         self.until(self.shared.transport.deadline())
     }
@@ -177,11 +177,11 @@ impl ScalewayClient {
         }
     }
 
-    /// Returns the key that `uri` names. No call is made.
+    /// Returns the key that `uri` names, without making a call.
     ///
     /// # Errors
-    /// [`KmsError`] of kind `InvalidUri` when the region is missing in both or contradicts the
-    /// client's, and [`RegionConflict::Refuse`] is in force.
+    /// [`KmsError`] of kind `InvalidUri` if neither has a region, or if the regions differ and the
+    /// client uses [`RegionConflict::Refuse`].
     pub fn key(&self, uri: &KeyUri) -> Result<ScalewayKey, KmsError> {
         let region = match (uri.region(), &self.region) {
             (Some(named), Some(own)) if named != own => match self.shared.conflict {
@@ -206,13 +206,14 @@ impl ScalewayClient {
         Ok(ScalewayKey::new(self.clone(), region.clone(), uri.key_id()))
     }
 
-    /// Makes a key, in the client's region.
+    /// Creates a key in the client's region.
     ///
-    /// Never sent again once any of it has left: after a failure, list the keys.
+    /// The request is never repeated once any part of it has been sent: after a failure, list the
+    /// keys.
     ///
     /// # Errors
-    /// [`KmsError`]: of kind `Configuration` without a region or a project, else what the call
-    /// came to.
+    /// [`KmsError`] of kind `Configuration` without a region or a project, or another kind if the
+    /// call fails.
     pub async fn create_key(&self, key: &CreateKey) -> Result<KeyInfo, KmsError> {
         let project_id = key.project_id().or(self.shared.project_id).ok_or_else(|| {
             KmsError::new(KmsErrorKind::Configuration).with_message(
@@ -229,12 +230,12 @@ impl ScalewayClient {
 
     /// Lists keys of the client's region: all pages, each key once.
     ///
-    /// The pages together take no longer than one call may:
+    /// All pages together share the time limit of a single call:
     /// [`total_timeout`](super::RetryPolicy::total_timeout).
     ///
     /// # Errors
-    /// [`KmsError`]: of kind `Configuration` without a region, `InvalidReply` when a page has only
-    /// keys of earlier ones and there should be more, else what the call came to.
+    /// [`KmsError`] of kind `Configuration` without a region, of kind `InvalidReply` if a page
+    /// repeats only keys of earlier pages though more are due, or another kind if the call fails.
     pub async fn list_keys(&self, which: &ListKeys) -> Result<Vec<KeyInfo>, KmsError> {
         let all_pages = self.for_all_pages();
         let mut keys: Vec<KeyInfo> = Vec::new();
@@ -249,7 +250,7 @@ impl ScalewayClient {
             let found_none = found.is_empty();
             let at_end = found_none || listed >= total_count;
             let known = keys.len();
-            // A key that is made meanwhile pushes another from one page to the next.
+            // A key created in the meantime moves another from one page to the next.
             keys.extend(found.into_iter().filter(|key| seen.insert(key.id())));
             if !found_none && keys.len() == known && (known as u64) < total_count {
                 return Err(KmsError::new(KmsErrorKind::InvalidReply)
@@ -269,7 +270,7 @@ impl ScalewayClient {
     /// Lists one page of up to 100 keys of the client's region. The first page is 1.
     ///
     /// # Errors
-    /// [`KmsError`]: of kind `Configuration` without a region, else what the call came to.
+    /// [`KmsError`] of kind `Configuration` without a region, or another kind if the call fails.
     pub async fn list_keys_page(&self, which: &ListKeys, page: u32) -> Result<KeyPage, KmsError> {
         let region = self.own_region()?;
         let query = which.query(page, self.shared.project_id, self.shared.organization_id);
@@ -280,10 +281,11 @@ impl ScalewayClient {
             .await
     }
 
-    /// Lists the algorithms on offer in the client's region: of these usages, or of all for none.
+    /// Lists the algorithms offered in the client's region for these usages, or all if there are
+    /// none.
     ///
     /// # Errors
-    /// [`KmsError`]: of kind `Configuration` without a region, else what the call came to.
+    /// [`KmsError`] of kind `Configuration` without a region, or another kind if the call fails.
     pub async fn list_algorithms(
         &self,
         usages: &[UsageKind],
@@ -313,7 +315,7 @@ impl ScalewayClient {
         .await
     }
 
-    /// Sends `request` and makes of the answer's JSON what `read` says.
+    /// Sends `request` and converts the answer's JSON with `read`.
     pub(super) async fn call<R, T>(
         &self,
         request: &Request,
@@ -328,7 +330,7 @@ impl ScalewayClient {
             .map_err(|why| unbelievable(request, &response, why))
     }
 
-    /// Sends `request` and returns the answer if it is a success.
+    /// Sends `request` and returns the answer if it is successful.
     pub(super) async fn send(&self, request: &Request) -> Result<Response, KmsError> {
         let response = match self.shared.transport.send(request).await {
             Ok(response) => response,
@@ -372,7 +374,7 @@ impl fmt::Debug for ScalewayClient {
 }
 
 pub(super) fn unbelievable(request: &Request, response: &Response, why: Unbelievable) -> KmsError {
-    // What was asked for was done, and is not known.
+    // The request took effect, but we do not know its result.
     let error = KmsError::new(KmsErrorKind::InvalidReply)
         .with_message(why)
         .with_status(response.status());

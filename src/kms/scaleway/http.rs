@@ -29,19 +29,19 @@ use crate::{
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Below the time after which gateways close an idle connection.
+/// Less than the time after which gateways close an idle connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
-/// What a reply's buffer begins with where the answer does not say how long it is.
+/// The initial size of a reply's buffer if the answer does not give its length.
 const FIRST_BUFFER_SIZE: usize = 4096;
 
-/// The base URL of the service: TLS, or without it this machine or the one host that was allowed.
+/// The base URL of the service: with TLS, or without it for this machine or the one allowed host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiUrl(Url);
 
 impl ApiUrl {
     pub(crate) const DEFAULT: &'static str = "https://api.scaleway.com";
 
-    /// Reads a base URL. One slash at its end is taken off.
+    /// Parses a base URL and removes one slash at its end.
     ///
     /// `http_host` may be called without TLS.
     pub(crate) fn parse(text: &str, http_host: Option<&str>) -> Result<Self, &'static str> {
@@ -83,7 +83,7 @@ impl ApiUrl {
     }
 
     fn is_host(&self, host: Option<&str>) -> bool {
-        // An IPv6 address has brackets in a URL, and need not have them in a setting.
+        // An IPv6 address has brackets in a URL, but may lack them in a setting.
         let bare = |host: &str| host.trim_matches(['[', ']']).to_ascii_lowercase();
         host.zip(self.0.host_str())
             .is_some_and(|(allowed, own)| bare(allowed) == bare(own))
@@ -98,7 +98,7 @@ impl ApiUrl {
     }
 }
 
-/// How [`HttpTransport`] is to connect.
+/// The connection settings of [`HttpTransport`].
 pub(crate) struct HttpOptions {
     pub(crate) api_url: ApiUrl,
     pub(crate) ca_certificates: Vec<Vec<u8>>,
@@ -108,15 +108,14 @@ pub(crate) struct HttpOptions {
 
 /// A [`Transport`] over HTTP/2 or HTTP/1.1, by reqwest and rustls.
 ///
-/// Connections are kept and reused. The runtime is the caller's: tokio, with I/O and time.
+/// Connections are reused. You provide the runtime: tokio, with I/O and time.
 ///
 /// # Security
 /// TLS only, except to this machine and to a host that was allowed by name. Redirects are not
-/// followed. A proxy is used for TLS only, so
-/// it sees nothing. The buffers of this crate are wiped, and those that
-/// hyper gives away with an answer. What hyper and rustls keep to themselves is not: the secret
-/// key in a header that was sent, and plaintexts on their way to or from encryption, may stay in
-/// freed memory.
+/// followed. A proxy only relays TLS, so it sees nothing. We wipe the buffers of this crate, and
+/// those that hyper hands over with an answer. We cannot wipe the internal buffers of hyper and
+/// rustls: the secret key in a sent header, and plaintexts on their way to or from encryption, may
+/// remain in freed memory.
 pub struct HttpTransport {
     client: Client,
     api_url: ApiUrl,
@@ -131,7 +130,7 @@ impl HttpTransport {
             accept_any_certificate,
             proxy,
         } = options;
-        // The variables of proxies were read with the other settings.
+        // The proxy variables were read with the other settings.
         let mut builder = Client::builder()
             .no_proxy()
             .redirect(Policy::none())
@@ -163,7 +162,7 @@ impl HttpTransport {
                 builder = builder.proxy(all);
             }
         } else {
-            // The name is not left to the resolver, and a machine that has no root certificates
+            // We do not leave the name to the resolver, and a machine without root certificates
             // does not need any.
             let here = [
                 SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -200,7 +199,7 @@ impl HttpTransport {
         }
         let mut answer = call.send().await.map_err(|error| self.failed(error))?;
 
-        // The headers lie in the same buffer as the body, and would keep it from being wiped.
+        // The headers share the body's buffer, and would prevent us from wiping it.
         let headers = std::mem::take(answer.headers_mut());
         let texts = headers
             .iter()
@@ -223,7 +222,7 @@ impl HttpTransport {
 impl HttpTransport {
     fn failed(&self, error: reqwest::Error) -> KmsError {
         let kind = match kind(&error) {
-            // The only name that is resolved here is then the proxy's.
+            // The proxy's is then the only name that we resolve.
             KmsErrorKind::UnknownHost if self.proxy.is_some() => KmsErrorKind::Proxy,
             kind => kind,
         };
@@ -251,7 +250,7 @@ impl fmt::Debug for HttpTransport {
     }
 }
 
-/// Shares the secret key's own buffer: no copy is left behind, nor kept by HTTP/2's compression.
+/// Shares the secret key's own buffer, so that no copy remains, not even in HTTP/2's compression.
 fn token(secret_key: &SecretKey) -> HeaderValue {
     let mut token = HeaderValue::from_maybe_shared(secret_key.bytes().clone())
         .expect("a UUID is a legal header value");
@@ -259,7 +258,7 @@ fn token(secret_key: &SecretKey) -> HeaderValue {
     token
 }
 
-/// Wipes the HTTP library's buffer, where it has no use for it any more.
+/// Wipes the HTTP library's buffer, if the library no longer uses it.
 fn wipe(chunk: Bytes) {
     if let Ok(mut chunk) = chunk.try_into_mut() {
         chunk.as_mut().zeroize();
@@ -290,8 +289,7 @@ fn kind(error: &reqwest::Error) -> KmsErrorKind {
     }
 }
 
-/// Looks for an error of TLS among the causes. `io::Error` hides the error that it wraps from
-/// `source`.
+/// Looks for a TLS error among the causes. `io::Error` hides the error that it wraps from `source`.
 fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     if let Some(found) = error.downcast_ref() {
         return Some(found);
@@ -305,10 +303,10 @@ fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> 
     }
 }
 
-/// Returns whether a proxy was reached and did not connect to the service.
+/// Returns whether we reached a proxy, but it did not connect to the service.
 ///
-/// The error's type is private to hyper-util, so its texts are all there is; a test has them from
-/// a proxy that refuses.
+/// The error's type is private to hyper-util, so we can only compare its texts. A test gets them
+/// from a proxy that refuses.
 fn is_refused_by_proxy(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -331,7 +329,7 @@ fn not_a_certificate(error: reqwest::Error) -> KmsError {
     refused("a certificate is not PEM").with_source(error)
 }
 
-/// A body that is wiped wherever it grows out of its buffer.
+/// A body that wipes the old buffer whenever it outgrows it.
 struct ReplyBody(Zeroizing<Vec<u8>>);
 
 impl ReplyBody {

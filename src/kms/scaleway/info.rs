@@ -1,4 +1,4 @@
-//! [`KeyInfo`]: what the service tells of a key.
+//! [`KeyInfo`]: a key's properties.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
@@ -11,9 +11,9 @@ use super::{
     time::parse_period,
 };
 
-/// A key's properties, as the service gave them.
+/// A key's properties, as the service reports them.
 ///
-/// Nothing of it is secret.
+/// None of them is secret.
 #[derive(Clone, Debug)]
 pub struct KeyInfo {
     json: Box<RawValue>,
@@ -30,7 +30,7 @@ struct Fields {
     region: Option<String>,
     project_id: Option<String>,
     name: Option<String>,
-    /// The algorithm under the name of the usage. Only one member is there.
+    /// The algorithm, by the name of the usage. Only one member is present.
     usage: Option<BTreeMap<String, serde_json::Value>>,
     state: Option<String>,
     rotation_count: Option<u64>,
@@ -55,10 +55,10 @@ struct Policy {
 }
 
 impl KeyInfo {
-    /// Reads one key of the region that was `asked`.
+    /// Parses a key of the region that was `asked`.
     ///
-    /// A key of another region means that the answer came from somewhere else: its URI would lead
-    /// to a key that nobody asked for.
+    /// A key of another region means that the answer is not for our request: its URI would lead to
+    /// a key that nobody asked for.
     pub(crate) fn parse(json: Box<RawValue>, asked: &Region) -> Result<Self, Unbelievable> {
         let fields: Fields =
             serde_json::from_str(json.get()).map_err(|_| "its key has other fields than known")?;
@@ -68,7 +68,7 @@ impl KeyInfo {
         {
             return Err("its key is in another region");
         }
-        // A form of the name that this crate does not know says nothing that can be compared.
+        // We cannot compare a name whose form we do not know.
         let named = fields.srn.as_deref().map(KeyUri::from_reference);
         if let Some(Ok(named)) = named
             && named != KeyUri::new(asked.clone(), id)
@@ -83,7 +83,7 @@ impl KeyInfo {
         })
     }
 
-    /// Reads the key that was asked for.
+    /// Parses the requested key.
     pub(crate) fn parse_one(
         json: Box<RawValue>,
         (asked, key_id): (&Region, Option<Uuid>),
@@ -95,7 +95,7 @@ impl KeyInfo {
         Ok(key)
     }
 
-    /// Returns the service's own JSON object, with everything that this crate does not know of.
+    /// Returns the service's own JSON object, including members that this crate does not know.
     #[must_use]
     pub fn json(&self) -> &str {
         self.json.get()
@@ -113,7 +113,7 @@ impl KeyInfo {
         &self.region
     }
 
-    /// Returns the Scaleway Resource Name, which the service gives since October 2026.
+    /// Returns the Scaleway Resource Name, which the service has reported since October 2026.
     #[must_use]
     pub fn srn(&self) -> Option<&str> {
         self.fields.srn.as_deref()
@@ -149,7 +149,7 @@ impl KeyInfo {
         self.fields.tags.as_deref().unwrap_or_default()
     }
 
-    /// Returns what the key is for: `None` for a usage that this crate does not know of.
+    /// Returns the usage of the key, or `None` if this crate does not know it.
     #[must_use]
     pub fn usage(&self) -> Option<KeyUsage> {
         let (name, algorithm) = self.usage_member()?;
@@ -166,7 +166,7 @@ impl KeyInfo {
             .find(|(name, algorithm)| algorithm.strip_prefix("unknown_") != Some(name))
     }
 
-    /// Returns where the service keeps and uses the key; `None` if it does not say.
+    /// Returns where the service keeps and uses the key, or `None` if it does not say.
     #[must_use]
     pub fn protection_level(&self) -> Option<ProtectionLevel> {
         self.fields
@@ -187,19 +187,19 @@ impl KeyInfo {
         }
     }
 
-    /// Returns where the key material is from: `scaleway_kms` or `external`.
+    /// Returns the origin of the key material: `scaleway_kms` or `external`.
     #[must_use]
     pub fn origin(&self) -> &str {
         self.fields.origin.as_deref().unwrap_or_default()
     }
 
-    /// Returns how many versions were made: 1 for a new key, 0 while there is no material.
+    /// Returns how many versions have been made: 1 for a new key, 0 while there is no material.
     #[must_use]
     pub fn rotation_count(&self) -> u64 {
         self.fields.rotation_count.unwrap_or_default()
     }
 
-    /// Returns whether the key cannot be deleted.
+    /// Returns whether the key is protected from deletion.
     #[must_use]
     pub fn is_protected(&self) -> bool {
         self.fields.protected.unwrap_or_default()
@@ -211,7 +211,7 @@ impl KeyInfo {
         self.fields.locked.unwrap_or_default()
     }
 
-    /// Returns when the service makes a new version by itself.
+    /// Returns when the service makes new versions by itself.
     #[must_use]
     pub fn rotation_policy(&self) -> Option<RotationPolicy> {
         let policy = self.fields.rotation_policy.as_ref()?;
@@ -225,7 +225,7 @@ impl KeyInfo {
         time(&self.fields.created_at)
     }
 
-    /// Returns when the key was changed last.
+    /// Returns when the key was last changed.
     #[must_use]
     pub fn updated_at(&self) -> Option<Timestamp> {
         time(&self.fields.updated_at)
@@ -237,7 +237,7 @@ impl KeyInfo {
         time(&self.fields.rotated_at)
     }
 
-    /// Returns when the deletion was asked for. The key is gone seven days later.
+    /// Returns when the deletion was requested. The key is deleted seven days later.
     #[must_use]
     pub fn deletion_requested_at(&self) -> Option<Timestamp> {
         time(&self.fields.deletion_requested_at)
@@ -250,7 +250,7 @@ fn time(text: &Option<String>) -> Option<Timestamp> {
 
 /// An algorithm, by the service's name for it.
 ///
-/// A name that is not known today is passed through.
+/// Names that this crate does not know are passed through.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Algorithm(Cow<'static, str>);
 
@@ -281,7 +281,7 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// What a key is for, and by which algorithm.
+/// The usage of a key, with its algorithm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyUsage {
@@ -291,7 +291,7 @@ pub enum KeyUsage {
     AsymmetricSigning(Algorithm),
     /// Wraps other keys with a public key and unwraps them with its private half, by ML-KEM.
     KeyEncapsulation(Algorithm),
-    /// Encrypts and decrypts with one secret key, as a key-encryption key does.
+    /// Encrypts and decrypts with one secret key, such as a key-encryption key.
     SymmetricEncryption(Algorithm),
 }
 
@@ -330,7 +330,7 @@ impl KeyUsage {
     }
 }
 
-/// What a key is for.
+/// The usage of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UsageKind {
@@ -364,19 +364,19 @@ impl UsageKind {
     }
 }
 
-/// What state a key is in.
+/// The state of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyState {
-    /// It refuses to be used.
+    /// The key is disabled.
     Disabled,
-    /// It can be used.
+    /// The key can be used.
     Enabled,
-    /// A state that this crate does not know of.
+    /// A state that this crate does not know.
     Other(String),
-    /// It waits for its material to be imported.
+    /// The key waits for its material to be imported.
     PendingKeyMaterial,
-    /// It cannot be used, and will be deleted seven days after that was asked for.
+    /// The key cannot be used, and is deleted seven days after the deletion was requested.
     ScheduledForDeletion,
 }
 
@@ -394,13 +394,13 @@ impl fmt::Display for KeyState {
 
 /// Where the service keeps and uses a key.
 ///
-/// A level that is not known today is passed through.
+/// Levels that this crate does not know are passed through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProtectionLevel {
     /// In a hardware security module: `hsm`.
     Hsm,
-    /// A level that this crate does not know of.
+    /// A level that this crate does not know.
     Other(String),
     /// In the service's own software: `software`.
     Software,
@@ -438,11 +438,11 @@ impl fmt::Display for ProtectionLevel {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OfferedAlgorithm {
-    /// What it is for, by the service's name.
+    /// The service's name for its usage.
     pub usage: String,
-    /// Which it is.
+    /// The algorithm.
     pub algorithm: Algorithm,
-    /// Whether the service recommends it among those of its usage.
+    /// Whether the service recommends it for its usage.
     pub recommended: bool,
 }
 
@@ -450,9 +450,9 @@ pub struct OfferedAlgorithm {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct KeyPage {
-    /// The keys of this page. None: there are no more.
+    /// The keys of this page. An empty page means that there are no more.
     pub keys: Vec<KeyInfo>,
-    /// How many keys there are on all pages together.
+    /// The number of keys on all pages together.
     pub total_count: u64,
 }
 

@@ -1,4 +1,4 @@
-//! [`ScalewayKey`]: one key, and what can be done with it.
+//! [`ScalewayKey`]: one key and its operations.
 
 use std::{collections::HashSet, fmt, sync::Arc};
 
@@ -31,15 +31,15 @@ use crate::{
 
 /// A key of Key Manager.
 ///
-/// As a [`KmsClient`] it serves its own URI, in both forms, and no other.
+/// As a [`KmsClient`] it serves only its own URI, in both forms.
 ///
 /// # Errors
-/// Every method returns a [`KmsError`]; its kind says what the call came to.
+/// Every method returns a [`KmsError`], whose kind says why the call failed.
 ///
 /// # Security
-/// A symmetric key takes 1 to 65,535 bytes of plaintext and draws random nonces of 96 bits: rotate
-/// it before 2³² encryptions, or let the service do so every 30 to 90 days. Encrypting and
-/// decrypting needs no other permission than those two.
+/// A symmetric key takes 1 to 65,535 bytes of plaintext and uses random 96-bit nonces. Rotate it
+/// before 2³² encryptions, or let the service do so every 30 to 90 days. Encrypting and decrypting
+/// require those two permissions and no others.
 #[derive(Clone)]
 pub struct ScalewayKey {
     client: ScalewayClient,
@@ -62,11 +62,11 @@ impl ScalewayKey {
         KeyUri::new(self.region.clone(), self.key_id)
     }
 
-    /// Decrypts `ciphertext` and says whether there is a newer one to store instead.
+    /// Decrypts `ciphertext` and, if the key was rotated, returns a newer one to store instead.
     ///
     /// # Errors
     /// [`KmsError`] of kind `InvalidInput` for a ciphertext that does not have 1 to 131,071 bytes,
-    /// of kind `DecryptionFailed` for one that does not open.
+    /// of kind `DecryptionFailed` for one that cannot be decrypted.
     pub async fn decrypt_full(
         &self,
         ciphertext: &[u8],
@@ -80,10 +80,10 @@ impl ScalewayKey {
         self.crypto(&request, |reply, id| reply.decrypted(id)).await
     }
 
-    /// Has the service make a 32-byte AES key, and returns it wrapped and open.
+    /// Asks the service for a 32-byte AES key, and returns it both wrapped and in the clear.
     ///
     /// # Errors
-    /// [`KmsError`]: what the call came to.
+    /// [`KmsError`] if the call fails.
     pub async fn generate_data_key(&self) -> Result<DataKey, KmsError> {
         let body = crypto::generate_data_key(DataKeyPlaintext::Wanted);
         let request = self
@@ -92,12 +92,12 @@ impl ScalewayKey {
         self.crypto(&request, |reply, id| reply.data_key(id)).await
     }
 
-    /// Has the service make a 32-byte AES key, and returns it wrapped only.
+    /// Asks the service for a 32-byte AES key, and returns it only wrapped.
     ///
-    /// For a program that hands the key on without ever using it.
+    /// For a program that passes the key on without ever using it.
     ///
     /// # Errors
-    /// [`KmsError`]: what the call came to.
+    /// [`KmsError`] if the call fails.
     pub async fn generate_wrapped_data_key(&self) -> Result<WrappedDataKey, KmsError> {
         let body = crypto::generate_data_key(DataKeyPlaintext::Withheld);
         let request = self
@@ -107,10 +107,10 @@ impl ScalewayKey {
             .await
     }
 
-    /// Opens a data key that was stored wrapped, with one call.
+    /// Unwraps a stored data key, with one call.
     ///
     /// # Errors
-    /// [`KmsError`] of kind `DecryptionFailed` when it is no data key of this key.
+    /// [`KmsError`] of kind `DecryptionFailed` if it is not a data key wrapped by this key.
     pub async fn open_data_key(&self, wrapped: &[u8]) -> Result<DataKeySecret, KmsError> {
         let plaintext = self.decrypt_full(wrapped, b"").await?.into_plaintext();
         DataKeySecret::new(Zeroizing::new(plaintext)).ok_or_else(|| {
@@ -122,69 +122,69 @@ impl ScalewayKey {
     /// Reads the key's properties.
     ///
     /// # Errors
-    /// [`KmsError`]: what the call came to.
+    /// [`KmsError`] if the call fails.
     pub async fn get(&self) -> Result<KeyInfo, KmsError> {
         self.client
             .key_info(&self.request(Operation::GetKey, ""))
             .await
     }
 
-    /// Changes what `changes` names, and nothing else.
+    /// Changes only the properties that `changes` names.
     ///
     /// # Errors
-    /// [`KmsError`]: what the call came to.
+    /// [`KmsError`] if the call fails.
     pub async fn update(&self, changes: &UpdateKey) -> Result<KeyInfo, KmsError> {
         let request = self.request(Operation::UpdateKey, "").body(changes.body());
         self.client.key_info(&request).await
     }
 
-    /// Makes a new version, which encrypts from now on. The older ones still decrypt.
+    /// Makes a new version, which encrypts from now on. The older versions still decrypt.
     ///
-    /// Never sent again once any of it has left.
+    /// The request is never repeated once any part of it has been sent.
     ///
     /// # Errors
-    /// [`KmsError`]: what the call came to.
+    /// [`KmsError`] if the call fails.
     pub async fn rotate(&self) -> Result<KeyInfo, KmsError> {
         self.act(Operation::RotateKey, "rotate").await
     }
 
-    /// Allows the key's use again.
+    /// Enables the key again.
     ///
     /// # Errors
-    /// [`KmsError`]: what the call came to.
+    /// [`KmsError`] if the call fails.
     pub async fn enable(&self) -> Result<KeyInfo, KmsError> {
         self.act(Operation::EnableKey, "enable").await
     }
 
-    /// Forbids the key's use.
+    /// Disables the key.
     ///
     /// # Errors
-    /// [`KmsError`]: what the call came to.
+    /// [`KmsError`] if the call fails.
     pub async fn disable(&self) -> Result<KeyInfo, KmsError> {
         self.act(Operation::DisableKey, "disable").await
     }
 
-    /// Forbids the key's deletion.
+    /// Protects the key from deletion.
     ///
     /// # Errors
-    /// [`KmsError`]: what the call came to.
+    /// [`KmsError`] if the call fails.
     pub async fn protect(&self) -> Result<KeyInfo, KmsError> {
         self.act(Operation::ProtectKey, "protect").await
     }
 
-    /// Allows the key's deletion.
+    /// Removes the key's protection from deletion.
     ///
     /// # Errors
-    /// [`KmsError`]: what the call came to.
+    /// [`KmsError`] if the call fails.
     pub async fn unprotect(&self) -> Result<KeyInfo, KmsError> {
         self.act(Operation::UnprotectKey, "unprotect").await
     }
 
-    /// Schedules the key for deletion: it cannot be used from now on, and is gone in seven days.
+    /// Schedules the key for deletion: it is unusable from now on, and deleted in seven days.
     ///
     /// # Errors
-    /// [`KmsError`] of kind `PreconditionFailed` while the key is protected, else what the call
-    /// came to.
+    /// [`KmsError`] of kind `PreconditionFailed` while the key is protected, or another kind if the
+    /// call fails.
     pub async fn delete(&self) -> Result<(), KmsError> {
         self.client
             .send(&self.request(Operation::DeleteKey, ""))
@@ -192,22 +192,22 @@ impl ScalewayKey {
             .map(drop)
     }
 
-    /// Takes the key back that was scheduled for deletion. The service asks a price for it.
+    /// Cancels the scheduled deletion of the key. The service charges for it.
     ///
     /// # Errors
-    /// [`KmsError`]: what the call came to.
+    /// [`KmsError`] if the call fails.
     pub async fn restore(&self) -> Result<KeyInfo, KmsError> {
         self.act(Operation::RestoreKey, "restore").await
     }
 
-    /// Gives key material to a key that was made to be [external](super::CreateKey::external).
-    /// Doing so again rotates it.
+    /// Imports key material into a key that was created as [external](super::CreateKey::external).
+    /// Importing again rotates the key.
     ///
-    /// `salt` goes into the derivation of the key that is used; empty for one that the service
-    /// draws.
+    /// The service derives the actual key from the material and `salt`. If `salt` is empty, the
+    /// service generates one.
     ///
     /// # Errors
-    /// [`KmsError`]: what the call came to.
+    /// [`KmsError`] if the call fails.
     pub async fn import_key_material(
         &self,
         key_material: &SecretBytes,
@@ -226,11 +226,11 @@ impl ScalewayKey {
     /// 3072 or 4096.
     ///
     /// # Compatibility
-    /// How wrapped material goes back is not published as of October 2026:
+    /// As of October 2026, how to send wrapped material back is not published:
     /// [`import_key_material`](Self::import_key_material) takes material in the clear.
     ///
     /// # Errors
-    /// [`KmsError`]: what the call came to.
+    /// [`KmsError`] if the call fails.
     pub async fn import_parameters(
         &self,
         wrapping: &Algorithm,
@@ -244,12 +244,12 @@ impl ScalewayKey {
 
     /// Lists the versions of the key, the oldest first: all pages, each version once.
     ///
-    /// Their indices are those that [`delete_key_material`](Self::delete_key_material) takes. The
-    /// pages together take no longer than one call may.
+    /// [`delete_key_material`](Self::delete_key_material) takes their indices. All pages together
+    /// share the time limit of a single call.
     ///
     /// # Errors
-    /// [`KmsError`] of kind `InvalidReply` when a page has only versions of earlier ones and there
-    /// should be more, else what the call came to.
+    /// [`KmsError`] of kind `InvalidReply` if a page repeats only versions of earlier pages though
+    /// more are due, or another kind if the call fails.
     ///
     /// # Example
     /// ```no_run
@@ -295,10 +295,10 @@ impl ScalewayKey {
         Ok(rotations)
     }
 
-    /// Deletes imported key material. What was encrypted with it is lost.
+    /// Deletes imported key material. You lose all data that was encrypted with it.
     ///
     /// # Errors
-    /// [`KmsError`]: what the call came to.
+    /// [`KmsError`] if the call fails.
     pub async fn delete_key_material(&self, which: KeyMaterial) -> Result<(), KmsError> {
         let body = crypto::delete_key_material(which);
         let request = self
@@ -307,10 +307,10 @@ impl ScalewayKey {
         self.client.send(&request).await.map(drop)
     }
 
-    /// Signs `digest`, whose length is that of the key's hash: 32 or 48 bytes.
+    /// Signs `digest`, which must have the length of the key's hash: 32 or 48 bytes.
     ///
     /// # Errors
-    /// [`KmsError`]: what the call came to.
+    /// [`KmsError`] if the call fails.
     pub async fn sign(&self, digest: &[u8]) -> Result<Vec<u8>, KmsError> {
         let request = self
             .request(Operation::Sign, "sign")
@@ -318,10 +318,10 @@ impl ScalewayKey {
         self.crypto(&request, |reply, id| reply.signature(id)).await
     }
 
-    /// Checks that `signature` is one of this key over `digest`.
+    /// Checks that this key made `signature` over `digest`.
     ///
     /// # Errors
-    /// [`KmsError`] of kind `InvalidSignature` when it is not, else what the call came to.
+    /// [`KmsError`] of kind `InvalidSignature` if it did not, or another kind if the call fails.
     pub async fn verify(&self, digest: &[u8], signature: &[u8]) -> Result<(), KmsError> {
         let body = crypto::verify(digest, signature);
         let request = self.request(Operation::Verify, "verify").body(body);
@@ -331,14 +331,14 @@ impl ScalewayKey {
         Err(self.failed(Operation::Verify, KmsErrorKind::InvalidSignature.into()))
     }
 
-    /// Reads the public half, as the service's PEM text.
+    /// Reads the public key as the service's PEM text.
     ///
     /// # Compatibility
-    /// Besides `PUBLIC KEY` the service is known to use `EC PUBLIC KEY` around an ordinary
-    /// SubjectPublicKeyInfo, and `RSA PUBLIC KEY` around PKCS #1.
+    /// Besides `PUBLIC KEY` the service is known to use the labels `EC PUBLIC KEY` for an ordinary
+    /// SubjectPublicKeyInfo and `RSA PUBLIC KEY` for PKCS #1.
     ///
     /// # Errors
-    /// [`KmsError`]: what the call came to.
+    /// [`KmsError`] if the call fails.
     pub async fn public_key(&self) -> Result<String, KmsError> {
         #[derive(Deserialize)]
         struct Reply {
@@ -352,10 +352,10 @@ impl ScalewayKey {
 
     /// Wraps another key with a key for [encapsulation](super::UsageKind::KeyEncapsulation).
     ///
-    /// The service takes up to 2 kB of key. Empty associated data is the same as none.
+    /// The service takes keys of up to 2 kB. Empty associated data is the same as none.
     ///
     /// # Errors
-    /// [`KmsError`] of kind `InvalidInput` for an empty key, else what the call came to.
+    /// [`KmsError`] of kind `InvalidInput` for an empty key, or another kind if the call fails.
     pub async fn wrap_key(
         &self,
         key: &SecretBytes,
@@ -367,11 +367,11 @@ impl ScalewayKey {
         self.crypto(&request, |reply, id| reply.encrypted(id)).await
     }
 
-    /// Opens what [`wrap_key`](Self::wrap_key) made.
+    /// Unwraps a key that [`wrap_key`](Self::wrap_key) wrapped.
     ///
     /// # Errors
-    /// [`KmsError`] of kind `DecryptionFailed` when it does not open, of kind `InvalidInput` for a
-    /// ciphertext that does not have 1 to 131,071 bytes, else what the call came to.
+    /// [`KmsError`] of kind `DecryptionFailed` if it cannot be unwrapped, of kind `InvalidInput`
+    /// for a ciphertext that does not have 1 to 131,071 bytes, or another kind if the call fails.
     pub async fn unwrap_key(
         &self,
         wrapped: &[u8],
@@ -411,7 +411,7 @@ impl ScalewayKey {
             .await
     }
 
-    /// Like [`ScalewayClient::call`], with an answer that borrows its secrets from the body.
+    /// Like [`ScalewayClient::call`], for an answer that borrows its secrets from the body.
     async fn crypto<T>(
         &self,
         request: &Request,

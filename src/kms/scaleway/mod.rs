@@ -1,15 +1,14 @@
 //! Scaleway Key Manager.
 //!
-//! [`ScalewayClient`] reads the settings that Scaleway's own tools use and finds keys;
-//! [`ScalewayKey`] is one key and all that can be done with it. In layers, each replaceable:
-//! `api` (requests and answers, without I/O), [`Retrying`] (time-outs and repetition),
-//! [`Transport`] (HTTP).
+//! [`ScalewayClient`] reads the settings of Scaleway's own tools and finds keys. [`ScalewayKey`] is
+//! one key and its operations. There are three layers, each replaceable: `api` (requests and
+//! answers, without I/O), [`Retrying`] (time-outs and retries), [`Transport`] (HTTP).
 //!
 //! # Security
-//! Only the secret key is sent, in a header, by TLS, to the configured host and nowhere else.
-//! Buffers of this crate that held it or a plaintext are wiped; of those that the HTTP and TLS
-//! libraries keep to themselves some are not: see [`HttpTransport`]. Errors, `Debug` and `tracing`
-//! never show a secret key, a plaintext, associated data or a ciphertext.
+//! Only the secret key is sent, in a header, over TLS, to the configured host and nowhere else. We
+//! wipe our own buffers that held it or a plaintext. Some internal buffers of the HTTP and TLS
+//! libraries are not wiped: see [`HttpTransport`]. Errors, `Debug` and `tracing` never show a
+//! secret key, a plaintext, associated data or a ciphertext.
 //!
 //! # Example
 //! ```no_run

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::error::KmsError;
 
-/// A proxy that a variable names. Its URL may hold a password and is never printed.
+/// A proxy from a variable. Its URL may contain a password and is never printed.
 #[derive(Clone)]
 pub(crate) struct Proxy {
     variable: &'static str,
@@ -19,9 +19,9 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Returns the proxy for calls of `api_url`, or `None` if they go there directly.
+    /// Returns the proxy for calls to `api_url`, or `None` if they go there directly.
     ///
-    /// A call without TLS, which only leads to this machine, has none.
+    /// A call without TLS never uses one, because it only goes to this machine.
     pub(crate) fn of(
         environment: &Environment,
         api_url: &ApiUrl,
@@ -41,7 +41,7 @@ impl Proxy {
         }
     }
 
-    /// Reads a proxy as curl does: without a scheme it is one of HTTP.
+    /// Parses a proxy as curl does: without a scheme it is an HTTP proxy.
     fn parse(variable: &'static str, text: &str) -> Result<Self, KmsError> {
         let url = match text.contains("://") {
             true => Url::parse(text),

@@ -1,4 +1,4 @@
-//! [`Retrying`]: time-outs, and what is sent again when it fails.
+//! [`Retrying`]: time-outs and retries.
 
 use std::{
     fmt,
@@ -22,20 +22,20 @@ use crate::{
     rng,
 };
 
-/// How many requests are under way at a time, unless asked otherwise.
+/// The default number of concurrent requests.
 const MAX_IN_FLIGHT: usize = 64;
-/// The base of the wait after 429: limits of rates are counted by the second and longer.
+/// The base of the wait after 429: rate limits are counted by the second or longer.
 const RATE_LIMITED_BASE: Duration = Duration::from_secs(1);
 
-/// How long a call may take and how often it is tried.
+/// How long a call may take, and how often it is tried.
 ///
-/// A request that is safe to repeat is sent again when there was no connection, when it broke, when
-/// the answer came late, and when the answer has the status 429, 500, 502, 503 or 504. A request
-/// that is not safe to repeat is sent again only if nothing of it has left.
+/// A request that is safe to repeat is retried if the connection failed or broke, if the answer was
+/// late, or if its status is 429, 500, 502, 503 or 504. Other requests are retried only if no part
+/// of them was sent.
 ///
-/// The wait before repetition *n* is random, between a half and the whole of `base · 2ⁿ⁻¹`, and
-/// never above `cap`. After 429 the base is at least a second. What the service asks for in
-/// `Retry-After` is waited on top.
+/// The wait before retry *n* is random, between half and all of `base · 2ⁿ⁻¹`, and never longer
+/// than `cap`. After 429 the base is at least a second. The time that the service asks for in
+/// `Retry-After` is added.
 ///
 /// # Example
 /// ```
@@ -62,9 +62,8 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// For a caller who waits for the answer: 4 attempts within 60 seconds, each for 30 seconds at
-    /// most, with waits of up to 200 ms at first and 5 seconds at last, and a budget of 100
-    /// repetitions.
+    /// For an interactive caller: 4 attempts within 60 seconds, each for 30 seconds at most, with
+    /// waits of up to 200 ms at first and 5 seconds at last, and a budget of 100 retries.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -82,8 +81,8 @@ impl RetryPolicy {
     /// For a run over many files, where a failure costs more than a wait: 8 attempts within 10
     /// minutes, and no budget.
     ///
-    /// An answer of 429 does not count as an attempt: a rate limit lets calls through again, so the
-    /// call waits for its turn until the 10 minutes are over.
+    /// An answer of 429 does not count as an attempt. The service accepts calls again once its rate
+    /// limit allows, so the call waits for its turn until the 10 minutes are over.
     #[must_use]
     pub const fn patient() -> Self {
         Self {
@@ -95,9 +94,9 @@ impl RetryPolicy {
         }
     }
 
-    /// Sets how often a request is sent, the first time included. 0 counts as 1.
+    /// Sets how often a request is sent, including the first time. 0 counts as 1.
     ///
-    /// Holds for answers of 429 too, whatever the policy said about them before.
+    /// This also applies to answers of 429, whatever the policy said about them before.
     #[must_use]
     pub const fn max_attempts(self, max_attempts: u32) -> Self {
         Self {
@@ -107,7 +106,7 @@ impl RetryPolicy {
         }
     }
 
-    /// Sets the longest wait before the first repetition, and before any.
+    /// Sets the longest wait before the first retry, and the longest before any.
     #[must_use]
     pub const fn backoff(self, base: Duration, cap: Duration) -> Self {
         Self { base, cap, ..self }
@@ -125,9 +124,9 @@ impl RetryPolicy {
         }
     }
 
-    /// Sets how long a call may take with all its attempts and waits, the queue included.
+    /// Sets how long a call may take in total: all attempts, waits and time in the queue.
     ///
-    /// For [`list_keys`](super::ScalewayClient::list_keys) that is all pages together.
+    /// For [`list_keys`](super::ScalewayClient::list_keys) this covers all pages together.
     #[must_use]
     pub const fn total_timeout(self, total_timeout: Duration) -> Self {
         Self {
@@ -136,19 +135,19 @@ impl RetryPolicy {
         }
     }
 
-    /// Sets how many repetitions all calls of a client share.
+    /// Sets how many retries all calls of a client share.
     ///
-    /// Each takes one out of the budget; each call that succeeds at its first attempt puts a tenth
-    /// of one back. So a service that is down does not get its load multiplied.
+    /// Each retry takes one from the budget, and each call that succeeds at its first attempt adds
+    /// a tenth. So we do not multiply the load on a service that is down.
     #[must_use]
     pub const fn budget(self, budget: u32) -> Self {
         Self { budget, ..self }
     }
 
-    /// Repeats a call that was denied (403), too.
+    /// Also retries a call that was denied (403).
     ///
-    /// A permission that was just granted takes effect after up to two minutes: allow for more
-    /// attempts, longer waits and a longer time in all, too.
+    /// A new permission can take up to two minutes to take effect: also allow more attempts, longer
+    /// waits and a longer total time.
     #[must_use]
     pub const fn retry_permission_denied(self) -> Self {
         Self {
@@ -157,7 +156,7 @@ impl RetryPolicy {
         }
     }
 
-    /// Returns the wait before repetition number `repetition`, which begins at 1.
+    /// Returns the wait before retry number `repetition`, which starts at 1.
     fn wait(&self, repetition: u32, rate_limited: bool, asked: Duration) -> Duration {
         let base = match rate_limited {
             true => self.base.max(RATE_LIMITED_BASE),
@@ -175,7 +174,7 @@ impl Default for RetryPolicy {
     }
 }
 
-/// A clock and an alarm, so that time can be replaced in tests and on runtimes other than tokio.
+/// A clock and an alarm. You can replace it in tests and on runtimes other than tokio.
 pub trait Timer: Send + Sync {
     /// Returns the time since some fixed point. Never goes back.
     fn now(&self) -> Duration;
@@ -184,7 +183,7 @@ pub trait Timer: Send + Sync {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 }
 
-/// The timer of tokio, which must run where the call is awaited.
+/// The timer of tokio. Calls must be awaited in a tokio runtime.
 #[derive(Clone, Debug)]
 pub struct TokioTimer(Instant);
 
@@ -208,13 +207,13 @@ impl Timer for TokioTimer {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        // Not before the first poll: without a runtime it panics, and the transport has not yet
-        // said why it cannot do anything here.
+        // Not before the first poll: without a runtime it panics, and the transport has not yet had
+        // a chance to report why it cannot work.
         Box::pin(async move { tokio::time::sleep(duration).await })
     }
 }
 
-/// A [`Transport`] that bounds the time and the number of requests, and repeats them.
+/// A [`Transport`] that limits time and concurrency, and retries requests.
 pub struct Retrying<T> {
     inner: T,
     policy: RetryPolicy,
@@ -224,7 +223,7 @@ pub struct Retrying<T> {
 }
 
 impl<T: Transport> Retrying<T> {
-    /// Puts `policy` before `inner`, with 64 requests under way at a time.
+    /// Applies `policy` to `inner`, with 64 concurrent requests.
     pub fn new(inner: T, policy: RetryPolicy, timer: Arc<dyn Timer>) -> Self {
         let budget = Budget::new(policy.budget);
         Self {
@@ -236,8 +235,8 @@ impl<T: Transport> Retrying<T> {
         }
     }
 
-    /// Sets how many requests are under way at a time: at least 1. Others wait, and their time in
-    /// this queue counts as part of the call, not of an attempt.
+    /// Sets how many requests may run at a time: at least 1. Others wait. Time in this queue counts
+    /// towards the call, not the attempt.
     #[must_use]
     pub fn max_in_flight(self, max_in_flight: usize) -> Self {
         let permits = max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
@@ -247,7 +246,7 @@ impl<T: Transport> Retrying<T> {
         }
     }
 
-    /// Returns when a call that begins now must have ended, by the timer's clock.
+    /// Returns when a call that starts now must have ended, by the timer's clock.
     pub(crate) fn deadline(&self) -> Duration {
         self.deadline_in(self.policy.total_timeout)
     }
@@ -263,7 +262,8 @@ impl<T: Transport> Retrying<T> {
         let mut last = None;
         let (mut sent, mut counted) = (0_u32, 0);
         loop {
-            // A place in the queue is held for the attempt alone, never while waiting for another.
+            // Hold a place in the queue only during an attempt, never while waiting for the next
+            // one.
             let Some(place) = self.place(deadline).await else {
                 return last.unwrap_or_else(|| Err(not_sent()));
             };
@@ -286,7 +286,7 @@ impl<T: Transport> Retrying<T> {
                 .policy
                 .wait(sent, rate_limited, asked.unwrap_or_default());
             let left = deadline.saturating_sub(self.timer.now());
-            // Without time for another attempt the last outcome says more than a time-out.
+            // If there is no time for another attempt, the last outcome says more than a time-out.
             if wait >= left || !self.budget.take() {
                 return with_attempts(outcome, sent);
             }
@@ -296,7 +296,7 @@ impl<T: Transport> Retrying<T> {
         }
     }
 
-    /// Waits for a place among the requests under way. `None` when the time is over first.
+    /// Waits for a place among the running requests. `None` if the time runs out first.
     async fn place(&self, deadline: Duration) -> Option<SemaphorePermit<'_>> {
         let left = deadline.saturating_sub(self.timer.now());
         if left.is_zero() {
@@ -328,7 +328,7 @@ impl<T: Transport> Retrying<T> {
         outcome
     }
 
-    /// Polls the future before the alarm: an outcome that is there is taken, however late.
+    /// Polls the future before the alarm: a finished outcome is returned, however late.
     async fn bounded<F: Future>(&self, future: F, time: Duration) -> Option<F::Output> {
         let mut future = pin!(future);
         let mut alarm = self.timer.sleep(time);
@@ -342,7 +342,7 @@ impl<T: Transport> Retrying<T> {
     fn may_repeat(&self, request: &Request, outcome: &Result<Response, KmsError>) -> bool {
         let safe = request.operation().is_repeatable();
         match outcome {
-            // Refused for want of a permission: nothing was done.
+            // It was refused for lack of a permission: it had no effect.
             Ok(answer) if answer.status() == 403 => self.policy.permission_denied,
             Ok(answer) => safe && is_transient(answer.status()),
             Err(error) if error.kind() == KmsErrorKind::Unreachable => true,
@@ -377,14 +377,15 @@ fn not_sent() -> KmsError {
     KmsError::new(KmsErrorKind::NotSent).with_attempts(0)
 }
 
-/// Draws from 0 to 1. Without randomness all wait equally long, which is no reason to fail.
+/// Returns a random number from 0 to 1. Without randomness all wait equally long, which is
+/// harmless.
 fn random_fraction() -> f64 {
     let mut bytes = [0xff; 4];
     let _ = rng::fill_nonce(&mut bytes);
     f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
 }
 
-/// Repetitions that are left, in tenths.
+/// The remaining retries, in tenths.
 struct Budget {
     tenths: Mutex<u32>,
     capacity: u32,

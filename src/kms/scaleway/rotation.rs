@@ -6,9 +6,9 @@ use serde::Deserialize;
 
 use super::{Timestamp, Uuid, api::crypto::Unbelievable};
 
-/// One version of a key: the material that one rotation made.
+/// One version of a key: the material from one rotation.
 ///
-/// Nothing of it is secret.
+/// None of it is secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRotation {
     index: u32,
@@ -32,7 +32,7 @@ impl KeyRotation {
         &self.status
     }
 
-    /// Returns whether a call made the version, and not the key's rotation policy.
+    /// Returns whether a call, rather than the key's rotation policy, made the version.
     #[must_use]
     pub const fn is_manual(&self) -> bool {
         self.is_manual
@@ -44,7 +44,7 @@ impl KeyRotation {
         self.created_at.as_ref()
     }
 
-    /// Returns when the version was changed last.
+    /// Returns when the version was last changed.
     #[must_use]
     pub const fn updated_at(&self) -> Option<&Timestamp> {
         self.updated_at.as_ref()
@@ -57,15 +57,15 @@ impl KeyRotation {
     }
 }
 
-/// What can be done with a version.
+/// The status of a version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RotationStatus {
-    /// Its material was deleted: what it encrypted is lost.
+    /// Its material was deleted: you have lost the data that it encrypted.
     Deleted,
-    /// It decrypts, and if it is the newest it encrypts.
+    /// It decrypts, and the newest version also encrypts.
     Enabled,
-    /// A status that this crate does not know of.
+    /// A status that this crate does not know.
     Other(String),
 }
 
@@ -99,7 +99,7 @@ struct RotationReply {
 }
 
 impl RotationsReply {
-    /// Returns the versions of one page, and how many there are on all pages together.
+    /// Returns the versions of one page, and the number of versions on all pages.
     pub(crate) fn page(self, key_id: Uuid) -> Result<(Vec<KeyRotation>, u64), Unbelievable> {
         let rotations = self.rotations.ok_or("it has no list of rotations")?;
         let total_count = self

@@ -8,16 +8,16 @@ use zeroize::Zeroizing;
 use super::Uuid;
 use crate::{secret::SecretAccess, wire};
 
-/// The secret half of a Scaleway API key: what travels in `X-Auth-Token`.
+/// The secret half of a Scaleway API key, sent in the header `X-Auth-Token`.
 ///
-/// Shared, not copied, by its clones; wiped when the last is dropped; never printed.
+/// Clones share it without copying. It is wiped when the last is dropped, and never printed.
 #[derive(Clone)]
 pub struct SecretKey(Bytes);
 
 impl SecretKey {
-    /// Copies a secret key, which must be a UUID, in either case.
+    /// Copies a secret key, which must be a UUID in upper or lower case.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        // Unchanged: the service compares it.
+        // Keep the case: the service compares the text.
         Uuid::is_well_formed(text)
             .then(|| Self(wire::secret(Zeroizing::new(text.as_bytes().to_vec()))))
     }

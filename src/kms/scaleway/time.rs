@@ -1,4 +1,4 @@
-//! [`Timestamp`], and how the service writes a span of time.
+//! [`Timestamp`], and the service's notation for durations.
 
 use std::{
     fmt,
@@ -10,9 +10,9 @@ use crate::error::{KmsError, KmsErrorKind};
 
 const SECS_PER_DAY: i64 = 86_400;
 
-/// A point in time, as the service writes it: RFC 3339, such as `2026-07-07T07:46:06.350936Z`.
+/// A point in time in the service's notation: RFC 3339, such as `2026-07-07T07:46:06.350936Z`.
 ///
-/// The text is kept unchanged, with all of its digits.
+/// The text is kept unchanged, with all its digits.
 ///
 /// # Example
 /// ```
@@ -37,7 +37,7 @@ impl Timestamp {
         &self.text
     }
 
-    /// Returns the time as the standard library has it.
+    /// Returns the time as a type of the standard library.
     #[must_use]
     pub const fn system_time(&self) -> SystemTime {
         self.time
@@ -82,7 +82,7 @@ pub(crate) fn print_period(period: Duration) -> String {
     }
 }
 
-/// Reads seconds with up to nine digits behind the point, such as `2592000s` or `0.500s`.
+/// Reads seconds with up to nine digits after the point, such as `2592000s` or `0.500s`.
 pub(crate) fn parse_period(text: &str) -> Option<Duration> {
     let number = text.strip_suffix('s')?;
     let (secs, fraction) = number.split_once('.').unwrap_or((number, "0"));
@@ -96,7 +96,7 @@ fn digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Reads the digits behind a decimal point as billionths.
+/// Reads the digits after a decimal point as billionths.
 fn nanos(fraction: &str) -> Option<u32> {
     let missing = 9_u32.checked_sub(u32::try_from(fraction.len()).ok()?)?;
     digits(fraction).then(|| {
@@ -196,7 +196,7 @@ fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Counts the days from 1970-01-01. The year begins in March, so that the leap day is its last.
+/// Counts the days from 1970-01-01. Years start in March, so that the leap day is the last one.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);

@@ -1,7 +1,7 @@
-//! Spans and events of calls, with the feature `tracing`; else nothing.
+//! Spans and events of calls. Without the feature `tracing` they do nothing.
 //!
-//! A span has the operation, the region and the key id; an event of it the number of the attempt,
-//! its latency, status and request id. Nothing of a body or a header is ever recorded.
+//! A span has the operation, the region and the key id. Each of its events has the number of the
+//! attempt, its latency, status and request id. We never record any part of a body or a header.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(crate) fn in_span<F: Future>(_request: &Request, call: F) -> F {
     call
 }
 
-/// Records how one attempt went.
+/// Records the outcome of one attempt.
 #[cfg(feature = "tracing")]
 pub(crate) fn attempted(attempt: u32, latency: Duration, outcome: &Result<Response, KmsError>) {
     let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
@@ -56,7 +56,7 @@ pub(crate) fn repeats(attempt: u32, wait: Duration) {
 #[cfg(not(feature = "tracing"))]
 pub(crate) fn repeats(_: u32, _: Duration) {}
 
-/// Records something about the settings that their owner should know.
+/// Records a warning about the settings.
 #[cfg(feature = "tracing")]
 pub(crate) fn warning(text: &str) {
     tracing::warn!("{text}");

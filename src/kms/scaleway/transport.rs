@@ -1,4 +1,4 @@
-//! [`Transport`]: how a request reaches the service, and what requests and answers are.
+//! [`Transport`]: how a request reaches the service, and the types of requests and answers.
 
 use std::{fmt, time::Duration};
 
@@ -14,23 +14,23 @@ use crate::{
 
 /// The longest answer in bytes that a [`Transport`] should read.
 ///
-/// The largest regular one, a page of 100 keys with long descriptions, is well below it.
+/// The largest regular one, a page of 100 keys with long descriptions, is well below this limit.
 pub const MAX_REPLY_SIZE: usize = 2 << 20;
 
-/// Carries one request to the service and its answer back.
+/// Sends one request to the service and returns its answer.
 ///
-/// Everybody may implement it: over another HTTP library, through a proxy of their own, or
-/// without a network for tests. Time-outs and repetition are not its business:
-/// [`Retrying`](super::Retrying) stands before it in every client.
+/// Anyone may implement it: over another HTTP library, through their own proxy, or without a
+/// network for tests. An implementation need not handle time-outs and retries: in every client,
+/// [`Retrying`](super::Retrying) wraps it.
 ///
 /// # Errors of an implementation
-/// * [`Unreachable`](KmsErrorKind::Unreachable) only when nothing of the request has left: such a
-///   request is sent again even if it is not safe to repeat;
-/// * [`Interrupted`](KmsErrorKind::Interrupted) when the connection broke later;
+/// * [`Unreachable`](KmsErrorKind::Unreachable) only if no part of the request was sent: such a
+///   request is retried even if it is not safe to repeat;
+/// * [`Interrupted`](KmsErrorKind::Interrupted) if the connection broke later;
 /// * [`InvalidReply`](KmsErrorKind::InvalidReply) for more than [`MAX_REPLY_SIZE`] bytes.
 ///
-/// Every HTTP status, 5xx too, is an answer and not an error. Redirects are not followed: the
-/// secret key must not go where the answer says.
+/// Every HTTP status, even 5xx, is an answer and not an error. Do not follow redirects: an answer
+/// must not decide where the secret key is sent.
 ///
 /// # Example
 /// ```
@@ -56,7 +56,7 @@ pub trait Transport: Send + Sync {
     /// Sends `request` and reads the answer.
     ///
     /// # Errors
-    /// [`KmsError`] when there is no answer, of the kinds above.
+    /// [`KmsError`] of the kinds above, if there is no answer.
     fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>>;
 }
 
@@ -69,8 +69,8 @@ impl Transport for Box<dyn Transport> {
 /// One HTTP request to Key Manager.
 ///
 /// # Security
-/// Holds the secret key, and a body that may hold a plaintext: neither is ever printed, and the
-/// body is wiped when the last user of it is gone.
+/// Holds the secret key, and a body that may contain a plaintext. Neither is ever printed, and the
+/// body is wiped when its last user is dropped.
 #[derive(Clone)]
 pub struct Request {
     operation: Operation,
@@ -98,7 +98,7 @@ impl Request {
         }
     }
 
-    /// Sets when the request must have been answered, by the clock of the client's timer.
+    /// Sets the time by which the request must be answered, by the clock of the client's timer.
     pub(crate) fn until(self, deadline: Option<Duration>) -> Self {
         Self { deadline, ..self }
     }
@@ -107,13 +107,13 @@ impl Request {
         self.deadline
     }
 
-    /// Adds `path` behind `…/regions/<region>/`.
+    /// Appends `path` to `…/regions/<region>/`.
     pub(crate) fn path(mut self, path: &str) -> Self {
         self.target.push_str(path);
         self
     }
 
-    /// Adds the path of a key and, unless empty, of what to do with it.
+    /// Adds the path of a key and, unless empty, that of the operation.
     pub(crate) fn key(mut self, key_id: Uuid, action: &str) -> Self {
         self.key_id = Some(key_id);
         self.target.push_str("keys/");
@@ -130,19 +130,19 @@ impl Request {
         self
     }
 
-    /// Returns what the request is for.
+    /// Returns the request's operation.
     #[must_use]
     pub const fn operation(&self) -> Operation {
         self.operation
     }
 
-    /// Returns the region it is for.
+    /// Returns the request's region.
     #[must_use]
     pub const fn region(&self) -> &Region {
         &self.region
     }
 
-    /// Returns the key it is for, if it is for one.
+    /// Returns the request's key, or `None` if it has none.
     #[must_use]
     pub const fn key_id(&self) -> Option<Uuid> {
         self.key_id
@@ -154,17 +154,17 @@ impl Request {
         self.operation.method()
     }
 
-    /// Returns path and query, to be put behind the base URL.
+    /// Returns path and query, to append to the base URL.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.target
     }
 
-    /// Returns the JSON text to send, with the header `Content-Type: application/json`; `None`
-    /// for a request without body.
+    /// Returns the JSON text to send, with the header `Content-Type: application/json`, or `None`
+    /// for a request without a body.
     ///
     /// # Security
-    /// May hold a plaintext.
+    /// May contain a plaintext.
     #[must_use]
     pub fn json(&self) -> Option<&[u8]> {
         self.body.as_deref()
@@ -200,7 +200,7 @@ impl fmt::Debug for Request {
 /// One HTTP answer.
 ///
 /// # Security
-/// The body may hold a plaintext: it is wiped on drop and never printed.
+/// The body may contain a plaintext: it is wiped on drop and never printed.
 pub struct Response {
     status: u16,
     content_type: Option<String>,
@@ -211,7 +211,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// Wraps an answer of which the status and the body are known.
+    /// Makes an answer with this status and body.
     #[must_use]
     pub fn new(status: u16, body: Vec<u8>) -> Self {
         Self {
@@ -224,7 +224,7 @@ impl Response {
         }
     }
 
-    /// Wraps an answer as the service gives it: with the content type of JSON.
+    /// Makes an answer like those of the service, with the content type of JSON.
     #[must_use]
     pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self::new(status, body.into()).header("Content-Type", "application/json")
@@ -293,11 +293,11 @@ impl fmt::Debug for Response {
     }
 }
 
-/// What a request is for.
+/// The operation of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
-    /// Makes a key.
+    /// Creates a key.
     CreateKey,
     /// Decrypts a ciphertext.
     Decrypt,
@@ -305,19 +305,19 @@ pub enum Operation {
     DeleteKey,
     /// Deletes imported key material.
     DeleteKeyMaterial,
-    /// Forbids the use of a key.
+    /// Disables a key.
     DisableKey,
-    /// Allows the use of a key again.
+    /// Enables a key again.
     EnableKey,
     /// Encrypts a plaintext.
     Encrypt,
-    /// Makes a data key and wraps it.
+    /// Generates a data key and wraps it.
     GenerateDataKey,
-    /// Makes a public key that key material is wrapped with before it is imported.
+    /// Generates a public key that wraps key material before it is imported.
     GenerateImportParameters,
     /// Reads a key's properties.
     GetKey,
-    /// Gives key material to a key.
+    /// Imports key material into a key.
     ImportKeyMaterial,
     /// Lists the algorithms on offer.
     ListAlgorithms,
@@ -325,19 +325,19 @@ pub enum Operation {
     ListKeyRotations,
     /// Lists keys.
     ListKeys,
-    /// Forbids the deletion of a key.
+    /// Protects a key from deletion.
     ProtectKey,
     /// Reads the public half of an asymmetric key.
     PublicKey,
-    /// Takes a key back that was scheduled for deletion.
+    /// Cancels the scheduled deletion of a key.
     RestoreKey,
     /// Makes a new version of a key.
     RotateKey,
     /// Signs a digest.
     Sign,
-    /// Allows the deletion of a key.
+    /// Removes a key's protection from deletion.
     UnprotectKey,
-    /// Opens a key that was wrapped with a public key.
+    /// Unwraps a key that was wrapped with a public key.
     UnwrapKey,
     /// Changes a key's properties.
     UpdateKey,
@@ -379,11 +379,11 @@ impl Operation {
         }
     }
 
-    /// Returns whether doing it twice is the same as doing it once.
+    /// Returns whether repeating it has the same effect as doing it once.
     ///
-    /// Where it is not, a lost answer may leave a key, a version or a deletion behind that nobody
-    /// knows of, or make the second try fail: such a request is never sent again once any of it
-    /// has left.
+    /// If not, a lost answer may leave a key, a version or a deletion behind that nobody knows
+    /// about, or make the second attempt fail. Such a request is never repeated once any part of it
+    /// has been sent.
     #[must_use]
     pub const fn is_repeatable(self) -> bool {
         !matches!(

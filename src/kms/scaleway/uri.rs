@@ -1,4 +1,4 @@
-//! [`KeyUri`] and [`Region`]: where a key is.
+//! [`KeyUri`] and [`Region`]: the location of a key.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -7,7 +7,7 @@ use crate::error::{KmsError, KmsErrorKind};
 
 /// A Scaleway region, such as `fr-par`. Keys exist in one region only.
 ///
-/// A well-formed name is accepted even if no such region is known today.
+/// Any well-formed name is accepted, even if we know no such region.
 ///
 /// # Example
 /// ```
@@ -68,12 +68,12 @@ impl fmt::Display for Region {
 
 /// The URI of a Key Manager key.
 ///
-/// Read in both forms that Scaleway's own Tink extensions use:
+/// Accepted in both forms that Scaleway's own Tink extensions use:
 /// * `scw-kms://regions/<region>/keys/<key id>`, the canonical one;
 /// * `scw-kms://<key id>`, whose region is that of the client.
 ///
-/// The scheme in either case; the id is a UUID; nothing may follow. Printed in the canonical form
-/// where the region is known.
+/// The scheme may be in upper or lower case, the id is a UUID, and nothing may follow it. It prints
+/// in the canonical form if the region is known.
 ///
 /// # Compatibility
 /// `github.com/scaleway/tink-go-scwkms` documents the first form but ignores its region and calls
@@ -99,7 +99,7 @@ pub struct KeyUri {
 }
 
 impl KeyUri {
-    /// The scheme, with what separates it from the rest.
+    /// The scheme, including the separator.
     pub const SCHEME: &'static str = "scw-kms://";
 
     /// Names a key in a region.
@@ -111,7 +111,7 @@ impl KeyUri {
         }
     }
 
-    /// Names a key in the region of whatever client it is given to.
+    /// Names a key in the region of the client that uses it.
     #[must_use]
     pub const fn in_any_region(key_id: Uuid) -> Self {
         Self {
@@ -120,13 +120,13 @@ impl KeyUri {
         }
     }
 
-    /// Reads a key's name in any of the forms that Scaleway's tools print.
+    /// Parses a key's name in any of the forms that Scaleway's tools print.
     ///
     /// Beside the two forms of a key URI: `srn://key-manager.<domain>/regions/<region>/keys/<id>`,
     /// `<region>/<id>` and `<id>`. For people and programs; a keyset holds key URIs only.
     ///
     /// # Errors
-    /// [`KmsError`] of kind `InvalidUri` when it has none of these forms.
+    /// [`KmsError`] of kind `InvalidUri` if it has none of these forms.
     pub fn from_reference(text: &str) -> Result<Self, KmsError> {
         if Self::has_scheme(text) {
             return text.parse();
@@ -147,7 +147,7 @@ impl KeyUri {
         })
     }
 
-    /// Returns the region, where the URI names one.
+    /// Returns the region, if the URI names one.
     #[must_use]
     pub const fn region(&self) -> Option<&Region> {
         self.region.as_ref()

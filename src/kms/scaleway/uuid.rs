@@ -1,4 +1,4 @@
-//! [`Uuid`]: how Scaleway names keys, projects, organisations and API keys.
+//! [`Uuid`]: the ids of Scaleway's keys, projects, organisations and API keys.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use crate::error::{KmsError, KmsErrorKind};
 
 /// The id of a key, a project or an organisation.
 ///
-/// Any version; either case is read, lower case is printed.
+/// Any version is accepted, in upper or lower case, and printed in lower case.
 ///
 /// # Example
 /// ```

@@ -1,4 +1,4 @@
-//! `fake-kms://`: the test client of the other Tinks, which has the key in its URI.
+//! `fake-kms://`: the test client of the other Tinks, whose URI contains the key.
 
 use std::{fmt, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{
     secret::SecretAccess,
 };
 
-/// What starts the key URIs of this client.
+/// The scheme of this client's key URIs.
 const SCHEME: &str = "fake-kms://";
 
 /// Reads the key from the URI: `fake-kms://` and a serialized cleartext keyset of AEAD keys, in

@@ -1,4 +1,4 @@
-//! Encrypt, decrypt, data keys, signatures, key material: what is asked and what is answered.
+//! Encrypt, decrypt, data keys, signatures, key material: requests and answers.
 
 use std::{borrow::Cow, fmt};
 
@@ -21,7 +21,7 @@ pub const MAX_PLAINTEXT_SIZE: usize = 65_535;
 /// The longest ciphertext in bytes that Key Manager decrypts. The shortest has one byte.
 pub const MAX_CIPHERTEXT_SIZE: usize = 131_071;
 
-/// A plaintext, and its ciphertext under the key's newest version where that has changed.
+/// A plaintext, and its new ciphertext if the key was rotated since.
 pub struct Decrypted {
     plaintext: Zeroizing<Vec<u8>>,
     refreshed: Option<Vec<u8>>,
@@ -34,16 +34,16 @@ impl Decrypted {
         &self.plaintext
     }
 
-    /// Returns the plaintext. Whoever takes it wipes it, if it is a secret.
+    /// Returns the plaintext. If it is a secret, the caller must wipe it.
     #[must_use]
     pub fn into_plaintext(mut self) -> Vec<u8> {
         std::mem::take(&mut self.plaintext)
     }
 
-    /// Returns the plaintext's ciphertext under the newest version of the key, with the same
+    /// Returns the plaintext encrypted again under the newest version of the key, with the same
     /// associated data, if the key was rotated since the ciphertext was made.
     ///
-    /// Store it in place of the old one: then the old version is needed no more.
+    /// Store it in place of the old one: you then no longer need the old version.
     #[must_use]
     pub fn refreshed(&self) -> Option<&[u8]> {
         self.refreshed.as_deref()
@@ -59,20 +59,20 @@ impl fmt::Debug for Decrypted {
     }
 }
 
-/// Which of the versions of imported key material is meant.
+/// Selects a version of imported key material.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyMaterial {
-    /// The version that was imported last.
+    /// The most recently imported version.
     #[default]
     Newest,
-    /// The version of this index, counted from 1.
+    /// The version with this index, counted from 1.
     Version(u32),
 }
 
-/// What key material is wrapped with before it leaves for the service.
+/// The public key that wraps key material before it is sent to the service, and its token.
 ///
-/// Nothing of it is secret.
+/// None of it is secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportParameters {
     public_key: Vec<u8>,
@@ -86,7 +86,7 @@ impl ImportParameters {
         &self.public_key
     }
 
-    /// Returns the token that goes back with the wrapped material.
+    /// Returns the token to send back with the wrapped material.
     #[must_use]
     pub fn import_token(&self) -> &[u8] {
         &self.import_token
@@ -115,7 +115,7 @@ pub(crate) fn decrypt(
     ))
 }
 
-/// Whether the answer is to have the data key in the clear too.
+/// Whether the answer should include the data key in the clear.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DataKeyPlaintext {
     Wanted,
@@ -171,7 +171,7 @@ fn check_size(name: &str, size: usize, max: usize) -> Result<(), KmsError> {
     )
 }
 
-/// The service takes absent and empty associated data for the same; asymmetric keys refuse any.
+/// The service treats absent and empty associated data alike; asymmetric keys refuse any.
 fn with_associated_data(input: (&str, &[u8]), associated_data: &[u8]) -> Zeroizing<Vec<u8>> {
     match associated_data {
         [] => secret_json::write(&[input]),
@@ -201,7 +201,7 @@ pub(crate) struct CryptoReply<'a> {
     created_at: Option<Cow<'a, str>>,
 }
 
-/// Why an answer is not believed.
+/// The reason why an answer is rejected.
 pub(crate) type Unbelievable = &'static str;
 
 impl CryptoReply<'_> {
@@ -280,7 +280,7 @@ impl CryptoReply<'_> {
             .ok_or("it does not say whether the signature is valid")
     }
 
-    /// An answer about another key means that requests and answers got mixed up on the way.
+    /// An answer about another key means that requests and answers were mixed up on the way.
     fn check_key(&self, key_id: Uuid) -> Result<(), Unbelievable> {
         match self.key_id.as_deref().map(Uuid::parse) {
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! What an answer means that is not a success.
+//! Turns unsuccessful answers into errors.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,12 +14,12 @@ use crate::{
     kms::scaleway::transport::{Operation, Request, Response},
 };
 
-/// The shortest input whose repetition in an answer is noticed: shorter ones occur by chance.
+/// The shortest input whose repetition in an answer we look for: shorter ones occur by chance.
 const SHORTEST_SECRET: usize = 4;
-/// So many bytes in a row that are the same do not occur by chance.
+/// This many equal bytes in a row do not occur by chance.
 const TELLING_SIZE: usize = 16;
 
-/// The body of an answer that is not a success. Which members there are depends on the type.
+/// The body of an unsuccessful answer. Its type decides which members are present.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Body {
@@ -35,7 +35,7 @@ struct Body {
     reason: Option<String>,
 }
 
-/// One entry of `details`: of an argument, of a permission or of a quota.
+/// One entry of `details`: about an argument, a permission or a quota.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Detail {
@@ -58,7 +58,7 @@ pub(crate) fn of_response(request: &Request, response: &Response) -> KmsError {
     let status = response.status();
     let kind = kind(request.operation(), status, &body);
     let mut error = KmsError::new(kind).with_status(status);
-    // Any other status means that it was done, or that it was refused and will be again.
+    // With any other status the request took effect, or was refused and would be again.
     if !request.operation().is_repeatable() || !is_transient(status) {
         error = error.not_repeatable();
     }
@@ -69,7 +69,7 @@ pub(crate) fn of_response(request: &Request, response: &Response) -> KmsError {
     {
         error = error.with_service_type(name);
     }
-    // Cut as the error would cut it, so that what is looked at is what will be shown.
+    // Cut it as the error will, so that we check the same text that will be shown.
     let message =
         message(status, kind, &body).map(|text| first_bytes(&text, MAX_MESSAGE_SIZE).to_owned());
     match message {
@@ -81,13 +81,13 @@ pub(crate) fn of_response(request: &Request, response: &Response) -> KmsError {
     }
 }
 
-/// Returns whether the same request may be answered otherwise a little later.
+/// Returns whether the same request may get a different answer a little later.
 pub(crate) fn is_transient(status: u16) -> bool {
     matches!(status, 429 | 500 | 502 | 503 | 504)
 }
 
-/// Returns whether `text` repeats any part of the secret key or of what the request has encoded
-/// in its body.
+/// Returns whether `text` repeats any part of the secret key or of the encoded inputs in the
+/// request's body.
 pub(crate) fn echoes_a_secret(request: &Request, text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let parts: HashSet<&[u8]> = text.as_bytes().windows(TELLING_SIZE).collect();
@@ -110,7 +110,7 @@ pub(crate) fn echoes_a_secret(request: &Request, text: &str) -> bool {
             .any(|(base64, plain)| repeats(base64.as_bytes()) || repeats(plain))
 }
 
-/// Returns the byte strings of the request, encoded and plain. Nothing of it is copied unwiped.
+/// Returns the byte strings of the request, encoded and plain. All copies are wiped.
 fn inputs(request: &Request) -> Vec<(&str, Zeroizing<Vec<u8>>)> {
     let has_inputs = matches!(
         request.operation(),
@@ -144,7 +144,7 @@ fn kind(operation: Operation, status: u16, body: &Body) -> KmsErrorKind {
         return KmsErrorKind::DecryptionFailed;
     }
     match (body.r#type.as_deref(), status) {
-        // What a status says that gateways give is believed before what a body says.
+        // For statuses that gateways return, the status takes precedence over the body.
         (_, 300..=399) => KmsErrorKind::InvalidReply,
         (_, 429) => KmsErrorKind::RateLimited,
         (Some("invalid_arguments" | "invalid_request_error"), _) => KmsErrorKind::InvalidInput,
@@ -173,7 +173,7 @@ fn kind(operation: Operation, status: u16, body: &Body) -> KmsErrorKind {
     }
 }
 
-/// Returns whether the service did not like the ciphertext. Its size was checked before.
+/// Returns whether the service rejected the ciphertext. Its size has already been checked.
 fn names_the_ciphertext(body: &Body) -> bool {
     let details = body.details.as_deref().unwrap_or_default();
     body.r#type.as_deref() == Some("invalid_arguments")
@@ -182,10 +182,10 @@ fn names_the_ciphertext(body: &Body) -> bool {
             .any(|detail| detail.argument_name.as_deref() == Some("ciphertext"))
 }
 
-/// Puts what the service says into one clause.
+/// Combines the service's messages into one clause.
 fn message(status: u16, kind: KmsErrorKind, body: &Body) -> Option<String> {
     match (kind, status) {
-        // Which check failed would help whoever can submit ciphertexts.
+        // An attacker who can submit ciphertexts would learn from knowing which check failed.
         (KmsErrorKind::DecryptionFailed, _) => return None,
         (_, 300..=399) => return Some("it is a redirect, which is never followed".to_owned()),
         _ => {}

@@ -1,4 +1,4 @@
-//! Keys as resources: what is asked when they are made, changed and listed.
+//! Keys as resources: requests to create, change and list them.
 
 use std::{fmt, time::Duration};
 
@@ -12,10 +12,10 @@ use crate::kms::scaleway::{
     time::print_period,
 };
 
-/// How many keys a page of a list has, which is the most that the platform gives.
+/// The number of keys on a page of a list, which is the platform's maximum.
 pub(crate) const PAGE_SIZE: u32 = 100;
 
-/// What a new key is to be.
+/// The properties of a new key.
 ///
 /// # Example
 /// ```
@@ -42,13 +42,13 @@ pub struct CreateKey {
 }
 
 impl CreateKey {
-    /// Asks for a key that encrypts and decrypts and can wrap data keys.
+    /// Requests a key that encrypts, decrypts and can wrap data keys.
     #[must_use]
     pub fn aes_256_gcm() -> Self {
         Self::new(KeyUsage::SymmetricEncryption(Algorithm::AES_256_GCM))
     }
 
-    /// Asks for a key of this usage.
+    /// Requests a key of this usage.
     #[must_use]
     pub const fn new(usage: KeyUsage) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl CreateKey {
         }
     }
 
-    /// Puts the key into a project other than that of the client's settings.
+    /// Creates the key in a project other than that of the client's settings.
     #[must_use]
     pub fn project(self, project_id: Uuid) -> Self {
         Self {
@@ -73,7 +73,7 @@ impl CreateKey {
         }
     }
 
-    /// Names the key. Without, the service finds a name.
+    /// Names the key. Otherwise, the service chooses a name.
     #[must_use]
     pub fn name(self, name: impl Into<String>) -> Self {
         Self {
@@ -98,13 +98,13 @@ impl CreateKey {
         self
     }
 
-    /// Has the service make a new version every `period`: at least 24 hours.
+    /// Asks the service to make a new version every `period`, which must be at least 24 hours.
     #[must_use]
     pub fn rotate_every(self, period: Duration) -> Self {
         self.rotation(RotationPolicy::every(period))
     }
 
-    /// Has the service make new versions by itself.
+    /// Asks the service to make new versions by itself.
     #[must_use]
     pub fn rotation(self, policy: RotationPolicy) -> Self {
         Self {
@@ -113,7 +113,7 @@ impl CreateKey {
         }
     }
 
-    /// Allows the key's deletion from the start. Without, it must be unprotected first.
+    /// Allows the key's deletion from the start. Otherwise, it must be unprotected first.
     #[must_use]
     pub fn unprotected(self) -> Self {
         Self {
@@ -122,7 +122,7 @@ impl CreateKey {
         }
     }
 
-    /// Leaves the key without material, to be imported.
+    /// Creates the key without material, which you then import.
     #[must_use]
     pub fn external(self) -> Self {
         Self {
@@ -131,7 +131,7 @@ impl CreateKey {
         }
     }
 
-    /// Chooses where the service keeps and uses the key. Without, the service chooses.
+    /// Chooses where the service keeps and uses the key. Otherwise, the service chooses.
     #[must_use]
     pub fn protection_level(self, level: ProtectionLevel) -> Self {
         Self {
@@ -177,7 +177,7 @@ impl CreateKey {
     }
 }
 
-/// What to change of a key. What is not named stays.
+/// Changes to a key. Properties that you do not set remain unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct UpdateKey {
     name: Option<String>,
@@ -187,7 +187,7 @@ pub struct UpdateKey {
 }
 
 impl UpdateKey {
-    /// Changes nothing yet.
+    /// Makes an empty set of changes.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -267,7 +267,7 @@ impl RotationPolicy {
         }
     }
 
-    /// Rotates next at `next`. The period stays that of the policy that the key has already.
+    /// Rotates next at `next`. The period of the key's existing policy does not change.
     #[must_use]
     pub fn next_at(next: impl Into<Timestamp>) -> Self {
         Self {
@@ -319,10 +319,10 @@ impl<'a> From<&'a RotationPolicy> for PolicyBody<'a> {
     }
 }
 
-/// Which keys to list, and in which order.
+/// Selects keys to list, and their order.
 ///
-/// Without a project or an organisation, those of the client's project are listed, or of its
-/// organisation where it knows no project.
+/// Without a project or an organisation, the keys of the client's project are listed, or those of
+/// its organisation if the client has no project.
 #[derive(Clone, Debug, Default)]
 pub struct ListKeys {
     project_id: Option<Uuid>,
@@ -342,7 +342,7 @@ impl ListKeys {
         Self::default()
     }
 
-    /// Keeps those of a project.
+    /// Lists only keys of this project.
     #[must_use]
     pub fn project(self, project_id: Uuid) -> Self {
         Self {
@@ -351,7 +351,7 @@ impl ListKeys {
         }
     }
 
-    /// Keeps those of an organisation.
+    /// Lists only keys of this organisation.
     #[must_use]
     pub fn organization(self, organization_id: Uuid) -> Self {
         Self {
@@ -360,13 +360,13 @@ impl ListKeys {
         }
     }
 
-    /// Sorts them otherwise than by name.
+    /// Sorts them by something other than the name.
     #[must_use]
     pub fn order(self, order: KeyOrder) -> Self {
         Self { order, ..self }
     }
 
-    /// Keeps those of this name.
+    /// Lists only keys of this name.
     #[must_use]
     pub fn name(self, name: impl Into<String>) -> Self {
         Self {
@@ -375,14 +375,14 @@ impl ListKeys {
         }
     }
 
-    /// Keeps those that have this tag, and the others that are asked for.
+    /// Lists only keys that have this tag, in addition to the other requested tags.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
         self
     }
 
-    /// Keeps those of this usage.
+    /// Lists only keys of this usage.
     #[must_use]
     pub fn usage(self, usage: UsageKind) -> Self {
         Self {
@@ -391,7 +391,7 @@ impl ListKeys {
         }
     }
 
-    /// Keeps those of this protection level.
+    /// Lists only keys of this protection level.
     #[must_use]
     pub fn protection_level(self, level: ProtectionLevel) -> Self {
         Self {
@@ -400,7 +400,7 @@ impl ListKeys {
         }
     }
 
-    /// Lists the keys that are scheduled for deletion, instead of the others.
+    /// Lists only the keys that are scheduled for deletion.
     #[must_use]
     pub fn scheduled_for_deletion(self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Key Manager's requests and answers, as functions of their arguments.
+//! Key Manager's requests and answers, as pure functions.
 //!
 //! # Source
 //! Scaleway's Key Manager API, `v1alpha1`.
@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::transport::Response;
 
-/// Reads the body of a success.
+/// Parses the body of a successful answer.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(
     response: &'a Response,
 ) -> Result<T, crypto::Unbelievable> {

@@ -1,8 +1,8 @@
-//! JSON whose strings are base64 of secrets, without copies that nobody wipes.
+//! JSON whose strings are base64 of secrets, without copies that are not wiped.
 //!
 //! A JSON library copies a string with an escape into its own buffer, and repeats unexpected input
-//! in its errors. So we write bodies with secrets here, into one buffer of the right size, and read
-//! secrets here, from the raw text of their field.
+//! in its errors. We therefore write bodies with secrets here, into one buffer of the right size,
+//! and read secrets here, from the raw text of their field.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::value::RawValue;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 /// Writes an object of base64 strings. The names must not need escapes.
 pub(crate) fn write(fields: &[(&str, &[u8])]) -> Zeroizing<Vec<u8>> {
     let encoded = |value: &[u8]| value.len().div_ceil(3) * 4;
-    // Of each field: quotes around the name, a colon, quotes, and a comma or the last brace.
+    // For each field: quotes around the name, a colon, quotes, and a comma or the last brace.
     let size = fields
         .iter()
         .map(|(name, value)| name.len() + encoded(value) + 6)
@@ -35,7 +35,7 @@ pub(crate) fn write(fields: &[(&str, &[u8])]) -> Zeroizing<Vec<u8>> {
     json
 }
 
-/// Reads one base64 string, of the standard alphabet and with padding, as the service writes it.
+/// Reads one base64 string, in the standard alphabet and with padding, as the service writes it.
 pub(crate) fn read(value: &RawValue) -> Option<Zeroizing<Vec<u8>>> {
     let text = value.get().strip_prefix('"')?.strip_suffix('"')?.as_bytes();
     if text.contains(&b'\\') {
@@ -53,7 +53,7 @@ fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     (written == size).then_some(bytes)
 }
 
-/// Resolves the escapes that base64 text can have: some writers of JSON put one before a slash.
+/// Resolves the escapes that base64 text can contain: some JSON writers escape a slash.
 fn unescape(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text;

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{Origin, Setting, Settings, refused};
 use crate::error::KmsError;
 
-/// Of each setting its variable, and the older names that are read if it is not set.
+/// The variable of each setting, and the older names that are read if it is not set.
 const ACCESS_KEY: &[&str] = &["SCW_ACCESS_KEY", "SCALEWAY_ACCESS_KEY"];
 /// `SCALEWAY_ACCESS_KEY` once held the secret key.
 const SECRET_KEY: &[&str] = &[
@@ -36,7 +36,7 @@ const TLS_VERIFY: &str = "SCW_TLSVERIFY";
 const PROFILE: &str = "SCW_PROFILE";
 const CONFIG_PATH: &str = "SCW_CONFIG_PATH";
 const LAST_RESORT_PROJECT_ID: &str = "SCW_PROJECT_ID";
-/// In the order in which they are looked at. An empty one is as if unset.
+/// In the order in which we look at them. An empty one counts as unset.
 const PROXY: &[&str] = &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 const NO_PROXY: &[&str] = &["NO_PROXY", "no_proxy"];
 const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
@@ -44,8 +44,8 @@ const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
 /// The environment variables that a client's settings are read from.
 ///
-/// A value, so that a program can pass others than the process has, and a test need not change
-/// what the whole process sees.
+/// It is a value, so that a program can pass variables that differ from the process's, and a test
+/// need not change the environment of the whole process.
 ///
 /// | setting | variable | older names, read if it is not set |
 /// |---|---|---|
@@ -64,12 +64,13 @@ const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 /// | proxy | `HTTPS_PROXY` | `https_proxy`, `ALL_PROXY`, `all_proxy` |
 /// | hosts that are called directly | `NO_PROXY` | `no_proxy` |
 ///
-/// Without `SCW_CONFIG_PATH` the file is `$XDG_CONFIG_HOME/scw/config.yaml`, without that variable
-/// `~/.config/scw/config.yaml`, and it need not be there; `config.yml` is looked for next.
+/// Without `SCW_CONFIG_PATH` the file is `$XDG_CONFIG_HOME/scw/config.yaml`, or
+/// `~/.config/scw/config.yaml` if that variable is not set either. It need not exist; `config.yml`
+/// is tried next.
 ///
-/// A variable that is set and empty is set: an empty region is refused. The exceptions are
-/// `SCW_PROFILE`, `SCW_CONFIG_PATH`, `XDG_CONFIG_HOME`, `SCW_USER_AGENT`,
-/// `KEYSEAL_INSECURE_HTTP_HOST` and those of proxies, where empty is unset.
+/// A variable that is set to the empty string counts as set: an empty region is refused. The
+/// exceptions are `SCW_PROFILE`, `SCW_CONFIG_PATH`, `XDG_CONFIG_HOME`, `SCW_USER_AGENT`,
+/// `KEYSEAL_INSECURE_HTTP_HOST` and the proxy variables, where empty means unset.
 ///
 /// # Example
 /// ```
@@ -85,7 +86,7 @@ const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<&'static str, Value>);
 
-/// Text, which is wiped, or what is no Unicode: a path can be that.
+/// Text, which is wiped, or a value that is not Unicode, as a path may be.
 #[derive(Clone)]
 enum Value {
     Text(Zeroizing<String>),
@@ -93,13 +94,13 @@ enum Value {
 }
 
 impl Environment {
-    /// Reads the process's environment: the variables above and no others.
+    /// Reads the variables above, and no others, from the process's environment.
     #[must_use]
     pub fn of_process() -> Self {
         Self::from_lookup(|name| std::env::var_os(name))
     }
 
-    /// Takes `pairs` for the environment.
+    /// Uses `pairs` as the environment.
     #[must_use]
     pub fn from_pairs<N: AsRef<str>, V: Into<OsString>>(
         pairs: impl IntoIterator<Item = (N, V)>,
@@ -168,12 +169,12 @@ impl Environment {
         Ok(profile.filter(|profile| !profile.text.is_empty()))
     }
 
-    /// Returns the file that is named.
+    /// Returns the configured path of the file.
     pub(super) fn config_path(&self) -> Option<PathBuf> {
         self.path(CONFIG_PATH)
     }
 
-    /// Returns where a file is looked for that is not named.
+    /// Returns the default paths of the file.
     pub(super) fn default_config_paths(&self) -> Vec<PathBuf> {
         let directory = self
             .path(XDG_CONFIG_HOME)
@@ -186,17 +187,17 @@ impl Environment {
             .collect()
     }
 
-    /// No tool of Scaleway's reads it, but pages of theirs set it.
+    /// No Scaleway tool reads it, but some of Scaleway's pages set it.
     pub(super) fn last_resort_project_id(&self) -> Result<Option<Setting>, KmsError> {
         self.setting(LAST_RESORT_PROJECT_ID)
     }
 
-    /// Returns the variable of the proxy in use, and its value.
+    /// Returns the proxy variable in use, and its value.
     pub(crate) fn proxy(&self) -> Result<Option<(&'static str, &str)>, KmsError> {
         self.first_filled(PROXY)
     }
 
-    /// Returns the list of hosts that are called without a proxy.
+    /// Returns the list of hosts that we call without a proxy.
     pub(crate) fn no_proxy(&self) -> Result<Option<&str>, KmsError> {
         Ok(self.first_filled(NO_PROXY)?.map(|(_, list)| list))
     }
@@ -231,7 +232,7 @@ impl Environment {
         Ok(None)
     }
 
-    /// A value that is neither true nor false leaves certificates checked, whichever the variable.
+    /// A value that is neither true nor false leaves certificates checked, in either variable.
     fn insecure(&self, warnings: &mut Vec<String>) -> Result<Option<bool>, KmsError> {
         let (name, secure_is) = match self.text(INSECURE)? {
             Some(_) => (INSECURE, false),
@@ -281,7 +282,7 @@ impl Environment {
     }
 }
 
-/// Reads the names that regions had once.
+/// Reads the former names of regions.
 fn current_name(region: Setting) -> Setting {
     let name = match region.text.as_str() {
         "par1" => "fr-par",

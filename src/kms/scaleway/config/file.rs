@@ -1,8 +1,8 @@
 //! The configuration file: YAML, with profiles.
 //!
 //! # Security
-//! The text of the file and its settings are wiped, but the YAML parser's own buffers are not:
-//! parts of the file may stay in freed memory.
+//! We wipe the text of the file and its settings, but not the YAML parser's own buffers: parts of
+//! the file may remain in freed memory.
 
 use std::{
     collections::BTreeMap,
@@ -21,10 +21,10 @@ use crate::error::KmsError;
 
 /// The largest file in bytes that is read.
 const MAX_FILE_SIZE: usize = 1 << 20;
-/// The name of the top level, which is a profile too.
+/// The name of the top level, which is also a profile.
 const TOP_LEVEL: &str = "default";
 
-/// A configuration file that was read.
+/// A parsed configuration file.
 pub(super) struct ConfigFile {
     path: PathBuf,
     top_level: Settings,
@@ -32,7 +32,7 @@ pub(super) struct ConfigFile {
     profiles: BTreeMap<String, Settings>,
 }
 
-/// A text of the file and its line.
+/// A text of the file, with its line.
 type Text = Option<Spanned<Secret>>;
 
 struct Secret(Zeroizing<String>);
@@ -58,7 +58,7 @@ struct Profile {
     insecure: Option<bool>,
 }
 
-/// The rest of the top level.
+/// The other fields of the top level.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Profiles {
@@ -73,7 +73,7 @@ impl ConfigFile {
 
     fn parse(path: &Path, text: &str) -> Result<Self, KmsError> {
         let origin: Arc<Path> = path.into();
-        // Twice, because a flattened field would lose its line.
+        // The fields are repeated, because a flattened field would lose its line.
         let top_level: Profile = from_yaml(path, text)?;
         let rest: Profiles = from_yaml(path, text)?;
         let profiles = rest.profiles.unwrap_or_default();
@@ -88,7 +88,7 @@ impl ConfigFile {
         })
     }
 
-    /// Lays the profile of this name, else the file's active one, over the top level.
+    /// Merges the profile of this name, or else the file's active one, over the top level.
     pub(super) fn select(mut self, profile: Option<&Setting>) -> Result<Settings, KmsError> {
         let Some(chosen) = profile.or(self.active_profile.as_ref()) else {
             return Ok(self.top_level);
@@ -132,7 +132,7 @@ fn setting(text: Text, file: &Arc<Path>) -> Option<Setting> {
     })
 }
 
-/// Lists the profiles, of which there is always the top level.
+/// Lists the profiles, which always include the top level.
 fn names<'a>(profiles: impl Iterator<Item = &'a String>) -> String {
     let mut names = format!("`{TOP_LEVEL}`");
     for name in profiles {
@@ -141,16 +141,16 @@ fn names<'a>(profiles: impl Iterator<Item = &'a String>) -> String {
     names
 }
 
-/// Reads one document; an empty one has no settings. Names that are not known are left out.
+/// Reads one document; an empty one has no settings. Unknown names are ignored.
 fn from_yaml<T: DeserializeOwned + Default>(path: &Path, text: &str) -> Result<T, KmsError> {
     let options = serde_saphyr::options! {
-        // Which of the two holds would be a guess.
+        // Choosing one of the two would be a guess.
         duplicate_keys: DuplicateKeyPolicy::Error,
         merge_keys: MergeKeyPolicy::Merge,
         with_snippet: false,
     };
     let parsed = serde_saphyr::from_str_with_options::<Option<T>>(text, options);
-    // Says where, and not what: the parser's own text may repeat the file's.
+    // Report where, not what: the parser's own message may repeat the file's text.
     parsed.map(Option::unwrap_or_default).map_err(|error| {
         let line = error.location().map(|place| place.line());
         let line = line.map_or_else(String::new, |line| format!(", line {line}"));
@@ -181,7 +181,7 @@ fn load(path: &Path, warnings: &mut Vec<String>) -> Result<Zeroizing<String>, Km
     #[cfg(not(unix))]
     let _ = warnings;
 
-    // All at once, so that the text is not moved about; it may come through a pipe, too.
+    // Read it in one go, so that the text is not moved. The file may also be a pipe.
     let mut bytes = Zeroizing::new(vec![0; MAX_FILE_SIZE + 1]);
     let mut filled = 0;
     while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {

@@ -1,8 +1,8 @@
-//! Where settings come from: explicit options, the environment, the configuration file.
+//! The sources of settings: explicit options, the environment, the configuration file.
 //!
-//! Each source is read as text into [`Settings`]; they are laid over each other field by field;
-//! the result is checked once. The names, the order and the rules are those of Scaleway's Go SDK
-//! and CLI. Every text keeps its [`Origin`], so that an error names the variable or the line.
+//! Each source is read as text into [`Settings`]. The sources are merged field by field, and the
+//! result is checked once. The names, the order and the rules are those of Scaleway's Go SDK and
+//! CLI. Every text keeps its [`Origin`], so that an error names the variable or the line.
 
 mod environment;
 mod file;
@@ -24,14 +24,14 @@ use crate::error::{KmsError, KmsErrorKind};
 /// The longest user agent in bytes.
 const MAX_USER_AGENT_SIZE: usize = 512;
 
-/// A text, unchecked, and where it comes from. Wiped, for it may be the secret key.
+/// An unchecked text and its origin. It is wiped, because it may be the secret key.
 #[derive(Clone)]
 pub(crate) struct Setting {
     text: Zeroizing<String>,
     origin: Origin,
 }
 
-/// Where a setting comes from.
+/// The origin of a setting.
 #[derive(Clone)]
 enum Origin {
     Explicit,
@@ -47,7 +47,7 @@ impl Setting {
         }
     }
 
-    /// Makes the error of a setting. Its text is not in it: it may be a secret in the wrong place.
+    /// Makes an error about a setting. It omits the text, which may be a secret in the wrong place.
     fn refused(&self, message: impl fmt::Display) -> KmsError {
         match &self.origin {
             Origin::Explicit => refused(message.to_string()),
@@ -58,7 +58,7 @@ impl Setting {
         }
     }
 
-    /// Reads the text, or says which `name` breaks which `rule`.
+    /// Parses the text, or reports which `name` breaks which `rule`.
     fn checked<T>(
         &self,
         name: &str,
@@ -90,12 +90,12 @@ pub(crate) struct Settings {
     pub(crate) api_url: Option<Setting>,
     pub(crate) user_agent: Option<Setting>,
     pub(crate) insecure: Option<bool>,
-    /// The host that may be called without TLS.
+    /// The host that we may call without TLS.
     pub(crate) http_host: Option<Setting>,
 }
 
 impl Settings {
-    /// Lays `self` over `below`.
+    /// Merges `self` over `below`.
     pub(crate) fn over(self, below: Self) -> Self {
         Self {
             access_key: self.access_key.or(below.access_key),
@@ -111,7 +111,7 @@ impl Settings {
         }
     }
 
-    /// Returns whether keys can be used with these settings alone.
+    /// Returns whether these settings alone suffice to use keys.
     const fn suffices(&self) -> bool {
         self.secret_key.is_some() && (self.region.is_some() || self.zone.is_some())
     }
@@ -125,7 +125,7 @@ pub(crate) struct Sources {
     pub(crate) profile: Option<String>,
 }
 
-/// Settings that were checked.
+/// Checked settings.
 pub(crate) struct Resolved {
     pub(crate) secret_key: SecretKey,
     pub(crate) organization_id: Option<Uuid>,
@@ -134,11 +134,11 @@ pub(crate) struct Resolved {
     pub(crate) api_url: ApiUrl,
     pub(crate) user_agent: String,
     pub(crate) accept_any_certificate: bool,
-    /// What the owner of the settings should know.
+    /// Warnings about the settings.
     pub(crate) warnings: Vec<String>,
 }
 
-/// Reads the sources, lays `explicit` over them, and checks the result.
+/// Reads the sources, merges `explicit` over them, and checks the result.
 pub(crate) fn resolve(explicit: Settings, sources: &Sources) -> Result<Resolved, KmsError> {
     let mut warnings = Vec::new();
     let none = Environment::default();
@@ -157,11 +157,11 @@ pub(crate) fn resolve(explicit: Settings, sources: &Sources) -> Result<Resolved,
     check(secret_key, &settings, warnings)
 }
 
-/// Returns the configuration file that is named, else the first that is there.
+/// Returns the configured configuration file, or else the first default that exists.
 fn find_file(sources: &Sources, environment: &Environment) -> Option<PathBuf> {
     let named = sources.config_file.clone();
     named.or_else(|| environment.config_path()).or_else(|| {
-        // A folder of this name is there too: it is an error, not a file that is missing.
+        // A folder of this name exists too: that is an error, not a missing file.
         let mut usual = environment.default_config_paths().into_iter();
         usual.find(|path| path.exists())
     })
@@ -200,7 +200,7 @@ fn read_file(
     };
     match ConfigFile::read(path, warnings) {
         Ok(file) => file.select(profile.as_ref()),
-        // Nobody asked for this very file, and nothing of it is needed.
+        // Nobody asked for this particular file, and we need nothing from it.
         Err(error)
             if above.suffices() && sources.config_file.is_none() && sources.profile.is_none() =>
         {
@@ -228,7 +228,7 @@ fn no_secret_key(sources: &Sources, environment: &Environment, file: Option<&Pat
     KmsError::new(KmsErrorKind::MissingCredentials).with_message(text)
 }
 
-/// Says which file is not there, if one is looked for.
+/// Reports which file is missing, if one was looked for.
 fn no_file(environment: &Environment) -> Option<String> {
     let usual = environment.default_config_paths();
     let path = usual.first()?;
@@ -240,14 +240,14 @@ fn check(
     settings: &Settings,
     mut warnings: Vec<String>,
 ) -> Result<Resolved, KmsError> {
-    // The access key names the API key in logs and is never sent; one that is malformed is a sign
-    // of settings that were mixed up.
+    // The access key names the API key in logs and is never sent. A malformed one suggests that
+    // settings were mixed up.
     if let Some(access_key) = &settings.access_key {
         let rule = "must be SCW and 17 capital letters or digits";
         access_key.checked("access key", rule, |text| is_access_key(text).then_some(()))?;
     }
     if secret_key.text.is_empty() {
-        // Such as the variable of a secret that a CI system does not hand out.
+        // For example, the variable of a secret that a CI system withholds.
         let message = secret_key.refused("the secret key is empty");
         return Err(KmsError::new(KmsErrorKind::MissingCredentials)
             .with_message(message.message().unwrap_or_default()));
@@ -326,7 +326,7 @@ fn user_agent(setting: Option<&Setting>) -> Result<String, KmsError> {
     })
 }
 
-/// Makes the error of settings.
+/// Makes an error about the settings.
 pub(crate) fn refused(message: impl Into<String>) -> KmsError {
     KmsError::new(KmsErrorKind::Configuration).with_message(message)
 }
