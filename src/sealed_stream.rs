@@ -1,4 +1,4 @@
-//! [`SealedStreamHeader`]: what stands in front of a stream so that a key-encryption key suffices.
+//! [`SealedStreamHeader`]: the header that lets a stream be decrypted with only a KEK.
 
 use std::{fmt, io, io::Read};
 
@@ -213,7 +213,8 @@ impl SealedStreamHeader {
     /// Opens the keyset under its KEK, for the stream that follows.
     ///
     /// # Errors
-    /// [`KeysetError::Decrypt`] when it does not open; what is wrong with the keyset.
+    /// [`KeysetError::Decrypt`] if it does not decrypt, or an error that describes the fault in the
+    /// keyset.
     pub fn open(&self, kek: &dyn Aead) -> Result<KeysetStreamingAead, KeysetError> {
         self.keyset(kek)?.primitive()
     }
@@ -296,8 +297,8 @@ impl SealedStreamHeader {
     /// Reads the header, and leaves `reader` where the stream begins. Reads not a byte more.
     ///
     /// # Errors
-    /// [`io::ErrorKind::InvalidData`] with a [`ParseError`] where [`parse`](Self::parse) has one;
-    /// what the reader fails with.
+    /// [`io::ErrorKind::InvalidData`] with a [`ParseError`] if [`parse`](Self::parse) would return
+    /// one, or the reader's error.
     pub fn read_from(reader: &mut impl Read) -> io::Result<Self> {
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         let mut bytes = Vec::with_capacity(START_SIZE);
@@ -327,7 +328,8 @@ impl SealedStreamHeader {
     /// Opens the keyset under its KEK.
     ///
     /// # Errors
-    /// [`KeysetError::Decrypt`] when it does not open; what is wrong with the keyset.
+    /// [`KeysetError::Decrypt`] if it does not decrypt, or an error that describes the fault in the
+    /// keyset.
     pub fn keyset(&self, kek: &dyn Aead) -> Result<KeysetHandle, KeysetError> {
         let encrypted = self.encrypted_keyset();
         KeysetHandle::read_encrypted(encrypted, Format::Binary, kek, Self::ASSOCIATED_DATA)

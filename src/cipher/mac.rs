@@ -29,11 +29,11 @@ pub trait RawMac: Send + Sync {
     fn start(&self) -> Box<dyn RunningMac>;
 }
 
-/// A MAC over what has come so far of a message.
+/// A MAC over the part of a message read so far.
 pub trait RunningMac: Send + Sync {
     fn update(&mut self, part: &[u8]);
 
-    /// Writes the tag of what has come; `tag` is as for [`RawMac::compute`].
+    /// Writes the tag of the input so far; `tag` is as for [`RawMac::compute`].
     fn tag(&self, tag: &mut [u8]);
 }
 

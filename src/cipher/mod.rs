@@ -32,7 +32,7 @@ use crate::error::KeyError;
 
 /// The code that computes the ciphers.
 ///
-/// Ciphertexts do not depend on it: what one provider writes, the other opens.
+/// Ciphertexts do not depend on it: each provider decrypts the other's.
 ///
 /// # Example
 /// ```
@@ -64,7 +64,7 @@ impl Provider {
     #[cfg(not(feature = "aws-lc-rs"))]
     pub const FASTEST: Self = Self::RustCrypto;
 
-    /// All that are in this build.
+    /// All providers in this build.
     pub const ALL: &'static [Self] = &[
         #[cfg(feature = "aws-lc-rs")]
         Self::AwsLc,

@@ -1,4 +1,4 @@
-//! What a key type file writes, once for each type; all else is derived from it.
+//! The part that each key type file writes by hand; everything else is derived from it.
 
 use std::{fmt::Debug, sync::Arc};
 

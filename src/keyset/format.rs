@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
     /// Reads a keyset that is not encrypted.
     ///
     /// # Errors
-    /// What is wrong with the file, as a [`KeysetError`].
+    /// A [`KeysetError`] that describes the fault in the file.
     ///
     /// # Security
     /// The caller still holds, and should wipe, `bytes`.
@@ -100,7 +100,8 @@ impl<'a> Reader<'a> {
     /// Reads a keyset that is encrypted under `kek`.
     ///
     /// # Errors
-    /// [`KeysetError::Decrypt`] when it does not open; else what is wrong with the file.
+    /// [`KeysetError::Decrypt`] if it does not decrypt, or an error that describes the fault in the
+    /// file.
     pub fn encrypted(
         &self,
         bytes: &[u8],
@@ -116,8 +117,8 @@ impl<'a> Reader<'a> {
     /// Reads a keyset that is encrypted under a `kek` that a service holds.
     ///
     /// # Errors
-    /// [`KeysetError::Decrypt`] when it does not open, or the service does not answer; else what is
-    /// wrong with the file.
+    /// [`KeysetError::Decrypt`] if it does not decrypt or the service does not answer, or an error
+    /// that describes the fault in the file.
     pub async fn encrypted_remote(
         &self,
         bytes: &[u8],
@@ -135,7 +136,7 @@ impl<'a> Reader<'a> {
     /// Reads a keyset that holds no secrets, such as one of keys that live in a KMS.
     ///
     /// # Errors
-    /// [`KeysetError::Secret`] when it does; else what is wrong with the file.
+    /// [`KeysetError::Secret`] if it does, or an error that describes the fault in the file.
     pub fn no_secret(&self, bytes: &[u8], format: Format) -> Result<KeysetHandle, KeysetError> {
         let keyset = parse_keyset(bytes, format)?;
         for key in &keyset.key {
@@ -154,7 +155,7 @@ impl<'a> Reader<'a> {
         Ok(handle)
     }
 
-    /// Reads what a key-encryption key has decrypted.
+    /// Reads a keyset that a key-encryption key has decrypted.
     fn decrypted(&self, serialized: Vec<u8>) -> Result<KeysetHandle, KeysetError> {
         let serialized = wire::secret(Zeroizing::new(serialized));
         self.handle(wire::decode(serialized).map_err(malformed)?)
@@ -210,7 +211,7 @@ impl KeysetHandle {
     /// Reads a keyset that is not encrypted.
     ///
     /// # Errors
-    /// What is wrong with the file, as a [`KeysetError`].
+    /// A [`KeysetError`] that describes the fault in the file.
     ///
     /// # Security
     /// The caller still holds, and should wipe, `bytes`.
@@ -225,7 +226,8 @@ impl KeysetHandle {
     /// Reads a keyset that is encrypted under `kek`, with the associated data of its writing.
     ///
     /// # Errors
-    /// [`KeysetError::Decrypt`] when it does not open; else what is wrong with the file.
+    /// [`KeysetError::Decrypt`] if it does not decrypt, or an error that describes the fault in the
+    /// file.
     ///
     /// # Example
     /// ```
@@ -251,8 +253,8 @@ impl KeysetHandle {
     /// of its writing.
     ///
     /// # Errors
-    /// [`KeysetError::Decrypt`] when it does not open, or the service does not answer; else what is
-    /// wrong with the file.
+    /// [`KeysetError::Decrypt`] if it does not decrypt or the service does not answer, or an error
+    /// that describes the fault in the file.
     pub async fn read_encrypted_remote(
         bytes: &[u8],
         format: Format,
@@ -267,7 +269,7 @@ impl KeysetHandle {
     /// Reads a keyset that holds no secrets, such as one of keys that live in a KMS.
     ///
     /// # Errors
-    /// [`KeysetError::Secret`] when it does; else what is wrong with the file.
+    /// [`KeysetError::Secret`] if it does, or an error that describes the fault in the file.
     pub fn read_no_secret(bytes: &[u8], format: Format) -> Result<Self, KeysetError> {
         Reader::new().no_secret(bytes, format)
     }
@@ -304,13 +306,13 @@ impl KeysetHandle {
     /// Writes the keyset encrypted under a `kek` that a service holds. Reading it takes the same
     /// associated data.
     ///
-    /// A service takes so many bytes and no more: Scaleway Key Manager 65,535. For a larger keyset
-    /// put its key into a [`KmsEnvelopeAead`](crate::KmsEnvelopeAead), and give that instead, here
-    /// and for reading; it binds the associated data in the same way.
+    /// Services limit the size of a message: Scaleway Key Manager takes 65,535 bytes. For a larger
+    /// keyset, use a [`KmsEnvelopeAead`](crate::KmsEnvelopeAead) as the `kek`, both here and for
+    /// reading; it binds the associated data in the same way.
     ///
     /// # Errors
-    /// [`KeysetError::TooLargeForKek`]; [`KeysetError::Encrypt`] with what the service said;
-    /// [`KeysetError::EncryptedInNameOnly`] when it gives the keyset back.
+    /// [`KeysetError::TooLargeForKek`]; [`KeysetError::Encrypt`] with the service's error;
+    /// [`KeysetError::EncryptedInNameOnly`] if the service returns the keyset unencrypted.
     ///
     /// # Example
     /// ```
@@ -388,7 +390,7 @@ impl KeysetHandle {
         Ok(file)
     }
 
-    /// A destroyed key counts as secret: what is left of it may be, whatever its label says.
+    /// A destroyed key counts as secret: its remains may be, whatever its label says.
     fn check_no_secret(&self) -> Result<(), KeysetError> {
         match self
             .entries()
@@ -466,7 +468,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Format, File), KeysetError> {
         Format::Binary => match parse_encrypted_keyset(bytes, format) {
             Ok(keyset) => File::Encrypted(keyset),
             Err(error @ KeysetError::EncryptedInNameOnly) => return Err(error),
-            // What the reader of keysets says, unless it has nothing to say.
+            // Report the error of the keyset reader, unless it finds no fault.
             Err(error) => return Err(parse_keyset(bytes, format).err().unwrap_or(error)),
         },
     };
@@ -497,7 +499,7 @@ pub(super) fn parse_encrypted_keyset(
         Format::Binary if wire::looks_like_keyset(bytes) => {
             Err(ParseError::new("this is a cleartext keyset", 0))
         }
-        // What cannot be parsed may be one all the same, so the copy is wiped.
+        // Bytes that cannot be parsed may still be a keyset, so the copy is wiped.
         Format::Binary => wire::decode(wire::secret(Zeroizing::new(bytes.to_vec()))),
         Format::Json => json::read_encrypted_keyset(bytes),
     }

@@ -38,7 +38,7 @@ impl ForkGuard {
         Self::NoFork
     }
 
-    /// Call this before each draw. After `true`, what the generator holds is not used any more.
+    /// Call this before each draw. If it returns `true`, discard the generator's state.
     #[inline]
     pub(super) fn detected_fork(&mut self) -> bool {
         match self {

@@ -72,7 +72,7 @@ impl StreamLayout {
         Self::MAX_SEGMENTS * self.full() - self.header_size as u64
     }
 
-    /// Returns the length of the stream of such a plaintext; none where it would be too long.
+    /// Returns the length of the stream for such a plaintext, or `None` if it would be too long.
     #[must_use]
     pub const fn ciphertext_size(&self, plaintext_size: u64) -> Option<u64> {
         if plaintext_size > self.max_plaintext_size() {
@@ -83,7 +83,8 @@ impl StreamLayout {
         Some(with_header + segments * self.tag_size as u64)
     }
 
-    /// Returns the length of the plaintext of such a stream; none where no stream is that long.
+    /// Returns the length of the plaintext of such a stream, or `None` if no stream has that
+    /// length.
     ///
     /// # Security
     /// A length proves nothing: a stream may have been cut. Only its last segment is a proof, see
@@ -93,7 +94,7 @@ impl StreamLayout {
         Some(self.map(ciphertext_size)?.plaintext_size())
     }
 
-    /// Returns where everything is in a stream of this length; none where no stream is that long.
+    /// Returns the layout of a stream of this length, or `None` if no stream has that length.
     #[must_use]
     pub const fn map(&self, ciphertext_size: u64) -> Option<StreamMap> {
         let full = self.segment_size as u64;
@@ -185,8 +186,8 @@ impl StreamMap {
         self.segments
     }
 
-    /// Returns where a segment is in the stream, without the header; none where there is no such
-    /// segment.
+    /// Returns the position of a segment in the stream, without the header, or `None` if there is
+    /// no such segment.
     #[must_use]
     pub fn segment(&self, index: u64) -> Option<Range<u64>> {
         (index < self.segments).then(|| self.segment_start(index)..self.segment_end(index))

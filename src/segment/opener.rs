@@ -99,8 +99,8 @@ impl Opener {
     /// fewer than [`wants`](Self::wants) bytes are there.
     ///
     /// # Errors
-    /// [`DecryptError`] when the segment does not open; `out` is then as long as it was, and the
-    /// opener fails for ever.
+    /// [`DecryptError`] if the segment does not decrypt. `out` is then as long as before, and every
+    /// later call fails.
     ///
     /// # Security
     /// Reserve room in `out` for all of the plaintext, or wipe it yourself: a vector that grows
@@ -120,12 +120,12 @@ impl Opener {
         Ok(opened?.map_or(0, |opened| opened.consumed))
     }
 
-    /// Decrypts the last segment and appends the plaintext to `out`: `input` is all that is left of
+    /// Decrypts the last segment and appends the plaintext to `out`: `input` is the whole rest of
     /// the stream.
     ///
     /// # Errors
-    /// [`DecryptError`] when it does not open, so also when the stream was cut or added to. `out`
-    /// is then as long as it was.
+    /// [`DecryptError`] if it does not decrypt, and therefore also if the stream was cut or added
+    /// to. `out` is then as long as before.
     pub fn open_last(mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), DecryptError> {
         let start = out.len();
         out.resize(start + input.len().min(self.largest_segment()), 0);

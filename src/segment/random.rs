@@ -78,7 +78,7 @@ impl SegmentOpener {
         ciphertext: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), DecryptError> {
-        // Before any memory is taken: what the plan claims is then no more than is there.
+        // Check before allocating: after this, the plan claims no more than the ciphertext holds.
         self.check(plan, ciphertext)?;
         let start = out.len();
         let len = in_memory(len_of(&plan.plaintext()));
@@ -209,8 +209,8 @@ impl SegmentOpener {
         }
     }
 
-    /// Returns whether the first segment opens, for a key that may not be the stream's; none where
-    /// `start` ends within that segment.
+    /// Returns whether the first segment opens, for a key that may not be the stream's, or `None`
+    /// if `start` ends within that segment.
     pub(super) fn opens_start(&self, start: &[u8]) -> Option<bool> {
         let range = self.map.segment(0)?;
         let segment = start.get(in_memory(range.start)..in_memory(range.end))?;

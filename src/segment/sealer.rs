@@ -49,7 +49,7 @@ impl Sealer {
         Self { stream, next: 0 }
     }
 
-    /// Returns what the stream starts with: 24 or 40 bytes in front of the first segment.
+    /// Returns the start of the stream: 24 or 40 bytes, followed by the first segment.
     #[must_use]
     pub fn header(&self) -> &[u8] {
         self.stream.header()
@@ -71,8 +71,8 @@ impl Sealer {
     ///
     /// # Errors
     /// [`EncryptError::SegmentSize`] unless `plaintext` is [`capacity`](Self::capacity) bytes;
-    /// [`EncryptError::TooLong`] when there is no number left for the segment after it. `out` is
-    /// then as it was.
+    /// [`EncryptError::TooLong`] if there is no number left for the segment after it. `out` is then
+    /// unchanged.
     pub fn seal(&mut self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), EncryptError> {
         self.append(Place::Inner, plaintext, out)?;
         self.next += 1;
@@ -98,7 +98,7 @@ impl Sealer {
     ///
     /// # Errors
     /// [`EncryptError::SegmentSize`] when `plaintext` is longer than [`capacity`](Self::capacity);
-    /// `out` is then as it was.
+    /// `out` is then unchanged.
     pub fn seal_last(self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), EncryptError> {
         self.append(Place::Last, plaintext, out)
     }

@@ -9,8 +9,7 @@
 //! | plan sizes and ranges | a [`StreamLayout`] | [`StreamMap`], [`RangePlan`] |
 //!
 //! [`Sealer`] and [`Opener`] come from a [`StreamingAead`], such as a [`KeysetStreamingAead`], and
-//! do no input or output of their own. With the feature `tokio` there are a writer and a reader
-//! for that as well.
+//! do no I/O themselves. The feature `tokio` adds an asynchronous writer and reader.
 //!
 //! # Security
 //! A plaintext is complete when its end is reported, and not before: a stream may have been cut,

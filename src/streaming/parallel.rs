@@ -219,7 +219,7 @@ impl Batches {
     }
 }
 
-/// Does jobs in threads, this one among them, until there are none left or one fails.
+/// Runs jobs in threads, including this one, until no job is left or one fails.
 ///
 /// `worker` makes, for each thread, what does a job.
 pub(super) fn in_threads<J, E, W>(

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::segment::{Opener, Sealer};
 
-/// Encrypts what is written to it, to another writer: as
+/// Encrypts everything written to it and writes the stream to an inner writer, like
 /// [`EncryptingWriter`](super::EncryptingWriter), for tokio.
 ///
 /// **Call [`finish`](Self::finish) or shut it down.** The last segment is written there and nowhere
@@ -64,7 +64,7 @@ impl<W: AsyncWrite + Unpin> AsyncEncryptingWriter<W> {
     /// Its future must run to its end: see [`try_finish`](Self::try_finish).
     ///
     /// # Errors
-    /// What the inner writer returns.
+    /// The inner writer's error.
     pub async fn finish(mut self) -> io::Result<W> {
         self.try_finish().await?;
         Ok(self.inner)
@@ -76,7 +76,7 @@ impl<W: AsyncWrite + Unpin> AsyncEncryptingWriter<W> {
     /// [`finish`](Self::finish) gives the inner writer back.
     ///
     /// # Errors
-    /// What the inner writer returns. Another call goes on from there, too.
+    /// The inner writer's error. You can call it again to continue, here too.
     ///
     /// # Example
     /// ```
@@ -100,7 +100,7 @@ impl<W: AsyncWrite + Unpin> AsyncEncryptingWriter<W> {
         poll_fn(|context| Pin::new(&mut *self).poll_flush(context)).await
     }
 
-    /// Returns the inner writer. What is written to it directly spoils the stream.
+    /// Returns the inner writer. Writing to it directly corrupts the stream.
     pub const fn get_ref(&self) -> &W {
         &self.inner
     }

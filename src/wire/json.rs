@@ -1,8 +1,8 @@
 //! Tink's JSON keysets: proto3 JSON, strict, by hand.
 //!
-//! The text of a cleartext keyset is as secret as its keys. So strings are slices of the input
-//! where they can be, and what must be copied goes to buffers that are sized first and wiped. A
-//! general JSON library does neither, and hides a member that is given twice.
+//! The text of a cleartext keyset is as secret as its keys. So strings are slices of the input if
+//! possible, and the rest is copied to buffers that are sized first and wiped. A general JSON
+//! library does neither, and hides a member that is given twice.
 //!
 //! Each kind of object is a table of its members; there are as many levels as there are tables, so
 //! the input cannot nest deeper.

@@ -230,7 +230,7 @@ fn records(mut message: &[u8]) -> impl Iterator<Item = Record<'_>> {
     })
 }
 
-/// One field as it stands in the input.
+/// One field, as encoded in the input.
 struct Record<'a> {
     number: u32,
     wire_type: WireType,
@@ -507,7 +507,7 @@ mod tests {
             b"\x18\x80",
             b"\x78\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00",
             b"\x78\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
-            // Values longer than what is left.
+            // Values longer than the rest of the input.
             b"\x79\x01\x02\x03\x04\x05\x06\x07",
             b"\x7d\x01\x02\x03",
             b"\x12\x7f\x00",

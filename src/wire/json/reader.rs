@@ -208,7 +208,7 @@ impl<'a> Reader<'a> {
         loop {
             match self.peek() {
                 Some(b'"') => break,
-                // Past what is escaped too: it may be a quotation mark.
+                // Skip the escaped character too: it may be a quotation mark.
                 Some(b'\\') => self.at = self.text.len().min(self.at + 2),
                 Some(0..b' ') => return Err(self.error("a control character in a string")),
                 Some(_) => self.at += 1,
