@@ -14,12 +14,12 @@ use crate::{
 /// The header of a sealed stream: a streaming keyset, encrypted under a key-encryption key (KEK).
 ///
 /// A sealed stream is one file: `magic(8) ‖ length(4, big-endian) ‖ encrypted keyset(1..=65,536) ‖
-/// stream`. The keyset is made for the file, and encrypted with associated data that name the
-/// format; the stream is Tink's streaming AEAD with the associated data of its user.
+/// stream`. The keyset is made for the file, and encrypted with associated data that names the
+/// format. The stream is Tink's streaming AEAD with your associated data.
 ///
-/// The KEK is any [`Aead`]: that of a keyset, or a
+/// The KEK is any [`Aead`], such as a [`KeysetAead`](crate::KeysetAead) or a
 /// [`BlockingAead`](crate::kms::blocking::BlockingAead). The functions that end in `_remote` take a
-/// [`RemoteAead`] and wait for it without holding up a thread.
+/// [`RemoteAead`] and await it without blocking a thread.
 ///
 /// # Example
 /// ```
@@ -64,7 +64,7 @@ impl SealedStreamHeader {
     /// The associated data of the encrypted keyset.
     pub const ASSOCIATED_DATA: &'static [u8] = b"keyseal sealed stream 1";
 
-    /// Bytes of the header before the encrypted keyset: these tell how long it is.
+    /// Bytes of the header before the encrypted keyset. They include its length.
     pub const START_SIZE: usize = MAGIC.len() + 4;
 
     /// The longest encrypted keyset in bytes.
@@ -168,10 +168,10 @@ impl SealedStreamHeader {
         Self::of(&encrypted)
     }
 
-    /// As [`wrap`](Self::wrap), in exactly `size` bytes: where every header is of one size, the size
-    /// of a file tells that of its plaintext.
+    /// Like [`wrap`](Self::wrap), in exactly `size` bytes: if every header has the same size, the
+    /// size of a file gives the size of its plaintext.
     ///
-    /// The encrypted keyset is filled up with a field that no Tink knows and every Tink skips.
+    /// The encrypted keyset is padded with a field that no Tink knows and every Tink skips.
     ///
     /// # Errors
     /// [`KeysetError::HeaderSize`] when the keyset does not fit, or `size` is more than
@@ -251,18 +251,18 @@ impl SealedStreamHeader {
         Self::wrap_remote(&self.keyset_remote(from).await?, to).await
     }
 
-    /// Returns whether a file that starts so is a sealed stream of a version that can be read.
-    /// Eight bytes suffice.
+    /// Returns whether a file with this start is a sealed stream of a supported version. Eight
+    /// bytes are enough.
     #[must_use]
     pub fn recognize(start: &[u8]) -> bool {
         start.starts_with(MAGIC)
     }
 
-    /// Returns how many bytes the header has that starts so, of which
-    /// [`START_SIZE`](Self::START_SIZE) suffice: to fetch a header, and not a byte more.
+    /// Returns the length of the header from its first bytes, so that you can fetch exactly the
+    /// header. [`START_SIZE`](Self::START_SIZE) bytes are enough.
     ///
     /// # Errors
-    /// [`ParseError`]: it starts no sealed stream, or is shorter.
+    /// [`ParseError`]: the bytes do not start a sealed stream, or are too few.
     ///
     /// # Example
     /// ```
@@ -281,10 +281,10 @@ impl SealedStreamHeader {
         Ok(START_SIZE + keyset_size(fixed)?)
     }
 
-    /// Reads the header from the start of `bytes`, and returns what follows it.
+    /// Reads the header from the start of `bytes`, and returns it with the rest of `bytes`.
     ///
     /// # Errors
-    /// [`ParseError`]: `bytes` are no sealed stream, or end within the header.
+    /// [`ParseError`]: `bytes` is not a sealed stream, or ends within the header.
     pub fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), ParseError> {
         let size = Self::size_of(bytes)?;
         let (header, stream) = bytes
@@ -312,8 +312,8 @@ impl SealedStreamHeader {
         Ok(Self { bytes })
     }
 
-    /// Returns the header as it is written: 13 to [`MAX_SIZE`](Self::MAX_SIZE) bytes, behind which
-    /// the stream begins.
+    /// Returns the header as written to a file: 13 to [`MAX_SIZE`](Self::MAX_SIZE) bytes, followed
+    /// by the stream.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
@@ -379,8 +379,8 @@ fn check_size(size: usize, needed: usize) -> Result<(), KeysetError> {
     }
 }
 
-/// Makes `size` bytes of fields that no message of Tink's has: number 15, all zero. None for one
-/// byte, which is no field.
+/// Makes `size` bytes of a field that no Tink message has: number 15, all zero. `None` for one
+/// byte, which is too short for a field.
 fn filling(size: usize) -> Option<Vec<u8>> {
     const TAG: u8 = 15 << 3 | 2;
     if size == 0 {

@@ -1,4 +1,4 @@
-//! [`KeysetRemoteAead`]: AEAD over a keyset of which services hold some keys, or all.
+//! [`KeysetRemoteAead`]: AEAD over a keyset with some or all of its keys in services.
 
 use std::{fmt, sync::Arc};
 

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::error::KeyError;
 
-/// Bytes of the SIV, which is in front of the ciphertext.
+/// Bytes of the SIV, which precedes the ciphertext.
 const SIV: usize = BLOCK;
 
 /// The mode itself has no limit below 2¹³² bytes.
@@ -101,7 +101,7 @@ impl Drop for AesSiv {
     }
 }
 
-/// There is no nonce, and the tag is in front: `body` is `siv(16) ‖ ciphertext`.
+/// There is no nonce, and the tag comes first: `body` is `siv(16) ‖ ciphertext`.
 impl RawAead for AesSiv {
     fn nonce_len(&self) -> usize {
         0

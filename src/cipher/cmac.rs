@@ -125,7 +125,7 @@ impl Chain {
         Self::after(0)
     }
 
-    /// Goes on where blocks that are not the last ones led to `state`.
+    /// Continues from `state`, the result of earlier blocks, none of them the last one.
     #[inline]
     pub(super) const fn after(state: u128) -> Self {
         Self {

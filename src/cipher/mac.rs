@@ -20,7 +20,7 @@ pub trait RawMac: Send + Sync {
     /// Bytes of a tag.
     fn tag_len(&self) -> usize;
 
-    /// Writes the tag of a message, which is all `parts` one after another, to `tag`.
+    /// Writes the tag of a message, which is the concatenation of `parts`, to `tag`.
     ///
     /// `tag` is at most `tag_len()` bytes; a shorter one gets the first bytes.
     fn compute(&self, parts: &[&[u8]], tag: &mut [u8]);

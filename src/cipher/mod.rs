@@ -83,8 +83,8 @@ pub(crate) const MAX_NONCE: usize = 24;
 
 /// One cipher under one key, for any nonce.
 ///
-/// Callers keep the lengths right: `nonce` is `nonce_len()` bytes and a tag `tag_len()` bytes, and
-/// neither plaintext nor associated data is over its limit.
+/// The caller must get the lengths right: `nonce` is `nonce_len()` bytes, a tag is `tag_len()`
+/// bytes, and plaintext and associated data are within their limits.
 pub trait RawAead: Send + Sync {
     /// Bytes that are drawn for each message: the nonce or IV, and a salt where there is one. None
     /// for a deterministic cipher.

@@ -19,7 +19,7 @@ use crate::{
 /// The longest wrapped key in bytes, as every Tink has it.
 const MAX_WRAPPED_SIZE: usize = 4096;
 
-/// Bytes of the length in front of the wrapped key.
+/// Bytes of the length that precedes the wrapped key.
 const LENGTH_SIZE: usize = 4;
 
 /// Writes and opens `length(4, big-endian) ‖ wrapped key ‖ payload`.

@@ -162,11 +162,10 @@ impl<'a> KeyTypes<'a> {
             .generate_from(template)
     }
 
-    /// Makes the key of a template out of bytes that exist already, such as a key of another
-    /// program.
+    /// Makes the key of a template from existing bytes, such as a key of another program.
     ///
-    /// The bytes are those that generating would draw, in the same order: of an AES-CTR-HMAC key
-    /// the AES key, then the HMAC key.
+    /// The bytes are in the order in which generating draws them: for an AES-CTR-HMAC key, the AES
+    /// key and then the HMAC key.
     ///
     /// # Errors
     /// [`KeyError::UnknownType`]; an error that describes the fault in the key format;

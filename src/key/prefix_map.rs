@@ -72,7 +72,7 @@ impl Index {
 }
 
 impl<T: Prefixed> PrefixMap<T> {
-    /// Takes keys in the order of their keyset; none comes out when the primary one is missing.
+    /// Takes keys in keyset order. Returns `None` if the primary key is missing.
     pub(crate) fn new(keys: Vec<(KeyId, T)>, primary_id: KeyId) -> Option<Self> {
         let mut primary = None;
         let mut prefixed = Vec::new();

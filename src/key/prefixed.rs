@@ -1,4 +1,4 @@
-//! The AEAD of one key: an output prefix in front of a cipher's nonce, ciphertext and tag.
+//! The AEAD of one key: an output prefix, then the cipher's nonce, ciphertext and tag.
 
 use zeroize::Zeroize as _;
 
@@ -16,7 +16,7 @@ use crate::{
 pub(crate) struct PrefixedAead {
     prefix: OutputPrefix,
     cipher: Box<dyn RawAead>,
-    /// Bytes in front of the ciphertext: prefix and nonce.
+    /// Bytes before the ciphertext: prefix and nonce.
     head_len: usize,
     // The cipher's own sizes and limits, asked for once.
     nonce_len: usize,

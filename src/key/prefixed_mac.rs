@@ -1,4 +1,4 @@
-//! The MAC of one key: an output prefix in front of a tag.
+//! The MAC of one key: an output prefix, then a tag.
 
 use subtle::ConstantTimeEq as _;
 

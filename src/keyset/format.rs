@@ -32,8 +32,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// Recognises the format of a keyset file by its first byte that is neither white space nor of a
-    /// byte order mark.
+    /// Recognises the format of a keyset file by its first byte, after any white space and byte
+    /// order mark.
     #[must_use]
     pub fn detect(bytes: &[u8]) -> Self {
         match without_mark(bytes).trim_ascii_start().first() {
@@ -495,7 +495,7 @@ pub(super) fn parse_encrypted_keyset(
     format: Format,
 ) -> Result<proto::EncryptedKeyset, KeysetError> {
     let parsed: proto::EncryptedKeyset = match format {
-        // A key of one stands where the ciphertext of the other does.
+        // A cleartext keyset has a key where an encrypted keyset has its ciphertext.
         Format::Binary if wire::looks_like_keyset(bytes) => {
             Err(ParseError::new("this is a cleartext keyset", 0))
         }
@@ -535,7 +535,7 @@ fn in_another_form(bytes: &[u8], error: KeysetError) -> KeysetError {
     TextForm::of(bytes).map_or(error, |found| KeysetError::TextForm { found })
 }
 
-/// Returns a text behind its byte order mark.
+/// Returns a text without its byte order mark.
 pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
@@ -567,7 +567,7 @@ fn not_encrypted(error: EncryptError, size: usize) -> KeysetError {
     }
 }
 
-/// Returns whether a type is symmetric, or of a KMS: there are no others here.
+/// Returns whether a type is symmetric or of a KMS. No other types are supported.
 fn is_known(type_url: &str) -> bool {
     KeyTypes::default().find(type_url).is_some()
 }

@@ -41,8 +41,8 @@ pub enum Protection {
 }
 
 impl Protection {
-    /// Guesses how a file protects its keys, also one that is damaged. Returns `None` if nothing in it
-    /// says.
+    /// Guesses how a file protects its keys, even if the file is damaged. Returns `None` if there
+    /// is no sign of it.
     #[must_use]
     pub fn guess(bytes: &[u8]) -> Option<Self> {
         match KeysetFile::recognize(bytes) {

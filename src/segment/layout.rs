@@ -193,8 +193,8 @@ impl StreamMap {
         (index < self.segments).then(|| self.segment_start(index)..self.segment_end(index))
     }
 
-    /// Returns which part of the plaintext a segment holds, to cut a stream into pieces; an empty
-    /// range at the end where there is no such segment.
+    /// Returns the part of the plaintext that a segment holds, to cut a stream into pieces, or an
+    /// empty range at the end if there is no such segment.
     ///
     /// # Example
     /// ```
@@ -217,11 +217,11 @@ impl StreamMap {
         }
     }
 
-    /// Returns what to read, and what to drop of it, for a part of the plaintext.
+    /// Returns which bytes to read, and how many of them to drop, for a part of the plaintext.
     ///
-    /// A part that reaches over the end is cut there. A part that is empty or lies behind the end
-    /// takes a segment too, the last one if it lies behind: only that one proves where the end is.
-    /// The plan is for streams with this map, and for no others.
+    /// A part that extends past the end is cut there. A part that is empty or past the end still
+    /// takes a segment. Past the end it is the last one, because only that one proves where the end
+    /// is. Use the plan only with streams that have this map.
     #[must_use]
     pub fn plan(&self, plaintext: Range<u64>) -> RangePlan {
         let end = plaintext.end.min(self.plaintext_size());
@@ -259,7 +259,8 @@ impl StreamMap {
         }
     }
 
-    /// The segment that holds this byte of the plaintext; the last one for what lies behind.
+    /// The segment that holds this byte of the plaintext, or the last one if the byte is past the
+    /// end.
     fn segment_of(&self, plaintext: u64) -> u64 {
         let index = plaintext.saturating_add(self.layout.header_size as u64) / self.layout.full();
         index.min(self.segments - 1)

@@ -5,15 +5,16 @@ use std::{fmt, sync::Arc};
 use super::{Place, SegmentOpener, StreamCipher, StreamKey};
 use crate::error::DecryptError;
 
-/// Decrypts one stream, segment after segment: the caller brings and takes the bytes.
+/// Decrypts one stream, segment after segment: you supply the bytes and take the plaintext.
 ///
-/// For readers and writers there is [`DecryptingReader`](crate::streaming::DecryptingReader).
+/// For readers, use [`DecryptingReader`](crate::streaming::DecryptingReader).
 ///
-/// The first segment tells which key the stream is of: every key that may be is tried on it, those
-/// of small segments first, else in the order of the keyset. From then on no other key is tried.
+/// The first segment shows which key the stream is of: every candidate key is tried on it, those
+/// with small segments first, otherwise in keyset order. From then on no other key is tried.
 ///
 /// # Security
-/// What comes out before [`open_last`](Self::open_last) succeeds is authentic, and may be cut short.
+/// Plaintext returned before [`open_last`](Self::open_last) succeeds is authentic, but may be cut
+/// short.
 ///
 /// # Example
 /// ```
@@ -94,9 +95,9 @@ impl Opener {
 
     /// Decrypts the next segment, if it is not the last one, and appends the plaintext to `out`.
     ///
-    /// `input` is what follows the bytes that were consumed before, as far as it is at hand.
-    /// Returns how many of its bytes are consumed: header and first segment, or a segment; 0 when
-    /// fewer than [`wants`](Self::wants) bytes are there.
+    /// `input` is the next part of the stream, after the bytes consumed before, as much as you
+    /// have. Returns how many of its bytes are consumed: header and first segment, or a segment, or
+    /// 0 if there are fewer than [`wants`](Self::wants) bytes.
     ///
     /// # Errors
     /// [`DecryptError`] if the segment does not decrypt. `out` is then as long as before, and every

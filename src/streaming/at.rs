@@ -26,7 +26,7 @@ use super::buffer::BATCH;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub trait ReadAt {
-    /// Reads from a position, and returns how much; 0 at and behind the end.
+    /// Reads from a position, and returns the number of bytes; 0 at or past the end.
     ///
     /// # Errors
     /// The source's error.
@@ -116,9 +116,9 @@ fn after(position: u64, len: usize) -> io::Result<u64> {
 
 /// A sink that is written at any position, by several threads if it is [`Sync`].
 ///
-/// Files are such; a [`Mutex`] makes one of what writes and seeks.
+/// Files implement it; a [`Mutex`] adds it to anything that writes and seeks.
 pub trait WriteAt {
-    /// Writes at a position, and returns how much.
+    /// Writes at a position, and returns the number of bytes written.
     ///
     /// # Errors
     /// The sink's error.
@@ -146,8 +146,8 @@ pub trait WriteAt {
     /// Cuts the sink to its first `size` bytes. Does not extend it.
     ///
     /// [`encrypt_parallel`](super::encrypt_parallel) and
-    /// [`decrypt_parallel`](super::decrypt_parallel) call it, so that an older and longer content
-    /// leaves no tail behind theirs. A wrapper passes it on.
+    /// [`decrypt_parallel`](super::decrypt_parallel) call it, so that no tail of older, longer
+    /// content remains after theirs. A wrapper should forward it.
     ///
     /// # Errors
     /// `Unsupported` if the sink cannot be truncated, which is the default: such a sink must be

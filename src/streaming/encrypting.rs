@@ -30,7 +30,7 @@ impl Encrypting {
         }
     }
 
-    /// Returns what of the stream is to be written next.
+    /// Returns the bytes of the stream to write next.
     pub(super) fn sealed(&self) -> &[u8] {
         self.sealed.filled()
     }

@@ -12,9 +12,9 @@
 //! do no I/O themselves. The feature `tokio` adds an asynchronous writer and reader.
 //!
 //! # Security
-//! A plaintext is complete when its end is reported, and not before: a stream may have been cut,
-//! and what came out until then is authentic all the same. Act on a whole plaintext, or on parts
-//! that stand for themselves.
+//! A plaintext is complete only when its end is reported: a stream may have been cut, and
+//! everything returned before that point is still authentic. Act only on a whole plaintext, or on
+//! parts that are meaningful by themselves.
 
 use std::{
     fmt,

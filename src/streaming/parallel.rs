@@ -253,7 +253,7 @@ where
     } else {
         thread::scope(|scope| {
             for _ in 0..others {
-                // Where no thread is to be had, the others do its work.
+                // If a thread cannot be started, the others do its work.
                 if thread::Builder::new().spawn_scoped(scope, work).is_err() {
                     break;
                 }

@@ -111,7 +111,8 @@ impl<S: ReadAt> SeekableReader<S> {
             1
         };
         match self.open_run(first, run) {
-            // The damage may be in a segment that was read ahead. The one that is wanted comes out.
+            // The damage may be in a segment that was read ahead. The requested one is still
+            // returned.
             Err(error) if run > 1 && is_failed_decryption(&error) => self.open_run(first, 1),
             done => done,
         }

@@ -72,11 +72,11 @@ impl<W: AsyncWrite + Unpin> AsyncEncryptingWriter<W> {
 
     /// Writes the last segment and flushes the inner writer. Nothing can be written after it.
     ///
-    /// It may be cancelled, and another call goes on from there. Once one has succeeded,
-    /// [`finish`](Self::finish) gives the inner writer back.
+    /// You can cancel it and call it again to continue. Once it has succeeded,
+    /// [`finish`](Self::finish) returns the inner writer.
     ///
     /// # Errors
-    /// The inner writer's error. You can call it again to continue, here too.
+    /// The inner writer's error. You can call it again to continue.
     ///
     /// # Example
     /// ```

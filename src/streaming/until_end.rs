@@ -58,13 +58,13 @@ where
         }
     }
 
-    /// Returns whether a batch lies behind the end.
+    /// Returns whether a batch is past the end.
     pub(super) fn is_behind(&self, batch: &Range<u64>) -> bool {
         let end = self.progress().end;
         end.is_some_and(|end| end.segments <= batch.start)
     }
 
-    /// Reads, seals and writes a batch of segments: those that the plaintext has of them.
+    /// Reads, seals and writes a batch of segments, as far as the plaintext reaches.
     pub(super) fn seal(
         &self,
         batch: &Range<u64>,
@@ -99,7 +99,7 @@ where
         Ok(())
     }
 
-    /// Returns the number of the segment after those that are sealed, and how many bytes they are.
+    /// Returns the number of the segment after the sealed ones, and their length in bytes.
     fn seal_batch(
         &self,
         mut index: u64,

@@ -208,7 +208,7 @@ const KEY_INFO: &[Member<KeyInfo>] = &[
     }),
 ];
 
-/// Reads an array of objects, of which no keyset has more than [`MAX_KEYS`].
+/// Reads an array of objects, at most [`MAX_KEYS`] of them.
 fn read_objects(
     reader: &mut Reader<'_>,
     mut object: impl FnMut(&mut Reader<'_>) -> Result<(), ParseError>,
@@ -287,7 +287,7 @@ fn read_key_infos(reader: &mut Reader<'_>, info: &mut KeysetInfo) -> Result<(), 
     })
 }
 
-/// Absence stands for 0, and some releases of Tink do not read it.
+/// An absent id means 0, and some releases of Tink do not read it.
 fn note_absent_id<M>(reader: &mut Reader<'_>, given: &Given<M>, name: &str, at: usize) {
     if !given.contains(name) {
         reader.note_of(Fault::NoId, name, at);

@@ -43,8 +43,9 @@ pub trait Fields {
     const FIELDS: &'static [Field];
 }
 
-/// The most keys that a keyset has: one for each day of eleven years. Two bytes of input can stand for
-/// a key, and a key takes a hundred in memory; with this bound, memory follows the size of the input.
+/// The most keys that a keyset may have: one for each day of eleven years. Two bytes of input can
+/// encode a key, and a key takes a hundred in memory; with this bound, memory use follows the input
+/// size.
 pub(crate) const MAX_KEYS: usize = 4096;
 
 /// Why a keyset of more keys is refused.

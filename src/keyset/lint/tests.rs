@@ -641,7 +641,7 @@ proptest! {
         let mut bytes = keyset().encode_to_vec();
         prop_assert_eq!(bytes.len(), 84);
         bytes[at] = to;
-        // By chance it may look like an encrypted keyset, of which nothing can be said.
+        // By chance it may look like an encrypted keyset, which cannot be judged.
         if format::parse_encrypted_keyset(&bytes, Format::Binary).is_err() {
             agrees_with_the_reader(&bytes, Format::Binary);
         }
