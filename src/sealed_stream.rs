@@ -87,10 +87,10 @@ impl SealedStreamHeader {
         Ok((Self::wrap(&keyset, kek)?, aead))
     }
 
-    /// As [`generate`](Self::generate), with a KEK that a service holds.
+    /// Like [`generate`](Self::generate), with a KEK that a service holds.
     ///
     /// # Errors
-    /// As [`generate`](Self::generate).
+    /// The errors of [`generate`](Self::generate).
     pub async fn generate_remote(
         template: &str,
         kek: &dyn RemoteAead,
@@ -100,7 +100,7 @@ impl SealedStreamHeader {
         Ok((Self::wrap_remote(&keyset, kek).await?, aead))
     }
 
-    /// As [`generate`](Self::generate), with a key of any parameters, such as other segment sizes.
+    /// Like [`generate`](Self::generate), with a key of any parameters: other segment sizes, say.
     ///
     /// # Errors
     /// [`KeysetError::Template`], [`KeysetError::WrongPrimitive`] when the parameters are for no
@@ -126,10 +126,10 @@ impl SealedStreamHeader {
         Ok((Self::wrap(&keyset, kek)?, aead))
     }
 
-    /// As [`generate_with`](Self::generate_with), with a KEK that a service holds.
+    /// Like [`generate_with`](Self::generate_with), with a KEK that a service holds.
     ///
     /// # Errors
-    /// As [`generate_with`](Self::generate_with).
+    /// The errors of [`generate_with`](Self::generate_with).
     pub async fn generate_with_remote<P: KeyParameters + Sync>(
         parameters: &P,
         kek: &dyn RemoteAead,
@@ -153,10 +153,10 @@ impl SealedStreamHeader {
         Self::of(&keyset.write_encrypted(Format::Binary, kek, Self::ASSOCIATED_DATA)?)
     }
 
-    /// As [`wrap`](Self::wrap), with a KEK that a service holds.
+    /// Like [`wrap`](Self::wrap), with a KEK that a service holds.
     ///
     /// # Errors
-    /// As [`wrap`](Self::wrap).
+    /// The errors of [`wrap`](Self::wrap).
     pub async fn wrap_remote(
         keyset: &KeysetHandle,
         kek: &dyn RemoteAead,
@@ -197,10 +197,10 @@ impl SealedStreamHeader {
         Self::wrap(keyset, kek)?.filled(size)
     }
 
-    /// As [`wrap_sized`](Self::wrap_sized), with a KEK that a service holds.
+    /// Like [`wrap_sized`](Self::wrap_sized), with a KEK that a service holds.
     ///
     /// # Errors
-    /// As [`wrap_sized`](Self::wrap_sized).
+    /// The errors of [`wrap_sized`](Self::wrap_sized).
     pub async fn wrap_sized_remote(
         keyset: &KeysetHandle,
         kek: &dyn RemoteAead,
@@ -219,10 +219,10 @@ impl SealedStreamHeader {
         self.keyset(kek)?.primitive()
     }
 
-    /// As [`open`](Self::open), with a KEK that a service holds.
+    /// Like [`open`](Self::open), with a KEK that a service holds.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// The errors of [`open`](Self::open).
     pub async fn open_remote(
         &self,
         kek: &dyn RemoteAead,
@@ -239,10 +239,10 @@ impl SealedStreamHeader {
         Self::wrap(&self.keyset(from)?, to)
     }
 
-    /// As [`rewrap`](Self::rewrap), with KEKs that services hold.
+    /// Like [`rewrap`](Self::rewrap), with KEKs that services hold.
     ///
     /// # Errors
-    /// As [`rewrap`](Self::rewrap).
+    /// The errors of [`rewrap`](Self::rewrap).
     pub async fn rewrap_remote(
         &self,
         from: &dyn RemoteAead,
@@ -294,7 +294,7 @@ impl SealedStreamHeader {
         Ok((Self { bytes }, stream))
     }
 
-    /// Reads the header, and leaves `reader` where the stream begins. Reads not a byte more.
+    /// Reads the header, and leaves `reader` at the start of the stream. Reads exactly the header.
     ///
     /// # Errors
     /// [`io::ErrorKind::InvalidData`] with a [`ParseError`] if [`parse`](Self::parse) would return
@@ -335,10 +335,10 @@ impl SealedStreamHeader {
         KeysetHandle::read_encrypted(encrypted, Format::Binary, kek, Self::ASSOCIATED_DATA)
     }
 
-    /// As [`keyset`](Self::keyset), with a KEK that a service holds.
+    /// Like [`keyset`](Self::keyset), with a KEK that a service holds.
     ///
     /// # Errors
-    /// As [`keyset`](Self::keyset).
+    /// The errors of [`keyset`](Self::keyset).
     pub async fn keyset_remote(&self, kek: &dyn RemoteAead) -> Result<KeysetHandle, KeysetError> {
         let encrypted = self.encrypted_keyset();
         KeysetHandle::read_encrypted_remote(encrypted, Format::Binary, kek, Self::ASSOCIATED_DATA)
@@ -370,7 +370,7 @@ fn keyset_with<P: KeyParameters>(parameters: &P) -> Result<KeysetHandle, KeysetE
     KeysetHandle::new(Key::generate_with(parameters, Variant::Raw).map_err(KeysetError::Template)?)
 }
 
-/// Refuses a header of `size` bytes where it takes `needed` at least, or is longer than any.
+/// Refuses a header of `size` bytes if that is less than `needed`, or more than the maximum.
 fn check_size(size: usize, needed: usize) -> Result<(), KeysetError> {
     if (needed..=SealedStreamHeader::MAX_SIZE).contains(&size) {
         Ok(())
@@ -414,7 +414,7 @@ fn keyset_size(start: &[u8; START_SIZE]) -> Result<usize, ParseError> {
         })
 }
 
-/// Appends up to `size` bytes: fewer where the reader ends.
+/// Appends up to `size` bytes, or fewer if the reader ends.
 fn take(reader: &mut impl Read, size: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
     reader.by_ref().take(size as u64).read_to_end(bytes)?;
     Ok(())

@@ -76,10 +76,10 @@ impl KeysetRemoteAead {
         Self::with_provider(keyset, kms, Provider::FASTEST)
     }
 
-    /// As [`new`](Self::new), with the ciphers of a provider that the caller chooses.
+    /// Like [`new`](Self::new), with the ciphers of a provider that the caller chooses.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// The errors of [`new`](Self::new).
     pub fn with_provider(
         keyset: &KeysetHandle,
         kms: &dyn KmsClient,

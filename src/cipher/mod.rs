@@ -86,8 +86,8 @@ pub(crate) const MAX_NONCE: usize = 24;
 /// The caller must get the lengths right: `nonce` is `nonce_len()` bytes, a tag is `tag_len()`
 /// bytes, and plaintext and associated data are within their limits.
 pub trait RawAead: Send + Sync {
-    /// Bytes that are drawn for each message: the nonce or IV, and a salt where there is one. None
-    /// for a deterministic cipher.
+    /// Bytes that are drawn for each message: the nonce or IV, and a salt if there is one. 0 for a
+    /// deterministic cipher.
     fn nonce_len(&self) -> usize;
 
     fn tag_len(&self) -> usize;

@@ -196,8 +196,8 @@ impl<'a> KeyTypes<'a> {
     /// [`Key::serialize`] is the inverse.
     ///
     /// # Errors
-    /// [`KeyError::UnknownType`]; [`KeyError::Malformed`]; [`KeyError::Variant`]; what else is wrong
-    /// with the key.
+    /// [`KeyError::UnknownType`]; [`KeyError::Malformed`]; [`KeyError::Variant`]; or an error that
+    /// describes another fault in the key.
     ///
     /// # Example
     /// ```

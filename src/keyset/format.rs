@@ -508,7 +508,7 @@ pub(super) fn parse_encrypted_keyset(
     check_encrypted(parsed, bytes)
 }
 
-/// Checks that an encrypted keyset has a ciphertext, and that this is one as far as can be seen.
+/// Checks that an encrypted keyset has a ciphertext, and that it looks like one.
 pub(super) fn check_encrypted(
     parsed: proto::EncryptedKeyset,
     bytes: &[u8],
@@ -530,7 +530,7 @@ pub(super) fn malformed(error: ParseError) -> KeysetError {
     }
 }
 
-/// Names the form of a text that is not read, where there is one.
+/// Replaces the error by the name of the text's form, if it has one that we do not read.
 fn in_another_form(bytes: &[u8], error: KeysetError) -> KeysetError {
     TextForm::of(bytes).map_or(error, |found| KeysetError::TextForm { found })
 }

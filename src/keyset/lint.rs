@@ -100,7 +100,7 @@ impl Finding {
         &self.key_ids
     }
 
-    /// Describes the first place where it was found, in one clause.
+    /// Describes the first place where it was found, in a few words.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -175,9 +175,9 @@ impl Findings {
 
 /// Finds faults and unwise choices in the bytes of a keyset file, of any format.
 ///
-/// No finding of [`Severity::Error`] means that the reader takes the file, and that its enabled
-/// keys are of known types. Of an encrypted keyset only the outside is seen: see
-/// [`lint_encrypted`]. A fault that many keys have is one finding with a [count](Finding::count).
+/// If there is no finding of [`Severity::Error`], the reader accepts the file, and its enabled keys
+/// are of known types. Only the outside of an encrypted keyset is checked: see [`lint_encrypted`].
+/// A fault that many keys share is one finding with a [count](Finding::count).
 ///
 /// # Example
 /// ```
@@ -287,7 +287,7 @@ fn damaged() -> Finding {
     )
 }
 
-/// Adds the reader's own refusal where no finding explains it.
+/// Adds the reader's own refusal if no finding explains it.
 fn check_reader(bytes: &[u8], format: Format, findings: &mut Findings) {
     if !findings.has_errors() {
         let access = SecretAccess::insecure();
@@ -305,7 +305,7 @@ fn check_encrypted_reader(bytes: &[u8], findings: &mut Findings) {
     }
 }
 
-/// Says where a JSON text ends to be one.
+/// Reports where a text stops being valid JSON.
 fn illegible(error: ParseError) -> Finding {
     match format::malformed(error) {
         KeysetError::Malformed(error) => Finding::error(

@@ -125,7 +125,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Returns the key; none when it is destroyed.
+    /// Returns the key, or `None` if it is destroyed.
     #[must_use]
     pub const fn key(&self) -> Option<&'a Key> {
         match &self.key.state {

@@ -383,7 +383,7 @@ mod tests {
         for refused in (0..40).chain(65..80).chain(129..144) {
             assert_eq!(layout.map(refused), None, "{refused}");
         }
-        // A last segment that is empty but for its tag is no writer's, and legal.
+        // No writer makes an empty last segment, with only a tag, but it is legal.
         for legal in (40..=64).chain(80..=128).chain(144..=192) {
             assert!(layout.map(legal).is_some(), "{legal}");
         }

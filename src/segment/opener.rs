@@ -135,7 +135,7 @@ impl Opener {
         opened.map(|_| ())
     }
 
-    /// As [`open`](Self::open), into a slice; none when there is not enough input.
+    /// Like [`open`](Self::open), into a slice. Returns `None` if there is not enough input.
     ///
     /// `out` has room for the plaintext of the largest segment, or as much as `input` is long.
     pub(crate) fn open_to(
@@ -173,7 +173,7 @@ impl Opener {
         opened
     }
 
-    /// As [`open_last`](Self::open_last), into a slice; returns the length of the plaintext.
+    /// Like [`open_last`](Self::open_last), into a slice; returns the length of the plaintext.
     pub(crate) fn open_last_to(
         &mut self,
         input: &[u8],
@@ -196,8 +196,8 @@ impl Opener {
         }
     }
 
-    /// Returns how much of the start of a stream [`at`](Self::at) takes to find the key: the header
-    /// where there is one key, else the largest first segment of all keys.
+    /// Returns how many bytes of the start of a stream [`at`](Self::at) needs to find the key: the
+    /// header if there is one key, otherwise the largest first segment of all keys.
     #[must_use]
     pub fn start_size(&self) -> usize {
         match &self.state {
@@ -218,11 +218,11 @@ impl Opener {
     /// [`DecryptError`] when no key opens the first segment, when no stream is that long, and when
     /// this opener has opened a segment already.
     ///
-    /// Where there is one key, and `start` ends within the first segment, only the header is
-    /// compared: a wrong key shows with the first segment that is opened.
+    /// If there is one key, and `start` ends within the first segment, only the header is compared:
+    /// a wrong key then shows when you decrypt the first segment.
     ///
     /// # Security
-    /// `ciphertext_size` is not believed: where it is wrong, the last segment does not open.
+    /// `ciphertext_size` is not trusted: if it is wrong, the last segment does not decrypt.
     pub fn at(self, start: &[u8], ciphertext_size: u64) -> Result<SegmentOpener, DecryptError> {
         let State::Searching {
             mut keys,

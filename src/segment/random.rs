@@ -46,7 +46,7 @@ pub struct SegmentOpener {
 }
 
 impl SegmentOpener {
-    /// Takes the length of the stream; none when no stream is that long.
+    /// Takes the length of the stream. Returns `None` if no stream has that length.
     pub(crate) fn new(stream: StreamCipher, ciphertext_size: u64) -> Option<Self> {
         let map = stream.layout().map(ciphertext_size)?;
         Some(Self {
@@ -91,15 +91,15 @@ impl SegmentOpener {
         opened
     }
 
-    /// As [`open_range`](Self::open_range), into a buffer that is exactly as long as the plan's
+    /// Like [`open_range`](Self::open_range), into a buffer that is exactly as long as the plan's
     /// [`plaintext`](RangePlan::plaintext).
     ///
     /// Segments that lie within the part are decrypted straight into `out`; only the first and the
-    /// last take memory besides, one segment each.
+    /// last need extra memory, one segment each.
     ///
     /// # Errors
-    /// As [`open_range`](Self::open_range), and when `out` has another length; `out` is then all
-    /// zero.
+    /// The errors of [`open_range`](Self::open_range); also if `out` has another length. `out` is
+    /// then all zero.
     ///
     /// # Example
     /// ```

@@ -1,4 +1,4 @@
-//! Bytes that are read and written at positions: files, slices, whatever else can.
+//! Reading and writing at positions: files, slices and other types.
 
 use std::{
     fs::File,
@@ -59,7 +59,7 @@ pub trait ReadAt {
 }
 
 /// Reads up to `len` bytes from a position into the front of `buffer`, and returns how many: fewer
-/// only where the source ends.
+/// only if the source ends.
 ///
 /// The buffer grows as the bytes come, so that a length that the source does not have costs no
 /// memory. Each buffer that it outgrows is wiped.
@@ -91,7 +91,7 @@ pub(super) fn fill<S: ReadAt + ?Sized>(
     Ok(filled)
 }
 
-/// As [`fill`], and an error of kind `UnexpectedEof` where the source ends before.
+/// Like [`fill`], but returns an error of kind `UnexpectedEof` if the source ends early.
 pub(super) fn fill_exactly<'b, S: ReadAt + ?Sized>(
     source: &S,
     buffer: &'b mut Vec<u8>,
@@ -312,7 +312,7 @@ impl<T: Write + Seek> WriteAt for Mutex<T> {
         Ok(len)
     }
 
-    /// It cannot be cut, and says so where that would be needed.
+    /// It cannot be truncated, and returns an error if it would have to be.
     fn truncate(&self, size: u64) -> io::Result<()> {
         if lock(self).seek(SeekFrom::End(0))? > size {
             return Err(io::Error::new(

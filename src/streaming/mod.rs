@@ -61,8 +61,8 @@ pub use writer::EncryptingWriter;
 /// The streaming AEAD of a keyset. Cheap to clone, and safe to share between threads.
 ///
 /// The primary key encrypts. To decrypt, every enabled key is tried on the first segment of a
-/// stream, those of small segments first, else in the order of the keyset. Streams have no output
-/// prefix, whatever the prefix types of the keys say.
+/// stream: those with small segments first, otherwise in keyset order. Streams have no output
+/// prefix, whatever the prefix types of the keys.
 ///
 /// # Example
 /// ```

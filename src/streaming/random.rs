@@ -92,7 +92,7 @@ impl<S: ReadAt> RandomAccess<S> {
         &self.opener
     }
 
-    /// Reads and opens segments that follow each other.
+    /// Reads and opens consecutive segments.
     pub(super) fn open_segments(&self, segments: Range<u64>) -> io::Result<Wiped> {
         let (from, to) = bounds(self.map(), &segments);
         let mut ciphertext = Vec::new();

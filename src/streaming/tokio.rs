@@ -18,13 +18,13 @@ use crate::segment::{Opener, Sealer};
 /// Encrypts everything written to it and writes the stream to an inner writer, like
 /// [`EncryptingWriter`](super::EncryptingWriter), for tokio.
 ///
-/// **Call [`finish`](Self::finish) or shut it down.** The last segment is written there and nowhere
-/// else: a writer that is dropped, as on an error, leaves a stream that never decrypts.
+/// **Call [`finish`](Self::finish) or shut it down.** Only that writes the last segment: a writer
+/// dropped without it, as on an error, leaves a stream that cannot be decrypted.
 ///
-/// Every call that borrows the writer can be cancelled and made again.
-/// [`finish`](Self::finish) takes it: when its future is dropped, so are the writer, the inner
-/// writer and the stream. Under a time-out, or in a `select!`, call
-/// [`try_finish`](Self::try_finish) first. It needs no runtime.
+/// Every call that borrows the writer can be cancelled and made again. [`finish`](Self::finish)
+/// takes it by value: if you drop its future, you lose the writer, the inner writer and the stream.
+/// Under a time-out, or in a `select!`, call [`try_finish`](Self::try_finish) first. It needs no
+/// runtime.
 ///
 /// # Example
 /// ```

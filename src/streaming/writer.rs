@@ -7,8 +7,8 @@ use crate::segment::Sealer;
 
 /// Encrypts everything written to it into another writer, in memory of about three segments.
 ///
-/// **Call [`finish`](Self::finish).** The last segment is written there and nowhere else: a writer
-/// that is dropped, as on an error, leaves a stream that never decrypts.
+/// **Call [`finish`](Self::finish).** Only that writes the last segment: a writer dropped without
+/// it, as on an error, leaves a stream that cannot be decrypted.
 ///
 /// A segment is encrypted when more plaintext follows it. [`flush`](Write::flush) writes the
 /// segments encrypted so far; it cannot write a segment that has begun. Interrupted calls are

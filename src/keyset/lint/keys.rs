@@ -97,7 +97,7 @@ pub(super) fn check_key(key: &proto::keyset::Key, findings: &mut Findings) {
     }
 }
 
-/// tink-java's newest configuration wants a sound key where a destroyed one was.
+/// tink-java's newest configuration requires a valid key even in a destroyed one.
 fn check_java(key: &proto::keyset::Key, findings: &mut Findings) {
     let id = key.key_id;
     let data = key.key_data.clone().unwrap_or_default();
