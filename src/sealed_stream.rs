@@ -1,4 +1,4 @@
-//! [`SealedStreamHeader`]: what stands in front of a stream so that a key-encryption key suffices.
+//! [`SealedStreamHeader`]: the header that lets a stream be decrypted with only a KEK.
 
 use std::{fmt, io, io::Read};
 
@@ -14,12 +14,12 @@ use crate::{
 /// The header of a sealed stream: a streaming keyset, encrypted under a key-encryption key (KEK).
 ///
 /// A sealed stream is one file: `magic(8) ‖ length(4, big-endian) ‖ encrypted keyset(1..=65,536) ‖
-/// stream`. The keyset is made for the file, and encrypted with associated data that name the
-/// format; the stream is Tink's streaming AEAD with the associated data of its user.
+/// stream`. The keyset is made for the file, and encrypted with associated data that names the
+/// format. The stream is Tink's streaming AEAD with your associated data.
 ///
-/// The KEK is any [`Aead`]: that of a keyset, or a
+/// The KEK is any [`Aead`], such as a [`KeysetAead`](crate::KeysetAead) or a
 /// [`BlockingAead`](crate::kms::blocking::BlockingAead). The functions that end in `_remote` take a
-/// [`RemoteAead`] and wait for it without holding up a thread.
+/// [`RemoteAead`] and await it without blocking a thread.
 ///
 /// # Example
 /// ```
@@ -64,7 +64,7 @@ impl SealedStreamHeader {
     /// The associated data of the encrypted keyset.
     pub const ASSOCIATED_DATA: &'static [u8] = b"keyseal sealed stream 1";
 
-    /// Bytes of the header before the encrypted keyset: these tell how long it is.
+    /// Bytes of the header before the encrypted keyset. They include its length.
     pub const START_SIZE: usize = MAGIC.len() + 4;
 
     /// The longest encrypted keyset in bytes.
@@ -87,10 +87,10 @@ impl SealedStreamHeader {
         Ok((Self::wrap(&keyset, kek)?, aead))
     }
 
-    /// As [`generate`](Self::generate), with a KEK that a service holds.
+    /// Like [`generate`](Self::generate), with a KEK that a service holds.
     ///
     /// # Errors
-    /// As [`generate`](Self::generate).
+    /// The errors of [`generate`](Self::generate).
     pub async fn generate_remote(
         template: &str,
         kek: &dyn RemoteAead,
@@ -100,7 +100,7 @@ impl SealedStreamHeader {
         Ok((Self::wrap_remote(&keyset, kek).await?, aead))
     }
 
-    /// As [`generate`](Self::generate), with a key of any parameters, such as other segment sizes.
+    /// Like [`generate`](Self::generate), with a key of any parameters: other segment sizes, say.
     ///
     /// # Errors
     /// [`KeysetError::Template`], [`KeysetError::WrongPrimitive`] when the parameters are for no
@@ -126,10 +126,10 @@ impl SealedStreamHeader {
         Ok((Self::wrap(&keyset, kek)?, aead))
     }
 
-    /// As [`generate_with`](Self::generate_with), with a KEK that a service holds.
+    /// Like [`generate_with`](Self::generate_with), with a KEK that a service holds.
     ///
     /// # Errors
-    /// As [`generate_with`](Self::generate_with).
+    /// The errors of [`generate_with`](Self::generate_with).
     pub async fn generate_with_remote<P: KeyParameters + Sync>(
         parameters: &P,
         kek: &dyn RemoteAead,
@@ -153,10 +153,10 @@ impl SealedStreamHeader {
         Self::of(&keyset.write_encrypted(Format::Binary, kek, Self::ASSOCIATED_DATA)?)
     }
 
-    /// As [`wrap`](Self::wrap), with a KEK that a service holds.
+    /// Like [`wrap`](Self::wrap), with a KEK that a service holds.
     ///
     /// # Errors
-    /// As [`wrap`](Self::wrap).
+    /// The errors of [`wrap`](Self::wrap).
     pub async fn wrap_remote(
         keyset: &KeysetHandle,
         kek: &dyn RemoteAead,
@@ -168,10 +168,10 @@ impl SealedStreamHeader {
         Self::of(&encrypted)
     }
 
-    /// As [`wrap`](Self::wrap), in exactly `size` bytes: where every header is of one size, the size
-    /// of a file tells that of its plaintext.
+    /// Like [`wrap`](Self::wrap), in exactly `size` bytes: if every header has the same size, the
+    /// size of a file gives the size of its plaintext.
     ///
-    /// The encrypted keyset is filled up with a field that no Tink knows and every Tink skips.
+    /// The encrypted keyset is padded with a field that no Tink knows and every Tink skips.
     ///
     /// # Errors
     /// [`KeysetError::HeaderSize`] when the keyset does not fit, or `size` is more than
@@ -197,10 +197,10 @@ impl SealedStreamHeader {
         Self::wrap(keyset, kek)?.filled(size)
     }
 
-    /// As [`wrap_sized`](Self::wrap_sized), with a KEK that a service holds.
+    /// Like [`wrap_sized`](Self::wrap_sized), with a KEK that a service holds.
     ///
     /// # Errors
-    /// As [`wrap_sized`](Self::wrap_sized).
+    /// The errors of [`wrap_sized`](Self::wrap_sized).
     pub async fn wrap_sized_remote(
         keyset: &KeysetHandle,
         kek: &dyn RemoteAead,
@@ -213,15 +213,16 @@ impl SealedStreamHeader {
     /// Opens the keyset under its KEK, for the stream that follows.
     ///
     /// # Errors
-    /// [`KeysetError::Decrypt`] when it does not open; what is wrong with the keyset.
+    /// [`KeysetError::Decrypt`] if it does not decrypt, or an error that describes the fault in the
+    /// keyset.
     pub fn open(&self, kek: &dyn Aead) -> Result<KeysetStreamingAead, KeysetError> {
         self.keyset(kek)?.primitive()
     }
 
-    /// As [`open`](Self::open), with a KEK that a service holds.
+    /// Like [`open`](Self::open), with a KEK that a service holds.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// The errors of [`open`](Self::open).
     pub async fn open_remote(
         &self,
         kek: &dyn RemoteAead,
@@ -238,10 +239,10 @@ impl SealedStreamHeader {
         Self::wrap(&self.keyset(from)?, to)
     }
 
-    /// As [`rewrap`](Self::rewrap), with KEKs that services hold.
+    /// Like [`rewrap`](Self::rewrap), with KEKs that services hold.
     ///
     /// # Errors
-    /// As [`rewrap`](Self::rewrap).
+    /// The errors of [`rewrap`](Self::rewrap).
     pub async fn rewrap_remote(
         &self,
         from: &dyn RemoteAead,
@@ -250,18 +251,18 @@ impl SealedStreamHeader {
         Self::wrap_remote(&self.keyset_remote(from).await?, to).await
     }
 
-    /// Returns whether a file that starts so is a sealed stream of a version that can be read.
-    /// Eight bytes suffice.
+    /// Returns whether a file with this start is a sealed stream of a supported version. Eight
+    /// bytes are enough.
     #[must_use]
     pub fn recognize(start: &[u8]) -> bool {
         start.starts_with(MAGIC)
     }
 
-    /// Returns how many bytes the header has that starts so, of which
-    /// [`START_SIZE`](Self::START_SIZE) suffice: to fetch a header, and not a byte more.
+    /// Returns the length of the header from its first bytes, so that you can fetch exactly the
+    /// header. [`START_SIZE`](Self::START_SIZE) bytes are enough.
     ///
     /// # Errors
-    /// [`ParseError`]: it starts no sealed stream, or is shorter.
+    /// [`ParseError`]: the bytes do not start a sealed stream, or are too few.
     ///
     /// # Example
     /// ```
@@ -280,10 +281,10 @@ impl SealedStreamHeader {
         Ok(START_SIZE + keyset_size(fixed)?)
     }
 
-    /// Reads the header from the start of `bytes`, and returns what follows it.
+    /// Reads the header from the start of `bytes`, and returns it with the rest of `bytes`.
     ///
     /// # Errors
-    /// [`ParseError`]: `bytes` are no sealed stream, or end within the header.
+    /// [`ParseError`]: `bytes` is not a sealed stream, or ends within the header.
     pub fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), ParseError> {
         let size = Self::size_of(bytes)?;
         let (header, stream) = bytes
@@ -293,11 +294,11 @@ impl SealedStreamHeader {
         Ok((Self { bytes }, stream))
     }
 
-    /// Reads the header, and leaves `reader` where the stream begins. Reads not a byte more.
+    /// Reads the header, and leaves `reader` at the start of the stream. Reads exactly the header.
     ///
     /// # Errors
-    /// [`io::ErrorKind::InvalidData`] with a [`ParseError`] where [`parse`](Self::parse) has one;
-    /// what the reader fails with.
+    /// [`io::ErrorKind::InvalidData`] with a [`ParseError`] if [`parse`](Self::parse) would return
+    /// one, or the reader's error.
     pub fn read_from(reader: &mut impl Read) -> io::Result<Self> {
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         let mut bytes = Vec::with_capacity(START_SIZE);
@@ -311,8 +312,8 @@ impl SealedStreamHeader {
         Ok(Self { bytes })
     }
 
-    /// Returns the header as it is written: 13 to [`MAX_SIZE`](Self::MAX_SIZE) bytes, behind which
-    /// the stream begins.
+    /// Returns the header as written to a file: 13 to [`MAX_SIZE`](Self::MAX_SIZE) bytes, followed
+    /// by the stream.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
@@ -327,16 +328,17 @@ impl SealedStreamHeader {
     /// Opens the keyset under its KEK.
     ///
     /// # Errors
-    /// [`KeysetError::Decrypt`] when it does not open; what is wrong with the keyset.
+    /// [`KeysetError::Decrypt`] if it does not decrypt, or an error that describes the fault in the
+    /// keyset.
     pub fn keyset(&self, kek: &dyn Aead) -> Result<KeysetHandle, KeysetError> {
         let encrypted = self.encrypted_keyset();
         KeysetHandle::read_encrypted(encrypted, Format::Binary, kek, Self::ASSOCIATED_DATA)
     }
 
-    /// As [`keyset`](Self::keyset), with a KEK that a service holds.
+    /// Like [`keyset`](Self::keyset), with a KEK that a service holds.
     ///
     /// # Errors
-    /// As [`keyset`](Self::keyset).
+    /// The errors of [`keyset`](Self::keyset).
     pub async fn keyset_remote(&self, kek: &dyn RemoteAead) -> Result<KeysetHandle, KeysetError> {
         let encrypted = self.encrypted_keyset();
         KeysetHandle::read_encrypted_remote(encrypted, Format::Binary, kek, Self::ASSOCIATED_DATA)
@@ -368,7 +370,7 @@ fn keyset_with<P: KeyParameters>(parameters: &P) -> Result<KeysetHandle, KeysetE
     KeysetHandle::new(Key::generate_with(parameters, Variant::Raw).map_err(KeysetError::Template)?)
 }
 
-/// Refuses a header of `size` bytes where it takes `needed` at least, or is longer than any.
+/// Refuses a header of `size` bytes if that is less than `needed`, or more than the maximum.
 fn check_size(size: usize, needed: usize) -> Result<(), KeysetError> {
     if (needed..=SealedStreamHeader::MAX_SIZE).contains(&size) {
         Ok(())
@@ -377,8 +379,8 @@ fn check_size(size: usize, needed: usize) -> Result<(), KeysetError> {
     }
 }
 
-/// Makes `size` bytes of fields that no message of Tink's has: number 15, all zero. None for one
-/// byte, which is no field.
+/// Makes `size` bytes of a field that no Tink message has: number 15, all zero. `None` for one
+/// byte, which is too short for a field.
 fn filling(size: usize) -> Option<Vec<u8>> {
     const TAG: u8 = 15 << 3 | 2;
     if size == 0 {
@@ -412,7 +414,7 @@ fn keyset_size(start: &[u8; START_SIZE]) -> Result<usize, ParseError> {
         })
 }
 
-/// Appends up to `size` bytes: fewer where the reader ends.
+/// Appends up to `size` bytes, or fewer if the reader ends.
 fn take(reader: &mut impl Read, size: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
     reader.by_ref().take(size as u64).read_to_end(bytes)?;
     Ok(())

@@ -1,4 +1,4 @@
-//! What a small input makes readers and openers allocate is small, whatever it claims.
+//! A small input makes readers and openers allocate little, whatever it claims.
 #![allow(
     unsafe_code,
     clippy::unwrap_used,
@@ -32,7 +32,7 @@ struct Counting;
 
 thread_local! {
     static ASKED: Cell<usize> = const { Cell::new(0) };
-    /// What is taken and not given back, and the most that it was.
+    /// The bytes allocated and not yet freed, and their maximum.
     static LIVE: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
@@ -149,7 +149,7 @@ impl WriteAt for Claims {
     }
 }
 
-/// Checks what a call takes at its peak: what its input explains, and a mebibyte.
+/// Checks a call's peak memory: the amount its input explains, and a mebibyte.
 fn within(input: usize, what: impl Display, call: impl FnOnce()) {
     LIVE.set(0);
     PEAK.set(0);

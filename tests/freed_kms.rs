@@ -1,9 +1,9 @@
 //! What envelopes and the client of Key Manager leave behind in freed memory: nothing, up to its transport.
 //!
-//! `HttpTransport` says what the libraries below it leave behind.
+//! `HttpTransport` documents the copies that the libraries below it leave behind.
 //!
-//! An allocator looks into every block that this thread frees for what was planted. A binary of
-//! its own, because a process has one allocator.
+//! An allocator searches every block that this thread frees for the planted bytes. This is a
+//! separate binary, because a process has one allocator.
 
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
 #![allow(clippy::unwrap_used, reason = "tests")]
@@ -80,7 +80,7 @@ struct Planted;
 
 impl Transport for Planted {
     fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>> {
-        // What this transport drops while it writes is not what is looked for.
+        // Blocks that this transport drops while it writes are not searched.
         let searched = SEARCHED.replace(&[]);
         let planted = String::from_utf8(PLAINTEXT_BASE64.to_vec()).unwrap();
         let (status, field) = match request.operation() {
@@ -163,7 +163,7 @@ fn calls_leave_nothing_behind() {
     assert_eq!(found, 0);
 }
 
-/// A key-encryption key that has what it wraps searched for from then on.
+/// A key-encryption key that starts a search for each key it wraps.
 struct Watching;
 
 impl Watching {

@@ -1,7 +1,7 @@
-//! What is left in the memory of a process after its last use: what a core file would hold.
+//! The memory of a process after its last use of a secret: the content of a core file.
 //!
-//! A child does the work and waits; the parent reads its memory. What is searched for crosses
-//! between them with every bit turned around, so that nobody's copy of it is found.
+//! A child does the work and waits; the parent reads its memory. The bytes to search for are sent
+//! between them with every bit inverted, so that neither process's copy is found.
 
 #![cfg(target_os = "linux")]
 #![allow(
@@ -43,7 +43,7 @@ fn turned_plaintext() -> Vec<u8> {
         .collect()
 }
 
-/// Tells what it wraps, turned around, and keeps nothing.
+/// Prints the keys it wraps, with their bits inverted, and keeps nothing.
 struct Telling;
 
 fn tell(secret: &[u8]) {
@@ -137,7 +137,7 @@ fn left_behind(mode: &str) -> Vec<usize> {
     for line in maps.lines() {
         let mut words = line.split_whitespace();
         let (range, rights) = (words.next().unwrap(), words.next().unwrap());
-        // What was never written to is in a file already.
+        // Memory that cannot be written holds no secrets: its content comes from a file.
         if !rights.starts_with("rw") {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Memory that streams take: a process of its own, whose peak the system counts.
+//! The peak memory of streams, measured by the system, in a separate process.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -12,7 +12,7 @@ use std::{
 use keyseal::{KeysetHandle, KeysetStreamingAead, StreamingAead as _, streaming};
 
 const MIB: u64 = 1 << 20;
-/// Four times what it may take, and cheap enough for a build without optimization.
+/// Four times the memory limit, and cheap enough for a build without optimization.
 const SIZE: u64 = 128 * MIB;
 
 /// The most memory that this process has had at any time, in bytes.

@@ -1,4 +1,4 @@
-//! [`KeysetRemoteAead`]: AEAD over a keyset of which services hold some keys, or all.
+//! [`KeysetRemoteAead`]: AEAD over a keyset with some or all of its keys in services.
 
 use std::{fmt, sync::Arc};
 
@@ -15,15 +15,15 @@ use crate::{
 /// The AEAD of a keyset with keys that services hold. Cheap to clone, and safe to share between
 /// threads.
 ///
-/// What [`KeysetAead`](crate::KeysetAead) is for local keys: the primary key encrypts, every enabled
-/// key may decrypt. Keys of type [`KmsAeadKey`](crate::key::kms_aead) and
-/// [`KmsEnvelopeAeadKey`](crate::key::kms_envelope_aead), each with a URI of its own, stand in one
-/// keyset beside local ones, so that data move from one to another by rotation.
+/// The counterpart of [`KeysetAead`](crate::KeysetAead) for remote keys: the primary key encrypts,
+/// and every enabled key may decrypt. Keys of type [`KmsAeadKey`](crate::key::kms_aead) and
+/// [`KmsEnvelopeAeadKey`](crate::key::kms_envelope_aead), each with its own URI, can share a keyset
+/// with local keys, so you can move data from one to another by rotation.
 ///
-/// Decryption tries the keys whose prefix stands in front of the ciphertext, then every raw key, in
-/// the order of the keyset. A service is asked only where the ciphertext has the shape that its key
-/// gives. One that cannot be reached does not stop the others; if none of them opens the ciphertext,
-/// its error is the outcome.
+/// Decryption tries the keys whose prefix the ciphertext starts with, then every raw key, in keyset
+/// order. A service is called only if the ciphertext has the shape that its key produces. If a
+/// service cannot be reached, the remaining keys are still tried; if none of them decrypts the
+/// ciphertext, the result is that service's error.
 ///
 /// # Example
 /// ```
@@ -76,10 +76,10 @@ impl KeysetRemoteAead {
         Self::with_provider(keyset, kms, Provider::FASTEST)
     }
 
-    /// As [`new`](Self::new), with the ciphers of a provider that the caller chooses.
+    /// Like [`new`](Self::new), with the ciphers of a provider that the caller chooses.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// The errors of [`new`](Self::new).
     pub fn with_provider(
         keyset: &KeysetHandle,
         kms: &dyn KmsClient,
@@ -99,7 +99,7 @@ impl KeysetRemoteAead {
         for key in self.0.candidates(ciphertext) {
             match key.decrypt(ciphertext, associated_data).await {
                 Ok(plaintext) => return Ok(plaintext),
-                // It has answered: this ciphertext is none of its own.
+                // The service answered: the ciphertext is not from this key.
                 Err(error)
                     if matches!(
                         error.kind(),

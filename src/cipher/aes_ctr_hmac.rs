@@ -31,7 +31,7 @@ struct Shape {
     ending: Ending,
 }
 
-/// What the HMAC takes in last.
+/// The final input of the HMAC.
 #[derive(Clone, Copy)]
 enum Ending {
     /// The length of the associated data, in bits.

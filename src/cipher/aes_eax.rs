@@ -39,7 +39,7 @@ struct AesEax<C> {
 
 /// `OMACᵗ` before its message: all messages share the first block.
 struct Omac {
-    /// What the first block leads to.
+    /// The CMAC state after the first block.
     first: u128,
     /// The value at the empty message.
     of_nothing: [u8; BLOCK],
@@ -119,7 +119,7 @@ impl<C: Aes> RawAead for AesEax<C> {
     }
 
     fn max_plaintext(&self) -> u64 {
-        // The mode has no limit of its own; this is AES-GCM's, and keeps counters apart.
+        // The mode itself has no limit; this is AES-GCM's, and keeps counters apart.
         aes_gcm::P_MAX
     }
 

@@ -2,7 +2,7 @@
 //!
 //! `siv = S2V(first half of the key; associated data, plaintext)`, then AES-256-CTR under the
 //! second half, from the SIV with the top bits of its bytes 8 and 12 cleared. S2V gets exactly one
-//! string of associated data, also where that is empty.
+//! string of associated data, even if it is empty.
 //!
 //! The crate `aes-siv` wants a mutable cipher, which cannot be cloned: each message would set up
 //! two key schedules. So the mode is composed here of CMAC and CTR, and tests compare it with the
@@ -24,10 +24,10 @@ use super::{
 };
 use crate::error::KeyError;
 
-/// Bytes of the SIV, which is in front of the ciphertext.
+/// Bytes of the SIV, which precedes the ciphertext.
 const SIV: usize = BLOCK;
 
-/// The mode has a limit of its own only past 2¹³² bytes.
+/// The mode itself has no limit below 2¹³² bytes.
 pub(crate) const AES_SIV_MAX: u64 = u64::MAX;
 
 /// Takes a key of 64 bytes.
@@ -101,7 +101,7 @@ impl Drop for AesSiv {
     }
 }
 
-/// There is no nonce, and the tag is in front: `body` is `siv(16) ‖ ciphertext`.
+/// There is no nonce, and the tag comes first: `body` is `siv(16) ‖ ciphertext`.
 impl RawAead for AesSiv {
     fn nonce_len(&self) -> usize {
         0
@@ -164,7 +164,7 @@ impl RawAead for AesSiv {
         let (siv, text) = buffer.split_first_chunk_mut::<SIV>().ok_or(Refused)?;
         self.apply_keystream(*siv, (&mut *text).into())?;
         self.verify(*siv, associated_data, text)?;
-        // A tag at the end is what the caller expects, and cuts off.
+        // The caller expects the tag at the end, and cuts it off.
         buffer.copy_within(SIV.., 0);
         Ok(())
     }

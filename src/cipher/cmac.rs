@@ -32,9 +32,9 @@ impl<C> Aes for C where
 /// CMAC under one key.
 pub(super) struct Cmac<C> {
     aes: C,
-    /// What the last block is combined with where it is whole.
+    /// The mask for a last block that is whole.
     of_whole: u128,
-    /// What the last block is combined with where it was padded.
+    /// The mask for a last block that was padded.
     of_padded: u128,
 }
 
@@ -111,7 +111,7 @@ impl BlockCipherEncClosure for ChainBlocks<'_> {
     }
 }
 
-/// What has come so far of a message. Wiped when dropped.
+/// The state after the part of a message read so far. Wiped when dropped.
 pub(super) struct Chain {
     state: u128,
     /// The last bytes that came: the last block is treated apart, and more may follow.
@@ -125,7 +125,7 @@ impl Chain {
         Self::after(0)
     }
 
-    /// Goes on where blocks that are not the last ones led to `state`.
+    /// Continues from `state`, the result of earlier blocks, none of them the last one.
     #[inline]
     pub(super) const fn after(state: u128) -> Self {
         Self {
@@ -156,7 +156,7 @@ impl Chain {
         self.hold(last);
     }
 
-    /// Returns the tag of what has come.
+    /// Returns the tag of the input so far.
     #[inline]
     pub(super) fn tag<C: Aes>(&self, cmac: &Cmac<C>) -> [u8; BLOCK] {
         let held = u128::from_be_bytes(self.held);

@@ -52,7 +52,7 @@ impl Hash {
             .find(|known| i32::from(known.to_proto()) == hash)
             .ok_or_else(|| {
                 let allowed = "1 (SHA1), 2 (SHA384), 3 (SHA256), 4 (SHA512) or 5 (SHA224)";
-                // Numbers of the wire are not negative, but for a file that means harm.
+                // A number from the wire is negative only in a malicious file.
                 KeyError::Parameter {
                     name: "hash type",
                     found: hash.unsigned_abs().into(),

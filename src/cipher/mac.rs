@@ -20,7 +20,7 @@ pub trait RawMac: Send + Sync {
     /// Bytes of a tag.
     fn tag_len(&self) -> usize;
 
-    /// Writes the tag of a message, which is all `parts` one after another, to `tag`.
+    /// Writes the tag of a message, which is the concatenation of `parts`, to `tag`.
     ///
     /// `tag` is at most `tag_len()` bytes; a shorter one gets the first bytes.
     fn compute(&self, parts: &[&[u8]], tag: &mut [u8]);
@@ -29,11 +29,11 @@ pub trait RawMac: Send + Sync {
     fn start(&self) -> Box<dyn RunningMac>;
 }
 
-/// A MAC over what has come so far of a message.
+/// A MAC over the part of a message read so far.
 pub trait RunningMac: Send + Sync {
     fn update(&mut self, part: &[u8]);
 
-    /// Writes the tag of what has come; `tag` is as for [`RawMac::compute`].
+    /// Writes the tag of the input so far; `tag` is as for [`RawMac::compute`].
     fn tag(&self, tag: &mut [u8]);
 }
 

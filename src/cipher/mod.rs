@@ -32,7 +32,7 @@ use crate::error::KeyError;
 
 /// The code that computes the ciphers.
 ///
-/// Ciphertexts do not depend on it: what one provider writes, the other opens.
+/// Ciphertexts do not depend on it: each provider decrypts the other's.
 ///
 /// # Example
 /// ```
@@ -64,7 +64,7 @@ impl Provider {
     #[cfg(not(feature = "aws-lc-rs"))]
     pub const FASTEST: Self = Self::RustCrypto;
 
-    /// All that are in this build.
+    /// All providers in this build.
     pub const ALL: &'static [Self] = &[
         #[cfg(feature = "aws-lc-rs")]
         Self::AwsLc,
@@ -83,11 +83,11 @@ pub(crate) const MAX_NONCE: usize = 24;
 
 /// One cipher under one key, for any nonce.
 ///
-/// Callers keep the lengths right: `nonce` is `nonce_len()` bytes and a tag `tag_len()` bytes, and
-/// neither plaintext nor associated data is over its limit.
+/// The caller must get the lengths right: `nonce` is `nonce_len()` bytes, a tag is `tag_len()`
+/// bytes, and plaintext and associated data are within their limits.
 pub trait RawAead: Send + Sync {
-    /// Bytes that are drawn for each message: the nonce or IV, and a salt where there is one. None
-    /// for a deterministic cipher.
+    /// Bytes that are drawn for each message: the nonce or IV, and a salt if there is one. 0 for a
+    /// deterministic cipher.
     fn nonce_len(&self) -> usize;
 
     fn tag_len(&self) -> usize;

@@ -71,8 +71,8 @@ impl AesCtrHmacStreamingParameters {
         .checked()
     }
 
-    /// Changes the size of a segment in bytes, tag included: more than header and tag together,
-    /// which is the size of the derived key, that of the tag, and 8.
+    /// Changes the size of a segment in bytes, tag included. It must be more than header and tag
+    /// together: the derived key size plus the tag size plus 8.
     ///
     /// # Errors
     /// [`KeyError::Parameter`]
@@ -84,7 +84,7 @@ impl AesCtrHmacStreamingParameters {
         .checked()
     }
 
-    /// Changes the size of the key that keys are derived from: at least that of these, in bytes.
+    /// Changes the size of the input key in bytes: at least the size of the derived keys.
     ///
     /// # Errors
     /// [`KeyError::Parameter`]

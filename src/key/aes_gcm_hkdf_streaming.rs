@@ -58,7 +58,7 @@ impl AesGcmHkdfStreamingParameters {
         start.checked()
     }
 
-    /// Changes the size of the key that keys are derived from: at least that of these, in bytes.
+    /// Changes the size of the input key in bytes: at least the size of the derived keys.
     ///
     /// # Errors
     /// [`KeyError::Parameter`]

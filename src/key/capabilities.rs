@@ -1,4 +1,4 @@
-//! What a key gives to each primitive: nothing where it is of another kind.
+//! Makes the primitive of a key, or nothing if the key is of another kind.
 //!
 //! Each key leaves the stack clean for the next one. The caller cleans it for the first.
 

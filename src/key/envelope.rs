@@ -19,7 +19,7 @@ use crate::{
 /// The longest wrapped key in bytes, as every Tink has it.
 const MAX_WRAPPED_SIZE: usize = 4096;
 
-/// Bytes of the length in front of the wrapped key.
+/// Bytes of the length that precedes the wrapped key.
 const LENGTH_SIZE: usize = 4;
 
 /// Writes and opens `length(4, big-endian) ‖ wrapped key ‖ payload`.
@@ -89,7 +89,7 @@ impl Envelope {
             Ok(serialized) => Zeroizing::new(serialized),
             Err(error) => {
                 return Err(match error.kind() {
-                    // The lengths are within any service's limits, so it is what it holds.
+                    // The lengths are within any service's limits, so the fault is in the content.
                     KmsErrorKind::DecryptionFailed | KmsErrorKind::InvalidInput => failed(),
                     _ => error,
                 });
@@ -104,7 +104,7 @@ impl Envelope {
         Ok(aead.decrypt(payload, associated_data)?)
     }
 
-    /// Splits off the wrapped key, without asking the service about what cannot be an envelope.
+    /// Splits off the wrapped key. Input that cannot be an envelope never reaches the service.
     fn split<'c>(&self, ciphertext: &'c [u8]) -> Option<(&'c [u8], &'c [u8])> {
         let (length, rest) = ciphertext.split_first_chunk::<LENGTH_SIZE>()?;
         let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;

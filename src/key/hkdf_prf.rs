@@ -55,7 +55,7 @@ impl HkdfPrfParameters {
         }
     }
 
-    /// Changes the salt of HKDF, which is no secret. An empty one is as good as none.
+    /// Changes the salt of HKDF, which is not secret. An empty salt is the same as none.
     #[must_use]
     pub fn with_salt(mut self, salt: impl Into<Vec<u8>>) -> Self {
         self.salt = salt.into();

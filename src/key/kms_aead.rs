@@ -1,12 +1,12 @@
 //! `KmsAeadKey`: the URI of an AEAD key that a key management service holds.
 //!
-//! Shape: `prefix(0|5) ‖ what the service gives`.
+//! Shape: `prefix(0|5) ‖ the service's ciphertext`.
 //!
 //! # Security
-//! No secret: who has the keyset can use the key only with credentials for the service. Every
-//! message goes to the service as it is, so sizes are limited (Scaleway Key Manager: 1 to 65,535
-//! bytes); a [`KmsEnvelopeAeadKey`](super::kms_envelope_aead::KmsEnvelopeAeadKey) sends it keys
-//! only.
+//! Not secret: a holder of the keyset still needs credentials for the service to use the key. Every
+//! message goes to the service whole, so sizes are limited (Scaleway Key Manager: 1 to 65,535
+//! bytes); a [`KmsEnvelopeAeadKey`](super::kms_envelope_aead::KmsEnvelopeAeadKey) sends it only
+//! keys.
 //!
 //! # Source
 //! Tink's `kms_aead.proto`.

@@ -5,8 +5,9 @@
 //! is `nonce ‖ ciphertext ‖ tag` of the data-encryption key.
 //!
 //! # Security
-//! No secret: who has the keyset can use the key-encryption key only with credentials for its
-//! service. That one wraps with empty associated data; the caller's goes into the payload alone.
+//! Not secret: a holder of the keyset still needs credentials for the service to use the
+//! key-encryption key. The service wraps with empty associated data; the caller's goes into the
+//! payload alone.
 //!
 //! # Source
 //! Tink's `kms_envelope.proto`.
@@ -63,7 +64,8 @@ impl KmsEnvelopeAeadParameters {
     /// ChaCha20-Poly1305 by C++ and Python.
     ///
     /// # Errors
-    /// [`KeyError::DekType`] for a template of another type; what is wrong with the template.
+    /// [`KeyError::DekType`] for a template of another type, or an error that describes the fault
+    /// in the template.
     pub fn new(kek_uri: impl Into<String>, dek_template: KeyTemplate) -> Result<Self, KeyError> {
         DekTemplate::new(&dek_template)?;
         Ok(Self {
@@ -95,7 +97,7 @@ impl fmt::Debug for KmsEnvelopeAeadParameters {
     }
 }
 
-/// An envelope's key: what is here of it.
+/// The local part of an envelope key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KmsEnvelopeAeadKey {
     parameters: KmsEnvelopeAeadParameters,

@@ -35,8 +35,8 @@ pub(crate) fn on_blocking_thread<T>(poll: impl FnOnce() -> T) -> T {
     poll()
 }
 
-/// Returns the runtime whose blocking threads take a message of so many bytes, or `None` if it is
-/// short, or there is no runtime, or this thread may block.
+/// Returns the runtime whose blocking threads take a message of this size, or `None` if the message
+/// is short, there is no runtime, or this thread may block.
 pub(super) fn runtime_for(size: usize) -> Option<Handle> {
     if size <= IN_POLL || MAY_BLOCK.get() {
         return None;
@@ -44,7 +44,7 @@ pub(super) fn runtime_for(size: usize) -> Option<Handle> {
     Handle::try_current().ok()
 }
 
-/// Encrypts behind `head`.
+/// Encrypts, and appends to `head`.
 pub(super) async fn encrypt(
     runtime: Handle,
     aead: PrefixedAead,

@@ -100,7 +100,7 @@ impl<S: KeySpec> Material for Typed<S> {
     }
 }
 
-/// A key of a type that nobody listed: kept byte for byte, and good for nothing else.
+/// A key of a type that is not listed: kept byte for byte, but not usable.
 pub(super) struct OpaqueKey {
     pub(super) type_url: String,
     pub(super) value: SecretBytes,

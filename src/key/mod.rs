@@ -86,7 +86,7 @@ pub const KEY_TYPES: &[&dyn KeyType] = &[
     &xchacha20_poly1305::XChaCha20Poly1305,
 ];
 
-/// The key types that a program accepts: all of them, or a list of its own.
+/// The key types that a program accepts: all of them, or a list you choose.
 ///
 /// A key of any other type is kept as it is when a keyset is read and written, and can be listed,
 /// but not used. A program that lists its types is linked with no others.
@@ -152,7 +152,8 @@ impl<'a> KeyTypes<'a> {
     /// at most 1,048,576 bytes.
     ///
     /// # Errors
-    /// [`KeyError::UnknownType`]; what is wrong with the key format; [`KeyError::Random`]
+    /// [`KeyError::UnknownType`]; an error that describes the fault in the key format;
+    /// [`KeyError::Random`]
     pub fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError> {
         self.find(template.type_url())
             .ok_or_else(|| KeyError::UnknownType {
@@ -161,15 +162,14 @@ impl<'a> KeyTypes<'a> {
             .generate_from(template)
     }
 
-    /// Makes the key of a template out of bytes that exist already, such as a key of another
-    /// program.
+    /// Makes the key of a template from existing bytes, such as a key of another program.
     ///
-    /// The bytes are those that generating would draw, in the same order: of an AES-CTR-HMAC key
-    /// the AES key, then the HMAC key.
+    /// The bytes are in the order in which generating draws them: for an AES-CTR-HMAC key, the AES
+    /// key and then the HMAC key.
     ///
     /// # Errors
-    /// [`KeyError::UnknownType`]; what is wrong with the key format; [`KeyError::Parameter`] when
-    /// there are more bytes or fewer than the template has.
+    /// [`KeyError::UnknownType`]; an error that describes the fault in the key format;
+    /// [`KeyError::Parameter`] if there are more or fewer bytes than the template asks for.
     ///
     /// # Example
     /// ```
@@ -196,8 +196,8 @@ impl<'a> KeyTypes<'a> {
     /// [`Key::serialize`] is the inverse.
     ///
     /// # Errors
-    /// [`KeyError::UnknownType`]; [`KeyError::Malformed`]; [`KeyError::Variant`]; what else is wrong
-    /// with the key.
+    /// [`KeyError::UnknownType`]; [`KeyError::Malformed`]; [`KeyError::Variant`]; or an error that
+    /// describes another fault in the key.
     ///
     /// # Example
     /// ```
@@ -224,7 +224,7 @@ impl<'a> KeyTypes<'a> {
         key_type.read(wire::secret_copy(message), key_type.label(), variant)
     }
 
-    /// Reads a key of a keyset; keeps what is of no known type as it is.
+    /// Reads a key of a keyset; keeps a key of unknown type unchanged.
     pub(crate) fn read(
         &self,
         type_url: String,
@@ -253,7 +253,7 @@ impl fmt::Debug for KeyTypes<'_> {
     }
 }
 
-/// A key type, as tables and lists see it. Each is a unit struct in a file of its own.
+/// A key type, as tables and lists see it. Each is a unit struct in its own file.
 pub trait KeyType: Send + Sync + spec::Sealed {
     /// Returns the type URL in Tink's files.
     fn type_url(&self) -> &'static str;
@@ -271,7 +271,7 @@ pub trait KeyType: Send + Sync + spec::Sealed {
     /// Generates a key from a serialized key format.
     ///
     /// # Errors
-    /// What is wrong with the key format; [`KeyError::Random`]
+    /// An error that describes the fault in the key format; [`KeyError::Random`]
     fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError>;
 
     /// Finds every fault of a serialized key format.
@@ -320,8 +320,8 @@ pub struct Key {
 }
 
 impl Key {
-    /// A few bytes of a template can ask for gigabytes of key. What is longer than a block of its
-    /// hash is hashed to less in any case.
+    /// A template of a few bytes can ask for gigabytes of key. HMAC hashes any key longer than a
+    /// block down to less in any case.
     const LARGEST_NEW: usize = 1 << 20;
 
     /// Makes a key out of a typed one, such as an [`AesGcmKey`](aes_gcm::AesGcmKey).
@@ -387,7 +387,7 @@ impl Key {
         self.material.type_url()
     }
 
-    /// Returns what the key is for; none where the type is not known.
+    /// Returns the purpose of the key, or `None` if its type is not known.
     #[must_use]
     pub fn kind(&self) -> Option<KeyKind> {
         self.material.kind()
@@ -405,13 +405,13 @@ impl Key {
         self.material.as_any().downcast_ref()
     }
 
-    /// Returns the template that makes keys like this one; none where the type is not known.
+    /// Returns the template that makes keys like this one, or `None` if the type is not known.
     #[must_use]
     pub fn template(&self) -> Option<KeyTemplate> {
         self.material.template(self.variant)
     }
 
-    /// Returns sizes, limits and advice; none where the type is not known.
+    /// Returns sizes, limits and advice, or `None` if the type is not known.
     #[must_use]
     pub fn facts(&self) -> Option<Facts> {
         self.material.facts()

@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use super::{KeyId, OutputPrefix};
 
-/// What one key is made into, with the prefix of that key.
+/// Anything made from one key, with that key's prefix.
 pub(crate) trait Prefixed {
     fn prefix(&self) -> OutputPrefix;
 }
@@ -72,7 +72,7 @@ impl Index {
 }
 
 impl<T: Prefixed> PrefixMap<T> {
-    /// Takes keys in the order of their keyset; none comes out when the primary one is missing.
+    /// Takes keys in keyset order. Returns `None` if the primary key is missing.
     pub(crate) fn new(keys: Vec<(KeyId, T)>, primary_id: KeyId) -> Option<Self> {
         let mut primary = None;
         let mut prefixed = Vec::new();
@@ -121,7 +121,7 @@ impl<T: Prefixed> PrefixMap<T> {
             .chain(self.raw.iter().map(Arc::as_ref))
     }
 
-    /// Returns what the first key makes of `output` that can, in the same order.
+    /// Returns the result of the first key that `attempt` succeeds with, in the same order.
     #[inline]
     pub(crate) fn first<R>(
         &self,

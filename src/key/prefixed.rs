@@ -1,4 +1,4 @@
-//! The AEAD of one key: an output prefix in front of a cipher's nonce, ciphertext and tag.
+//! The AEAD of one key: an output prefix, then the cipher's nonce, ciphertext and tag.
 
 use zeroize::Zeroize as _;
 
@@ -16,9 +16,9 @@ use crate::{
 pub(crate) struct PrefixedAead {
     prefix: OutputPrefix,
     cipher: Box<dyn RawAead>,
-    /// Bytes in front of the ciphertext: prefix and nonce.
+    /// Bytes before the ciphertext: prefix and nonce.
     head_len: usize,
-    // What the cipher says of itself, asked once.
+    // The cipher's own sizes and limits, asked for once.
     nonce_len: usize,
     tag_len: usize,
     max_plaintext: u64,
@@ -218,7 +218,7 @@ impl Aead for PrefixedAead {
         }
         let plaintext_end = buffer.len() - self.tag_len;
         buffer.copy_within(self.head_len..plaintext_end, 0);
-        // What the shift left behind is plaintext too.
+        // The bytes that the shift leaves behind are plaintext too.
         let (_, rest) = buffer.split_at_mut(plaintext_end - self.head_len);
         rest.zeroize();
         buffer.truncate(plaintext_end - self.head_len);
@@ -312,7 +312,7 @@ fn extend(out: &mut Vec<u8>, len: usize) -> &mut [u8] {
     if start == 0 && out.capacity() < len {
         *out = vec![0; len];
     } else {
-        // Not exactly: whoever appends many messages should not pay for each of them again.
+        // Not `reserve_exact`: a caller that appends many messages should not reallocate for each.
         out.reserve(len);
         out.resize(start + len, 0);
     }
@@ -444,7 +444,7 @@ mod tests {
 
     #[test]
     fn a_length_that_no_allocation_has_is_refused() {
-        /// A cipher without a limit of its own.
+        /// A cipher with no limit.
         struct Endless;
         #[rustfmt::skip]
         impl RawAead for Endless {

@@ -1,4 +1,4 @@
-//! The MAC of one key: an output prefix in front of a tag.
+//! The MAC of one key: an output prefix, then a tag.
 
 use subtle::ConstantTimeEq as _;
 
@@ -60,7 +60,7 @@ impl Prefixed for PrefixedMac {
     }
 }
 
-/// The MAC of one key over what has come so far of a message.
+/// The MAC of one key over the part of a message read so far.
 pub(crate) struct RunningPrefixedMac {
     prefix: OutputPrefix,
     suffix: &'static [u8],
@@ -78,7 +78,7 @@ impl RunningPrefixedMac {
         prefixed_tag(self.prefix, self.tag_len, |tag| self.running.tag(tag))
     }
 
-    /// Returns whether `tag` is the whole tag of what has come.
+    /// Returns whether `tag` is the whole tag of the input so far.
     pub(crate) fn verify(self, tag: &[u8]) -> bool {
         self.finish().ct_eq(tag).into()
     }

@@ -1,4 +1,4 @@
-//! What a key type file writes, once for each type; all else is derived from it.
+//! The part that each key type file writes by hand; everything else is derived from it.
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -79,32 +79,32 @@ pub trait KeySpec: Send + Sync + 'static {
         }
     }
 
-    /// The cipher, where this is an AEAD key.
+    /// The cipher, if this is an AEAD key.
     fn aead(_key: &Self::Key, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
         None
     }
 
-    /// What makes its streams, where this is a streaming AEAD key.
+    /// What makes its streams, if this is a streaming AEAD key.
     fn streaming_aead(_key: &Self::Key, _provider: Provider) -> Option<StreamKey> {
         None
     }
 
-    /// The cipher, which takes no nonce, where this is a deterministic AEAD key.
+    /// The cipher, which takes no nonce, if this is a deterministic AEAD key.
     fn daead(_key: &Self::Key) -> Option<Result<Box<dyn RawAead>, KeyError>> {
         None
     }
 
-    /// The MAC, where this is a MAC key.
+    /// The MAC, if this is a MAC key.
     fn mac(_key: &Self::Key) -> Option<Result<Box<dyn RawMac>, KeyError>> {
         None
     }
 
-    /// The pseudorandom function, where this is a PRF key.
+    /// The pseudorandom function, if this is a PRF key.
     fn prf(_key: &Self::Key) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
         None
     }
 
-    /// The AEAD of a key that a service holds, where this is one.
+    /// The AEAD of a key that a service holds, if this is one.
     fn remote_aead(
         _key: &Self::Key,
         _kms: &dyn KmsClient,
@@ -113,7 +113,7 @@ pub trait KeySpec: Send + Sync + 'static {
         None
     }
 
-    /// The deriver of keys, where this is a keyset deriver key.
+    /// The deriver of keys, if this is a keyset deriver key.
     fn deriver(_key: &Self::Key) -> Option<Result<KeyDeriver, KeyError>> {
         None
     }

@@ -33,7 +33,7 @@ impl fmt::Debug for KeyTemplate {
 }
 
 impl KeyTemplate {
-    /// Puts a template together. What is in `value` is checked when a key is generated.
+    /// Puts a template together. The content of `value` is checked when a key is generated.
     #[must_use]
     pub fn new(type_url: impl Into<String>, value: impl Into<Vec<u8>>, variant: Variant) -> Self {
         Self {
@@ -100,7 +100,7 @@ impl KeyTemplate {
     }
 }
 
-/// A template with its name, as Tinkey prints it, and what is good to know about its keys.
+/// A template with its name, as Tinkey prints it, and the facts about its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     name: &'static str,
@@ -146,16 +146,16 @@ impl Template {
     }
 }
 
-/// What is good to know about a key.
+/// Facts about a key: its sizes, its limits, and when to use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Facts {
     /// Bytes of key material.
     pub key_size: usize,
-    /// Bytes that one ciphertext is longer than its plaintext, without the output prefix and
-    /// without what a key management service adds, which is all where one holds the key; for a
-    /// stream its header and the tag of one segment, to which every further segment adds its tag;
-    /// for a MAC the bytes of a tag; for a PRF or a deriver 0.
+    /// How many bytes longer a ciphertext is than its plaintext. The output prefix does not count.
+    /// Nor do the bytes that a key management service adds: if the key itself is in a service, they
+    /// are the whole overhead. For a stream, its header and the tag of one segment; every further
+    /// segment adds its tag. For a MAC, the length of a tag. For a PRF or a deriver, 0.
     pub overhead: usize,
     /// The base-two logarithm of the number of messages, or streams, that one key may be used for.
     /// Past 64 it is no limit that a program can meet.

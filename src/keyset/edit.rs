@@ -161,7 +161,7 @@ impl KeysetHandle {
         Ok(())
     }
 
-    /// Removes a key, for ever, and its id with it.
+    /// Removes a key permanently, and its id with it.
     ///
     /// # Errors
     /// [`KeysetError::UnknownId`]; [`KeysetError::IsPrimary`]

@@ -32,8 +32,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// Recognises the format of a keyset file by its first byte that is neither white space nor of a
-    /// byte order mark.
+    /// Recognises the format of a keyset file by its first byte, after any white space and byte
+    /// order mark.
     #[must_use]
     pub fn detect(bytes: &[u8]) -> Self {
         match without_mark(bytes).trim_ascii_start().first() {
@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
     /// Reads a keyset that is not encrypted.
     ///
     /// # Errors
-    /// What is wrong with the file, as a [`KeysetError`].
+    /// A [`KeysetError`] that describes the fault in the file.
     ///
     /// # Security
     /// The caller still holds, and should wipe, `bytes`.
@@ -100,7 +100,8 @@ impl<'a> Reader<'a> {
     /// Reads a keyset that is encrypted under `kek`.
     ///
     /// # Errors
-    /// [`KeysetError::Decrypt`] when it does not open; else what is wrong with the file.
+    /// [`KeysetError::Decrypt`] if it does not decrypt, or an error that describes the fault in the
+    /// file.
     pub fn encrypted(
         &self,
         bytes: &[u8],
@@ -116,8 +117,8 @@ impl<'a> Reader<'a> {
     /// Reads a keyset that is encrypted under a `kek` that a service holds.
     ///
     /// # Errors
-    /// [`KeysetError::Decrypt`] when it does not open, or the service does not answer; else what is
-    /// wrong with the file.
+    /// [`KeysetError::Decrypt`] if it does not decrypt or the service does not answer, or an error
+    /// that describes the fault in the file.
     pub async fn encrypted_remote(
         &self,
         bytes: &[u8],
@@ -135,7 +136,7 @@ impl<'a> Reader<'a> {
     /// Reads a keyset that holds no secrets, such as one of keys that live in a KMS.
     ///
     /// # Errors
-    /// [`KeysetError::Secret`] when it does; else what is wrong with the file.
+    /// [`KeysetError::Secret`] if it does, or an error that describes the fault in the file.
     pub fn no_secret(&self, bytes: &[u8], format: Format) -> Result<KeysetHandle, KeysetError> {
         let keyset = parse_keyset(bytes, format)?;
         for key in &keyset.key {
@@ -154,7 +155,7 @@ impl<'a> Reader<'a> {
         Ok(handle)
     }
 
-    /// Reads what a key-encryption key has decrypted.
+    /// Reads a keyset that a key-encryption key has decrypted.
     fn decrypted(&self, serialized: Vec<u8>) -> Result<KeysetHandle, KeysetError> {
         let serialized = wire::secret(Zeroizing::new(serialized));
         self.handle(wire::decode(serialized).map_err(malformed)?)
@@ -210,7 +211,7 @@ impl KeysetHandle {
     /// Reads a keyset that is not encrypted.
     ///
     /// # Errors
-    /// What is wrong with the file, as a [`KeysetError`].
+    /// A [`KeysetError`] that describes the fault in the file.
     ///
     /// # Security
     /// The caller still holds, and should wipe, `bytes`.
@@ -225,7 +226,8 @@ impl KeysetHandle {
     /// Reads a keyset that is encrypted under `kek`, with the associated data of its writing.
     ///
     /// # Errors
-    /// [`KeysetError::Decrypt`] when it does not open; else what is wrong with the file.
+    /// [`KeysetError::Decrypt`] if it does not decrypt, or an error that describes the fault in the
+    /// file.
     ///
     /// # Example
     /// ```
@@ -251,8 +253,8 @@ impl KeysetHandle {
     /// of its writing.
     ///
     /// # Errors
-    /// [`KeysetError::Decrypt`] when it does not open, or the service does not answer; else what is
-    /// wrong with the file.
+    /// [`KeysetError::Decrypt`] if it does not decrypt or the service does not answer, or an error
+    /// that describes the fault in the file.
     pub async fn read_encrypted_remote(
         bytes: &[u8],
         format: Format,
@@ -267,7 +269,7 @@ impl KeysetHandle {
     /// Reads a keyset that holds no secrets, such as one of keys that live in a KMS.
     ///
     /// # Errors
-    /// [`KeysetError::Secret`] when it does; else what is wrong with the file.
+    /// [`KeysetError::Secret`] if it does, or an error that describes the fault in the file.
     pub fn read_no_secret(bytes: &[u8], format: Format) -> Result<Self, KeysetError> {
         Reader::new().no_secret(bytes, format)
     }
@@ -304,13 +306,13 @@ impl KeysetHandle {
     /// Writes the keyset encrypted under a `kek` that a service holds. Reading it takes the same
     /// associated data.
     ///
-    /// A service takes so many bytes and no more: Scaleway Key Manager 65,535. For a larger keyset
-    /// put its key into a [`KmsEnvelopeAead`](crate::KmsEnvelopeAead), and give that instead, here
-    /// and for reading; it binds the associated data in the same way.
+    /// Services limit the size of a message: Scaleway Key Manager takes 65,535 bytes. For a larger
+    /// keyset, use a [`KmsEnvelopeAead`](crate::KmsEnvelopeAead) as the `kek`, both here and for
+    /// reading; it binds the associated data in the same way.
     ///
     /// # Errors
-    /// [`KeysetError::TooLargeForKek`]; [`KeysetError::Encrypt`] with what the service said;
-    /// [`KeysetError::EncryptedInNameOnly`] when it gives the keyset back.
+    /// [`KeysetError::TooLargeForKek`]; [`KeysetError::Encrypt`] with the service's error;
+    /// [`KeysetError::EncryptedInNameOnly`] if the service returns the keyset unencrypted.
     ///
     /// # Example
     /// ```
@@ -388,7 +390,7 @@ impl KeysetHandle {
         Ok(file)
     }
 
-    /// A destroyed key counts as secret: what is left of it may be, whatever its label says.
+    /// A destroyed key counts as secret: its remains may be, whatever its label says.
     fn check_no_secret(&self) -> Result<(), KeysetError> {
         match self
             .entries()
@@ -466,7 +468,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Format, File), KeysetError> {
         Format::Binary => match parse_encrypted_keyset(bytes, format) {
             Ok(keyset) => File::Encrypted(keyset),
             Err(error @ KeysetError::EncryptedInNameOnly) => return Err(error),
-            // What the reader of keysets says, unless it has nothing to say.
+            // Report the error of the keyset reader, unless it finds no fault.
             Err(error) => return Err(parse_keyset(bytes, format).err().unwrap_or(error)),
         },
     };
@@ -493,11 +495,11 @@ pub(super) fn parse_encrypted_keyset(
     format: Format,
 ) -> Result<proto::EncryptedKeyset, KeysetError> {
     let parsed: proto::EncryptedKeyset = match format {
-        // A key of one stands where the ciphertext of the other does.
+        // A cleartext keyset has a key where an encrypted keyset has its ciphertext.
         Format::Binary if wire::looks_like_keyset(bytes) => {
             Err(ParseError::new("this is a cleartext keyset", 0))
         }
-        // What cannot be parsed may be one all the same, so the copy is wiped.
+        // Bytes that cannot be parsed may still be a keyset, so the copy is wiped.
         Format::Binary => wire::decode(wire::secret(Zeroizing::new(bytes.to_vec()))),
         Format::Json => json::read_encrypted_keyset(bytes),
     }
@@ -506,7 +508,7 @@ pub(super) fn parse_encrypted_keyset(
     check_encrypted(parsed, bytes)
 }
 
-/// Checks that an encrypted keyset has a ciphertext, and that this is one as far as can be seen.
+/// Checks that an encrypted keyset has a ciphertext, and that it looks like one.
 pub(super) fn check_encrypted(
     parsed: proto::EncryptedKeyset,
     bytes: &[u8],
@@ -528,12 +530,12 @@ pub(super) fn malformed(error: ParseError) -> KeysetError {
     }
 }
 
-/// Names the form of a text that is not read, where there is one.
+/// Replaces the error by the name of the text's form, if it has one that we do not read.
 fn in_another_form(bytes: &[u8], error: KeysetError) -> KeysetError {
     TextForm::of(bytes).map_or(error, |found| KeysetError::TextForm { found })
 }
 
-/// Returns a text behind its byte order mark.
+/// Returns a text without its byte order mark.
 pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
@@ -565,7 +567,7 @@ fn not_encrypted(error: EncryptError, size: usize) -> KeysetError {
     }
 }
 
-/// Returns whether a type is symmetric, or of a KMS: there are no others here.
+/// Returns whether a type is symmetric or of a KMS. No other types are supported.
 fn is_known(type_url: &str) -> bool {
     KeyTypes::default().find(type_url).is_some()
 }

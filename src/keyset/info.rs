@@ -21,7 +21,7 @@ pub struct KeysetInfo {
     keys: Vec<KeyInfo>,
 }
 
-/// Id, type and state of one key. What a file says is kept, also where it makes no sense.
+/// Id, type and state of one key. Values from the file are kept even if they make no sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyInfo {
     id: KeyId,
@@ -30,19 +30,19 @@ pub struct KeyInfo {
     variant: Option<Variant>,
 }
 
-/// Whether a keyset file shows its keys to whoever has it.
+/// Whether anyone who has a keyset file can read its keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums, reason = "Tink's list, complete")]
 pub enum Protection {
-    /// The keys stand there.
+    /// The keys are readable.
     Cleartext,
     /// The keys are encrypted under a key-encryption key.
     Encrypted,
 }
 
 impl Protection {
-    /// Guesses how a file protects its keys, also one that is damaged. Returns `None` if nothing in it
-    /// says.
+    /// Guesses how a file protects its keys, even if the file is damaged. Returns `None` if there
+    /// is no sign of it.
     #[must_use]
     pub fn guess(bytes: &[u8]) -> Option<Self> {
         match KeysetFile::recognize(bytes) {
@@ -65,7 +65,7 @@ impl Protection {
     }
 }
 
-/// What a keyset file is, as far as can be seen without any key.
+/// A summary of a keyset file, as far as it can be read without any key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeysetFile {
     format: Format,
@@ -79,8 +79,8 @@ impl KeysetFile {
     /// That an encrypted keyset decrypts is not known; that it holds no keyset in cleartext is.
     ///
     /// # Errors
-    /// What is wrong with the file: [`KeysetError::EncryptedInNameOnly`] where a keyset in cleartext
-    /// stands for a ciphertext.
+    /// A [`KeysetError`] that describes the fault in the file: [`KeysetError::EncryptedInNameOnly`]
+    /// if it has a keyset in cleartext in place of a ciphertext.
     ///
     /// # Example
     /// ```
@@ -124,7 +124,7 @@ impl KeysetFile {
         self.protection
     }
 
-    /// Returns what it says of its keys; none where an encrypted keyset says nothing.
+    /// Returns the file's description of its keys, or `None` if an encrypted keyset has none.
     ///
     /// # Security
     /// In an encrypted keyset this is not authenticated.
@@ -234,13 +234,13 @@ impl KeyInfo {
         &self.type_url
     }
 
-    /// Returns the status; none where it is not one that exists.
+    /// Returns the status, or `None` if the file's value is not a known one.
     #[must_use]
     pub const fn status(&self) -> Option<Status> {
         self.status
     }
 
-    /// Returns the output prefix type; none where it is not one that exists.
+    /// Returns the output prefix type, or `None` if the file's value is not a known one.
     #[must_use]
     pub const fn variant(&self) -> Option<Variant> {
         self.variant

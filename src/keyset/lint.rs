@@ -1,7 +1,8 @@
-//! What is wrong or unwise in a keyset, also in one that the reader refuses.
+//! Finds faults and unwise choices in a keyset, even in one that the reader refuses.
 //!
-//! The reader stops at the first fault and says it in a clause. [`lint`] goes on, finds the
-//! others, and says what to do. It also finds what the reader takes and a person should know.
+//! The reader stops at the first fault and names it in a few words. [`lint`] continues, finds the
+//! others, and says how to fix each. It also reports things that the reader accepts but you should
+//! know about.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -99,7 +100,7 @@ impl Finding {
         &self.key_ids
     }
 
-    /// Describes the first place where it was found, in one clause.
+    /// Describes the first place where it was found, in a few words.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -172,11 +173,11 @@ impl Findings {
     }
 }
 
-/// Finds what is wrong or unwise in the bytes of a keyset file, of any format.
+/// Finds faults and unwise choices in the bytes of a keyset file, of any format.
 ///
-/// No finding of [`Severity::Error`] means that the reader takes the file, and that its enabled
-/// keys are of known types. Of an encrypted keyset only the outside is seen: see
-/// [`lint_encrypted`]. A fault that many keys have is one finding with a [count](Finding::count).
+/// If there is no finding of [`Severity::Error`], the reader accepts the file, and its enabled keys
+/// are of known types. Only the outside of an encrypted keyset is checked: see [`lint_encrypted`].
+/// A fault that many keys share is one finding with a [count](Finding::count).
 ///
 /// # Example
 /// ```
@@ -197,11 +198,11 @@ pub fn lint(bytes: &[u8]) -> Vec<Finding> {
     findings.sorted()
 }
 
-/// Finds what is wrong or unwise in an encrypted keyset, inside and outside.
+/// Finds faults and unwise choices in an encrypted keyset, inside and outside.
 ///
 /// # Errors
-/// What is wrong with the outside, such as [`KeysetError::Malformed`]; [`KeysetError::Decrypt`] when
-/// it does not open.
+/// An error that describes the fault on the outside, such as [`KeysetError::Malformed`];
+/// [`KeysetError::Decrypt`] if it does not decrypt.
 pub fn lint_encrypted(
     bytes: &[u8],
     kek: &dyn Aead,
@@ -286,7 +287,7 @@ fn damaged() -> Finding {
     )
 }
 
-/// Adds the reader's own refusal where no finding explains it.
+/// Adds the reader's own refusal if no finding explains it.
 fn check_reader(bytes: &[u8], format: Format, findings: &mut Findings) {
     if !findings.has_errors() {
         let access = SecretAccess::insecure();
@@ -304,7 +305,7 @@ fn check_encrypted_reader(bytes: &[u8], findings: &mut Findings) {
     }
 }
 
-/// Says where a JSON text ends to be one.
+/// Reports where a text stops being valid JSON.
 fn illegible(error: ParseError) -> Finding {
     match format::malformed(error) {
         KeysetError::Malformed(error) => Finding::error(
@@ -355,7 +356,7 @@ fn check_keyset(keyset: &proto::Keyset, findings: &mut Findings) {
     check_same_material(keyset, findings);
 }
 
-/// Checks what an encrypted keyset says of itself. Readers do not look, so nothing is an error.
+/// Checks an encrypted keyset's description of its keys. Readers ignore it, so nothing is an error.
 fn check_info(info: &proto::KeysetInfo, findings: &mut Findings) {
     let states: Vec<State<'_>> = info
         .key_info

@@ -53,7 +53,7 @@ struct KeysetKey {
     state: State,
 }
 
-/// A status and what is left of the key in it.
+/// A status and the data that the key has left in it.
 #[derive(Clone)]
 enum State {
     Enabled(Key),
@@ -61,16 +61,16 @@ enum State {
     Destroyed(Remains),
 }
 
-/// What a destroyed key has left.
+/// The remains of a destroyed key.
 #[derive(Clone)]
 struct Remains {
     variant: Variant,
-    /// Where whoever destroyed the key left its data in the file. They count for nothing, and are
-    /// kept as they were, as other Tinks keep them.
+    /// The key data, if the file still has it. It is not used, and is kept unchanged, as other
+    /// Tinks keep it.
     data: Option<Key>,
 }
 
-/// What a key of a keyset may be used for.
+/// Whether a key of a keyset may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums, reason = "Tink's list, complete")]
 pub enum Status {
@@ -125,7 +125,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Returns the key; none when it is destroyed.
+    /// Returns the key, or `None` if it is destroyed.
     #[must_use]
     pub const fn key(&self) -> Option<&'a Key> {
         match &self.key.state {
@@ -156,7 +156,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Returns what is in the file of the key, whatever its status.
+    /// Returns the key's data in the file, whatever its status.
     const fn data(&self) -> Option<&'a Key> {
         match &self.key.state {
             State::Enabled(key) | State::Disabled(key) => Some(key),
@@ -195,7 +195,7 @@ impl fmt::Debug for KeysetHandle {
     }
 }
 
-/// What a keyset can be made into, such as [`KeysetAead`](crate::KeysetAead).
+/// A primitive that can be made from a keyset, such as [`KeysetAead`](crate::KeysetAead).
 pub trait Primitive: Sized {
     #[doc(hidden)]
     fn from_keyset(keyset: &KeysetHandle, provider: Provider) -> Result<Self, KeysetError>;
@@ -291,7 +291,7 @@ impl KeysetHandle {
     /// # Errors
     /// [`KeysetError::WrongPrimitive`] when an enabled key is of another kind or an unknown type.
     pub fn primitive_with<P: Primitive>(&self, provider: Provider) -> Result<P, KeysetError> {
-        // What makes a cipher wipes what is below it; what is between here and there is not.
+        // Cipher constructors wipe the stack below them, but not the frames between here and there.
         on_clean_stack(|| P::from_keyset(self, provider))
     }
 

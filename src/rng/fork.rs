@@ -1,10 +1,10 @@
-//! Sees that a process was copied, before the copy draws a nonce.
+//! Detects that a process was copied, before the copy draws a nonce.
 
 /// Says for each draw whether another process may have drawn from the same generator.
 ///
 /// On Linux it counts draws in memory that copies of the process share ([`SharedCount`]), so that
-/// it sees `_Fork` and raw `clone` as well as `fork`, without a system call. Elsewhere a handler
-/// of `fork` tells. Where neither can be had, the process id does: a system call for each draw.
+/// it sees `_Fork` and raw `clone` as well as `fork`, without a system call. Elsewhere a `fork`
+/// handler detects it. Without either, we compare process ids: a system call for each draw.
 pub(super) enum ForkGuard {
     #[cfg(any(target_os = "android", target_os = "linux"))]
     SharedCount(SharedCount),
@@ -38,7 +38,7 @@ impl ForkGuard {
         Self::NoFork
     }
 
-    /// Call this before each draw. After `true`, what the generator holds is not used any more.
+    /// Call this before each draw. If it returns `true`, discard the generator's state.
     #[inline]
     pub(super) fn detected_fork(&mut self) -> bool {
         match self {

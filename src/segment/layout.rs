@@ -72,7 +72,7 @@ impl StreamLayout {
         Self::MAX_SEGMENTS * self.full() - self.header_size as u64
     }
 
-    /// Returns the length of the stream of such a plaintext; none where it would be too long.
+    /// Returns the length of the stream for such a plaintext, or `None` if it would be too long.
     #[must_use]
     pub const fn ciphertext_size(&self, plaintext_size: u64) -> Option<u64> {
         if plaintext_size > self.max_plaintext_size() {
@@ -83,7 +83,8 @@ impl StreamLayout {
         Some(with_header + segments * self.tag_size as u64)
     }
 
-    /// Returns the length of the plaintext of such a stream; none where no stream is that long.
+    /// Returns the length of the plaintext of such a stream, or `None` if no stream has that
+    /// length.
     ///
     /// # Security
     /// A length proves nothing: a stream may have been cut. Only its last segment is a proof, see
@@ -93,7 +94,7 @@ impl StreamLayout {
         Some(self.map(ciphertext_size)?.plaintext_size())
     }
 
-    /// Returns where everything is in a stream of this length; none where no stream is that long.
+    /// Returns the layout of a stream of this length, or `None` if no stream has that length.
     #[must_use]
     pub const fn map(&self, ciphertext_size: u64) -> Option<StreamMap> {
         let full = self.segment_size as u64;
@@ -185,15 +186,15 @@ impl StreamMap {
         self.segments
     }
 
-    /// Returns where a segment is in the stream, without the header; none where there is no such
-    /// segment.
+    /// Returns the position of a segment in the stream, without the header, or `None` if there is
+    /// no such segment.
     #[must_use]
     pub fn segment(&self, index: u64) -> Option<Range<u64>> {
         (index < self.segments).then(|| self.segment_start(index)..self.segment_end(index))
     }
 
-    /// Returns which part of the plaintext a segment holds, to cut a stream into pieces; an empty
-    /// range at the end where there is no such segment.
+    /// Returns the part of the plaintext that a segment holds, to cut a stream into pieces, or an
+    /// empty range at the end if there is no such segment.
     ///
     /// # Example
     /// ```
@@ -216,11 +217,11 @@ impl StreamMap {
         }
     }
 
-    /// Returns what to read, and what to drop of it, for a part of the plaintext.
+    /// Returns which bytes to read, and how many of them to drop, for a part of the plaintext.
     ///
-    /// A part that reaches over the end is cut there. A part that is empty or lies behind the end
-    /// takes a segment too, the last one if it lies behind: only that one proves where the end is.
-    /// The plan is for streams with this map, and for no others.
+    /// A part that extends past the end is cut there. A part that is empty or past the end still
+    /// takes a segment. Past the end it is the last one, because only that one proves where the end
+    /// is. Use the plan only with streams that have this map.
     #[must_use]
     pub fn plan(&self, plaintext: Range<u64>) -> RangePlan {
         let end = plaintext.end.min(self.plaintext_size());
@@ -258,7 +259,8 @@ impl StreamMap {
         }
     }
 
-    /// The segment that holds this byte of the plaintext; the last one for what lies behind.
+    /// The segment that holds this byte of the plaintext, or the last one if the byte is past the
+    /// end.
     fn segment_of(&self, plaintext: u64) -> u64 {
         let index = plaintext.saturating_add(self.layout.header_size as u64) / self.layout.full();
         index.min(self.segments - 1)
@@ -381,7 +383,7 @@ mod tests {
         for refused in (0..40).chain(65..80).chain(129..144) {
             assert_eq!(layout.map(refused), None, "{refused}");
         }
-        // A last segment that is empty but for its tag is no writer's, and legal.
+        // No writer makes an empty last segment, with only a tag, but it is legal.
         for legal in (40..=64).chain(80..=128).chain(144..=192) {
             assert!(layout.map(legal).is_some(), "{legal}");
         }

@@ -87,8 +87,8 @@ impl SegmentSealer {
     ///
     /// # Errors
     /// [`EncryptError::SegmentSize`] unless `plaintext` is as long as the segment's capacity;
-    /// [`EncryptError::SegmentNumber`] when the number is used up, or not below that of the last
-    /// segment; [`EncryptError::TooLong`] when no number is left for a segment after it. `out` is
+    /// [`EncryptError::SegmentNumber`] if the number is used up, or not below that of the last
+    /// segment; [`EncryptError::TooLong`] if no number is left for a segment after it. `out` is
     /// then as long as before.
     pub fn seal(
         &self,

@@ -5,15 +5,16 @@ use std::{fmt, sync::Arc};
 use super::{Place, SegmentOpener, StreamCipher, StreamKey};
 use crate::error::DecryptError;
 
-/// Decrypts one stream, segment after segment: the caller brings and takes the bytes.
+/// Decrypts one stream, segment after segment: you supply the bytes and take the plaintext.
 ///
-/// For readers and writers there is [`DecryptingReader`](crate::streaming::DecryptingReader).
+/// For readers, use [`DecryptingReader`](crate::streaming::DecryptingReader).
 ///
-/// The first segment tells which key the stream is of: every key that may be is tried on it, those
-/// of small segments first, else in the order of the keyset. From then on no other key is tried.
+/// The first segment shows which key the stream is of: every candidate key is tried on it, those
+/// with small segments first, otherwise in keyset order. From then on no other key is tried.
 ///
 /// # Security
-/// What comes out before [`open_last`](Self::open_last) succeeds is authentic, and may be cut short.
+/// Plaintext returned before [`open_last`](Self::open_last) succeeds is authentic, but may be cut
+/// short.
 ///
 /// # Example
 /// ```
@@ -94,13 +95,13 @@ impl Opener {
 
     /// Decrypts the next segment, if it is not the last one, and appends the plaintext to `out`.
     ///
-    /// `input` is what follows the bytes that were consumed before, as far as it is at hand.
-    /// Returns how many of its bytes are consumed: header and first segment, or a segment; 0 when
-    /// fewer than [`wants`](Self::wants) bytes are there.
+    /// `input` is the next part of the stream, after the bytes consumed before, as much as you
+    /// have. Returns how many of its bytes are consumed: header and first segment, or a segment, or
+    /// 0 if there are fewer than [`wants`](Self::wants) bytes.
     ///
     /// # Errors
-    /// [`DecryptError`] when the segment does not open; `out` is then as long as it was, and the
-    /// opener fails for ever.
+    /// [`DecryptError`] if the segment does not decrypt. `out` is then as long as before, and every
+    /// later call fails.
     ///
     /// # Security
     /// Reserve room in `out` for all of the plaintext, or wipe it yourself: a vector that grows
@@ -120,12 +121,12 @@ impl Opener {
         Ok(opened?.map_or(0, |opened| opened.consumed))
     }
 
-    /// Decrypts the last segment and appends the plaintext to `out`: `input` is all that is left of
+    /// Decrypts the last segment and appends the plaintext to `out`: `input` is the whole rest of
     /// the stream.
     ///
     /// # Errors
-    /// [`DecryptError`] when it does not open, so also when the stream was cut or added to. `out`
-    /// is then as long as it was.
+    /// [`DecryptError`] if it does not decrypt, and therefore also if the stream was cut or added
+    /// to. `out` is then as long as before.
     pub fn open_last(mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), DecryptError> {
         let start = out.len();
         out.resize(start + input.len().min(self.largest_segment()), 0);
@@ -134,7 +135,7 @@ impl Opener {
         opened.map(|_| ())
     }
 
-    /// As [`open`](Self::open), into a slice; none when there is not enough input.
+    /// Like [`open`](Self::open), into a slice. Returns `None` if there is not enough input.
     ///
     /// `out` has room for the plaintext of the largest segment, or as much as `input` is long.
     pub(crate) fn open_to(
@@ -172,7 +173,7 @@ impl Opener {
         opened
     }
 
-    /// As [`open_last`](Self::open_last), into a slice; returns the length of the plaintext.
+    /// Like [`open_last`](Self::open_last), into a slice; returns the length of the plaintext.
     pub(crate) fn open_last_to(
         &mut self,
         input: &[u8],
@@ -195,8 +196,8 @@ impl Opener {
         }
     }
 
-    /// Returns how much of the start of a stream [`at`](Self::at) takes to find the key: the header
-    /// where there is one key, else the largest first segment of all keys.
+    /// Returns how many bytes of the start of a stream [`at`](Self::at) needs to find the key: the
+    /// header if there is one key, otherwise the largest first segment of all keys.
     #[must_use]
     pub fn start_size(&self) -> usize {
         match &self.state {
@@ -217,11 +218,11 @@ impl Opener {
     /// [`DecryptError`] when no key opens the first segment, when no stream is that long, and when
     /// this opener has opened a segment already.
     ///
-    /// Where there is one key, and `start` ends within the first segment, only the header is
-    /// compared: a wrong key shows with the first segment that is opened.
+    /// If there is one key, and `start` ends within the first segment, only the header is compared:
+    /// a wrong key then shows when you decrypt the first segment.
     ///
     /// # Security
-    /// `ciphertext_size` is not believed: where it is wrong, the last segment does not open.
+    /// `ciphertext_size` is not trusted: if it is wrong, the last segment does not decrypt.
     pub fn at(self, start: &[u8], ciphertext_size: u64) -> Result<SegmentOpener, DecryptError> {
         let State::Searching {
             mut keys,

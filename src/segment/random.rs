@@ -46,7 +46,7 @@ pub struct SegmentOpener {
 }
 
 impl SegmentOpener {
-    /// Takes the length of the stream; none when no stream is that long.
+    /// Takes the length of the stream. Returns `None` if no stream has that length.
     pub(crate) fn new(stream: StreamCipher, ciphertext_size: u64) -> Option<Self> {
         let map = stream.layout().map(ciphertext_size)?;
         Some(Self {
@@ -78,7 +78,7 @@ impl SegmentOpener {
         ciphertext: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), DecryptError> {
-        // Before any memory is taken: what the plan claims is then no more than is there.
+        // Check before allocating: after this, the plan claims no more than the ciphertext holds.
         self.check(plan, ciphertext)?;
         let start = out.len();
         let len = in_memory(len_of(&plan.plaintext()));
@@ -91,15 +91,15 @@ impl SegmentOpener {
         opened
     }
 
-    /// As [`open_range`](Self::open_range), into a buffer that is exactly as long as the plan's
+    /// Like [`open_range`](Self::open_range), into a buffer that is exactly as long as the plan's
     /// [`plaintext`](RangePlan::plaintext).
     ///
     /// Segments that lie within the part are decrypted straight into `out`; only the first and the
-    /// last take memory besides, one segment each.
+    /// last need extra memory, one segment each.
     ///
     /// # Errors
-    /// As [`open_range`](Self::open_range), and when `out` has another length; `out` is then all
-    /// zero.
+    /// The errors of [`open_range`](Self::open_range); also if `out` has another length. `out` is
+    /// then all zero.
     ///
     /// # Example
     /// ```
@@ -209,8 +209,8 @@ impl SegmentOpener {
         }
     }
 
-    /// Returns whether the first segment opens, for a key that may not be the stream's; none where
-    /// `start` ends within that segment.
+    /// Returns whether the first segment opens, for a key that may not be the stream's, or `None`
+    /// if `start` ends within that segment.
     pub(super) fn opens_start(&self, start: &[u8]) -> Option<bool> {
         let range = self.map.segment(0)?;
         let segment = start.get(in_memory(range.start)..in_memory(range.end))?;

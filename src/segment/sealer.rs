@@ -5,13 +5,13 @@ use std::fmt;
 use super::{Place, SegmentSealer, StreamCipher, StreamLayout};
 use crate::error::EncryptError;
 
-/// Encrypts one stream, segment after segment: the caller brings and takes the bytes.
+/// Encrypts one stream, segment after segment: you supply the plaintext and take the bytes.
 ///
-/// For readers and writers there is [`EncryptingWriter`](crate::streaming::EncryptingWriter).
+/// For writers, use [`EncryptingWriter`](crate::streaming::EncryptingWriter).
 ///
 /// # Security
-/// A stream that has no last segment never decrypts as a whole: to give up on a plaintext, drop
-/// the sealer.
+/// A stream without a last segment never decrypts as a whole: to abandon a plaintext, drop the
+/// sealer.
 ///
 /// # Example
 /// ```
@@ -49,7 +49,7 @@ impl Sealer {
         Self { stream, next: 0 }
     }
 
-    /// Returns what the stream starts with: 24 or 40 bytes in front of the first segment.
+    /// Returns the start of the stream: 24 or 40 bytes, followed by the first segment.
     #[must_use]
     pub fn header(&self) -> &[u8] {
         self.stream.header()
@@ -71,22 +71,22 @@ impl Sealer {
     ///
     /// # Errors
     /// [`EncryptError::SegmentSize`] unless `plaintext` is [`capacity`](Self::capacity) bytes;
-    /// [`EncryptError::TooLong`] when there is no number left for the segment after it. `out` is
-    /// then as it was.
+    /// [`EncryptError::TooLong`] if there is no number left for the segment after it. `out` is then
+    /// unchanged.
     pub fn seal(&mut self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), EncryptError> {
         self.append(Place::Inner, plaintext, out)?;
         self.next += 1;
         Ok(())
     }
 
-    /// As [`seal`](Self::seal), to a slice that is as long as segment and tag.
+    /// Like [`seal`](Self::seal), to a slice that is as long as segment and tag.
     pub(crate) fn seal_to(&mut self, plaintext: &[u8], out: &mut [u8]) -> Result<(), EncryptError> {
         self.stream.seal(self.next, Place::Inner, plaintext, out)?;
         self.next += 1;
         Ok(())
     }
 
-    /// As [`seal_last`](Self::seal_last), to a slice that is as long as segment and tag.
+    /// Like [`seal_last`](Self::seal_last), to a slice that is as long as segment and tag.
     pub(crate) fn seal_last_to(self, plaintext: &[u8], out: &mut [u8]) -> Result<(), EncryptError> {
         self.stream.seal(self.next, Place::Last, plaintext, out)
     }
@@ -98,7 +98,7 @@ impl Sealer {
     ///
     /// # Errors
     /// [`EncryptError::SegmentSize`] when `plaintext` is longer than [`capacity`](Self::capacity);
-    /// `out` is then as it was.
+    /// `out` is then unchanged.
     pub fn seal_last(self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), EncryptError> {
         self.append(Place::Last, plaintext, out)
     }
@@ -131,8 +131,8 @@ impl Sealer {
         SegmentSealer::new(self.stream, self.next)
     }
 
-    /// Gives the stream's cipher to one who numbers the segments himself; none once a segment is
-    /// sealed.
+    /// Returns the stream's cipher, for a caller that numbers the segments, or `None` once a
+    /// segment is sealed.
     pub(crate) fn into_unused(self) -> Option<StreamCipher> {
         (self.next == 0).then_some(self.stream)
     }

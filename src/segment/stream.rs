@@ -118,7 +118,7 @@ pub(crate) enum Place {
 
 /// The cipher of one stream: seals and opens its segments by their numbers.
 ///
-/// Whoever seals sees to it that no segment is sealed twice.
+/// The caller must make sure that no segment is sealed twice.
 pub(crate) struct StreamCipher {
     cipher: Box<dyn RawAead>,
     layout: StreamLayout,
@@ -204,8 +204,8 @@ impl StreamCipher {
             .map_err(|_| DecryptError::FAILED)
     }
 
-    /// Returns `nonce prefix ‖ u32be(index) ‖ place ‖ 00000000`; none where the number of segments
-    /// is used up.
+    /// Returns `nonce prefix ‖ u32be(index) ‖ place ‖ 00000000`, or `None` if the number of
+    /// segments is used up.
     fn nonce(&self, index: u64, place: Place) -> Option<[u8; MAX_NONCE]> {
         let number = u32::try_from(index).ok()?;
         // The highest number is for a last segment: none can follow.
@@ -261,7 +261,7 @@ impl Header {
         self.bytes.split_at(self.size).0
     }
 
-    /// What is drawn for each stream: salt and nonce prefix.
+    /// The random part of each stream's header: salt and nonce prefix.
     fn random(&mut self) -> &mut [u8] {
         self.bytes.split_at_mut(self.size).0.split_at_mut(1).1
     }

@@ -1,4 +1,4 @@
-//! Bytes that are read and written at positions: files, slices, whatever else can.
+//! Reading and writing at positions: files, slices and other types.
 
 use std::{
     fs::File,
@@ -12,8 +12,9 @@ use super::buffer::BATCH;
 
 /// A source that is read at any position, by several threads if it is [`Sync`].
 ///
-/// Files, byte slices and vectors are such; a [`Mutex`] makes one of what reads and seeks. A
-/// wrapper of one's own counts bytes for a progress bar, or fails to cancel the work.
+/// Files, byte slices and vectors implement it; a [`Mutex`] adds it to anything that reads and
+/// seeks. You can write your own wrapper to count bytes for a progress bar, or to return an error
+/// that cancels the work.
 ///
 /// # Example
 /// ```
@@ -25,22 +26,22 @@ use super::buffer::BATCH;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub trait ReadAt {
-    /// Reads from a position, and returns how much; 0 at and behind the end.
+    /// Reads from a position, and returns the number of bytes; 0 at or past the end.
     ///
     /// # Errors
-    /// What the source says.
+    /// The source's error.
     fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize>;
 
     /// Returns the size in bytes.
     ///
     /// # Errors
-    /// What the source says.
+    /// The source's error.
     fn size(&self) -> io::Result<u64>;
 
     /// Fills `buf` from a position.
     ///
     /// # Errors
-    /// `UnexpectedEof` when there is not so much; else what the source says.
+    /// `UnexpectedEof` if there are fewer bytes, or the source's error.
     fn read_exact_at(&self, mut buf: &mut [u8], mut position: u64) -> io::Result<()> {
         while !buf.is_empty() {
             match self.read_at(buf, position) {
@@ -58,10 +59,10 @@ pub trait ReadAt {
 }
 
 /// Reads up to `len` bytes from a position into the front of `buffer`, and returns how many: fewer
-/// only where the source ends.
+/// only if the source ends.
 ///
 /// The buffer grows as the bytes come, so that a length that the source does not have costs no
-/// memory. What it grows out of is wiped.
+/// memory. Each buffer that it outgrows is wiped.
 pub(super) fn fill<S: ReadAt + ?Sized>(
     source: &S,
     buffer: &mut Vec<u8>,
@@ -90,7 +91,7 @@ pub(super) fn fill<S: ReadAt + ?Sized>(
     Ok(filled)
 }
 
-/// As [`fill`], and an error of kind `UnexpectedEof` where the source ends before.
+/// Like [`fill`], but returns an error of kind `UnexpectedEof` if the source ends early.
 pub(super) fn fill_exactly<'b, S: ReadAt + ?Sized>(
     source: &S,
     buffer: &'b mut Vec<u8>,
@@ -115,18 +116,18 @@ fn after(position: u64, len: usize) -> io::Result<u64> {
 
 /// A sink that is written at any position, by several threads if it is [`Sync`].
 ///
-/// Files are such; a [`Mutex`] makes one of what writes and seeks.
+/// Files implement it; a [`Mutex`] adds it to anything that writes and seeks.
 pub trait WriteAt {
-    /// Writes at a position, and returns how much.
+    /// Writes at a position, and returns the number of bytes written.
     ///
     /// # Errors
-    /// What the sink says.
+    /// The sink's error.
     fn write_at(&self, buf: &[u8], position: u64) -> io::Result<usize>;
 
     /// Writes all of `buf` at a position.
     ///
     /// # Errors
-    /// `WriteZero` when the sink takes no more; else what the sink says.
+    /// `WriteZero` if the sink takes no more, or the sink's error.
     fn write_all_at(&self, mut buf: &[u8], mut position: u64) -> io::Result<()> {
         while !buf.is_empty() {
             match self.write_at(buf, position) {
@@ -142,16 +143,16 @@ pub trait WriteAt {
         Ok(())
     }
 
-    /// Cuts off what the sink has behind its first `size` bytes. Does not extend it.
+    /// Cuts the sink to its first `size` bytes. Does not extend it.
     ///
     /// [`encrypt_parallel`](super::encrypt_parallel) and
-    /// [`decrypt_parallel`](super::decrypt_parallel) call it, so that an older and longer content
-    /// leaves no tail behind theirs. A wrapper passes it on.
+    /// [`decrypt_parallel`](super::decrypt_parallel) call it, so that no tail of older, longer
+    /// content remains after theirs. A wrapper should forward it.
     ///
     /// # Errors
-    /// `Unsupported` says that the sink cannot be cut, which is what the default says: such a sink
-    /// is to be empty at the start. `InvalidInput` when it is longer and cannot be cut, or does not
-    /// write where it is told to, as a file that was opened to append; else what the sink says.
+    /// `Unsupported` if the sink cannot be truncated, which is the default: such a sink must be
+    /// empty at the start. `InvalidInput` if it is longer and cannot be truncated, or if it ignores
+    /// the position of a write, like a file opened to append. Otherwise the sink's error.
     fn truncate(&self, size: u64) -> io::Result<()> {
         let _ = size;
         Err(io::ErrorKind::Unsupported.into())
@@ -311,7 +312,7 @@ impl<T: Write + Seek> WriteAt for Mutex<T> {
         Ok(len)
     }
 
-    /// It cannot be cut, and says so where that would be needed.
+    /// It cannot be truncated, and returns an error if it would have to be.
     fn truncate(&self, size: u64) -> io::Result<()> {
         if lock(self).seek(SeekFrom::End(0))? > size {
             return Err(io::Error::new(

@@ -49,7 +49,7 @@ impl Queue {
         }
     }
 
-    /// Returns what is free at the back: at least `needed` bytes.
+    /// Returns the free space at the back: at least `needed` bytes.
     pub(super) fn room(&mut self, needed: usize) -> &mut [u8] {
         let len = self.len();
         if self.bytes.len() - self.end < needed {

@@ -1,4 +1,4 @@
-//! What readers have in common: stream in, plaintext out, no input and output of its own.
+//! The common part of the readers: stream in, plaintext out, no I/O.
 
 use std::io;
 
@@ -14,7 +14,7 @@ pub(super) struct Decrypting {
     opener: Opener,
     /// What of the stream is read and not opened.
     input: Queue,
-    /// What is opened and not taken.
+    /// Decrypted plaintext that has not been taken yet.
     plaintext: Queue,
     state: State,
 }
@@ -50,7 +50,7 @@ impl Decrypting {
         }
     }
 
-    /// Returns what is opened and not taken.
+    /// Returns the decrypted plaintext that has not been taken yet.
     pub(super) fn plaintext(&self) -> &[u8] {
         self.plaintext.filled()
     }
@@ -60,7 +60,7 @@ impl Decrypting {
         self.plaintext.consume(len);
     }
 
-    /// Opens what can be opened, unless there is plaintext to take.
+    /// Decrypts as much as it can, unless there is plaintext to take.
     pub(super) fn advance(&mut self) -> io::Result<Next> {
         if !self.plaintext.is_empty() {
             return Ok(Next::Take);

@@ -1,4 +1,4 @@
-//! What writers have in common: plaintext in, stream out, no input and output of its own.
+//! The common part of the writers: plaintext in, stream out, no I/O.
 
 use std::io;
 
@@ -15,7 +15,7 @@ pub(super) struct Encrypting {
     sealer: Option<Sealer>,
     /// The segment that is being gathered: up to a full one.
     plaintext: Queue,
-    /// What the stream goes on with.
+    /// The next bytes of the stream.
     sealed: Queue,
 }
 
@@ -30,7 +30,7 @@ impl Encrypting {
         }
     }
 
-    /// Returns what of the stream is to be written next.
+    /// Returns the bytes of the stream to write next.
     pub(super) fn sealed(&self) -> &[u8] {
         self.sealed.filled()
     }
@@ -46,7 +46,7 @@ impl Encrypting {
 
     /// Takes plaintext, when all of the stream so far is written; returns how much.
     ///
-    /// That is at least one byte of what is not empty, or there is an error and nothing was taken.
+    /// Unless `buf` is empty it takes at least one byte, or returns an error and takes nothing.
     pub(super) fn accept(&mut self, buf: &[u8]) -> io::Result<usize> {
         let Some(sealer) = &mut self.sealer else {
             return Err(io::Error::other("the stream is finished"));

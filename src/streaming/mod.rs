@@ -9,13 +9,12 @@
 //! | plan sizes and ranges | a [`StreamLayout`] | [`StreamMap`], [`RangePlan`] |
 //!
 //! [`Sealer`] and [`Opener`] come from a [`StreamingAead`], such as a [`KeysetStreamingAead`], and
-//! do no input or output of their own. With the feature `tokio` there are a writer and a reader
-//! for that as well.
+//! do no I/O themselves. The feature `tokio` adds an asynchronous writer and reader.
 //!
 //! # Security
-//! A plaintext is complete when its end is reported, and not before: a stream may have been cut,
-//! and what came out until then is authentic all the same. Act on a whole plaintext, or on parts
-//! that stand for themselves.
+//! A plaintext is complete only when its end is reported: a stream may have been cut, and
+//! everything returned before that point is still authentic. Act only on a whole plaintext, or on
+//! parts that are meaningful by themselves.
 
 use std::{
     fmt,
@@ -62,8 +61,8 @@ pub use writer::EncryptingWriter;
 /// The streaming AEAD of a keyset. Cheap to clone, and safe to share between threads.
 ///
 /// The primary key encrypts. To decrypt, every enabled key is tried on the first segment of a
-/// stream, those of small segments first, else in the order of the keyset. Streams have no output
-/// prefix, whatever the prefix types of the keys say.
+/// stream: those with small segments first, otherwise in keyset order. Streams have no output
+/// prefix, whatever the prefix types of the keys.
 ///
 /// # Example
 /// ```

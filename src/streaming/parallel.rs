@@ -26,20 +26,20 @@ use crate::{
 
 /// Encrypts all of `source` to `sink` in several threads; returns the length of the stream.
 ///
-/// The stream is the same, byte for byte, as one thread would write with the same header. Each
-/// thread holds one segment, or 256 KiB of small ones, as plaintext and sealed. With one thread
+/// The stream is byte for byte the same as one thread would write with the same header. Each thread
+/// holds one segment, or 256 KiB of small ones, both as plaintext and encrypted. With one thread,
 /// nothing is spawned.
 ///
-/// The plaintext ends where the source has no more to read. Its size only says how many threads are
-/// worth it: a file of `/proc` says 0, and a file that is written to says too little. Where a source
-/// grows or shrinks on the way, the first end that a thread meets counts.
+/// The plaintext ends where the source has no more to read. Its size only decides how many threads
+/// to start: a file in `/proc` reports 0, and a growing file reports too little. If a source grows
+/// or shrinks during the call, the first end that a thread meets counts.
 ///
-/// A sink that has something longer in it is [cut](WriteAt::truncate) to the stream.
+/// A sink with longer content is [truncated](WriteAt::truncate) to the stream.
 ///
 /// # Errors
-/// [`EncryptError`] inside an error of kind `FileTooLarge` when the plaintext has too many
-/// segments; `InvalidInput` when the sink appends, or is longer than the stream and cannot be cut;
-/// else what source and sink say. The sink then holds parts of a stream that never decrypts.
+/// [`EncryptError`] inside an error of kind `FileTooLarge` if the plaintext has too many segments;
+/// `InvalidInput` if the sink appends, or is longer than the stream and cannot be truncated; or the
+/// error of the source or the sink. The sink then holds parts of a stream that never decrypts.
 ///
 /// # Example
 /// ```
@@ -93,16 +93,16 @@ where
 /// Decrypts all of `source` to `sink` in several threads; returns the length of the plaintext.
 ///
 /// The last segment is authenticated first, so that a stream that was cut or added to is refused
-/// before anything is written. Each thread holds one segment, or 256 KiB of small ones, as
-/// plaintext and sealed. With one thread nothing is spawned.
+/// before anything is written. Each thread holds one segment, or 256 KiB of small ones, both as
+/// plaintext and encrypted. With one thread, nothing is spawned.
 ///
-/// A sink that has something longer in it is [cut](WriteAt::truncate) to the plaintext.
+/// A sink with longer content is [truncated](WriteAt::truncate) to the plaintext.
 ///
 /// # Errors
-/// `InvalidData` with a [`DecryptError`](crate::DecryptError) inside when the stream does not
-/// decrypt; `InvalidInput` when the sink appends, or is longer than the plaintext and cannot be
-/// cut; else what source and sink say. The sink then holds parts of the plaintext, in any order:
-/// throw them away.
+/// `InvalidData` with a [`DecryptError`](crate::DecryptError) inside if the stream does not
+/// decrypt; `InvalidInput` if the sink appends, or is longer than the plaintext and cannot be
+/// truncated; or the error of the source or the sink. The sink then holds parts of the plaintext,
+/// in any order: discard them.
 pub fn decrypt_parallel<S, D>(
     opener: Opener,
     source: &S,
@@ -160,7 +160,7 @@ impl SealPlan {
         Ok(Self { stream, map })
     }
 
-    /// Seals segments that follow each other.
+    /// Seals consecutive segments.
     pub(super) fn seal(
         &self,
         segments: Range<u64>,
@@ -219,7 +219,7 @@ impl Batches {
     }
 }
 
-/// Does jobs in threads, this one among them, until there are none left or one fails.
+/// Runs jobs in threads, including this one, until no job is left or one fails.
 ///
 /// `worker` makes, for each thread, what does a job.
 pub(super) fn in_threads<J, E, W>(
@@ -253,7 +253,7 @@ where
     } else {
         thread::scope(|scope| {
             for _ in 0..others {
-                // Where no thread is to be had, the others do its work.
+                // If a thread cannot be started, the others do its work.
                 if thread::Builder::new().spawn_scoped(scope, work).is_err() {
                     break;
                 }

@@ -16,8 +16,8 @@ use crate::{
 ///
 /// It knows how long the plaintext is, because [`new`](Self::new) has authenticated the last
 /// segment: a stream that was cut or added to is refused there. Everything that it reads is
-/// authenticated before it comes out. It keeps nothing: for many small reads there is
-/// [`SeekableReader`], which keeps what it has opened.
+/// authenticated before it comes out. It caches nothing: for many small reads use
+/// [`SeekableReader`], which keeps the segments it decrypted last.
 ///
 /// # Example
 /// ```
@@ -47,8 +47,8 @@ impl<S: ReadAt> RandomAccess<S> {
     /// Finds the key of the stream, which is all of `source`, and authenticates its last segment.
     ///
     /// # Errors
-    /// `InvalidData` with a [`DecryptError`](crate::DecryptError) inside when the stream does not decrypt; else what the
-    /// source says.
+    /// `InvalidData` with a [`DecryptError`](crate::DecryptError) inside if the stream does not
+    /// decrypt, or the source's error.
     pub fn new(opener: Opener, source: S) -> io::Result<Self> {
         let size = source.size()?;
         let (mut start, len) = (Vec::new(), size.min(opener.start_size() as u64));
@@ -92,7 +92,7 @@ impl<S: ReadAt> RandomAccess<S> {
         &self.opener
     }
 
-    /// Reads and opens segments that follow each other.
+    /// Reads and opens consecutive segments.
     pub(super) fn open_segments(&self, segments: Range<u64>) -> io::Result<Wiped> {
         let (from, to) = bounds(self.map(), &segments);
         let mut ciphertext = Vec::new();

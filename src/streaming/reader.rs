@@ -7,14 +7,14 @@ use crate::segment::Opener;
 
 /// Decrypts a stream that it reads from another reader, in memory of about two segments.
 ///
-/// It reports the end only when the last segment has opened: a stream that was cut or added to ends
-/// in an error of kind `InvalidData` with a [`DecryptError`](crate::DecryptError) inside. After an
-/// error it stays failed, but for `WouldBlock` and `TimedOut` of the inner reader, after which one
-/// may try again. Calls that were interrupted are repeated. The stream reaches to the end of the
-/// inner reader.
+/// It reports the end only when the last segment has decrypted: a stream that was cut or added to
+/// ends in an error of kind `InvalidData` with a [`DecryptError`](crate::DecryptError) inside.
+/// After an error it stays failed. The exceptions are `WouldBlock` and `TimedOut` of the inner
+/// reader, after which you may try again. Interrupted calls are repeated. The stream extends to the
+/// end of the inner reader.
 ///
-/// It reads from the inner reader in large pieces, so that needs no buffer. Through [`BufRead`] the
-/// plaintext is there without being copied.
+/// It reads from the inner reader in large pieces, so the inner reader needs no buffer. [`BufRead`]
+/// gives you the plaintext without copying it.
 ///
 /// # Example
 /// ```

@@ -14,10 +14,11 @@ use crate::{
 
 /// Decrypts a stream that it reads from any position on.
 ///
-/// The length of the plaintext is authenticated before anything is read: see [`RandomAccess`]. One
-/// may seek past the end, as in a file, and reads nothing there. It keeps what it has opened last:
-/// one segment, and up to 256 KiB when it is read on from there. After an error of the source, such
-/// as a time-out, you may try again from where it was; a stream that does not decrypt stays failed.
+/// The length of the plaintext is authenticated before anything is read: see [`RandomAccess`]. You
+/// may seek past the end, as in a file, and read nothing there. It keeps the plaintext it decrypted
+/// last: one segment, and up to 256 KiB when it is read on from there. After an error of the
+/// source, such as a time-out, you may try again from the same position; a stream that does not
+/// decrypt stays failed.
 ///
 /// # Example
 /// ```
@@ -41,7 +42,7 @@ use crate::{
 pub struct SeekableReader<S> {
     plaintext: RandomAccess<S>,
     position: u64,
-    /// What was opened last.
+    /// The plaintext decrypted last.
     opened: Wiped,
     /// Where in the plaintext that starts.
     opened_at: u64,
@@ -57,8 +58,8 @@ impl<S: ReadAt> SeekableReader<S> {
     /// Finds the key of the stream, which is all of `source`, and authenticates its last segment.
     ///
     /// # Errors
-    /// `InvalidData` with a [`DecryptError`] inside when the stream does not decrypt; else what the
-    /// source says.
+    /// `InvalidData` with a [`DecryptError`] inside if the stream does not decrypt, or the source's
+    /// error.
     pub fn new(opener: Opener, source: S) -> io::Result<Self> {
         Ok(Self::of(RandomAccess::new(opener, source)?))
     }
@@ -92,7 +93,7 @@ impl<S: ReadAt> SeekableReader<S> {
         &self.plaintext
     }
 
-    /// What is opened at the position; none where that is something else.
+    /// The decrypted plaintext at the position, or `None` if nothing is decrypted there.
     fn at_hand(&self) -> Option<&[u8]> {
         let skip = self.position.checked_sub(self.opened_at)?;
         let at_hand = self.opened.get(in_memory(skip)..)?;
@@ -110,7 +111,8 @@ impl<S: ReadAt> SeekableReader<S> {
             1
         };
         match self.open_run(first, run) {
-            // The damage may be in a segment that was read ahead. The one that is wanted comes out.
+            // The damage may be in a segment that was read ahead. The requested one is still
+            // returned.
             Err(error) if run > 1 && is_failed_decryption(&error) => self.open_run(first, 1),
             done => done,
         }

@@ -15,16 +15,16 @@ use super::{
 };
 use crate::segment::{Opener, Sealer};
 
-/// Encrypts what is written to it, to another writer: as
+/// Encrypts everything written to it and writes the stream to an inner writer, like
 /// [`EncryptingWriter`](super::EncryptingWriter), for tokio.
 ///
-/// **Call [`finish`](Self::finish) or shut it down.** The last segment is written there and nowhere
-/// else: a writer that is dropped, as on an error, leaves a stream that never decrypts.
+/// **Call [`finish`](Self::finish) or shut it down.** Only that writes the last segment: a writer
+/// dropped without it, as on an error, leaves a stream that cannot be decrypted.
 ///
-/// Every call that borrows the writer can be cancelled and made again.
-/// [`finish`](Self::finish) takes it: when its future is dropped, so are the writer, the inner
-/// writer and the stream. Under a time-out, or in a `select!`, call
-/// [`try_finish`](Self::try_finish) first. It needs no runtime.
+/// Every call that borrows the writer can be cancelled and made again. [`finish`](Self::finish)
+/// takes it by value: if you drop its future, you lose the writer, the inner writer and the stream.
+/// Under a time-out, or in a `select!`, call [`try_finish`](Self::try_finish) first. It needs no
+/// runtime.
 ///
 /// # Example
 /// ```
@@ -64,7 +64,7 @@ impl<W: AsyncWrite + Unpin> AsyncEncryptingWriter<W> {
     /// Its future must run to its end: see [`try_finish`](Self::try_finish).
     ///
     /// # Errors
-    /// What the inner writer returns.
+    /// The inner writer's error.
     pub async fn finish(mut self) -> io::Result<W> {
         self.try_finish().await?;
         Ok(self.inner)
@@ -72,11 +72,11 @@ impl<W: AsyncWrite + Unpin> AsyncEncryptingWriter<W> {
 
     /// Writes the last segment and flushes the inner writer. Nothing can be written after it.
     ///
-    /// It may be cancelled, and another call goes on from there. Once one has succeeded,
-    /// [`finish`](Self::finish) gives the inner writer back.
+    /// You can cancel it and call it again to continue. Once it has succeeded,
+    /// [`finish`](Self::finish) returns the inner writer.
     ///
     /// # Errors
-    /// What the inner writer returns. Another call goes on from there, too.
+    /// The inner writer's error. You can call it again to continue.
     ///
     /// # Example
     /// ```
@@ -100,7 +100,7 @@ impl<W: AsyncWrite + Unpin> AsyncEncryptingWriter<W> {
         poll_fn(|context| Pin::new(&mut *self).poll_flush(context)).await
     }
 
-    /// Returns the inner writer. What is written to it directly spoils the stream.
+    /// Returns the inner writer. Writing to it directly corrupts the stream.
     pub const fn get_ref(&self) -> &W {
         &self.inner
     }

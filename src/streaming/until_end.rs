@@ -1,4 +1,4 @@
-//! Seals a plaintext whose length nobody knows: its end shows where the source has no more.
+//! Seals a plaintext of unknown length: it ends where the source has no more.
 
 use std::{
     io,
@@ -19,7 +19,7 @@ use crate::{
 /// Seals batches of segments in any order, each once, until one of them meets the end.
 ///
 /// A source may grow or shrink meanwhile, so that batches disagree on where it ends. The first end,
-/// in the order of the plaintext, counts; the sink is cut after it.
+/// in the order of the plaintext, counts; the sink is truncated after it.
 pub(super) struct UntilEnd<'s, S: ?Sized, D: ?Sized> {
     stream: StreamCipher,
     source: &'s S,
@@ -58,13 +58,13 @@ where
         }
     }
 
-    /// Returns whether a batch lies behind the end.
+    /// Returns whether a batch is past the end.
     pub(super) fn is_behind(&self, batch: &Range<u64>) -> bool {
         let end = self.progress().end;
         end.is_some_and(|end| end.segments <= batch.start)
     }
 
-    /// Reads, seals and writes a batch of segments: those that the plaintext has of them.
+    /// Reads, seals and writes a batch of segments, as far as the plaintext reaches.
     pub(super) fn seal(
         &self,
         batch: &Range<u64>,
@@ -99,7 +99,7 @@ where
         Ok(())
     }
 
-    /// Returns the number of the segment after those that are sealed, and how many bytes they are.
+    /// Returns the number of the segment after the sealed ones, and their length in bytes.
     fn seal_batch(
         &self,
         mut index: u64,
@@ -127,7 +127,7 @@ where
         }
     }
 
-    /// Notes an end, unless there is one before it.
+    /// Records an end, unless there is an earlier one.
     fn meet(&self, segments: u64, size: u64, is_sealed: bool) {
         let mut progress = self.progress();
         if progress.end.is_none_or(|end| segments < end.segments) {
@@ -139,7 +139,8 @@ where
         }
     }
 
-    /// Makes the sink end where the plaintext does; returns the length of the stream.
+    /// Ends the sink with the stream: writes a last segment if none is sealed, and truncates the
+    /// rest. Returns the length of the stream.
     pub(super) fn finish(&self) -> io::Result<u64> {
         let progress = self.progress();
         let end = progress.end.ok_or(EncryptError::TooLong)?;

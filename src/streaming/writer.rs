@@ -5,15 +5,15 @@ use std::io::{self, Write};
 use super::encrypting::Encrypting;
 use crate::segment::Sealer;
 
-/// Encrypts what is written to it, to another writer, in memory of about three segments.
+/// Encrypts everything written to it into another writer, in memory of about three segments.
 ///
-/// **Call [`finish`](Self::finish).** The last segment is written there and nowhere else: a writer
-/// that is dropped, as on an error, leaves a stream that never decrypts.
+/// **Call [`finish`](Self::finish).** Only that writes the last segment: a writer dropped without
+/// it, as on an error, leaves a stream that cannot be decrypted.
 ///
-/// A segment is encrypted when more plaintext follows it. [`flush`](Write::flush) writes what is
-/// encrypted and cannot write a segment that has begun. Calls that were interrupted are repeated;
-/// any other error of the inner writer, such as `WouldBlock`, comes out before anything of the
-/// caller's is taken, so that the call can be repeated.
+/// A segment is encrypted when more plaintext follows it. [`flush`](Write::flush) writes the
+/// segments encrypted so far; it cannot write a segment that has begun. Interrupted calls are
+/// repeated. Any other error of the inner writer, such as `WouldBlock`, is returned before any of
+/// your bytes are taken, so you can repeat the call.
 ///
 /// # Example
 /// ```
@@ -49,8 +49,8 @@ impl<W: Write> EncryptingWriter<W> {
     /// Writes the last segment, flushes the inner writer and returns it.
     ///
     /// # Errors
-    /// What the inner writer returns. To try again, as when it would block, there is
-    /// [`try_finish`](Self::try_finish).
+    /// The inner writer's error. If you may need to try again, for example because the writer would
+    /// block, use [`try_finish`](Self::try_finish).
     pub fn finish(mut self) -> io::Result<W> {
         self.try_finish()?;
         Ok(self.inner)
@@ -59,13 +59,13 @@ impl<W: Write> EncryptingWriter<W> {
     /// Writes the last segment and flushes the inner writer. Nothing can be written after it.
     ///
     /// # Errors
-    /// What the inner writer returns. Another call goes on from there.
+    /// The inner writer's error. You can call it again to continue.
     pub fn try_finish(&mut self) -> io::Result<()> {
         self.state.finish()?;
         self.flush()
     }
 
-    /// Returns the inner writer. What is written to it directly spoils the stream.
+    /// Returns the inner writer. Writing to it directly corrupts the stream.
     pub const fn get_ref(&self) -> &W {
         &self.inner
     }

@@ -1,8 +1,8 @@
 //! Tink's JSON keysets: proto3 JSON, strict, by hand.
 //!
-//! The text of a cleartext keyset is as secret as its keys. So strings are slices of the input
-//! where they can be, and what must be copied goes to buffers that are sized first and wiped. A
-//! general JSON library does neither, and hides a member that is given twice.
+//! The text of a cleartext keyset is as secret as its keys. So strings are slices of the input if
+//! possible, and the rest is copied to buffers that are sized first and wiped. A general JSON
+//! library does neither, and hides a member that is given twice.
 //!
 //! Each kind of object is a table of its members; there are as many levels as there are tables, so
 //! the input cannot nest deeper.
@@ -208,7 +208,7 @@ const KEY_INFO: &[Member<KeyInfo>] = &[
     }),
 ];
 
-/// Reads an array of objects, of which no keyset has more than [`MAX_KEYS`].
+/// Reads an array of objects, at most [`MAX_KEYS`] of them.
 fn read_objects(
     reader: &mut Reader<'_>,
     mut object: impl FnMut(&mut Reader<'_>) -> Result<(), ParseError>,
@@ -287,7 +287,7 @@ fn read_key_infos(reader: &mut Reader<'_>, info: &mut KeysetInfo) -> Result<(), 
     })
 }
 
-/// Absence stands for 0, and some releases of Tink do not read it.
+/// An absent id means 0, and some releases of Tink do not read it.
 fn note_absent_id<M>(reader: &mut Reader<'_>, given: &Given<M>, name: &str, at: usize) {
     if !given.contains(name) {
         reader.note_of(Fault::NoId, name, at);

@@ -43,8 +43,9 @@ pub trait Fields {
     const FIELDS: &'static [Field];
 }
 
-/// The most keys that a keyset has: one for each day of eleven years. Two bytes of input can stand for
-/// a key, and a key takes a hundred in memory; with this bound, memory follows the size of the input.
+/// The most keys that a keyset may have: one for each day of eleven years. Two bytes of input can
+/// encode a key, and a key takes a hundred in memory; with this bound, memory use follows the input
+/// size.
 pub(crate) const MAX_KEYS: usize = 4096;
 
 /// Why a keyset of more keys is refused.
@@ -230,7 +231,7 @@ fn records(mut message: &[u8]) -> impl Iterator<Item = Record<'_>> {
     })
 }
 
-/// One field as it stands in the input.
+/// One field, as encoded in the input.
 struct Record<'a> {
     number: u32,
     wire_type: WireType,
@@ -507,7 +508,7 @@ mod tests {
             b"\x18\x80",
             b"\x78\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00",
             b"\x78\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
-            // Values longer than what is left.
+            // Values longer than the rest of the input.
             b"\x79\x01\x02\x03\x04\x05\x06\x07",
             b"\x7d\x01\x02\x03",
             b"\x12\x7f\x00",

@@ -70,7 +70,7 @@ struct Scanning;
 // with the same layout, once: `dealloc` either frees it or keeps it for `keep_while` to free.
 unsafe impl GlobalAlloc for Scanning {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // Zeroed, so that what is found was written by whoever had the block.
+        // Zeroed, so that anything found was written by the owner of the block.
         // SAFETY: the caller keeps the contract of `alloc`, which is that of `System`.
         unsafe { System.alloc_zeroed(layout) }
     }

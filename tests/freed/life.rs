@@ -140,7 +140,7 @@ fn load_odd(canary: &Canary) {
     }
 }
 
-/// Whatever is wrong with a file, what was read of it is wiped.
+/// Whatever the fault of a file, the part of it that was read is wiped.
 fn refuse(canary: &Canary) {
     let (keyset, kek) = (keyset(canary), kek());
     for format in FORMATS {
@@ -303,7 +303,7 @@ pub(crate) enum Used {
     Prf(KeysetPrfSet),
 }
 
-/// The primitive of a key; none where it handles no messages.
+/// The primitive of a key, or `None` if it handles no messages.
 pub(crate) fn primitive(canary: &Canary, provider: Provider) -> Option<Used> {
     let keyset = keyset(canary);
     let aead = || keyset.primitive_with(provider).map(Used::Aead).ok();
@@ -357,7 +357,7 @@ pub(crate) fn one_message_each(canary: &Canary) {
     }
 }
 
-/// What a message leaves on the stack must not get into the next cipher's unused bytes.
+/// Bytes that a message leaves on the stack must not get into the next cipher's unused bytes.
 fn make_beside_another(canary: &Canary) {
     /// Runs `work` further down the stack.
     fn deeper(depth: usize, work: &mut dyn FnMut()) {
@@ -400,14 +400,14 @@ pub(crate) fn refuse_plaintext(aead: &KeysetAead, secret: &[u8]) {
     assert!(aead.decrypt_in_place(&mut damaged, b"ad").is_err());
     drop(damaged);
 
-    // Encrypting in place wipes what it leaves, and so does decrypting in place.
+    // Encrypting in place wipes the bytes it leaves behind, and so does decrypting in place.
     for spare in [0, 1000] {
         let mut buffer = Vec::with_capacity(secret.len() + spare);
         buffer.extend_from_slice(secret);
         aead.encrypt_in_place(&mut buffer, b"ad").unwrap();
         aead.decrypt_in_place(&mut buffer, b"ad").unwrap();
         assert!(buffer == secret);
-        // What is in front belongs to the caller; what is behind does not.
+        // The content belongs to the caller, who wipes it here; the spare capacity does not.
         buffer.fill(0);
     }
 }

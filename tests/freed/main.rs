@@ -62,7 +62,7 @@ fn templates() -> Vec<Template> {
     templates
 }
 
-/// Runs `work` in a thread of its own, so that no stale stack of another gets into its blocks.
+/// Runs `work` in its own thread, so that no stale stack of another gets into its blocks.
 fn in_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     thread::spawn(work).join().unwrap()
 }
@@ -157,7 +157,7 @@ fn no_freed_block_holds_a_generated_key() {
     assert!(leaks.is_empty(), "{leaks:#?}");
 }
 
-/// A cipher may write what it decrypts before it knows that the tag is wrong.
+/// A cipher may write plaintext before it knows that the tag is wrong.
 #[test]
 fn no_freed_block_holds_a_plaintext_that_was_refused_or_moved() {
     let _alone = alone();
@@ -249,7 +249,7 @@ fn making_a_primitive_leaves_nothing_on_the_stack() {
     }
 }
 
-/// Nor does a message: each cipher wipes what it used before it returns.
+/// Nor does a message: each cipher wipes its working memory before it returns.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_message_leaves_nothing_on_the_stack() {

@@ -29,7 +29,7 @@ pub(crate) fn find_all() -> Vec<(String, usize)> {
     found.filter(|(_, count)| *count > 0).collect()
 }
 
-/// Returns the mappings that hold what the program has written.
+/// Returns the mappings that hold data written by the program.
 fn mappings() -> io::Result<Vec<Mapping>> {
     let maps = fs::read_to_string("/proc/self/maps")?;
     let parse = |line: &str| {

@@ -1,4 +1,4 @@
-//! What is looked for: every eight bytes in a row of a secret, as they are and as text.
+//! The bytes to search for: every eight consecutive bytes of a secret, raw and as text.
 //!
 //! The table is masked, and no function here keeps a window longer than it must: a scan of the
 //! whole memory must not find the table, nor what made it.

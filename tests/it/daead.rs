@@ -217,7 +217,7 @@ fn a_damaged_ciphertext_is_refused() {
     }
 }
 
-/// Checks that no way to decrypt opens `ciphertext`, and that each leaves what it promises.
+/// Checks that no way to decrypt opens `ciphertext`, and that each leaves the promised state.
 fn assert_refused(daead: &KeysetDeterministicAead, ciphertext: &[u8], associated_data: &[u8]) {
     let refused = daead.decrypt_deterministically(ciphertext, associated_data);
     assert_eq!(refused, Err(DecryptError::FAILED));

@@ -1,4 +1,4 @@
-//! Keyset derivation: the bytes that other Tinks derive, and what a derived keyset keeps.
+//! Keyset derivation: the bytes that other Tinks derive, and the fields a derived keyset keeps.
 
 use std::collections::BTreeSet;
 

@@ -173,7 +173,7 @@ fn a_deriver_that_could_not_derive_is_not_loaded() {
             KeyError::Parameter { name: "output prefix type", found, .. } if found == prefix
         ));
     }
-    // What is absent is empty, and as wrong.
+    // An absent field is empty, and just as wrong.
     for value in [
         Message::new(),
         Message::new().message(2, Message::new()),

@@ -1,4 +1,4 @@
-//! Envelopes: their bytes, what is refused, and which key-encryption key is asked what.
+//! Envelopes: their bytes, the inputs refused, and the calls each key-encryption key gets.
 
 use std::sync::{Arc, Mutex};
 
@@ -30,8 +30,8 @@ const DEK_TEMPLATES: [&str; 12] = [
     "XCHACHA20_POLY1305_RAW",
 ];
 
-/// A key-encryption key that writes down what it is asked. It wraps by turning each bit around,
-/// behind the name that it has.
+/// A key-encryption key that records its calls. It wraps by writing its name, then every byte with
+/// its bits inverted.
 #[derive(Clone, Default)]
 struct Kek {
     name: &'static str,
@@ -133,7 +133,7 @@ async fn a_message_gets_a_key_of_its_own_which_is_wrapped_as_its_message() {
             let [Call::Encrypt(dek, associated_data)] = &kek.calls()[..] else {
                 panic!("one call");
             };
-            // Tink's rule: the caller's associated data are for the payload alone.
+            // Tink's rule: the caller's associated data is for the payload alone.
             assert!(associated_data.is_empty());
             let start = [
                 &u32::try_from(dek.len()).unwrap().to_be_bytes(),
@@ -409,7 +409,8 @@ async fn keys_are_tried_in_order_and_no_service_is_asked_in_vain() {
     assert_eq!(calls(), (0, 1, 0));
     assert_eq!(open(&written[2]).await.unwrap(), b"test-kms://3");
     assert_eq!(calls(), (0, 1, 1));
-    // What has the prefix and does not open might yet be of a raw key, if it has the shape.
+    // A ciphertext with the prefix that does not open may still be from a raw key, if the shape
+    // fits.
     let mut damaged = written[0].clone();
     *damaged.last_mut().unwrap() ^= 1;
     assert_eq!(

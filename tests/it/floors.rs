@@ -28,7 +28,7 @@ const FLOORS: &[&[&str]] = &[
     ],
 ];
 
-/// The program stands on top and sees only the public API, as another crate.
+/// The program is the top layer and sees only the public API, like any other crate.
 const PROGRAM: &str = "bin";
 
 #[test]
@@ -204,8 +204,8 @@ fn circle(imports: &BTreeMap<String, BTreeSet<String>>) -> Option<String> {
     None
 }
 
-/// The modules of the library that a file names. Tests, at a file's end or in files of their own,
-/// may look up.
+/// The modules of the library that a file names. Tests, at a file's end or in their own files, may
+/// use higher layers.
 fn imports_of(path: &str, source: &str) -> Vec<String> {
     if path.ends_with("/tests.rs") || path.contains("/tests/") {
         return Vec::new();
@@ -305,7 +305,7 @@ fn has_unsafe(source: &str) -> bool {
         .any(|token| token == "unsafe")
 }
 
-/// Blanks comments, and what is in quotation marks.
+/// Blanks comments and the contents of quotation marks.
 fn code_of(source: &str) -> String {
     let mut code = String::with_capacity(source.len());
     let mut rest = source;

@@ -64,7 +64,7 @@ fn the_primary_key_encrypts_and_its_prefix_stands_in_front() {
         let ciphertext = sealed(&keyset);
         assert!(ciphertext.starts_with(prefix));
         assert_eq!(ciphertext.len(), prefix.len() + 12 + 9 + 16);
-        // All four open in the one keyset, whoever is primary.
+        // All four open in the one keyset, whichever key is primary.
         assert!(opens(&keyset, &ciphertext));
     }
 }
@@ -94,7 +94,7 @@ fn a_raw_ciphertext_opens_though_it_starts_with_the_prefix_of_another_key() {
         assert!(opens(&keyset, &ciphertext));
         keyset.promote(KeyId::new(7)).unwrap();
         assert!(opens(&keyset, &ciphertext));
-        // And what the prefixed key writes still opens with it, not with the raw one.
+        // And the prefixed key's ciphertext still opens with that key, not with the raw one.
         keyset.promote(id).unwrap();
         let prefixed = sealed(&keyset);
         assert!(opens(&keyset, &prefixed) && !opens(&raw, &prefixed));
@@ -128,7 +128,7 @@ fn a_key_that_is_disabled_destroyed_or_deleted_opens_nothing() {
             .unwrap();
         keyset.promote(KeyId::new(7)).unwrap();
         assert!(opens(&keyset, &ciphertext));
-        // A primitive is what the keyset was when it was made.
+        // A primitive reflects the keyset at the time it was made.
         let before = primitive(&keyset);
         keyset.disable(KeyId::new(42)).unwrap();
         assert!(!opens(&keyset, &ciphertext));

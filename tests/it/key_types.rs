@@ -319,7 +319,7 @@ fn a_ciphertext_is_refused_with_other_associated_data_or_another_key() {
     }
 }
 
-/// Checks that no way to decrypt opens `ciphertext`, and that each leaves what it promises.
+/// Checks that no way to decrypt opens `ciphertext`, and that each leaves the promised state.
 fn assert_refused(aead: &KeysetAead, ciphertext: &[u8], associated_data: &[u8], name: &str) {
     assert!(aead.decrypt(ciphertext, associated_data).is_err(), "{name}");
     let mut out = b"before".to_vec();
@@ -408,7 +408,7 @@ fn a_key_of_an_unknown_type_is_kept_as_it_is() {
                 let made = opaque.primitive_with::<KeysetAead>(provider);
                 assert!(matches!(made, Err(KeysetError::WrongPrimitive { .. })));
             }
-            // Whoever knows the type reads it again.
+            // A reader that knows the type reads it again.
             let again = read(&file, format).unwrap();
             assert_eq!(again.info(), keyset.info());
         }

@@ -40,7 +40,7 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
     vec(edit, 1..40)
 }
 
-/// What a keyset should be.
+/// The expected state of a keyset.
 struct Model {
     keys: Vec<ModelKey>,
     primary: KeyId,
@@ -248,7 +248,7 @@ proptest! {
             let (info, bytes) = (untouched.info(), write(&untouched, Format::Binary));
             model.apply(edit, &mut keyset);
             model.check(&keyset);
-            // A clone is a keyset of its own.
+            // A clone is an independent keyset.
             prop_assert_eq!(untouched.info(), info);
             prop_assert_eq!(write(&untouched, Format::Binary), bytes);
         }

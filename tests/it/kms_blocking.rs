@@ -46,7 +46,7 @@ fn round_trip(kek: &BlockingAead) {
     assert_eq!(kek.decrypt(b"cba", b"").unwrap(), b"abc");
 }
 
-/// Fails instead of hanging for ever.
+/// Fails instead of hanging.
 fn within_ten_seconds(work: impl FnOnce() + Send + 'static) {
     let (done, finished) = mpsc::channel();
     let worker = thread::spawn(move || {
@@ -75,7 +75,7 @@ fn calls_wait_inside_a_runtime_of_one_thread() {
         runtime.block_on(async {
             let worker = Worker::new().unwrap();
             round_trip(&BlockingAead::new(&worker, Slow));
-            // The runtime around is none the worse for it.
+            // The surrounding runtime still works.
             tokio::time::sleep(Duration::from_millis(1)).await;
         });
     });

@@ -137,7 +137,7 @@ async fn the_fake_client_reads_uris_of_the_other_tinks() {
 fn errors_of_the_fake_client_do_not_show_the_uri_which_is_a_key() {
     let uri = FakeKmsClient::new_key_uri().unwrap();
     let (scheme, encoded) = uri.split_at("fake-kms://".len());
-    // Base64 that is no keyset, and what is no base64.
+    // Base64 that is not a keyset, and text that is not base64.
     for damaged in [
         format!("{scheme}AA{encoded}"),
         format!("{scheme}{encoded}!"),

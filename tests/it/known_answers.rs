@@ -257,7 +257,7 @@ fn check_encrypted(kek: &KeysetHandle, file: &[u8], format: Format, ad: &[u8], i
         let wrong = KeysetHandle::read_encrypted(file, format, &kek, b"").err();
         assert!(matches!(wrong, Some(KeysetError::Decrypt(_))));
 
-        // What is written again opens again, and does not repeat itself.
+        // The keyset written again opens again, and no two ciphertexts are equal.
         let again = opened.write_encrypted(format, &kek, ad).unwrap();
         assert_ne!(again, opened.write_encrypted(format, &kek, ad).unwrap());
         let again = KeysetHandle::read_encrypted(&again, format, &kek, ad).unwrap();

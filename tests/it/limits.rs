@@ -1,4 +1,4 @@
-//! Sizes at their limits. What only an allocation of gigabytes would show is tested in
+//! Sizes at their limits. Limits that would take an allocation of gigabytes are tested in
 //! `src/key/prefixed.rs`.
 
 use std::slice::from_ref;

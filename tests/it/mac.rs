@@ -99,7 +99,7 @@ fn templates_have_the_bytes_of_other_tinks() {
             let found = found.unwrap();
             assert_eq!(found.key_template().value(), bytes_of(value), "{name}");
             assert_eq!(found.key_template().variant(), variant, "{name}");
-            // What a CLI prints as overhead is the length of a tag.
+            // The overhead that a CLI prints is the length of a tag.
             let keyset = KeysetHandle::generate(&name).unwrap();
             let tag = mac_of(&keyset).compute_mac(b"");
             assert_eq!(

@@ -1,4 +1,4 @@
-//! `tests/vectors/malformed`: one fault or oddity in each file, and what must come of it.
+//! `tests/vectors/malformed`: one fault or oddity in each file, and the expected outcome.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +18,7 @@ use crate::{
     support::{bytes_of, read, write},
 };
 
-/// What is spoiled in a case: a good keyset and its ciphertext.
+/// The intact input of a case: a good keyset and its ciphertext.
 struct Base {
     primitive: String,
     keyset: Vec<u8>,
@@ -39,7 +39,7 @@ impl Good {
                 primitive: text(base, "primitive").into(),
                 keyset: corpus.bytes(text(base, "keyset")),
                 plaintext: bytes_of(text(base, "plaintext")),
-                // Derivation has none: what is derived is derived again.
+                // Derivation has no ciphertext: its output is derived again.
                 ciphertext: base["ciphertext"]
                     .as_str()
                     .map(|file| corpus.bytes(file))
@@ -147,8 +147,8 @@ impl Made {
         }
     }
 
-    /// What is made of an input: a ciphertext, a tag, 16 bytes of a PRF, a keyset; nothing where it is
-    /// refused.
+    /// The output for an input: a ciphertext, a tag, 16 bytes of a PRF, a keyset, or `None` if it
+    /// is refused.
     fn produce(&self, input: &[u8], associated_data: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::Aead(aead) => aead.encrypt(input, associated_data).ok(),

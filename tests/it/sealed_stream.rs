@@ -72,7 +72,7 @@ fn what_is_sealed_opens_under_its_key_and_associated_data_alone() {
         assert_eq!(open(&kek, &file, b"theirs"), Some(plaintext));
         assert_eq!(open(&kek, &file, b""), None);
         assert_eq!(open(&other, &file, b"theirs"), None);
-        // Each file has a key of its own.
+        // Each file has its own key.
         let again = seal(&kek, &[7; 100], b"theirs");
         let (header, _) = SealedStreamHeader::parse(&file).unwrap();
         let (_, stream) = SealedStreamHeader::parse(&again).unwrap();
@@ -117,7 +117,7 @@ fn a_length_is_checked_before_memory_is_taken_for_it() {
     ] {
         let start = [&b"keyseal\x01"[..], &length.to_be_bytes()].concat();
         let error = SealedStreamHeader::parse(&start).unwrap_err();
-        // Either the length is wrong, or what it promises is missing.
+        // Either the length is wrong, or the bytes it promises are missing.
         assert_eq!(error.offset(), if allowed { 12 } else { 8 });
         let whole = [start, vec![7; 65_537]].concat();
         let read = SealedStreamHeader::read_from(&mut &whole[..]);

@@ -9,7 +9,7 @@ use crate::stream::{
     AAD, Kind, aead, ctr, full, gcm, opens_every_way, plaintext, seal, small, tiny,
 };
 
-/// What an inner reader or writer does when it is called.
+/// The behavior of an inner reader or writer when it is called.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Act {
     /// Takes or gives up to so many bytes.

@@ -155,7 +155,7 @@ impl ReadAt for Wayward<'_> {
     }
 }
 
-/// Writes half of what it is given, and says `Interrupted` in between.
+/// Writes half of each buffer, and returns `Interrupted` in between.
 struct Slow {
     inner: Mutex<Cursor<Vec<u8>>>,
     calls: AtomicUsize,
@@ -251,7 +251,7 @@ fn the_end_of_the_data_counts_and_not_the_size() {
                     bytes: plaintext(len),
                     size,
                 };
-                // What it had before is longer than a stream.
+                // The sink's old content is longer than a stream.
                 let sink = tempfile::tempfile().unwrap();
                 sink.set_len(3 << 20).unwrap();
                 let sealer = kind.aead.sealer(AAD).unwrap();

@@ -199,7 +199,7 @@ fn a_write_that_is_cancelled_can_be_made_again() {
         let mut context = Context::from_waker(Waker::noop());
         let mut rest = plaintext.as_slice();
         while !rest.is_empty() {
-            // Polled once and dropped: what is not ready has taken nothing.
+            // Polled once and dropped: a write that is not ready has taken nothing.
             if let Poll::Ready(taken) = pin!(writer.write(rest)).poll(&mut context) {
                 rest = &rest[taken.unwrap()..];
             }

@@ -277,7 +277,7 @@ pub(crate) fn file(primary: u64, keys: &[FileKey], format: Format) -> Vec<u8> {
     }
 }
 
-/// What a vector file says of a key: the name of the cipher, and its parameters.
+/// A vector file's description of a key: the name of the cipher, and its parameters.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Import<'a> {
     pub(crate) cipher: &'a str,

@@ -1,4 +1,4 @@
-//! `tests/vectors/tink`: what the official implementations of Tink wrote, read by this crate.
+//! `tests/vectors/tink`: files written by Tink's official implementations, read by this crate.
 
 use std::{collections::BTreeMap, io::Read as _};
 

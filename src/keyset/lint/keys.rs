@@ -1,4 +1,4 @@
-//! What a single key has inside.
+//! Checks the inside of a single key.
 
 use std::collections::BTreeMap;
 
@@ -83,7 +83,7 @@ pub(super) fn check_key(key: &proto::keyset::Key, findings: &mut Findings) {
         );
         return;
     }
-    // A wrong prefix is a finding of its own; raw goes with every type.
+    // A wrong prefix is reported separately; raw is valid for every type.
     let variant = Variant::from_proto(key.output_prefix_type).unwrap_or(Variant::Raw);
     let value = data.value.clone();
     match types.read(
@@ -97,7 +97,7 @@ pub(super) fn check_key(key: &proto::keyset::Key, findings: &mut Findings) {
     }
 }
 
-/// tink-java's newest configuration wants a sound key where a destroyed one was.
+/// tink-java's newest configuration requires a valid key even in a destroyed one.
 fn check_java(key: &proto::keyset::Key, findings: &mut Findings) {
     let id = key.key_id;
     let data = key.key_data.clone().unwrap_or_default();

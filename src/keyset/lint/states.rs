@@ -12,7 +12,7 @@ use crate::{
 /// Enabled raw keys above this number are worth a word.
 const MANY_RAW_KEYS: usize = 4;
 
-/// What of a key stands in the open.
+/// The part of a key that is not secret.
 pub(super) struct State<'a> {
     pub(super) id: u32,
     pub(super) status: Option<Status>,

@@ -57,7 +57,7 @@ fn agrees_with_the_reader(bytes: &[u8], format: Format) {
     let read = KeysetHandle::read_cleartext(bytes, format, SecretAccess::insecure());
     let found = lint(bytes);
     let refused = found.iter().any(|found| {
-        // The reader keeps what it does not know, and only its use is refused.
+        // The reader keeps keys that it does not know, and refuses only to use them.
         found.severity == Severity::Error && !["unknown-type", "mixed-kinds"].contains(&found.code)
     });
     assert_eq!(refused, read.is_err(), "{found:?} {read:?}");
@@ -565,7 +565,7 @@ fn a_cleartext_keyset_in_the_place_of_a_ciphertext_is_found_and_never_sent_to_a_
         for len in [inside.len(), inside.len() - 1, inside.len() - 5] {
             let cut = &inside[..len];
             assert!(KeysetHandle::read_encrypted(cut, Format::Binary, &Never, b"").is_err());
-            // Without a type, what is cut shows by its other fields alone.
+            // Without a type, truncation shows only in the other fields.
             let has_type = !keyset.key[0].key_data.as_ref().unwrap().type_url.is_empty();
             if has_type || len == inside.len() {
                 assert_eq!(Protection::guess(cut), Some(Protection::Cleartext));
@@ -609,7 +609,7 @@ fn encrypted_keysets_are_linted_outside_and_inside() {
             KeysetError::Decrypt(DecryptError::FAILED)
         );
     }
-    // The description is not the keyset: what is wrong with it is not an error.
+    // The description is not the keyset, so a fault in it is not an error.
     let json = handle.write_encrypted(Format::Json, &Flips, b"").unwrap();
     let json = String::from_utf8(json).unwrap().replacen("42", "43", 1);
     let found = lint(json.as_bytes());
@@ -641,7 +641,7 @@ proptest! {
         let mut bytes = keyset().encode_to_vec();
         prop_assert_eq!(bytes.len(), 84);
         bytes[at] = to;
-        // By chance it may look like an encrypted keyset, of which nothing can be said.
+        // By chance it may look like an encrypted keyset, which cannot be judged.
         if format::parse_encrypted_keyset(&bytes, Format::Binary).is_err() {
             agrees_with_the_reader(&bytes, Format::Binary);
         }

@@ -1,5 +1,5 @@
-//! Base64 as JSON keysets have it: both alphabets and no padding on reading, the standard one with
-//! padding on writing.
+//! Base64 as used in JSON keysets: either alphabet and optional padding on reading, the standard
+//! alphabet with padding on writing.
 
 use base64::{
     Engine as _,

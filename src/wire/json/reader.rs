@@ -1,8 +1,8 @@
 //! JSON text, token by token, into messages whose members are known beforehand.
 //!
-//! One reader serves two purposes. A keyset that is to be used is read strictly: the first fault
-//! ends it. A keyset that is to be judged is read past each fault that leaves the rest legible, and
-//! every fault is reported. So both always agree whether there is one.
+//! One reader serves two purposes. To use a keyset, we read it strictly: the first fault ends it.
+//! To lint a keyset, we read past each fault that leaves the rest legible, and report every fault.
+//! So both always agree on whether there is one.
 
 use std::str::FromStr;
 
@@ -69,7 +69,7 @@ pub(crate) enum Fault {
 /// Takes a fault, the member that has it, and its offset in bytes.
 pub(crate) type Report<'r> = &'r mut dyn FnMut(Fault, &str, usize);
 
-/// A place in a text. Every method that reads a value stands at its first byte.
+/// A place in a text. Every method that reads a value expects to be at its first byte.
 pub(super) struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
         Ok(given)
     }
 
-    /// Reads an object's members into `message`. Each may stand once, under either of its names.
+    /// Reads an object's members into `message`. Each may appear once, under either of its names.
     pub(super) fn object<M>(
         &mut self,
         members: &'static [Member<M>],
@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads `null` if it stands here.
+    /// Reads `null` if it is next.
     pub(super) fn null(&mut self) -> bool {
         let null = self.rest().starts_with("null");
         if null {
@@ -208,7 +208,7 @@ impl<'a> Reader<'a> {
         loop {
             match self.peek() {
                 Some(b'"') => break,
-                // Past what is escaped too: it may be a quotation mark.
+                // Skip the escaped character too: it may be a quotation mark.
                 Some(b'\\') => self.at = self.text.len().min(self.at + 2),
                 Some(0..b' ') => return Err(self.error("a control character in a string")),
                 Some(_) => self.at += 1,
@@ -225,8 +225,7 @@ impl<'a> Reader<'a> {
         self.peek() == Some(b'"')
     }
 
-    /// Returns whether an object stands here; where the text is read past its faults, skips what
-    /// else does.
+    /// Returns whether an object is next. When reading past faults, skips any other value.
     pub(super) fn at_object(&mut self) -> Result<bool, ParseError> {
         if self.peek() == Some(b'{') {
             return Ok(true);

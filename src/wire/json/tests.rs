@@ -1,4 +1,4 @@
-//! What a strict reader takes and what it refuses, row by row.
+//! Inputs that a strict reader accepts and inputs that it refuses, row by row.
 
 mod damage;
 
@@ -388,7 +388,7 @@ fn read_asks_no_key_data_of_a_destroyed_key() {
 
 #[test]
 fn read_takes_what_each_release_of_tink_writes() {
-    // Python leaves out what is 0 or empty.
+    // Python omits fields that are 0 or empty.
     let python = PRETTY
         .replace("      \"keyId\": 43,\n", "")
         .replace("  \"primaryKeyId\": 42,\n", "");

@@ -24,7 +24,7 @@ impl Deref for Text<'_> {
 }
 
 impl<'a> Text<'a> {
-    /// Reads what stands between the quotation marks, from byte `offset` of the input.
+    /// Takes the text between the quotation marks, from byte `offset` of the input.
     pub(crate) fn new(raw: &'a str, offset: usize) -> Result<Self, ParseError> {
         if raw.contains('\\') {
             unescape(raw, offset).map(Self::Copy)

@@ -9,8 +9,8 @@ use crate::wire::proto::{
     EncryptedKeyset, KeyData, KeyStatusType, Keyset, OutputPrefixType, key_data::KeyMaterialType,
 };
 
-/// Writes a cleartext keyset: every member, also those that are 0 or empty, because some releases
-/// of Tink do not read a key without them.
+/// Writes a cleartext keyset: every member, even if it is 0 or empty, because some releases of Tink
+/// do not read a key without them.
 pub(crate) fn write_keyset(keyset: &Keyset) -> Zeroizing<Vec<u8>> {
     let empty = KeyData::default();
     let mut writer = Writer::default();

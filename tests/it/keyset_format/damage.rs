@@ -31,7 +31,7 @@ fn damaged(file: &[u8]) -> impl Iterator<Item = (String, Vec<u8>)> {
     flips.chain((0..file.len()).map(|len| (format!("length {len}"), file[..len].to_vec())))
 }
 
-/// Checks that what was read is a keyset: its own rules, and the same after writing and reading.
+/// Checks that a keyset that was read follows the rules, and survives writing and reading.
 fn assert_valid(keyset: &KeysetHandle, damage: &str) {
     let mut ids: Vec<_> = keyset.entries().map(|entry| entry.id()).collect();
     ids.sort_unstable();
@@ -135,7 +135,7 @@ fn a_damaged_encrypted_keyset_is_refused_or_the_same() {
 
 #[test]
 fn random_bytes_are_recognised_or_refused() {
-    // A small generator of its own, so that a failure comes again.
+    // A small generator with a fixed seed, so that a failure can be reproduced.
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut byte = || {
         state ^= state << 13;

@@ -1,4 +1,4 @@
-//! JSON that other readers quarrel about: what the strict one takes and refuses.
+//! JSON that readers disagree about: the inputs that the strict one accepts and refuses.
 
 use keyseal::{Aead as _, KeyId, KeysetAead, KeysetError, KeysetHandle, keyset::Format};
 

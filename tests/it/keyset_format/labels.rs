@@ -156,7 +156,7 @@ fn a_keyset_without_secrets_is_read_by_its_labels() {
             vec![remote(), other().without_data().status(status::DESTROYED)],
             false,
         ),
-        // What is left of a destroyed key may be a secret, whatever its label says.
+        // The remains of a destroyed key may be a secret, whatever its label says.
         (
             vec![remote(), other().label(REMOTE).status(status::DESTROYED)],
             false,

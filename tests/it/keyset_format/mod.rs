@@ -1,4 +1,4 @@
-//! What a keyset file may say: the rules for keys, ids, states and labels, in both formats.
+//! The content of a keyset file: the rules for keys, ids, states and labels, in both formats.
 
 use keyseal::{
     Aead as _, KeysetAead, KeysetError, KeysetHandle, Variant,
@@ -33,7 +33,7 @@ macro_rules! refused {
 }
 use refused;
 
-/// What the file is, its primary key id, its keys.
+/// A row: the file's name, its primary key id, its keys, and the expected outcome.
 type Row = (&'static str, u64, Vec<FileKey>, Becomes);
 
 fn check(rows: Vec<Row>) {
@@ -87,8 +87,8 @@ fn check_loaded(name: &str, keyset: &KeysetHandle, keys: &[FileKey], usable: boo
         Err(KeysetError::WrongPrimitive { .. }) if !usable => {}
         other => panic!("{name}: {other:?}"),
     }
-    // What is written is the same keyset, with what a destroyed key still had: it is not for a reader
-    // to lose. Its key data are never absent.
+    // The file written is the same keyset, including the remains of a destroyed key: a reader must
+    // not lose them. Its key data is never absent.
     let kept: Vec<FileKey> = keys
         .iter()
         .map(|key| match key.data {

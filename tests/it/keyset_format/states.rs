@@ -312,7 +312,7 @@ fn keys_that_are_of_no_use_to_a_primitive_sink_it_when_they_are_enabled() {
             )]);
         }
     }
-    // So is a type URL that is none.
+    // So is a key whose type URL is not one.
     for type_url in [
         "",
         "AesGcmKey",

@@ -46,7 +46,7 @@ fn write(home: &TempDir, name: &str, text: &str) {
     }
 }
 
-/// What a client uses: its region, and the secret key that its transport is given.
+/// The settings a client uses: its region, and the secret key that its transport gets.
 fn used(
     home: &TempDir,
     variables: &[(&str, &str)],
@@ -113,7 +113,7 @@ fn a_zone_stands_for_its_region_where_none_is_named() {
     assert_eq!(region(&empty, &[("SCW_SECRET_KEY", A)]), "");
 }
 
-/// Reads the secret key off what the client would send.
+/// Reads the secret key from the request that the client would send.
 async fn secret_key(home: &TempDir, variables: &[(&str, &str)]) -> String {
     use std::sync::{Arc, Mutex};
 
@@ -469,7 +469,7 @@ fn plain_http_is_for_this_machine_and_for_the_host_that_is_named() {
         let said = error.to_string();
         assert!(said.contains("KEYSEAL_INSECURE_HTTP_HOST"), "{url}: {said}");
     }
-    // What is encrypted on the way is nothing to warn of.
+    // A loopback or encrypted connection needs no warning.
     for url in ["http://127.0.0.1:8080", "https://kms"] {
         let client = client(url, "kms", None).unwrap();
         assert!(client.warnings().is_empty(), "{url}");
@@ -619,7 +619,7 @@ fn settings_that_suffice_do_not_need_a_file_that_can_be_read() {
         assert_eq!(client.region().unwrap().as_str(), "nl-ams");
         assert!(client.warnings()[0].contains("config.yaml"));
 
-        // What is missing may be in the file, and so may a profile that was chosen.
+        // Missing settings may be in the file, and so may a profile that was chosen.
         let message = refused(home, &complete[..1]);
         assert!(message.contains("config.yaml"), "{message}");
         used(home, &complete, |builder| builder.profile("p1")).unwrap_err();

@@ -1,4 +1,4 @@
-//! Which kind of error an answer becomes, and what no error ever tells.
+//! The kind of error for each answer, and the things that no error ever reveals.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use keyseal::{

@@ -408,7 +408,7 @@ async fn a_deadline_holds_for_all_calls_together() {
     let client = service.builder().timer(timer.clone()).build().unwrap();
     let client = client.within(Duration::from_secs(7));
     timer.sleep(Duration::from_secs(6)).await;
-    // What is left does not suffice for many waits.
+    // The remaining time is too short for many waits.
     let key = key_of(&client);
     key.get().await.unwrap_err();
     timer.sleep(Duration::from_secs(1)).await;

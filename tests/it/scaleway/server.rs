@@ -13,7 +13,7 @@ use keyseal::kms::scaleway::{RetryPolicy, ScalewayClient, ScalewayKey};
 
 use super::scripted::{PROJECT_ID, SECRET_KEY, key_of};
 
-/// What the server does with a request.
+/// The server's response to a request.
 #[derive(Clone)]
 pub(crate) enum Act {
     /// Answers, and keeps the connection.

@@ -1,4 +1,4 @@
-//! Key URIs: what is read, what is printed, and which client serves what.
+//! Key URIs: how they are read and printed, and which client serves which.
 
 use keyseal::{
     KmsErrorKind,

@@ -1,4 +1,4 @@
-//! What is sent and how answers are read, operation by operation, against golden bodies.
+//! How requests are sent and answers read, operation by operation, against golden bodies.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
