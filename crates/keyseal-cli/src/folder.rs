@@ -1,5 +1,5 @@
-//! All files of a folder, several at once: each is a success or a failure by itself, and what was
-//! done stays done.
+//! All files of a folder, several at once. Each succeeds or fails by itself, and a later failure
+//! undoes nothing.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -54,7 +54,7 @@ pub(crate) struct Run<'r> {
     pub(crate) destination: Destination,
     pub(crate) overwrite: Overwrite,
     pub(crate) verb: Verb,
-    /// Files that hold keys, or are read otherwise: none of them is replaced.
+    /// Files that hold keys or are inputs in another way: none of them is replaced.
     pub(crate) protected: Vec<&'r Place>,
     /// How many files are worked on at the same time.
     pub(crate) workers: NonZeroUsize,
@@ -73,7 +73,7 @@ struct Planned {
 type Found = Vec<Result<Planned, (String, Failure)>>;
 
 impl Run<'_> {
-    /// Does `each` with every regular file. Links are left alone.
+    /// Calls `each` for every regular file. Links are left alone.
     pub(crate) fn run(
         &self,
         each: impl Fn(Item<'_>) -> Result<Outcome, Failure> + Sync,
@@ -143,7 +143,7 @@ impl Run<'_> {
                     earlier: None,
                 }
             }
-            // The plan has an output wherever the destination is a folder.
+            // If the destination is a folder, the plan has an output.
             (Destination::Folder(_), None) => {
                 return Err(Failure::file(
                     "write",
@@ -184,8 +184,8 @@ impl Run<'_> {
         })
     }
 
-    /// Says whether the output that is there may be replaced, and returns it if it is younger than
-    /// the last change of the input.
+    /// Checks whether an existing output may be replaced, and returns it if it is younger than the
+    /// last change of the input.
     fn look_at_earlier(
         &self,
         input: &Input,
@@ -203,7 +203,7 @@ impl Run<'_> {
             Verb::Decrypt => Err(exists(output).hint(
                 "it is older than the last change of its input; --force writes all outputs again",
             )),
-            // No ciphertext is a text.
+            // A ciphertext is never text.
             Verb::Encrypt if is_text(&earlier.peek(4096)?) => Err(exists(output)),
             _ => Ok((Overwrite::Force, is_younger.then_some(earlier))),
         }
@@ -234,7 +234,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Finds the files, by name, without those of the target folder.
+    /// Lists the files by name, without those of the target folder.
     fn find(&self, report: &mut Report<'_>) -> Found {
         let target = match &self.destination {
             Destination::Folder(target) => target.canonicalize().ok(),
@@ -269,8 +269,8 @@ impl Run<'_> {
         found
     }
 
-    /// Returns why something that is neither a regular file nor a folder with entries is not worked
-    /// on.
+    /// Returns the reason to leave out something that is neither a regular file nor a folder with
+    /// entries.
     fn left_out(&self, entry: &DirEntry) -> Option<&'static str> {
         let kind = entry.file_type();
         if kind.is_symlink() {
@@ -321,8 +321,8 @@ impl Run<'_> {
         target.join(relative).with_file_name(name)
     }
 
-    /// Refuses the run, before anything is written, if two inputs have one output, or if the output
-    /// of one is another input.
+    /// Refuses the run, before anything is written, if two inputs have the same output, or if the
+    /// output of one is another input.
     fn check_outputs(&self, found: &Found) -> Result<(), Failure> {
         let files = || found.iter().flatten();
         let mut inputs: HashSet<FileId> = HashSet::new();
@@ -355,10 +355,10 @@ impl Run<'_> {
     }
 }
 
-/// The name of a file, and what became of it: nothing if the run had ended before.
+/// The name of a file and its outcome; `None` if the run had ended before.
 type Finished = (String, Option<Result<Outcome, Failure>>);
 
-/// Reports outcomes in the order of the files, whichever is done first.
+/// Reports outcomes in the order of the files, whichever finishes first.
 struct InOrder<'r> {
     waiting: VecDeque<Option<Finished>>,
     first: usize,
