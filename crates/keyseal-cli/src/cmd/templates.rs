@@ -15,7 +15,7 @@ use crate::{
     text::{Lines, about, short_type},
 };
 
-/// An overhead that no template has.
+/// A limit from here on means any length.
 const ANY_LENGTH: u64 = 1 << 60;
 
 /// List the key templates: sizes, limits, when to use which
