@@ -1,4 +1,4 @@
-//! Arguments that several commands have.
+//! Arguments that several commands share.
 
 use std::{num::NonZeroUsize, thread};
 
@@ -17,7 +17,7 @@ use crate::{
     kms::KmsArgs,
 };
 
-/// The largest associated data that are read from a file, in bytes.
+/// The longest associated data that is read from a file, in bytes.
 const AAD_LIMIT: u64 = 64 << 20;
 
 /// What every command has.
@@ -60,7 +60,7 @@ macro_rules! associated_data {
                 self.text.is_some() || self.file.is_some() || self.hex.is_some()
             }
 
-            /// Returns the bytes: none where nothing is given.
+            /// Returns the bytes, which are empty if no argument is given.
             pub(crate) fn read(&self, context: &Context) -> Result<Zeroizing<Vec<u8>>, Failure> {
                 match (&self.text, &self.file, &self.hex) {
                     (Some(text), _, _) => Ok(Zeroizing::new(text.clone().into_bytes())),
@@ -250,7 +250,7 @@ impl CryptosystemChoice {
         &self.access
     }
 
-    /// Returns the template of the keys that --kek wraps, where one is named.
+    /// Returns the template of the keys that --kek wraps, if one is named.
     pub(crate) fn template(&self) -> Option<String> {
         self.template.clone()
     }
@@ -439,7 +439,7 @@ impl From<Format> for FormatName {
     }
 }
 
-/// What a key writes in front of its output.
+/// The prefix that a key puts before its output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum VariantName {
     /// 01 and the key id: the usual choice

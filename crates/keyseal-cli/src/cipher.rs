@@ -1,4 +1,4 @@
-//! What a keyset encrypts with: its keys decide.
+//! The cipher of a keyset: its keys decide which primitive that is.
 
 use keyseal::{
     Aead, DecryptError, DeterministicAead as _, EncryptError, KeysetAead, KeysetDeterministicAead,
@@ -40,7 +40,7 @@ impl Cipher {
                 remote_aead(keyset, place, cleartext, context)
                     .map(|aead| Self::Aead(Box::new(aead)))
             }
-            // A key of no known kind is refused with its type.
+            // The error for a key of unknown kind names its type.
             Some(KeyKind::Aead) | None => keyset
                 .primitive::<KeysetAead>(place)
                 .map(|aead| Self::Aead(Box::new(aead))),
@@ -55,7 +55,7 @@ impl Cipher {
         }
     }
 
-    /// Encrypts a message, where the keyset is for messages.
+    /// Encrypts a message, if the keyset is for messages.
     pub(crate) fn encrypt(
         &self,
         buffer: &mut Vec<u8>,
@@ -70,7 +70,7 @@ impl Cipher {
         }
     }
 
-    /// Decrypts a message, where the keyset is for messages.
+    /// Decrypts a message, if the keyset is for messages.
     pub(crate) fn decrypt(
         &self,
         buffer: &mut Vec<u8>,
@@ -95,7 +95,7 @@ pub(crate) fn has_remote_keys(keyset: &Keyset) -> bool {
     enabled.any(|entry| key_uri(&entry).is_some())
 }
 
-/// Returns the files that the keyset's keys are in, whatever their status.
+/// Returns the files that hold the keyset's keys, whatever their status.
 pub(crate) fn files_of_keys(keyset: &Keyset) -> Vec<Place> {
     let uris = keyset.handle.entries();
     let uris = uris.filter_map(|entry| KekUri::parse(key_uri(&entry)?).ok());
@@ -103,7 +103,7 @@ pub(crate) fn files_of_keys(keyset: &Keyset) -> Vec<Place> {
         .collect()
 }
 
-/// Returns the URI of a key that is elsewhere.
+/// Returns the URI of a key that is stored elsewhere.
 fn key_uri<'e>(entry: &Entry<'e>) -> Option<&'e str> {
     let key = entry.key()?;
     let aead = key.downcast_ref::<KmsAeadKey>();

@@ -1,4 +1,4 @@
-//! The command line: variables that stand for flags, and what the short help shows.
+//! The command line: variables that set flags, and the options in the short help.
 
 use std::{env, ffi::OsString};
 
@@ -6,9 +6,9 @@ use clap::{Command, CommandFactory as _, FromArgMatches as _, builder::Resettabl
 
 use crate::Cli;
 
-/// How the headings start of options that only `--help` shows.
+/// The start of the headings of options that only `--help` shows.
 const LONG_HELP: [&str; 3] = ["Key Manager", "More edits", "Parameters"];
-/// How the help starts of options that are another form of the one before.
+/// The start of the help of options that are another form of the previous option.
 const OTHER_FORM: &str = "The same, ";
 
 /// Returns the program's command line, as help, completions and manual pages show it.
@@ -22,7 +22,7 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&matches)
 }
 
-/// Returns the program's command line with the variables that count beside these arguments.
+/// Returns the program's command line with the variables that apply to these arguments.
 pub(crate) fn command_for(arguments: &[OsString]) -> Command {
     with_variables(command(), &Given(arguments))
 }
@@ -46,9 +46,9 @@ fn with_short_help(command: Command) -> Command {
     command.mut_subcommands(with_short_help)
 }
 
-/// Has no variable stand for a flag that is not wanted: an empty one, and one that another flag of
-/// this command line overrules. To clap a variable is as good as its flag, so `--kek` would
-/// conflict with the keyset that a variable names.
+/// Ignores variables that must not set a flag: an empty one, and one that another flag of this
+/// command line overrules. Clap treats a variable like its flag, so `--kek` would conflict with the
+/// keyset that a variable names.
 fn with_variables(command: Command, given: &Given<'_>) -> Command {
     let has = |id: &str| command.get_arguments().any(|arg| arg.get_id() == id);
     let takes_both = has("keyset") && has("kek");
@@ -86,7 +86,7 @@ fn is_set(variable: &str) -> bool {
 struct Given<'a>(&'a [OsString]);
 
 impl Given<'_> {
-    /// Returns whether a flag is there, with its value in the same word or in the next.
+    /// Returns whether a flag is present, with its value in the same word or in the next.
     fn flag(&self, name: &str) -> bool {
         let words = self.0.iter().map(|word| word.as_encoded_bytes());
         words.take_while(|word| word != b"--").any(|word| {

@@ -1,4 +1,4 @@
-//! Candidates for the word that is typed: names of templates, ids of a keyset's keys.
+//! Completion candidates: template names, and key ids of a keyset.
 
 use std::{
     env,
@@ -59,7 +59,7 @@ fn templates(current: &OsStr) -> Vec<CompletionCandidate> {
         .collect()
 }
 
-/// Returns the ids of the keyset that the line names, or else of that of the variable.
+/// Returns the key ids of the keyset that the line names, or else of the variable's keyset.
 fn key_ids(current: &OsStr) -> Vec<CompletionCandidate> {
     let words: Vec<OsString> = env::args_os().skip_while(|word| word != "--").collect();
     let words = words.iter().map(|word| {
@@ -90,7 +90,7 @@ fn key_ids(current: &OsStr) -> Vec<CompletionCandidate> {
 
 fn keyset_of(path: &Path) -> Option<KeysetFile> {
     let metadata = path.metadata().ok()?;
-    // What is no file may wait for ever.
+    // Reading anything but a regular file might block.
     if !metadata.is_file() || metadata.len() > KEYSET_LIMIT {
         return None;
     }

@@ -1,4 +1,4 @@
-//! What every command is run with: how to talk, and what to clean up.
+//! The context of every command: its messages and reports, and the files to clean up.
 
 #[cfg(unix)]
 use std::fs::File;
@@ -22,7 +22,7 @@ use crate::{
     text::{Lines, json_text},
 };
 
-/// How a command talks, and what is removed when it is interrupted.
+/// How a command reports, and the files to remove when it is interrupted.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) json: bool,
@@ -31,9 +31,9 @@ pub(crate) struct Context {
     quiet: bool,
     verbose: bool,
     kms: KmsArgs,
-    /// Another environment than the process's.
+    /// An environment that replaces the process's.
     environment: Option<Environment>,
-    /// What is printed, where it does not go to standard output.
+    /// The captured output, if it does not go to standard output.
     heard: Option<Arc<Mutex<String>>>,
     document: Arc<Mutex<Document>>,
 }
@@ -45,14 +45,14 @@ struct Document {
     report: Option<Value>,
     /// Data is on standard output, so the document goes to standard error.
     data_on_stdout: bool,
-    /// It was written before the end.
+    /// It was written before the end of the run.
     is_written: bool,
     warnings: Vec<String>,
 }
 
 impl Document {
-    /// Adds the warnings to a report. A list has no place for them: beside a list on standard
-    /// output they are a document on standard error.
+    /// Adds the warnings to a report. A list has no place for them, so its warnings are a separate
+    /// document on standard error.
     fn with_warnings(&mut self, mut report: Value) -> Value {
         let warnings = mem::take(&mut self.warnings);
         if warnings.is_empty() {
@@ -83,8 +83,8 @@ impl Context {
         }
     }
 
-    /// Returns the same, for a command that is run inside another: with this environment, without
-    /// messages, and what it prints is kept for [`heard`](Self::heard).
+    /// Returns the same for a command that runs inside another: with this environment, without
+    /// messages, and with its output captured for [`heard`](Self::heard).
     pub(crate) fn inside(&self, environment: &Environment) -> Self {
         Self {
             environment: Some(environment.clone()),
@@ -97,7 +97,7 @@ impl Context {
         }
     }
 
-    /// Returns what was printed so far.
+    /// Returns the output so far.
     pub(crate) fn heard(&self) -> String {
         let heard = self.heard.as_ref().map(|heard| heard.lock());
         heard.map_or_else(String::new, |heard| {
@@ -113,7 +113,7 @@ impl Context {
         }
     }
 
-    /// Returns the same, for a command that was told how Key Manager is reached.
+    /// Returns the same, for a command with options for Key Manager.
     pub(crate) fn with_kms(&self, kms: &KmsArgs) -> Self {
         Self {
             kms: kms.clone(),
@@ -125,14 +125,14 @@ impl Context {
         &self.kms
     }
 
-    /// Says what was done, to people.
+    /// Tells people about a step that is done.
     pub(crate) fn note(&self, lines: impl Into<Lines>) {
         if !self.quiet && !self.json {
             say("", &lines.into());
         }
     }
 
-    /// Returns whether the user asked how it is done. With `--json` the one document says it all.
+    /// Returns whether the user asked for details. With `--json`, the one document has them all.
     pub(crate) const fn is_verbose(&self) -> bool {
         self.verbose && !self.quiet && !self.json
     }
@@ -142,14 +142,14 @@ impl Context {
         !self.quiet && !self.json
     }
 
-    /// Says how it is done, to people who asked.
+    /// Shows details to people who asked for them.
     pub(crate) fn detail(&self, lines: impl Into<Lines>) {
         if self.is_verbose() {
             say("", &lines.into());
         }
     }
 
-    /// Says what should be known, and does not stop the work.
+    /// Warns, and does not stop the work.
     pub(crate) fn warn(&self, text: &str) {
         if self.json {
             self.document().warnings.push(text.to_owned());
@@ -158,13 +158,13 @@ impl Context {
         }
     }
 
-    /// Writes a report that was asked for to standard output. If its reader has seen enough, so
-    /// be it: `keyseal templates | head` succeeds.
+    /// Writes a report that was asked for to standard output. A reader that stops early is no
+    /// error: `keyseal templates | head` succeeds.
     pub(crate) fn print(&self, lines: impl Into<Lines>) -> Result<(), Failure> {
         unless_closed(self.write(&lines.into().to_string()))
     }
 
-    /// Writes what cannot be had again to standard output. It fails if nobody reads it.
+    /// Writes irreplaceable output to standard output. It fails if nobody reads it.
     pub(crate) fn print_data(&self, lines: impl Into<Lines>) -> Result<(), Failure> {
         self.write(&lines.into().to_string()).map_err(not_printed)
     }
@@ -179,7 +179,7 @@ impl Context {
         out.write_all(text.as_bytes()).and_then(|()| out.flush())
     }
 
-    /// Says to who reads standard output that this was all, long before the program ends.
+    /// Closes standard output for its readers, long before the program ends.
     pub(crate) fn end_output(&self) -> Result<(), Failure> {
         #[cfg(unix)]
         if self.heard.is_none() {
@@ -192,7 +192,7 @@ impl Context {
         Ok(())
     }
 
-    /// Has the run's JSON document be this report, on standard output.
+    /// Makes this report the run's JSON document, on standard output.
     pub(crate) fn print_json(&self, value: &Value) -> Result<(), Failure> {
         if self.heard.is_some() {
             return self.print(Lines::of_text(&json_text(value)));
@@ -210,8 +210,8 @@ impl Context {
             .map_err(not_printed)
     }
 
-    /// Reports what was done: in JSON on standard output, or on standard error where the data goes
-    /// to standard output.
+    /// Reports the result: JSON on standard output, or on standard error if the data goes to
+    /// standard output.
     pub(crate) fn report(
         &self,
         lines: impl Into<Lines>,

@@ -1,5 +1,5 @@
-//! Bytes as text: the one reader of hexadecimal and base64 for everything that a user gives, and
-//! their writers. All buffers are wiped.
+//! Bytes as text: the one reader of hexadecimal and base64 for all input from a user, and their
+//! writers. All buffers are wiped.
 
 use data_encoding::{
     BASE64, BASE64_NOPAD, BASE64URL_NOPAD, DecodeKind, DecodePartial, Encoding, HEXLOWER,
@@ -9,14 +9,14 @@ use zeroize::Zeroizing;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Says why a text is not what it was said to be.
+/// The reason why a text does not have the stated encoding.
 pub(crate) type Reason = &'static str;
 
 /// Reads hexadecimal digits of either case, as `openssl`, `xxd -p` and `od -An -tx1` print them:
 /// with white space anywhere, or with colons between the bytes.
 pub(crate) fn from_hex(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Reason> {
     let text = without_mark(text)?;
-    // An address has digits too: they would be taken for bytes of the key.
+    // An address has digits too, which would be taken for bytes of the key.
     let mut words = text.split(u8::is_ascii_whitespace);
     if words.next() == Some(b"0000000") && words.next().is_some() {
         return Err("it has the addresses that od prints: leave them out with od -An -tx1");
@@ -70,7 +70,7 @@ fn without_space(text: &[u8]) -> Zeroizing<Vec<u8>> {
     left
 }
 
-/// Takes colons between bytes, and nowhere else: `xxd` writes one after an address.
+/// Accepts colons only between bytes, because `xxd` writes one after an address.
 fn without_colons(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Reason> {
     let mut left = Zeroizing::new(Vec::with_capacity(text.len()));
     for byte in text

@@ -1,4 +1,4 @@
-//! What the program says when something fails.
+//! The program's error messages.
 
 use std::{error::Error, io, path::Path};
 
@@ -16,7 +16,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     exit: Exit,
-    /// For programs. It never changes.
+    /// A stable code for programs.
     code: &'static str,
     what: String,
     why: String,
@@ -39,7 +39,7 @@ impl Failure {
         }
     }
 
-    /// The command line asks for what cannot be.
+    /// The command line asks for something impossible.
     pub(crate) fn usage(
         code: &'static str,
         what: impl Into<String>,
@@ -59,21 +59,21 @@ impl Failure {
         let code = match error.kind() {
             io::ErrorKind::NotFound => "not_found",
             io::ErrorKind::PermissionDenied => "permission_denied",
-            // The output is cut, and nobody else knows: a shell with `pipefail` must see it.
+            // The output is cut short, and only we know: a shell with `pipefail` must see it.
             io::ErrorKind::BrokenPipe => "broken_pipe",
             _ => "io",
         };
         Self::new(Exit::InputOutput, code, what, io_reason(error))
     }
 
-    /// What is to be written is not for a terminal.
+    /// The output is binary and must not go to a terminal.
     pub(crate) fn binary_to_terminal(why: &str) -> Self {
         Self::usage("binary_to_terminal", "cannot write to the terminal", why)
             .hint("write to a file with -o FILE, or pipe it on")
             .hint("--force writes it to the terminal anyway")
     }
 
-    /// A file failed that is named by its path.
+    /// A file, named by its path, failed.
     pub(crate) fn file(verb: &str, path: &Path, error: &io::Error) -> Self {
         Self::io(
             format!("cannot {verb} {}", printable(path.display())),
@@ -86,7 +86,7 @@ impl Failure {
         self
     }
 
-    /// Leaves out the hints that `keep` does not want.
+    /// Drops the hints for which `keep` returns false.
     pub(crate) fn retain_hints(mut self, keep: impl Fn(&str) -> bool) -> Self {
         self.hints.retain(|hint| keep(hint));
         self
@@ -105,7 +105,7 @@ impl Failure {
         format!("{}: {}", self.what, self.why)
     }
 
-    /// Returns the object that says it to programs.
+    /// Returns the failure as a JSON object for programs.
     pub(crate) fn as_json(&self) -> Value {
         json!({
             "code": self.code,

@@ -18,17 +18,18 @@ use crate::{
     text::{is_text, printable},
 };
 
-/// How the name of a file ends that is not yet an output.
+/// The suffix of a temporary file that is not yet an output.
 const TEMPORARY: &str = ".keyseal-tmp";
 
-/// What an output holds, which decides who may read the file.
+/// The kind of an output's content, which decides who may read the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holds {
-    /// Those who may read the input, as far as the user's `umask` allows.
+    /// Readable by anyone who may read the input, as far as the user's `umask` allows.
     Data,
-    /// Its owner alone: 0600. It survives a loss of power.
+    /// Readable by its owner alone: 0600. It survives a power failure.
     Keys,
-    /// As the user's `umask` says. It survives a loss of power: other data depends on it.
+    /// Readable as the user's `umask` says. It survives a power failure, because other data depends
+    /// on it.
     WrappedKey,
 }
 
@@ -48,15 +49,15 @@ impl From<bool> for Overwrite {
     }
 }
 
-/// Whether a file that has other names may be replaced under one of them.
+/// Whether a file with several names may be replaced under one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HardLinks {
-    /// With a hint at what helps.
+    /// No, with a hint for the user.
     Refuse(&'static str),
     Break,
 }
 
-/// An output. Nothing exists before the first byte is written, and nothing is in its place before
+/// An output. No file exists before the first byte is written, and it gets its name only in
 /// [`commit`](Self::commit).
 #[derive(Debug)]
 pub(crate) struct Output<'c> {
@@ -91,7 +92,7 @@ enum Sink {
 
 /// An output that is open.
 pub(crate) enum Opened<'o> {
-    /// A file that nobody sees yet: it is written at any position, and thrown away on an error.
+    /// A file that is not visible yet: it is written at any position, and removed after an error.
     File(&'o File),
     /// A pipe or a terminal, from which nothing can be taken back.
     Gone(&'o mut dyn Write),
@@ -140,8 +141,8 @@ impl<'c> Output<'c> {
         })
     }
 
-    /// Plans to replace `input`, which keeps its name, mode and owner. None of `others` is the
-    /// same file.
+    /// Plans to replace `input`, which keeps its name, mode and owner. Refuses an input that is
+    /// also one of `others`.
     pub(crate) fn in_place(
         input: &Place,
         others: &[&Place],
@@ -218,7 +219,7 @@ impl<'c> Output<'c> {
         })
     }
 
-    /// Has the output's mode allow nothing that the input's does not.
+    /// Limits the output's mode to that of the input.
     pub(crate) fn limit_mode(&mut self, input: &Input) {
         self.mode = input.metadata().as_ref().and_then(mode);
     }
@@ -232,7 +233,7 @@ impl<'c> Output<'c> {
         self.name.clone()
     }
 
-    /// Refuses to write bytes that are no text to a terminal.
+    /// Refuses to write bytes that are not text to a terminal.
     pub(crate) fn refuse_binary_on_terminal(&self) -> Result<(), Failure> {
         if self.is_standard() && self.overwrite == Overwrite::Never && io::stdout().is_terminal() {
             return Err(Failure::binary_to_terminal("the output is binary"));
@@ -240,7 +241,7 @@ impl<'c> Output<'c> {
         Ok(())
     }
 
-    /// Refuses to write these bytes to a terminal, if they are no text.
+    /// Refuses to write these bytes to a terminal if they are not text.
     pub(crate) fn refuse_binary(&self, bytes: &[u8]) -> Result<(), Failure> {
         match is_text(bytes) {
             true => Ok(()),
@@ -258,7 +259,7 @@ impl<'c> Output<'c> {
         self.commit()
     }
 
-    /// Opens the output at the first call, and returns what to write to.
+    /// Opens the output at the first call, and returns its writer.
     pub(crate) fn writer(&mut self) -> Result<&mut dyn Write, Failure> {
         Ok(match self.sink()? {
             Sink::Standard(stdout) => stdout,
@@ -267,7 +268,7 @@ impl<'c> Output<'c> {
         })
     }
 
-    /// Opens the output at the first call, and returns it as a file where it can be thrown away.
+    /// Opens the output at the first call, and returns it as a file if it can still be discarded.
     pub(crate) fn opened(&mut self) -> Result<Opened<'_>, Failure> {
         Ok(match self.sink()? {
             Sink::Temporary(file) => Opened::File(file.as_file()),
@@ -276,7 +277,7 @@ impl<'c> Output<'c> {
         })
     }
 
-    /// Returns whether nothing of the output is to be seen before [`commit`](Self::commit).
+    /// Returns whether the output stays invisible until [`commit`](Self::commit).
     pub(crate) const fn is_revocable(&self) -> bool {
         matches!(self.target, Target::File(..) | Target::InPlace(..))
     }
@@ -352,8 +353,8 @@ impl<'c> Output<'c> {
             Target::Standard | Target::Device(_) => return Ok(()),
             Target::File(path, _) => path,
         };
-        // A file that is replaced is gone for good, and keys open other files: both must survive a
-        // loss of power. Of other data the input is still there, as it is after `cp`.
+        // A replaced file is gone for good, and other files depend on keys: both must survive a
+        // power failure. For other data the input still exists, as it does after `cp`.
         let durable = self.holds != Holds::Data || path.exists();
         if durable {
             temporary.as_file().sync_all().map_err(failed)?;
@@ -416,7 +417,7 @@ impl<'c> Output<'c> {
         prefix.push(".");
         let mut builder = Builder::new();
         builder.prefix(&prefix).suffix(TEMPORARY);
-        // In place, the mode comes at the end; until then the file is its owner's.
+        // In place, the mode is set at the end; until then only the owner can read the file.
         if self.holds != Holds::Keys
             && let Target::File(_, replaced) = &self.target
         {
@@ -437,7 +438,7 @@ impl<'c> Output<'c> {
     }
 }
 
-/// Returns whether a file is one that becomes an output, or would have.
+/// Returns whether a file is a temporary one that becomes an output, or was to become one.
 pub(crate) fn is_temporary(path: &Path) -> bool {
     path.file_name().is_some_and(|name| {
         let name = name.as_encoded_bytes();
@@ -469,7 +470,7 @@ fn plan(path: &Path, inputs: &[&Place], overwrite: Overwrite) -> Result<Target, 
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Failure::file("write", path, &error))
         }
-        // A link to nothing is something that exists.
+        // A dangling link counts as an existing file.
         Err(error) => match fs::read_link(path) {
             Ok(_) if overwrite == Overwrite::Never => Err(exists(path)),
             Ok(target) => plan_new(&folder_of(path).join(target), &error),
@@ -494,7 +495,7 @@ fn not_replaceable(name: &str) -> Failure {
         .hint("name a regular file, or write with -o")
 }
 
-/// Says that a file cannot be replaced, since it is not the one that was read.
+/// The error for a file that cannot be replaced because it is not the one that was read.
 pub(crate) fn changed(name: &str) -> Failure {
     Failure::new(
         Exit::InputOutput,
@@ -586,7 +587,7 @@ fn keep_extended_attributes(from: &Path, to: &File) -> Vec<std::ffi::OsString> {
 
     use rustix::fs::{XattrFlags, fsetxattr, getxattr, listxattr};
     let mut names = vec![0; 1 << 16];
-    // A file system without them has none to keep.
+    // A file system without extended attributes has none to keep.
     let size = listxattr(from, &mut names[..]).unwrap_or(0);
     names.truncate(size);
     let mut value = vec![0; 1 << 16];
@@ -622,10 +623,10 @@ fn keep_owner_and_mode(file: &File, wanted: &Metadata) -> io::Result<()> {
     file.set_permissions(wanted.permissions())
 }
 
-/// Makes a new name survive a loss of power.
+/// Makes a new name survive a power failure.
 #[cfg(unix)]
 fn sync_folder(path: &Path) -> io::Result<()> {
-    // A folder may be writable and not readable, and not every file system can do it.
+    // A folder may be writable but not readable, and not every file system supports this.
     match File::open(folder_of(path)).and_then(|folder| folder.sync_all()) {
         Err(error) if !is_unable(&error) => Err(error),
         _ => Ok(()),

@@ -1,5 +1,5 @@
-//! All files of a folder, several at once: each is a success or a failure by itself, and what was
-//! done stays done.
+//! All files of a folder, several at once. Each succeeds or fails by itself, and a later failure
+//! undoes nothing.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -61,7 +61,7 @@ pub(crate) struct Run<'r> {
     pub(crate) destination: Destination,
     pub(crate) overwrite: Overwrite,
     pub(crate) verb: Verb,
-    /// Files that hold keys, or are read otherwise: none of them is replaced.
+    /// Files that hold keys or are inputs in another way: none of them is replaced.
     pub(crate) protected: Vec<&'r Place>,
     /// How many files are worked on at the same time.
     pub(crate) workers: NonZeroUsize,
@@ -80,7 +80,7 @@ struct Planned {
 type Found = Vec<Result<Planned, (String, Failure)>>;
 
 impl Run<'_> {
-    /// Does `each` with every regular file. Links are left alone.
+    /// Calls `each` for every regular file. Links are left alone.
     pub(crate) fn run(
         &self,
         each: impl Fn(Item<'_>) -> Result<Outcome, Failure> + Sync,
@@ -153,7 +153,7 @@ impl Run<'_> {
                     earlier: None,
                 }
             }
-            // The plan has an output wherever the destination is a folder.
+            // If the destination is a folder, the plan has an output.
             (Destination::Folder(_), None) => {
                 return Err(Failure::file(
                     "write",
@@ -246,7 +246,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Finds the files, by name, without those of the target folder.
+    /// Lists the files by name, without those of the target folder.
     fn find(&self, report: &mut Report<'_>) -> Found {
         let target = match &self.destination {
             Destination::Folder(target) => target.canonicalize().ok(),
@@ -281,8 +281,8 @@ impl Run<'_> {
         found
     }
 
-    /// Returns why something that is neither a regular file nor a folder with entries is not worked
-    /// on.
+    /// Returns the reason to leave out something that is neither a regular file nor a folder with
+    /// entries.
     fn left_out(&self, entry: &DirEntry) -> Option<&'static str> {
         let kind = entry.file_type();
         if kind.is_symlink() {
@@ -333,8 +333,8 @@ impl Run<'_> {
         target.join(relative).with_file_name(name)
     }
 
-    /// Refuses the run, before anything is written, if two inputs have one output, or if the output
-    /// of one is another input.
+    /// Refuses the run, before anything is written, if two inputs have the same output, or if the
+    /// output of one is another input.
     fn check_outputs(&self, found: &Found) -> Result<(), Failure> {
         let files = || found.iter().flatten();
         let mut inputs: HashSet<FileId> = HashSet::new();
@@ -367,10 +367,10 @@ impl Run<'_> {
     }
 }
 
-/// The name of a file, and what became of it: nothing if the run had ended before.
+/// The name of a file and its outcome; `None` if the run had ended before.
 type Finished = (String, Option<Result<Outcome, Failure>>);
 
-/// Reports outcomes in the order of the files, whichever is done first.
+/// Reports outcomes in the order of the files, whichever finishes first.
 struct InOrder<'r> {
     waiting: VecDeque<Option<Finished>>,
     first: usize,

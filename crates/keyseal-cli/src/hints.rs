@@ -1,9 +1,9 @@
-//! Hints name only flags that the verb in use has.
+//! Hints, which name only flags that the current command has.
 //!
-//! A failure does not know which verb meets it: that of a key management service may be met by any.
-//! So its hints are chosen where it is reported. A hint that names a flag says nothing else, and is
-//! left out where the verb lacks the flag; a hint about another verb has its whole command line,
-//! from `keyseal` on.
+//! A failure does not know the command in which it occurs: a failure of a key management service
+//! can occur in any. So we choose the hints when we report it. A hint that names a flag says
+//! nothing else, and is left out if the command lacks the flag. A hint about another command
+//! contains the whole command line, starting with `keyseal`.
 
 use std::{collections::BTreeSet, ffi::OsString};
 
@@ -11,11 +11,11 @@ use clap::{ArgMatches, Command};
 
 use crate::command_line::command_for;
 
-/// The flags of one verb, such as `--retries`.
+/// The flags of one command, such as `--retries`.
 pub(crate) struct Flags(BTreeSet<String>);
 
 impl Flags {
-    /// Returns those of the verb that the program was started with.
+    /// Returns the flags of the command that the program was started with.
     pub(crate) fn of(arguments: &[OsString]) -> Self {
         let mut command = command_for(arguments);
         let matches = command.try_get_matches_from_mut(arguments);
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use crate::kms::hints_by_kind;
 
-    /// Calls `see` with the path and the flags of every verb.
+    /// Calls `see` with the path and the flags of every command.
     fn each_verb(command: &Command, path: &str, see: &mut dyn FnMut(&str, &Flags)) {
         if !command.has_subcommands() {
             see(path, &Flags(own(command)));

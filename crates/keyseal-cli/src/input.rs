@@ -25,7 +25,7 @@ const CHUNK: usize = 1 << 20;
 /// The largest keyset file that is read, in bytes. One HMAC key may be a megabyte.
 pub(crate) const KEYSET_LIMIT: u64 = 16 << 20;
 
-/// A file, or standard input or output where it is `-`.
+/// A file, or standard input or output if it is `-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Standard,
@@ -58,7 +58,7 @@ impl Place {
         }
     }
 
-    /// Returns what stands for it on a command line.
+    /// Returns its argument on a command line.
     pub(crate) fn argument(&self) -> String {
         match self {
             Self::Standard => "-".into(),
@@ -66,7 +66,7 @@ impl Place {
         }
     }
 
-    /// Returns whether no one but the owner of a file can read or write it.
+    /// Returns whether only the owner of a file can read or write it.
     #[cfg(unix)]
     pub(crate) fn is_its_owners_alone(&self) -> bool {
         use std::os::unix::fs::MetadataExt as _;
@@ -74,7 +74,7 @@ impl Place {
         metadata.is_some_and(|metadata| metadata.is_file() && metadata.mode() & 0o077 == 0)
     }
 
-    /// Returns false: who can read a file is not known.
+    /// Returns false, because this system does not tell who can read a file.
     #[cfg(not(unix))]
     pub(crate) const fn is_its_owners_alone(&self) -> bool {
         false
@@ -82,7 +82,7 @@ impl Place {
 
     /// Reads all of it into memory that is wiped, with room for `spare` bytes more.
     ///
-    /// The outcome is none where there is more than `limit` bytes.
+    /// Returns `None` if there are more than `limit` bytes.
     pub(crate) fn read(
         &self,
         limit: u64,
@@ -113,7 +113,7 @@ impl Place {
         }
     }
 
-    /// Gives all of it to `taker`, a part at a time, through memory that is wiped.
+    /// Passes all of it to `taker`, in parts, through memory that is wiped.
     pub(crate) fn copy_to(&self, taker: &mut impl Write, context: &Context) -> Result<(), Failure> {
         let metadata = self.path().and_then(|path| path.metadata().ok());
         let size = metadata.filter(Metadata::is_file).map(|file| file.len());
@@ -131,7 +131,7 @@ impl Place {
         copy().map_err(|error| Failure::io(format!("cannot read {}", self.name()), &error))
     }
 
-    /// Reads something that is small by its nature.
+    /// Reads a file that is always small.
     pub(crate) fn read_small(
         &self,
         limit: u64,
@@ -152,7 +152,7 @@ impl Place {
 pub(crate) enum Source {
     /// A regular file from its start: it has a size, and is read at any position.
     File(File),
-    /// What comes once.
+    /// A stream, which can be read only once.
     Stream(Box<dyn Read + Send>),
 }
 
@@ -185,7 +185,7 @@ impl Place {
     }
 }
 
-/// Returns the file that standard input is, if it is one from its start.
+/// Returns standard input as a file, if it is one at its start.
 #[cfg(unix)]
 fn standard_input_as_file() -> Option<File> {
     use std::{io::Seek as _, os::fd::AsFd as _};
@@ -208,19 +208,19 @@ impl Read for Source {
     }
 }
 
-/// An input that is open. Every decision about it and every byte that is read come from the same
-/// open file, whatever happens to its name meanwhile.
+/// An open input. Every decision about it and every byte read come from the same open file,
+/// whatever happens to its name in the meantime.
 pub(crate) struct Input {
     source: Source,
-    /// The first bytes of a stream that were looked at before it is read.
+    /// The first bytes of a stream, inspected before it is read.
     peeked: Zeroizing<Vec<u8>>,
     name: String,
-    /// Of a file that was opened by its name.
+    /// The path, if the file was opened by name.
     path: Option<PathBuf>,
     opened: Option<Stamp>,
 }
 
-/// The state of a file: another one tells that it was changed or replaced.
+/// The state of a file: if it differs, the file was changed or replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) id: FileId,
@@ -230,7 +230,7 @@ pub(crate) struct Stamp {
     changed: i128,
 }
 
-/// What names a file whatever its paths: device and inode.
+/// The identity of a file, whatever its path: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FileId(u64, u64);
 
@@ -257,10 +257,10 @@ impl Stamp {
         }
     }
 
-    /// Returns whether the file was last changed before another one was begun, and has therefore
-    /// been read by its writer as it is now.
+    /// Returns whether the file was last changed before another one was begun, whose writer has
+    /// therefore read its current content.
     pub(crate) fn is_before(&self, output: &Metadata) -> bool {
-        // A copy that keeps times is younger than it says, and a touched file older.
+        // A copy that keeps times is younger than they say, and a touched file is older.
         let times = [output.created().ok(), output.modified().ok()];
         let begun = times.into_iter().flatten().min();
         self.changed < nanoseconds(begun)
@@ -303,7 +303,7 @@ impl Input {
                     let locked = file.lock();
                     locked.map_err(|error| Failure::file("lock", path, &error))?;
                 }
-                // Not every file system has locks. A change is noticed without them too.
+                // Not every file system has locks. We notice a change without them too.
                 Err(TryLockError::Error(error)) => {
                     context.detail(&format!("not locked: {}: {error}", input.name));
                 }
@@ -329,7 +329,7 @@ impl Input {
         self.opened
     }
 
-    /// Returns the file, where the input is one: it is read at any position.
+    /// Returns the file, if the input is one, to read at any position.
     pub(crate) const fn file(&self) -> Option<&File> {
         match &self.source {
             Source::File(file) => Some(file),
@@ -341,7 +341,7 @@ impl Input {
         self.file().and_then(|file| file.metadata().ok())
     }
 
-    /// Returns the size in bytes, as the system has it. Some files have more.
+    /// Returns the size in bytes that the system reports. Some files have more.
     pub(crate) fn size(&self) -> Option<u64> {
         self.metadata().map(|metadata| metadata.len())
     }
@@ -369,7 +369,7 @@ impl Input {
             Source::Stream(stream) => {
                 let missing = size.saturating_sub(self.peeked.len());
                 let read = stream.take(missing as u64).read_to_end(&mut self.peeked);
-                // The end of a terminal's input comes once: it is not asked for again.
+                // A terminal reports the end of input only once, so do not ask again.
                 if self.peeked.len() < size {
                     *stream = Box::new(io::empty());
                 }
@@ -382,7 +382,7 @@ impl Input {
         Ok(start)
     }
 
-    /// Returns a reader of the whole input: of a file any number of times, of a stream once.
+    /// Returns a reader of the whole input: any number of times for a file, once for a stream.
     pub(crate) fn reader(&mut self) -> Box<dyn Read + Send + '_> {
         match &mut self.source {
             Source::File(file) => Box::new(InOrder(&*file, 0)),
@@ -414,7 +414,7 @@ impl Input {
     }
 }
 
-/// Reads a file in order, from a position on. Its cursor stays where it is.
+/// Reads a file in order, from a position on, without moving its cursor.
 pub(crate) struct InOrder<S>(pub(crate) S, pub(crate) u64);
 
 impl<S: ReadAt> Read for InOrder<S> {
@@ -444,7 +444,7 @@ pub(crate) fn check_one_standard_input<'p>(
     Ok(())
 }
 
-/// Reads to the end. No buffer that held a part is freed unwiped.
+/// Reads to the end. Every buffer that held a part is wiped before it is freed.
 fn read_all(
     mut reader: impl Read,
     expected: usize,
@@ -503,7 +503,7 @@ fn with_capacity(capacity: usize) -> io::Result<Zeroizing<Vec<u8>>> {
 mod tests {
     use super::*;
 
-    /// Gives a byte at a time, and is interrupted in between.
+    /// Returns a byte at a time, with an interruption in between.
     struct Trickle(Vec<u8>, bool);
 
     impl Read for Trickle {

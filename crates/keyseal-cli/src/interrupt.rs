@@ -1,4 +1,4 @@
-//! Ctrl-C and its like: no half-written file stays.
+//! Ctrl-C and other signals: no half-written file is left.
 
 use std::{
     fs, io,
@@ -16,7 +16,7 @@ use crate::{error::Failure, exit::Exit, style::Style};
 /// The number of a signal.
 pub(crate) type Signal = i32;
 
-/// Files and folders that exist only for a while.
+/// Temporary files and folders.
 ///
 /// The lock is held while one is made or becomes final, so that an interruption comes before or
 /// after, and never in between.
@@ -26,17 +26,17 @@ pub(crate) struct Leftovers(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     paths: Vec<PathBuf>,
-    /// Gets the signal instead, where being stopped is how the command ends.
+    /// Receives the signal instead, if a signal is the normal end of the command.
     waiting: Option<Sender<Signal>>,
 }
 
 impl Leftovers {
-    /// Removes them when the process is told to stop, and ends it.
+    /// Removes them and ends the process when a signal asks it to stop.
     pub(crate) fn remove_on_signal(&self, style: Style, json: bool) -> Result<(), Failure> {
         let leftovers = self.clone();
         let stop = move |signal| {
             leftovers.change(|state| {
-                // A second signal does not wait for what the first one has begun.
+                // A second signal does not wait until the first one is handled.
                 if let Some(waiting) = state.waiting.take()
                     && waiting.send(signal).is_ok()
                 {
@@ -57,14 +57,14 @@ impl Leftovers {
         })
     }
 
-    /// Has the first signal from now on end a wait, and not the process.
+    /// Makes the next signal end a wait instead of the process.
     pub(crate) fn stopped(&self) -> Receiver<Signal> {
         let (sender, receiver) = mpsc::channel();
         self.change(|state| state.waiting = Some(sender));
         receiver
     }
 
-    /// Makes a file or folder that has to go.
+    /// Creates a temporary file or folder.
     pub(crate) fn create<T>(
         &self,
         make: impl FnOnce() -> io::Result<T>,
@@ -87,13 +87,13 @@ impl Leftovers {
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        // A list of paths is whole whatever happened to another thread.
+        // A list of paths is consistent even if another thread panicked.
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// Calls `stop` for each signal that asks the process to end, except those that were ignored when
-/// it started: `nohup` and a shell that runs a job in the background mean them to stay so.
+/// it started: `nohup` and a shell that runs a job in the background want them to stay ignored.
 #[cfg(unix)]
 fn on_signal(stop: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
     use signal_hook::{
@@ -110,8 +110,8 @@ fn on_signal(stop: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
 
 /// Returns a bit for each signal that is ignored, the lowest for signal 1.
 ///
-/// There is no call for it without unsafe code. Where the system has no `/proc`, no signal counts
-/// as ignored.
+/// There is no call for this without unsafe code. If the system has no `/proc`, no signal counts as
+/// ignored.
 #[cfg(unix)]
 fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -127,7 +127,7 @@ fn on_signal(stop: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
 }
 
 fn remove(path: &Path) {
-    // It may be gone already, and there is nobody left to tell.
+    // It may be gone already, and there is no one left to tell.
     let _ = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
         _ => fs::remove_file(path),

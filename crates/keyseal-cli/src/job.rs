@@ -1,5 +1,5 @@
-//! One file on its way from input to output: a message in memory, or a stream, in threads where
-//! both ends are files.
+//! One file on its way from input to output: a message in memory, or a stream, with several threads
+//! if both ends are files.
 
 use std::{
     fs::File,
@@ -27,11 +27,11 @@ use crate::{
     text::size,
 };
 
-/// Bytes that are copied at once, where threads have nothing to do with it.
+/// The number of bytes that are copied at once on a single thread.
 const CHUNK: usize = 1 << 20;
 /// The longest plaintext that is encrypted in memory, in bytes.
 pub(crate) const MESSAGE_LIMIT: u64 = 2 << 30;
-/// No ciphertext of a message is longer than its plaintext by more bytes.
+/// The most bytes by which a message's ciphertext exceeds its plaintext.
 const MOST_OVERHEAD: u64 = 4096 + 128;
 /// The longest plaintext of a stream that is held back in memory until it is authenticated.
 const HELD_BACK: usize = 256 << 20;
@@ -46,9 +46,9 @@ pub(crate) struct Sizes {
 /// When plaintext comes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Release {
-    /// When all of it is authenticated.
+    /// After all of it is authenticated.
     Whole,
-    /// As it comes.
+    /// Segment by segment, once each is authenticated.
     AsItComes,
 }
 
@@ -86,7 +86,7 @@ impl Job<'_> {
         Ok(bytes.len() as u64)
     }
 
-    /// Encrypts all of the input as a stream behind `header`.
+    /// Encrypts all of the input as a stream that follows `header`.
     pub(crate) fn encrypt_stream(
         &mut self,
         aead: &KeysetStreamingAead,
@@ -99,7 +99,7 @@ impl Job<'_> {
             .sealer(self.associated_data)
             .map_err(|error| names.failed(Side::Here, &io::Error::other(error)))?;
         let (mut target, header_size) = (output.opened()?, header.len() as u64);
-        // Where the system knows of no size, only the end of the data tells it.
+        // If the system does not know the size, only the end of the data shows it.
         let sized = self.input.file().filter(|_| self.input.size() > Some(0));
         if let (Some(file), Opened::File(sink)) = (sized, &mut target) {
             let (source, sink) = (Watched::new(file), Watched::with_progress(sink, &progress));
@@ -127,9 +127,9 @@ impl Job<'_> {
         })
     }
 
-    /// Decrypts the stream that follows the first `header_size` bytes of the input. All of it is
-    /// authenticated before an output that cannot be taken back gets any of it, unless `release`
-    /// says otherwise.
+    /// Decrypts the stream that follows the first `header_size` bytes of the input. If the output
+    /// cannot be discarded, all of it is authenticated before the first byte is written, unless
+    /// `release` says otherwise.
     pub(crate) fn decrypt_stream(
         &mut self,
         aead: &KeysetStreamingAead,
@@ -183,7 +183,7 @@ impl Job<'_> {
             mut target => {
                 decrypt_parallel(opener(), &stream, &Nowhere, self.threads)
                     .map_err(|error| names.failed(Side::Input, &error))?;
-                // It was whole a moment ago. Whatever has changed since does not come out either.
+                // It was authentic a moment ago. If it has changed since, this pass fails, too.
                 let stream = InOrder(stream, 0);
                 let reader = aead.decrypting_reader(stream, self.associated_data);
                 copy(reader, &mut target, &progress, &names)?
@@ -193,7 +193,7 @@ impl Job<'_> {
         Ok(Sizes { read, written })
     }
 
-    /// Decrypts a stream as it comes. Before an error the output is authentic, and not complete.
+    /// Decrypts a stream as it arrives. The output before an error is authentic but not complete.
     fn decrypt_in_order(
         &mut self,
         aead: &KeysetStreamingAead,
@@ -224,7 +224,7 @@ impl Job<'_> {
         Ok(Sizes { read, written })
     }
 
-    /// Decrypts a part of the plaintext, and reads only the segments that have it.
+    /// Decrypts a part of the plaintext, and reads only the segments that contain it.
     fn decrypt_range(
         &self,
         aead: &KeysetStreamingAead,
@@ -251,7 +251,7 @@ impl Job<'_> {
     }
 }
 
-/// What messages call the two ends.
+/// The names of the two ends in messages.
 struct Names {
     input: String,
     output: String,
@@ -268,7 +268,7 @@ impl Names {
     }
 
     fn failed(&self, side: Side, error: &io::Error) -> Failure {
-        // A stream that does not decrypt has no closer reason.
+        // There is no more precise reason for a stream that does not decrypt.
         if error.kind() == io::ErrorKind::InvalidData && side != Side::Output {
             return not_decrypted(&self.input);
         }
@@ -285,7 +285,7 @@ impl Names {
     }
 }
 
-/// Says that a file did not decrypt, and no more.
+/// The error for a file that did not decrypt, without a reason.
 pub(crate) fn not_decrypted(input: &str) -> Failure {
     Failure::new(
         Exit::NotDecrypted,
@@ -295,7 +295,7 @@ pub(crate) fn not_decrypted(input: &str) -> Failure {
     )
 }
 
-/// Copies to the end, and says which of the two failed.
+/// Copies to the end; an error says which of the two sides failed.
 fn copy(
     mut reader: impl Read,
     writer: &mut impl Write,
@@ -377,7 +377,7 @@ fn too_large(name: &str) -> Failure {
     .hint("a streaming keyset needs no memory for it, nor does --kek without --no-stream")
 }
 
-/// Whose fault an error is.
+/// The side that caused an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Input,
@@ -385,7 +385,7 @@ enum Side {
     Here,
 }
 
-/// A file whose bytes are counted, and which knows whether it was the one that failed.
+/// A file that counts its bytes, and knows whether it has failed.
 struct Watched<'w> {
     file: &'w File,
     /// Counts the bytes that are written.
@@ -393,7 +393,7 @@ struct Watched<'w> {
     failed: AtomicBool,
     /// Bytes that were read.
     read: AtomicU64,
-    /// Where the last byte was read, and not where the system says that the file ends.
+    /// The position after the last byte read, not the size that the system reports.
     end: AtomicU64,
 }
 
@@ -415,7 +415,7 @@ impl<'w> Watched<'w> {
         }
     }
 
-    /// Returns whose fault an error is, of this sink and `source`.
+    /// Returns which side caused an error: this sink or `source`.
     fn side(&self, source: &Self) -> Side {
         if self.failed.load(Ordering::Relaxed) {
             Side::Output
@@ -458,7 +458,7 @@ impl WriteAt for Watched<'_> {
 
     fn truncate(&self, size: u64) -> io::Result<()> {
         match WriteAt::truncate(self.file, size) {
-            // A device that cannot be cut is no failure of the output.
+            // A device that cannot be truncated is not a failure of the output.
             Err(error) if error.kind() == io::ErrorKind::Unsupported => Err(error),
             done => self.note(done),
         }
@@ -479,7 +479,7 @@ impl<R: Read> Read for Counting<R> {
     }
 }
 
-/// Takes a plaintext that only has to be authenticated.
+/// Discards a plaintext that only has to be authenticated.
 struct Nowhere;
 
 impl WriteAt for Nowhere {
@@ -488,7 +488,7 @@ impl WriteAt for Nowhere {
     }
 }
 
-/// Counts what is written.
+/// Counts the bytes written.
 struct Counted<W> {
     inner: W,
     count: u64,

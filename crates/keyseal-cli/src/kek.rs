@@ -1,4 +1,4 @@
-//! Key-encryption keys: opened, and asked which of their versions has encrypted something.
+//! Key-encryption keys: opening them, and finding the version that encrypted something.
 
 use std::{
     fmt,
@@ -32,12 +32,12 @@ use crate::{
 /// The template of the data keys of `envelope+`.
 const ENVELOPE_TEMPLATE: &str = "AES256_GCM";
 
-/// A key that encrypts keysets, and data keys.
+/// A key that encrypts keysets and data keys.
 #[derive(Clone)]
 pub(crate) struct Kek {
     uri: KekUri,
     key: Arc<dyn WrappingKey>,
-    /// As the URI says: the key itself, or an envelope under it.
+    /// The key itself or an envelope under it, as the URI says.
     aead: BlockingAead,
     /// Waits for the key's answers: its connections stay with this worker.
     worker: Worker,
@@ -45,23 +45,23 @@ pub(crate) struct Kek {
     place: Option<Place>,
 }
 
-/// A plaintext, and how new its ciphertext is.
+/// A plaintext, and the version that its ciphertext is under.
 pub(crate) struct Unwrapped {
     pub(crate) plaintext: Zeroizing<Vec<u8>>,
     pub(crate) age: Age,
 }
 
-/// Which version of a key a ciphertext is under.
+/// The version of a key that a ciphertext is under.
 pub(crate) enum Age {
-    /// The one that encrypts now.
+    /// The version that encrypts now.
     Newest,
-    /// An older one; the service has encrypted the plaintext again, and this is the ciphertext.
+    /// An older version. The service encrypted the plaintext again; this is the new ciphertext.
     Refreshed(Vec<u8>),
-    /// An older one.
+    /// An older version.
     Older,
 }
 
-/// A key that says which of its versions has encrypted a ciphertext.
+/// A key that can tell which of its versions made a ciphertext.
 pub(crate) trait WrappingKey: RemoteAead {
     fn unwrap<'a>(
         &'a self,
@@ -134,8 +134,8 @@ impl WrappingKey for FileKey {
     }
 }
 
-/// Remembers the last decryption of a key, so that a service need not encrypt again what it has
-/// already encrypted under its newest version.
+/// Remembers the last decryption of a key. A service then need not re-encrypt a data key that is
+/// already under its newest version.
 pub(crate) struct Witness {
     key: Arc<dyn WrappingKey>,
     last: Mutex<Option<Unwrapped>>,
@@ -258,7 +258,7 @@ impl Kek {
         self.uri.printable()
     }
 
-    /// Returns whether both are the key of one URI.
+    /// Returns whether both keys have the same URI.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.uri.key() == other.uri.key() && self.uri.is_envelope() == other.uri.is_envelope()
     }
@@ -273,7 +273,7 @@ impl Kek {
         self.place.is_none()
     }
 
-    /// Returns the key as an AEAD that waits for its answers.
+    /// Returns the key as a blocking AEAD.
     pub(crate) const fn aead(&self) -> &dyn Aead {
         &self.aead
     }
@@ -352,7 +352,7 @@ impl Kek {
             .map_err(|error| keyset_failure(name, error))
     }
 
-    /// Encrypts the binary form of a keyset, and writes nothing around the ciphertext.
+    /// Encrypts the binary form of a keyset, and returns the bare ciphertext.
     pub(crate) fn write_wrapped(
         &self,
         handle: &KeysetHandle,
@@ -376,9 +376,9 @@ impl Kek {
             .map_err(|error| self.not_read(name, error))
     }
 
-    /// Says why a keyset did not open, and that it may be in the other form.
+    /// Explains why a keyset did not open, and that it may be in the other form.
     fn not_read(&self, name: &str, error: KeysetError) -> Failure {
-        // Of a file that is local such a form is of no use.
+        // With a local key file, that form makes no sense.
         let other_form = match &error {
             _ if self.place.is_some() => false,
             KeysetError::Decrypt(DecryptError::FAILED) => true,
@@ -404,12 +404,12 @@ impl fmt::Debug for Kek {
     }
 }
 
-/// Returns whether a text was not even sent, because of its size.
+/// Returns whether a text was not sent because of its size.
 fn is_outside_limits(error: &KmsError) -> bool {
     error.kind() == KmsErrorKind::InvalidInput && error.status().is_none()
 }
 
-/// Returns the key as its URI says: itself, or an envelope under it.
+/// Returns the key itself or an envelope under it, as its URI says.
 fn aead(uri: &KekUri, worker: &Worker, key: Arc<dyn RemoteAead>) -> Result<BlockingAead, Failure> {
     Ok(match uri.is_envelope() {
         true => BlockingAead::new(worker, envelope(key, ENVELOPE_TEMPLATE)?),
@@ -428,7 +428,7 @@ fn envelope(key: Arc<dyn RemoteAead>, template: &str) -> Result<KmsEnvelopeAead,
     })
 }
 
-/// A key-encryption key that has given its answer: the data key of one envelope.
+/// A key-encryption key whose answer is already known: the data key of one envelope.
 struct Answered(Zeroizing<Vec<u8>>);
 
 impl RemoteAead for Answered {

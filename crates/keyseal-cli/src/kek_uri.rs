@@ -20,13 +20,13 @@ const SERVED: [(&str, &str); 2] = [
 /// A URI of a scheme that this build serves. Schemes compare without regard to case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KekUri {
-    /// As it was typed.
+    /// The text that the user typed.
     text: String,
     is_envelope: bool,
     key: KeyLocation,
 }
 
-/// Where a key-encryption key is.
+/// The location of a key-encryption key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KeyLocation {
     /// A key of Scaleway Key Manager: the URI with its scheme in lower case.
@@ -88,7 +88,7 @@ impl KekUri {
         }
     }
 
-    /// Returns the URI for messages, as it was typed.
+    /// Returns the URI for messages, as the user typed it.
     pub(crate) fn printable(&self) -> String {
         printable(&self.text)
     }

@@ -1,4 +1,4 @@
-//! Keyset files: recognised, opened, written, and what is said when that fails.
+//! Keyset files: recognising, opening and writing them, and their error messages.
 
 use keyseal::{
     DecryptError, EncryptError, KeyError, KeyTypes, KeysetError, KeysetHandle, SecretAccess,
@@ -18,7 +18,7 @@ use crate::{
     text::{closest, count, is_text, printable},
 };
 
-/// What a command may open keysets with.
+/// The means by which a command may open keysets.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
     pub(crate) kek: Option<Kek>,
@@ -26,18 +26,18 @@ pub(crate) struct Access {
     pub(crate) cleartext: bool,
 }
 
-/// How a keyset is kept from other eyes.
+/// The protection of a keyset.
 #[derive(Clone, Debug)]
 pub(crate) enum Seal {
-    /// Not at all.
+    /// None.
     Cleartext,
-    /// There is nothing to keep: all keys are in a KMS, or public.
+    /// None needed: all keys are in a KMS, or public.
     NoSecret,
     /// Encrypted.
     Under { kek: Kek, aad: Zeroizing<Vec<u8>> },
 }
 
-/// An opened keyset, and how its file was written.
+/// An opened keyset, and the format and protection of its file.
 #[derive(Clone, Debug)]
 pub(crate) struct Keyset {
     pub(crate) handle: KeysetHandle,
@@ -64,7 +64,7 @@ impl Keyset {
             Ok(seen) => seen,
             Err(error) => {
                 let failure = keyset_failure(&name, error);
-                // No text is a ciphertext: a damaged JSON file need not bother a KMS.
+                // Text is never a ciphertext, so do not send a damaged JSON file to a KMS.
                 return match access.kek.is_some() && !is_text(bytes) {
                     true => Self::unwrap(&name, bytes, access, context)?.ok_or_else(|| {
                         failure.hint("nor does --keyset-kek decrypt it as a wrapped keyset")
@@ -90,7 +90,7 @@ impl Keyset {
                         let aad = access.aad;
                         (handle, Seal::Under { kek, aad })
                     }
-                    // A ciphertext of Cloud KMS is a message that also reads as an encrypted keyset.
+                    // A ciphertext of Cloud KMS also parses as an encrypted keyset.
                     Err(failure)
                         if format == Format::Binary && failure.exit() == Exit::NotDecrypted =>
                     {
@@ -183,7 +183,7 @@ impl Keyset {
 }
 
 impl Seal {
-    /// Returns how a new keyset is kept, where the options say so.
+    /// Returns the protection of a new keyset, if the options name one.
     pub(crate) fn of_new(access: Access) -> Result<Self, Failure> {
         match access {
             Access {
@@ -244,7 +244,7 @@ impl Seal {
     }
 }
 
-/// Recognises a keyset file, or says that it is none.
+/// Recognises a keyset file, or fails.
 pub(crate) fn recognize(name: &str, bytes: &[u8]) -> Result<KeysetFile, Failure> {
     KeysetFile::recognize(bytes).map_err(|error| keyset_failure(name, error))
 }
@@ -253,14 +253,14 @@ pub(crate) fn format_name(format: Format) -> &'static str {
     FormatName::from(format).name()
 }
 
-/// What is said where cleartext would need a flag.
+/// The error for cleartext without the flag that allows it.
 pub(crate) fn cleartext_failure(what: &str, why: &str) -> Failure {
     Failure::usage("cleartext_not_allowed", what, why)
         .hint("whoever can read such a file has its keys; --insecure-cleartext allows it")
         .hint("--keyset-kek URI names the key-encryption key of an encrypted keyset")
 }
 
-/// Says what is wrong with a keyset.
+/// Describes the fault of a keyset.
 pub(crate) fn keyset_failure(name: &str, error: KeysetError) -> Failure {
     let why = printable(chain(&error));
     let what = format!("cannot use keyset {name}");
@@ -281,7 +281,7 @@ pub(crate) fn keyset_failure(name: &str, error: KeysetError) -> Failure {
         )
         .hint("it takes the key-encryption key and the --keyset-aad with which it was written")
         .hint("a damaged file does not decrypt either"),
-        // It is not known whether it would open.
+        // We do not know whether it would open.
         KeysetError::Decrypt(error) => match error.kms_error() {
             Some(error) => kms_failure(&format!("cannot open keyset {name}"), error),
             None => Failure::new(Exit::Failed, "failed", what, why),
@@ -324,7 +324,7 @@ pub(crate) fn keyset_failure(name: &str, error: KeysetError) -> Failure {
     }
 }
 
-/// Says that no template has a name, and which one was perhaps meant.
+/// The error for an unknown template name, with the one that was perhaps meant.
 pub(crate) fn unknown_template(name: &str) -> Failure {
     let templates: Vec<_> = KeyTypes::default().templates().collect();
     let failure = Failure::usage(

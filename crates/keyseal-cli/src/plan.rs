@@ -1,4 +1,4 @@
-//! From arguments to work: which files come in, which go out, and under which keys.
+//! From arguments to work: the input files, the output files, and the keys.
 
 use keyseal::KeyId;
 use zeroize::Zeroizing;
@@ -17,7 +17,7 @@ use crate::{
     report::Verb,
 };
 
-/// An input from which a stream is made by all threads, in a run over many files.
+/// The size from which all threads encrypt one input as a stream, in a run over many files.
 const LARGE: u64 = 64 << 20;
 
 /// The keys of a command, and the associated data of its files.
@@ -66,7 +66,7 @@ impl Keys {
         })
     }
 
-    /// Returns the files that hold keys, or are read otherwise: none of them may be replaced.
+    /// Returns the files that hold keys or are inputs in another way: none of them may be replaced.
     pub(crate) fn places(&self) -> Vec<&Place> {
         self.places.iter().collect()
     }

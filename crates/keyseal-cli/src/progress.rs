@@ -1,4 +1,4 @@
-//! How far the work is, for people who watch a terminal.
+//! A progress bar, for people who watch a terminal.
 
 use std::{
     io::{self, IsTerminal as _, Read, Write},
@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{context::Context, terminal::show_bar};
 
-/// Work that is done sooner needs no bar.
+/// Work that takes less time needs no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the bar moves.
 const STEP: Duration = Duration::from_millis(200);
@@ -25,10 +25,10 @@ const OF_FILES: &str = "{msg} {binary_bytes} {binary_bytes_per_sec} {eta} left {
 const OF_BYTES: &str = "{percent:>3}% {binary_bytes} {binary_bytes_per_sec} {eta} left {wide_bar}";
 const OF_UNKNOWN: &str = "{binary_bytes} {binary_bytes_per_sec}";
 
-/// The run over files that is under way. Work on each file counts for it, and has no bar.
+/// The current run over files. Work on each file counts for it, and has no separate bar.
 static FILES: Mutex<Weak<Meter>> = Mutex::new(Weak::new());
 
-/// What is counted.
+/// The counters.
 #[derive(Debug, Default)]
 struct Meter {
     bytes: AtomicU64,
@@ -44,7 +44,7 @@ pub(crate) struct Progress {
 
 #[derive(Debug)]
 struct Shown {
-    /// Nothing is ever sent: that it is dropped ends the thread.
+    /// Nothing is ever sent: dropping it ends the thread.
     stop: Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -91,7 +91,7 @@ impl Progress {
         self.meter.files.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts what is read or written through it.
+    /// Wraps a reader or writer, and counts its bytes.
     pub(crate) const fn counting<T>(&self, inner: T) -> Counting<'_, T> {
         Counting {
             inner,
@@ -101,7 +101,7 @@ impl Progress {
 }
 
 impl Drop for Progress {
-    /// Takes the bar away before anything else is said.
+    /// Removes the bar before anything else is printed.
     fn drop(&mut self) {
         if let Some(Shown { stop, thread }) = self.shown.take() {
             drop(stop);
@@ -114,14 +114,14 @@ fn files_under_way() -> std::sync::MutexGuard<'static, Weak<Meter>> {
     FILES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Draws the bar from time to time, while `goes_on` waits and says so.
+/// Redraws the bar from time to time, as long as `goes_on` waits and returns true.
 fn draw(meter: &Meter, total: Option<u64>, files: Option<usize>, goes_on: impl Fn() -> bool) {
     let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
     bar.set_style(style(total, files));
     let start = Instant::now();
     let mut is_shown = false;
     while goes_on() {
-        // A file that grows is longer than its size was.
+        // A file that grows has more bytes than its size said.
         let bytes = meter.bytes.load(Ordering::Relaxed);
         bar.set_position(total.map_or(bytes, |total| bytes.min(total)));
         if let Some(files) = files {
@@ -148,7 +148,7 @@ fn style(total: Option<u64>, files: Option<usize>) -> ProgressStyle {
         (Some(_), None) => OF_BYTES,
         (None, None) => OF_UNKNOWN,
     };
-    // A template that cannot be read would be found by the tests.
+    // The tests would find a malformed template.
     let style = ProgressStyle::with_template(template);
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
     style.progress_chars("=> ")

@@ -30,7 +30,7 @@ impl std::str::FromStr for Range {
 }
 
 impl Range {
-    /// Returns start and end in a plaintext of this size; an end behind it is its end.
+    /// Returns start and end in a plaintext of this size, with the end clamped to the size.
     pub(crate) fn within(self, size: u64) -> Result<(u64, u64), Failure> {
         match self {
             Self::Last(count) => Ok((size.saturating_sub(count), size)),

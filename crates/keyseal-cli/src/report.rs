@@ -9,7 +9,7 @@ use crate::{
     text::{about, count},
 };
 
-/// What a run does with each file.
+/// The operation of a run on each file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
     Encrypt,
@@ -35,19 +35,19 @@ impl Verb {
     }
 }
 
-/// What became of one file.
+/// The outcome of one file.
 pub(crate) enum Outcome {
-    /// So many bytes were read.
+    /// This many bytes were read.
     Done(u64),
-    /// So many bytes would be read, if this were no dry run.
+    /// This many bytes would be read if this were not a dry run.
     Planned(u64),
-    /// There is nothing to do, for this reason.
+    /// There was nothing to do, for this reason.
     UpToDate(&'static str),
     /// The user told us to leave it alone, for this reason.
     LeftAlone(&'static str),
 }
 
-/// What became of the files of a folder so far.
+/// The outcomes of the files of a folder so far.
 pub(crate) struct Report<'r> {
     verb: Verb,
     context: &'r Context,
@@ -84,7 +84,7 @@ impl<'r> Report<'r> {
         self.left_out.push((name, why));
     }
 
-    /// Adds a file, or one that was not tried since the run had ended.
+    /// Adds a file, or one that was not tried because the run had ended.
     pub(crate) fn add(&mut self, name: String, outcome: Option<Result<Outcome, Failure>>) {
         match outcome {
             None => self.not_tried += 1,
@@ -107,7 +107,7 @@ impl<'r> Report<'r> {
             }
             Some(Err(failure)) => {
                 let ends_run = is_for_all(&failure);
-                // Requests that were on their way when the run ended are refused in the same way.
+                // Requests that were pending when the run ended get the same refusal.
                 let is_said =
                     ends_run && (self.failed.iter()).any(|(_, said)| said.code() == failure.code());
                 if !self.context.json && !is_said {

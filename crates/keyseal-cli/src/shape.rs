@@ -1,4 +1,4 @@
-//! What the first bytes of a file say, to someone without any key.
+//! The information in the first bytes of a file, for someone without any key.
 
 use keyseal::{
     KeyId, KeyTypes, Variant,
@@ -11,13 +11,13 @@ pub(crate) const MAX_WRAPPED: u32 = 4096;
 /// Bytes of the length that precedes the wrapped key.
 pub(crate) const LENGTH_SIZE: usize = 4;
 
-/// No ciphertext with a prefix is shorter, in bytes: an id, and a tag or synthetic nonce.
+/// The shortest ciphertext with a prefix, in bytes: an id, and a tag or synthetic nonce.
 pub(crate) const SHORTEST: u64 = OutputPrefix::SIZE as u64 + 16;
 
-/// No payload of an envelope is shorter, in bytes.
+/// The shortest payload of an envelope, in bytes.
 const MIN_PAYLOAD: u64 = 28;
 
-/// What a ciphertext looks like. Its first bytes may be chance: a raw ciphertext starts with any.
+/// The visible structure of a ciphertext. It may be chance: a raw ciphertext starts with any bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub(crate) prefix: Option<Prefix>,
@@ -60,7 +60,7 @@ impl Start {
 }
 
 impl Shape {
-    /// Looks at the first bytes of something that is `size` bytes long.
+    /// Inspects the first bytes of a file that is `size` bytes long.
     pub(crate) fn of(start: &[u8], size: u64) -> Self {
         let prefix = match start {
             [0x01, a, b, c, d, ..] => Some((Start::Tink, [*a, *b, *c, *d])),
@@ -79,7 +79,7 @@ impl Shape {
         }
     }
 
-    /// Returns the bytes in front of the cipher's output.
+    /// Returns the bytes that precede the cipher's output.
     pub(crate) const fn prefix_size(&self) -> u64 {
         match self.prefix {
             Some(_) => OutputPrefix::SIZE as u64,
@@ -88,8 +88,8 @@ impl Shape {
     }
 }
 
-/// Returns the length in bytes of the wrapped key, if something that starts so and is `size` bytes
-/// long may be an envelope.
+/// Returns the length in bytes of the wrapped key, if a file of `size` bytes that starts like this
+/// may be an envelope.
 fn wrapped_size(start: &[u8], size: u64) -> Option<u32> {
     let length = u32::from_be_bytes(*start.first_chunk::<LENGTH_SIZE>()?);
     let is_possible = (1..=MAX_WRAPPED).contains(&length)
@@ -97,14 +97,14 @@ fn wrapped_size(start: &[u8], size: u64) -> Option<u32> {
     is_possible.then_some(length)
 }
 
-/// Splits the first bytes of what may be an envelope of `size` bytes: the wrapped key, and what
-/// there is of the payload.
+/// Splits the first bytes of a possible envelope of `size` bytes into the wrapped key and the start
+/// of the payload.
 pub(crate) fn split_envelope(start: &[u8], size: u64) -> Option<(&[u8], &[u8])> {
     let length = usize::try_from(wrapped_size(start, size)?).ok()?;
     start.get(LENGTH_SIZE..)?.split_at_checked(length)
 }
 
-/// Key types whose messages are longer than their plaintext by the same number of bytes.
+/// Key types that add the same number of bytes to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Overhead {
     /// Without an output prefix.

@@ -5,14 +5,14 @@ use std::{
     io::{self, IsTerminal as _},
 };
 
-/// Whether standard error takes colours.
+/// Whether standard error shows colours.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     colours: bool,
 }
 
 impl Style {
-    /// Colours are for terminals, and not where `NO_COLOR` is set.
+    /// Uses colours on a terminal, unless `NO_COLOR` is set.
     pub(crate) fn detect() -> Self {
         let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");

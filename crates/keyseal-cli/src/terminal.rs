@@ -12,13 +12,13 @@ use serde_json::Value;
 
 use crate::text::{Lines, json_text};
 
-/// The bar that is on the screen: it makes room for messages.
+/// The bar on the screen, which makes room for messages.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-/// Writes lines to standard error, the first after a label of ours.
+/// Writes lines to standard error, the first after one of our labels.
 ///
 /// Standard error may be full, closed or a pipe that nobody reads. Messages only tell what the
-/// program does, so losing one neither stops the work nor changes the exit code.
+/// program does: losing one neither stops the work nor changes the exit code.
 pub(crate) fn say(label: &str, lines: &Lines) {
     let space = if label.is_empty() { "" } else { " " };
     write_to_stderr(&format!("{label}{space}{lines}"));
@@ -39,7 +39,7 @@ fn write_to_stderr(text: &str) {
     }
 }
 
-/// Puts a bar on the screen, or takes it away.
+/// Shows a bar on the screen, or removes it.
 pub(crate) fn show_bar(bar: Option<ProgressBar>) {
     let mut shown = BAR.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(old) = shown.take() {
@@ -48,12 +48,12 @@ pub(crate) fn show_bar(bar: Option<ProgressBar>) {
     *shown = bar;
 }
 
-/// Data on its way out. A terminal gets text alone: control characters could change what it shows
-/// and what it does next.
+/// A writer for output data. A terminal gets only text: control characters could change its display
+/// and its later behaviour.
 #[derive(Debug)]
 pub(crate) struct DataWriter<W> {
     inner: W,
-    /// What is still to be watched for, unless anything may pass.
+    /// The check for text, or `None` if everything may pass.
     watch: Option<TextWatch>,
 }
 
@@ -70,7 +70,7 @@ impl<W: Write> Write for DataWriter<W> {
         match &mut self.watch {
             None => self.inner.write(buf),
             Some(watch) => {
-                // All that was looked at is written, so that nothing is looked at twice.
+                // Write everything that was checked, so that no byte is checked twice.
                 watch.pass(buf).map_err(io::Error::other)?;
                 self.inner.write_all(buf)?;
                 Ok(buf.len())
@@ -83,7 +83,7 @@ impl<W: Write> Write for DataWriter<W> {
     }
 }
 
-/// Looks for anything but text in bytes that come in parts.
+/// Finds anything but text in bytes that arrive in parts.
 #[derive(Debug, Default)]
 struct TextWatch {
     /// The start of a character whose end is in the next part.

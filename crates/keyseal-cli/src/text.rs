@@ -7,18 +7,18 @@ use std::{
 
 use serde_json::Value;
 
-/// Escapes what would change a terminal's state: names of files and types come from others.
+/// Escapes characters that would change a terminal's state: file and type names come from others.
 ///
 /// Messages and reports are escaped when they are written. This is for a part of a longer text,
-/// such as the cell of a table, where a line break has to be escaped, too.
+/// such as the cell of a table, in which a line break must be escaped, too.
 pub(crate) fn printable(text: impl Display) -> String {
     escape(&text.to_string(), |c| c.escape_unicode().to_string())
 }
 
-/// Returns a JSON document as text, with all that a terminal would act on escaped.
+/// Returns a JSON document as text, with everything that a terminal would act on escaped.
 pub(crate) fn json_text(value: &Value) -> String {
     let text = format!("{value:#}");
-    // Between the strings of a document are no control characters but line breaks.
+    // Outside its strings, a document has no control characters except line breaks.
     let lines = text.split('\n').map(|line| {
         escape(line, |c| {
             let mut units = [0; 2];
@@ -40,7 +40,7 @@ fn escape(text: &str, escaped: impl Fn(char) -> String) -> String {
     plain
 }
 
-/// Returns whether a terminal acts on a character, or shows others elsewhere because of it.
+/// Returns whether a terminal acts on a character, or moves other characters because of it.
 fn is_active(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -61,8 +61,8 @@ fn is_active(c: char) -> bool {
 pub(crate) struct Lines(Vec<String>);
 
 impl Lines {
-    /// Takes a text with line breaks of ours. Parts of it that come from elsewhere have been
-    /// through [`printable`].
+    /// Takes a text with our own line breaks. Parts from elsewhere must have been through
+    /// [`printable`].
     pub(crate) fn of_text(text: &str) -> Self {
         let text = text.strip_suffix('\n').unwrap_or(text);
         Self(text.split('\n').map(printable).collect())
@@ -94,7 +94,7 @@ impl Display for Lines {
     }
 }
 
-/// Returns whether bytes can go to a terminal as they are.
+/// Returns whether bytes can go to a terminal unchanged.
 pub(crate) fn is_text(bytes: &[u8]) -> bool {
     str::from_utf8(bytes).is_ok_and(|text| {
         !text
@@ -103,7 +103,7 @@ pub(crate) fn is_text(bytes: &[u8]) -> bool {
     })
 }
 
-/// Writes an argument so that a shell reads it back as it is.
+/// Quotes an argument for a shell.
 pub(crate) fn quoted(argument: &OsStr) -> String {
     let text = argument.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
@@ -139,7 +139,7 @@ const UNITS: [(&str, u32); 7] = [
     ("bytes", 0),
 ];
 
-/// Returns a number of bytes in the largest unit that says it exactly.
+/// Returns a number of bytes in the largest unit that is exact.
 pub(crate) fn size(bytes: u64) -> String {
     let exact = |shift: u32| bytes >> shift << shift == bytes && bytes >> shift > 0;
     let unit = UNITS.iter().find(|(_, shift)| exact(*shift));
@@ -149,7 +149,7 @@ pub(crate) fn size(bytes: u64) -> String {
     }
 }
 
-/// Returns a number of bytes in the unit of its size, rounded.
+/// Returns a number of bytes, rounded, in a fitting unit.
 pub(crate) fn about(bytes: u64) -> String {
     let rounded = |shift: u32| (bytes >> shift) + (bytes >> shift.saturating_sub(1) & 1);
     let unit = UNITS

@@ -33,7 +33,7 @@ impl Usage {
     }
 }
 
-/// How long an RSA modulus is.
+/// The length of an RSA modulus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RsaSize {
     Bits2048,
@@ -54,7 +54,7 @@ pub(super) enum Algorithm {
     RsaPkcs1Sha256(RsaSize),
 }
 
-/// Why a text is no [`Algorithm`].
+/// The reason why a text is not an [`Algorithm`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotAlgorithm {
     /// Key Manager has no such algorithm.

@@ -25,7 +25,7 @@ use super::{
 use crate::random::ACCESS;
 use keyseal::SecretBytes;
 
-/// Draws a private key, in seconds for a long RSA key.
+/// Generates a private key. For a long RSA key this takes seconds.
 pub(super) fn generate(algorithm: Algorithm) -> Result<SecretBytes, ApiError> {
     let der = match algorithm {
         Algorithm::RsaOaepSha256(size)
@@ -55,7 +55,7 @@ pub(super) fn oaep_encrypt(pkcs8: &SecretBytes, plaintext: &[u8]) -> Result<Vec<
     Ok(ciphertext)
 }
 
-/// Decrypts RSA-OAEP. `None` when it does not open.
+/// Decrypts RSA-OAEP; `None` if the ciphertext does not decrypt.
 pub(super) fn oaep_decrypt(
     pkcs8: &SecretBytes,
     ciphertext: &[u8],
@@ -140,7 +140,7 @@ pub(super) fn public_pem(algorithm: Algorithm, pkcs8: &SecretBytes) -> Result<St
     Ok(pem)
 }
 
-/// AWS-LC refused a key that it made itself, or had no memory.
+/// AWS-LC refused a key that it made itself, or ran out of memory.
 struct Failed;
 
 impl From<KeyRejected> for Failed {

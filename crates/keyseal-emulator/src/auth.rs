@@ -1,4 +1,4 @@
-//! Who calls: API keys, what they may do, and the check of each request.
+//! API keys, their permissions, and the check of each request.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
@@ -77,7 +77,7 @@ impl Permission {
             .find(|permission| permission.name() == name)
     }
 
-    /// Returns the set that `operation` needs and the action that a refusal names, or nothing for
+    /// Returns the set that `operation` needs and the action that a refusal names, or `None` for
     /// an operation that every valid API key may call.
     const fn needed_for(operation: Operation) -> Option<(Self, &'static str)> {
         match operation {
@@ -146,7 +146,7 @@ pub struct IdentityError {
 }
 
 impl Identity {
-    /// Draws an API key with full access to one new project of a new organization.
+    /// Generates an API key with full access to one new project of a new organization.
     ///
     /// # Errors
     /// [`RandomError`] when the operating system gives no randomness.
@@ -154,7 +154,7 @@ impl Identity {
         Self::generate_in(Uuid::unique()?, vec![Uuid::unique()?])
     }
 
-    /// Draws an API key with full access to the same organization and projects.
+    /// Generates an API key with full access to the same organization and projects.
     ///
     /// # Errors
     /// [`RandomError`] when the operating system gives no randomness.
@@ -221,7 +221,7 @@ impl Identity {
         Ok(self)
     }
 
-    /// Sets when the API key stops to work.
+    /// Sets when the API key expires.
     #[must_use]
     pub fn expiring_at(mut self, time: SystemTime) -> Self {
         self.expires_at = Some(time.into());
@@ -354,7 +354,7 @@ impl fmt::Debug for Identity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Anonymous {
     Refused,
-    /// As if the first identity had called.
+    /// They are served as if the first identity had called.
     Served,
 }
 
@@ -405,7 +405,7 @@ fn same(own: &str, other: &str) -> bool {
     own.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
-/// Draws `SCW` and 17 letters or digits. 32 characters serve, so that no draw is biased.
+/// Draws `SCW` and 17 letters or digits, from an alphabet of 32 so that no draw is biased.
 fn random_access_key() -> Result<String, RandomError> {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     let mut draw = [0; ACCESS_KEY_TAIL];

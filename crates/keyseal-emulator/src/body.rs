@@ -1,7 +1,7 @@
 //! Reads request bodies and queries as leniently as the service's JSON gateway does.
 //!
-//! The content type does not count, nothing at all is `{}`, unknown members are ignored, `null` is
-//! the same as absent, and base64 comes in both alphabets, padded or not.
+//! The content type is ignored, an empty body is `{}`, unknown members are ignored, `null` is the
+//! same as absent, and base64 may use either alphabet, padded or not.
 
 use base64::{
     Engine as _, alphabet,
@@ -18,7 +18,7 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
-/// The members of a JSON object. Texts are wiped on drop: they may be a plaintext.
+/// The members of a JSON object. Strings are wiped on drop, because one may be a plaintext.
 #[derive(Default)]
 pub(super) struct Fields(Map<String, Value>);
 
@@ -45,7 +45,7 @@ impl Fields {
         }
     }
 
-    /// Reads an enum value. An `unknown_…` value is what clients send for an absent one.
+    /// Reads an enum value. Clients send an `unknown_…` value for an absent one.
     pub(super) fn choice(&self, name: &'static str) -> Result<Option<&str>, ApiError> {
         Ok(self
             .text(name)?
@@ -101,7 +101,7 @@ impl Fields {
         } else {
             STANDARD
         };
-        // Sized first, so that no secret is left behind by a buffer that grows.
+        // Size it first: a buffer that grows would leave secrets behind.
         let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
         let length = engine
             .decode_slice(text, &mut bytes)
@@ -162,7 +162,7 @@ impl Query {
         named.map(|(_, value)| value.as_str())
     }
 
-    /// Reads an enum value, `unknown_…` being the same as absent.
+    /// Reads an enum value; `unknown_…` is the same as absent.
     pub(super) fn choice(&self, name: &str) -> Option<&str> {
         self.first(name)
             .filter(|value| !value.starts_with("unknown_"))

@@ -1,4 +1,4 @@
-//! How an emulator is put together.
+//! Building an emulator.
 
 use std::{
     fmt,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::random::RandomError;
 
-/// Names what happens to requests that the service may or may not accept.
+/// Decides about requests that the service may or may not accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Parsing {
@@ -26,7 +26,7 @@ pub enum Parsing {
     Strict,
 }
 
-/// What an emulator was told once and for all.
+/// The settings of an emulator, which never change.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
     pub(super) parsing: Parsing,
@@ -77,7 +77,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Adds an API key. Without any, one of full access is drawn, or read from the state file.
+    /// Adds an API key. Without any, one with full access is generated or read from the state
+    /// file.
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identities.push(identity);
         self
@@ -90,7 +91,7 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Sets how requests at the edge of what is documented are read.
+    /// Sets how requests at the edge of the documentation are treated.
     pub fn parsing(mut self, parsing: Parsing) -> Self {
         self.settings.parsing = parsing;
         self
@@ -103,15 +104,15 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Keeps the state in a file, encrypted under `key`: keys, the drawn API key, how far the
-    /// clock was turned forward.
+    /// Keeps the state in a file, encrypted under `key`: keys, the generated API key, how far the
+    /// clock was moved forward.
     ///
-    /// A change is in the file before it is answered, so it outlives the process however that
-    /// ends. A loss of power can take the changes of the last seconds, and nothing else.
+    /// A change is in the file before its request is answered, so it survives however the process
+    /// ends. A power failure can lose the changes of the last seconds, and nothing else.
     ///
     /// # Security
-    /// A person who can write the file can put an older state of the same key in its place, or
-    /// leave out the last changes.
+    /// Anyone who can write the file can replace it with an older state under the same key, or cut
+    /// off the last changes.
     pub fn state_file(mut self, path: &Path, key: StateKey) -> Self {
         self.file = Some((path.to_owned(), key));
         self
@@ -175,7 +176,7 @@ impl fmt::Debug for EmulatorBuilder {
     }
 }
 
-/// An emulator could not be made or steered.
+/// An emulator could not be built or controlled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmulatorError {

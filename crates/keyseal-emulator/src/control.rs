@@ -1,7 +1,7 @@
-//! The routes that steer the emulator itself: faults, clock, locks, API keys, the log.
+//! The routes that control the emulator itself: faults, clock, locks, API keys, the log.
 //!
-//! They want the token of an API key with full access, like any other route: a web page that finds
-//! the port must not be able to turn the clock.
+//! They require the token of an API key with full access, because a web page that finds the port
+//! must not be able to move the clock.
 
 use serde::Serialize;
 

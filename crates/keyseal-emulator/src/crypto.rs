@@ -71,7 +71,7 @@ pub(super) fn encrypt(
     Ok(ciphertext)
 }
 
-/// Reads which rotation made `ciphertext`. `None` when it is not of the layout above.
+/// Returns the rotation that made `ciphertext`; `None` if it does not have the layout above.
 pub(super) fn rotation_index(ciphertext: &[u8]) -> Option<u32> {
     if ciphertext.len() < HEADER_LEN + IV_LEN + TAG_LEN {
         return None;
@@ -82,7 +82,7 @@ pub(super) fn rotation_index(ciphertext: &[u8]) -> Option<u32> {
     (*format == FORMAT).then_some(index)
 }
 
-/// Decrypts what [`encrypt`] made. `None` when it does not open.
+/// Decrypts a ciphertext of [`encrypt`]; `None` if it does not decrypt.
 pub(super) fn decrypt(
     key: &SecretBytes,
     ciphertext: &[u8],

@@ -19,7 +19,7 @@ use crate::random::ACCESS;
 /// The longest plaintext and ciphertext, in bytes.
 const MAX_PLAINTEXT: usize = 65_535;
 const MAX_CIPHERTEXT: usize = 131_071;
-/// The longest associated data, in bytes: the emulator's choice, the service documents none.
+/// The longest associated data, in bytes. We chose it: the service documents no limit.
 const MAX_ASSOCIATED_DATA: usize = 65_536;
 
 pub(super) fn generate_data_key(call: &Call<'_>) -> Result<Reply, ApiError> {
@@ -88,7 +88,7 @@ pub(super) fn decrypt(call: &Call<'_>) -> Result<Reply, ApiError> {
     if rotation.index == newest.index {
         return decrypted(&key, &plaintext, None);
     }
-    // Made by an older rotation: the answer brings the replacement.
+    // An older rotation made it, so the answer includes its replacement.
     let renewed = crypto::encrypt(newest.key, newest.index, &plaintext, &associated_data)?;
     decrypted(&key, &plaintext, Some(&renewed))
 }
@@ -118,7 +118,7 @@ pub(super) fn verify(call: &Call<'_>) -> Result<Reply, ApiError> {
     })
 }
 
-/// A public key is no use of the key: a disabled one shows it too.
+/// Reading the public key does not count as use of the key, so a disabled key allows it too.
 pub(super) fn public_key(call: &Call<'_>) -> Result<Reply, ApiError> {
     let key = call.key()?;
     if key.algorithm.usage() == Usage::SymmetricEncryption {
@@ -131,7 +131,7 @@ pub(super) fn public_key(call: &Call<'_>) -> Result<Reply, ApiError> {
     })
 }
 
-/// Answers an operation that is for kinds of keys that the emulator does not offer.
+/// Answers an operation for kinds of keys that the emulator does not offer.
 pub(super) fn refuse_usage(call: &Call<'_>) -> Result<Reply, ApiError> {
     call.key()?.require_editable()?;
     Err(wrong_usage())
@@ -149,7 +149,7 @@ const fn wrong_usage() -> ApiError {
     ApiError::constraint("key_id", "key usage does not allow this operation")
 }
 
-/// Encryption is for two kinds of keys. Any other key is refused by asking it for the first.
+/// Two kinds of keys encrypt. Asking any other key for the first kind gives the right error.
 fn encryption_usage(key: &Key) -> Usage {
     match key.algorithm.usage() {
         Usage::AsymmetricEncryption => Usage::AsymmetricEncryption,
@@ -171,7 +171,7 @@ fn required_bytes(call: &Call<'_>, name: &'static str) -> Result<Zeroizing<Vec<u
         .ok_or_else(|| ApiError::required(name))
 }
 
-/// Reads the associated data. Absent, `null` and empty are one and the same.
+/// Reads the associated data. Absent, `null` and empty mean the same.
 fn associated_data(call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, ApiError> {
     let associated_data = call.fields.bytes("associated_data")?.unwrap_or_default();
     if associated_data.len() > MAX_ASSOCIATED_DATA {

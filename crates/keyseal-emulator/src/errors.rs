@@ -52,7 +52,7 @@ pub(super) enum ApiError {
     Injected {
         status: u16,
     },
-    /// The emulator itself could not do it: no randomness, or the state file was not written.
+    /// The emulator itself failed: it had no randomness, or could not write the state file.
     Internal(&'static str),
 }
 
@@ -90,7 +90,7 @@ impl ApiError {
         }
     }
 
-    /// The recorded answer to a ciphertext that does not open, for whatever reason.
+    /// The recorded answer to a ciphertext that does not decrypt, for whatever reason.
     pub(super) const fn does_not_open() -> Self {
         Self::constraint("ciphertext", "cipher: message authentication failed")
     }

@@ -2,7 +2,7 @@
 
 use super::{http::Request, routes::Operation};
 
-/// Records one request and the status of its answer. No body, no query, no token.
+/// Records one request and the status of its answer, without body, query and token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
     method: String,
@@ -42,7 +42,7 @@ impl Exchange {
         &self.path
     }
 
-    /// Returns the operation, or nothing for a path that does not exist.
+    /// Returns the operation, or `None` for a path that does not exist.
     #[must_use]
     pub fn operation(&self) -> Option<Operation> {
         self.operation

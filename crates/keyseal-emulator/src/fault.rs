@@ -1,4 +1,4 @@
-//! Faults on request, as they happen between a client and the service.
+//! Injected faults, as they happen between a client and the service.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use super::{
     time::{Seconds, Timestamp},
 };
 
-/// Names one thing that goes wrong.
+/// Names one fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The answer comes late. Adds to other faults.
+    /// The answer comes late. Combines with other faults.
     Latency(Duration),
-    /// The clock jumps forward before the request is handled. Adds to other faults.
+    /// The clock jumps forward before the request is handled. Combines with other faults.
     ClockJump(Duration),
     /// The connection is reset; the request was not handled.
     ResetBefore,
@@ -29,17 +29,17 @@ pub enum Fault {
     RateLimited,
     /// 429 with a JSON body and `Retry-After`.
     RateLimitedJson {
-        /// When to come back. Fractions of a second are dropped.
+        /// The delay before a retry. Fractions of a second are dropped.
         retry_after: Duration,
     },
     /// A status of the gateway's choice; the request was not handled.
     ServerError {
         /// The status, such as 500, 502, 503 or 504.
         status: u16,
-        /// What comes with it.
+        /// The body.
         body: ErrorBody,
     },
-    /// The request is handled, and half of the JSON comes, with a length that fits.
+    /// The request is handled, and half of the JSON is sent, with a matching length.
     TruncatedJson,
     /// The request is handled, and the connection closes in the middle of the body.
     CutBody,
@@ -57,7 +57,7 @@ pub enum Fault {
     WrongKeyId,
 }
 
-/// Names what comes with an injected [`Fault::ServerError`].
+/// Names the body of an injected [`Fault::ServerError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorBody {
@@ -90,7 +90,7 @@ pub struct FaultRule {
 }
 
 impl FaultRule {
-    /// Makes a rule for every request, without end.
+    /// Makes a rule that affects every request.
     #[must_use]
     pub const fn new(fault: Fault) -> Self {
         Self {
@@ -108,14 +108,14 @@ impl FaultRule {
         self
     }
 
-    /// Lets so many requests of the operation pass first.
+    /// Lets this many requests of the operation pass first.
     #[must_use]
     pub const fn after(mut self, requests: u64) -> Self {
         self.after = requests;
         self
     }
 
-    /// Ends the rule after it has struck so often.
+    /// Ends the rule after it has affected this many requests.
     #[must_use]
     pub const fn times(mut self, times: u64) -> Self {
         self.times = Some(times);
@@ -128,19 +128,19 @@ impl FaultRule {
         &self.fault
     }
 
-    /// Returns the operation that it strikes, or nothing where it strikes all.
+    /// Returns the operation that it affects, or `None` if it affects all.
     #[must_use]
     pub const fn operation(&self) -> Option<Operation> {
         self.operation
     }
 
-    /// Returns how often it still strikes, or `None` if it has no end.
+    /// Returns how many more requests it affects, or `None` if there is no limit.
     #[must_use]
     pub const fn remaining(&self) -> Option<u64> {
         self.times
     }
 
-    /// Counts one request, and tells whether the fault strikes it.
+    /// Counts one request, and returns whether the fault affects it.
     fn strikes(&mut self, operation: Operation) -> bool {
         if self.operation.is_some_and(|wanted| wanted != operation) || self.times == Some(0) {
             return false;
@@ -171,8 +171,8 @@ impl Faults {
         &self.0
     }
 
-    /// Decides what goes wrong with one request. Latencies and clock jumps add up; of the other
-    /// faults the first one strikes, and those behind it wait.
+    /// Decides the faults of one request. Latencies and clock jumps add up; of the other faults,
+    /// the first that matches applies, and later ones wait.
     pub(super) fn strike(&mut self, operation: Operation) -> Strike {
         let mut strike = Strike::default();
         for rule in &mut self.0 {
@@ -193,7 +193,7 @@ impl Faults {
     }
 }
 
-/// What goes wrong with one request.
+/// The faults of one request.
 #[derive(Default)]
 pub(super) struct Strike {
     pub(super) latency: Duration,
@@ -202,7 +202,7 @@ pub(super) struct Strike {
 }
 
 impl Strike {
-    /// Returns the answer that comes in place of handling the request, if there is one.
+    /// Returns the answer that replaces handling the request, if there is one.
     pub(super) fn instead(&self, id: &str, now: Timestamp) -> Option<Response> {
         let error = match self.fault.as_ref()? {
             Fault::ResetBefore => {
@@ -252,7 +252,7 @@ impl Strike {
         Some(error.response())
     }
 
-    /// Spoils the answer to a request that was handled.
+    /// Corrupts the answer to a request that was handled.
     pub(super) fn spoil(&self, response: &mut Response) {
         match &self.fault {
             Some(Fault::ResetAfter) => response.delivery = Delivery::Reset,

@@ -121,7 +121,7 @@ fn parse_rule(members: Map<String, Value>) -> Result<FaultRule, String> {
     }
 }
 
-/// Members that are taken out as they are read, so that the rest is what nobody knows.
+/// Members, each removed when it is read, so that only unknown ones are left.
 struct Members(Map<String, Value>);
 
 impl Members {

@@ -67,13 +67,13 @@ impl Request {
             .map_or(&*self.target, |(path, _)| path)
     }
 
-    /// Returns what follows the `?`, or nothing.
+    /// Returns the query, without the `?`, or an empty text.
     #[must_use]
     pub fn query(&self) -> &str {
         self.target.split_once('?').map_or("", |(_, query)| query)
     }
 
-    /// Returns the first header of this name. Case does not count.
+    /// Returns the first header of this name, in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self
@@ -156,7 +156,7 @@ impl Response {
         self.status
     }
 
-    /// Returns the header of this name. Case does not count.
+    /// Returns the header of this name, in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers()
@@ -171,7 +171,7 @@ impl Response {
             .map(|(name, value)| (*name, value.as_str()))
     }
 
-    /// Returns the whole body, also where [`delivery`](Self::delivery) cuts it.
+    /// Returns the whole body, even if [`delivery`](Self::delivery) cuts it.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body

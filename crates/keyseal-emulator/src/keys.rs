@@ -18,7 +18,7 @@ use keyseal::SecretBytes;
 /// How long a deleted key can be restored.
 const DELETION_DELAY: Duration = Duration::from_secs(7 * 86_400);
 
-/// Who made the key material.
+/// The origin of the key material.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Origin {
@@ -42,7 +42,7 @@ pub(super) struct RotationPolicy {
     pub(super) next_rotation_at: Timestamp,
 }
 
-/// How a rotation came about.
+/// The cause of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Trigger {
@@ -59,7 +59,7 @@ pub(super) struct Rotation {
     pub(super) trigger: Trigger,
     pub(super) created_at: Timestamp,
     pub(super) deleted_at: Option<Timestamp>,
-    /// An AES key, or a PKCS #8 private key; nothing once it was deleted.
+    /// An AES key, or a PKCS #8 private key; `None` once it was deleted.
     #[serde(with = "super::state::secret")]
     key: Option<SecretBytes>,
 }
@@ -73,7 +73,7 @@ impl Rotation {
     }
 }
 
-/// A rotation whose material is there.
+/// A rotation that still has its material.
 #[derive(Clone, Copy)]
 pub(super) struct LiveRotation<'a> {
     pub(super) index: u32,
@@ -103,8 +103,8 @@ pub(super) struct Key {
     /// Set while the key is scheduled for deletion, whatever [`state`](Self::state) it goes back
     /// to when it is restored.
     pub(super) deletion_requested_at: Option<Timestamp>,
-    /// All rotations, oldest first, the deleted ones too. The first has index 1, and no index is
-    /// used twice.
+    /// All rotations, oldest first, deleted ones included. The first has index 1, and no index is
+    /// ever reused.
     pub(super) rotations: Vec<Rotation>,
 }
 
@@ -118,7 +118,7 @@ impl Key {
         }
     }
 
-    /// Returns the rotation that encrypts, of a key that may be used and is for `usage`.
+    /// Returns the rotation that encrypts, if the key may be used and is for `usage`.
     pub(super) fn newest(&self, usage: Usage) -> Result<LiveRotation<'_>, ApiError> {
         self.require_usable(usage)?;
         self.live_rotations()
@@ -126,7 +126,7 @@ impl Key {
             .ok_or(ApiError::state("key has no key material"))
     }
 
-    /// Returns the rotations whose material is there, oldest first.
+    /// Returns the rotations that still have material, oldest first.
     pub(super) fn live_rotations(&self) -> impl DoubleEndedIterator<Item = LiveRotation<'_>> {
         self.rotations.iter().filter_map(|rotation| {
             let key = rotation.key.as_ref()?;
@@ -137,7 +137,7 @@ impl Key {
         })
     }
 
-    /// Refuses use of a key that is not enabled, or is for something else than `usage`.
+    /// Refuses use of a key that is not enabled, or that has another usage than `usage`.
     pub(super) fn require_usable(&self, usage: Usage) -> Result<(), ApiError> {
         self.require_editable()?;
         match self.state {
@@ -189,7 +189,7 @@ impl Key {
             return Ok(());
         };
         while policy.next_rotation_at <= now && policy.next_rotation_at < Timestamp::MAX {
-            // On its date, a key that cannot be used does not rotate, and does not later either.
+            // A key that cannot be used on its date does not rotate, and does not catch up later.
             if self.state == State::Enabled && self.require_editable().is_ok() {
                 self.add_fresh_rotation(Trigger::Automatic, policy.next_rotation_at)?;
             }
@@ -247,7 +247,7 @@ impl Key {
             .map(|requested| requested.plus(DELETION_DELAY))
     }
 
-    /// Makes a rotation of material from outside.
+    /// Makes a rotation from imported material.
     pub(super) fn import_material(
         &mut self,
         material: &[u8],
@@ -264,7 +264,7 @@ impl Key {
         Ok(())
     }
 
-    /// Forgets one rotation, the newest unless `index` says another.
+    /// Deletes the material of one rotation, the newest unless `index` names another.
     pub(super) fn delete_material(
         &mut self,
         index: Option<u32>,

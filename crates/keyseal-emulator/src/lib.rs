@@ -1,9 +1,9 @@
 //! Scaleway Key Manager for tests: on loopback for any client, or as a value without a socket.
 //!
-//! The emulator does what the service does, as far as that is known: keys and their life cycle,
-//! rotation and re-wrapping, data keys, RSA and elliptic curves, IAM permissions, the service's
-//! own error bodies. Scaleway's own clients work with it unchanged. `docs/emulator.md` lists, one
-//! by one, what had to be assumed.
+//! The emulator behaves like the service as far as we know it: keys and their life cycle, rotation
+//! and re-wrapping, data keys, RSA and elliptic curves, IAM permissions, the service's own error
+//! bodies. Scaleway's own clients work with it unchanged. `docs/emulator.md` lists every assumption
+//! we had to make.
 //!
 //! It is for tests and development. It holds keys in the memory of an ordinary process, and it
 //! speaks plain HTTP.
@@ -98,8 +98,8 @@ const MAX_EXCHANGES: usize = 10_000;
 
 /// Serves Key Manager's API to tests. Clones are the same emulator.
 ///
-/// [`handle`](Self::handle) is a function of the request, the state and the clock. It waits for
-/// nothing but the state file, where there is one. It can be called from many threads.
+/// [`handle`](Self::handle) is a function of the request, the state and the clock. It waits only
+/// for the state file, if there is one. You can call it from many threads.
 #[derive(Clone)]
 pub struct Emulator(Arc<Shared>);
 
@@ -119,8 +119,8 @@ impl Emulator {
 
     /// Answers one request.
     ///
-    /// The answer is always an answer: what goes wrong inside is a 500 with a JSON body. An
-    /// injected latency is not waited for here, it is a property of the answer.
+    /// There is always an answer: an internal error gives a 500 with a JSON body. This call does
+    /// not wait for an injected latency, which is a property of the answer.
     #[must_use]
     #[allow(
         clippy::needless_pass_by_value,
@@ -150,7 +150,7 @@ impl Emulator {
         response
     }
 
-    /// Returns the first API key: the one that was drawn when none was given.
+    /// Returns the first API key: the generated one if none was given.
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.0.first_identity.clone()
@@ -165,7 +165,7 @@ impl Emulator {
     /// key, and returns its id.
     ///
     /// # Errors
-    /// [`EmulatorError::Seed`] when the emulator refuses, as when a quota is reached.
+    /// [`EmulatorError::Seed`] when the emulator refuses, for example because of a quota.
     pub fn seed_key(&self, name: &str) -> Result<String, EmulatorError> {
         let identity = self.identity();
         let body = serde_json::json!({
@@ -193,7 +193,7 @@ impl Emulator {
         id.map(str::to_owned).ok_or(EmulatorError::Seed)
     }
 
-    /// Adds a fault rule behind those in force.
+    /// Adds a fault rule after those in force.
     pub fn inject(&self, rule: FaultRule) {
         self.0.faults().add(rule);
     }
@@ -203,12 +203,12 @@ impl Emulator {
         self.0.faults().clear();
     }
 
-    /// Turns the emulator's time forward: it stays so much ahead of its clock. A century, 876,000
-    /// hours, is the most that all calls together can do.
+    /// Moves the emulator's time forward: it stays this much ahead of its clock. All calls together
+    /// can move it by a century, 876,000 hours.
     ///
     /// # Errors
-    /// [`EmulatorError::NotSaved`] when the state file could not be written; the time is then as
-    /// it was.
+    /// [`EmulatorError::NotSaved`] when the state file could not be written; the time is then
+    /// unchanged.
     pub fn advance_clock(&self, step: Duration) -> Result<(), EmulatorError> {
         self.0
             .advance_clock(step)
@@ -242,7 +242,7 @@ impl fmt::Debug for Emulator {
     }
 }
 
-/// Names what [`Emulator::set_locked`] does.
+/// Names the effect of [`Emulator::set_locked`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "a key is locked or it is not")]
 pub enum Lock {
@@ -252,7 +252,7 @@ pub enum Lock {
     Unlocked,
 }
 
-/// What all clones of an emulator share.
+/// The part that all clones of an emulator share.
 struct Shared {
     clock: Box<dyn Clock>,
     settings: builder::Settings,
@@ -286,7 +286,7 @@ impl Shared {
         Timestamp::from(self.clock.now()).plus(offset.0)
     }
 
-    /// Looks at the state as it is now.
+    /// Reads the current state.
     fn read<T>(
         &self,
         look: impl FnOnce(&State, Timestamp) -> Result<T, ApiError>,
@@ -302,7 +302,7 @@ impl Shared {
         look(&state, now)
     }
 
-    /// Changes the state: wholly, on disk too, or not at all.
+    /// Changes the state completely, on disk too, or not at all.
     fn transact<T>(
         &self,
         change: impl FnOnce(&mut State, Timestamp) -> Result<T, ApiError>,
@@ -380,11 +380,11 @@ impl Shared {
     }
 }
 
-/// How far the clock can be turned forward: a century. A key that rotates daily then has 36,500
+/// How far the clock can be moved forward: a century. A key that rotates daily then has 36,500
 /// rotations, which is enough for any test.
 const MAX_OFFSET: Duration = Duration::from_secs(876_000 * 3_600);
 
-/// Every change under a lock is whole before it ends, so that a panic leaves nothing half-done.
+/// Every change under a lock is complete before it ends, so that a panic leaves nothing half-done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -181,7 +181,7 @@ fn order(name: Option<&str>) -> Result<Order, ApiError> {
     })
 }
 
-/// Which part of a list is asked for.
+/// The requested part of a list.
 struct Page {
     number: u32,
     size: u32,
@@ -203,7 +203,7 @@ impl Page {
         Ok(Self { number, size })
     }
 
-    /// Past the end is an empty page: that is where clients that walk all pages stop.
+    /// A page past the end is empty: clients that walk all pages stop there.
     fn of<'a, T>(&self, items: &'a [T]) -> &'a [T] {
         let size = self.size as usize;
         let start = size

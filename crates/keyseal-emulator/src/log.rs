@@ -1,12 +1,12 @@
 //! The log of a state file: the state at its start, and each change since.
 //!
 //! `"KSEMUST" ‖ 02 ‖ id(16)`, then records: `u32be length ‖ check(4) ‖ nonce(24) ‖ body ‖ tag(16)`,
-//! where the length is that of what follows the check. A record is sealed by XChaCha20-Poly1305
+//! where the length counts the bytes after the check. A record is sealed with XChaCha20-Poly1305
 //! under the state key, with the first 24 bytes of the file and the record's number as associated
-//! data: none can be moved, left out or brought in from another log.
+//! data: you cannot move a record, leave one out, or bring one in from another log.
 //!
-//! A process that is killed leaves the beginning of a record at the end. It was not answered yet,
-//! and does not count. The check, which is no secret, tells that from a length that was damaged.
+//! A killed process can leave an incomplete record at the end. Its request was not answered yet, so
+//! it does not count. The check, which is not secret, tells this from a damaged length.
 
 use chacha20poly1305::{
     KeyInit as _, XChaCha20Poly1305,
@@ -19,7 +19,8 @@ use zeroize::Zeroizing;
 use crate::random::{self, ACCESS, RandomError};
 
 const MAGIC: [u8; 8] = *b"KSEMUST\x02";
-/// How a file began that held nothing but the state, sealed with these bytes as associated data.
+/// The start of a file in the old format: only the state, sealed with these bytes as associated
+/// data.
 const WHOLE_STATE: [u8; 8] = *b"KSEMUST\x01";
 const ID_LEN: usize = 16;
 const START_LEN: usize = MAGIC.len() + ID_LEN;
@@ -37,7 +38,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Begins a log that is unlike every other.
+    /// Begins a log with a new random id.
     pub(super) fn new(key: &SecretBytes) -> Result<Self, SealError> {
         let mut start = [0; START_LEN];
         let (magic, id) = start.split_at_mut(MAGIC.len());
@@ -50,7 +51,7 @@ impl Log {
         })
     }
 
-    /// Returns what comes before the first record.
+    /// Returns the bytes before the first record.
     pub(super) const fn start(&self) -> &[u8] {
         &self.start
     }
@@ -94,8 +95,8 @@ pub(super) enum SealError {
     WrongKeyLength,
 }
 
-/// Reads a file: the bodies of its records, oldest first. Nothing if any of it was damaged, or if
-/// not even the first record is whole.
+/// Reads a file: the bodies of its records, oldest first. `None` if any of it was damaged, or if
+/// not even the first record is complete.
 pub(super) fn read(key: &SecretBytes, file: &[u8]) -> Option<Vec<Zeroizing<Vec<u8>>>> {
     let cipher = cipher(key)?;
     if let Some(sealed) = file.strip_prefix(&WHOLE_STATE) {

@@ -19,7 +19,7 @@ use crate::random::ACCESS;
 /// The bounds of a rotation period: a day, and 876,000 hours.
 const MIN_PERIOD: Duration = Duration::from_secs(86_400);
 const MAX_PERIOD: Duration = Duration::from_secs(876_000 * 3_600);
-/// The bounds of imported material and of its salt, in bytes: the emulator's choice.
+/// The bounds of imported material and of its salt, in bytes. We chose them.
 const MIN_MATERIAL: usize = 16;
 const MAX_MATERIAL: usize = 1_024;
 
@@ -55,7 +55,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     if policy.is_some() {
         require_rotatable(algorithm, origin)?;
     }
-    // Outside the lock, because an RSA key takes its time.
+    // Outside the lock, because an RSA key takes seconds.
     let material = match (origin, algorithm) {
         (Origin::External, _) => None,
         (Origin::ScalewayKms, Algorithm::Aes256Gcm) => {
@@ -169,7 +169,8 @@ pub(super) fn delete_key_material(call: &Call<'_>) -> Result<Reply, ApiError> {
         .map(|_| Reply::NoContent)
 }
 
-/// The service gives a public key to wrap material with; how it comes back is not published.
+/// The service gives a public key to wrap material with; the form in which the material comes back
+/// is not published.
 pub(super) fn import_parameters(call: &Call<'_>) -> Result<Reply, ApiError> {
     call.key()?.require_external()?;
     let help = "wrapped key material is not offered by the emulator";
@@ -192,7 +193,7 @@ fn project(call: &Call<'_>) -> Result<Uuid, ApiError> {
     call.identity.has_project(id).then_some(id).ok_or(denied)
 }
 
-/// Reads `{"symmetric_encryption":"aes_256_gcm"}` and its like: exactly one member that is known.
+/// Reads `{"symmetric_encryption":"aes_256_gcm"}` and the like: exactly one known member.
 fn algorithm(fields: &Fields) -> Result<Algorithm, ApiError> {
     let usage = fields.object("usage")?.ok_or(ApiError::required("usage"))?;
     let mut chosen = None;
@@ -248,7 +249,7 @@ struct PolicyFields {
 }
 
 impl PolicyFields {
-    /// A policy with neither half is the same as none.
+    /// A policy with neither half is the same as no policy.
     fn read(fields: &Fields) -> Result<Option<Self>, ApiError> {
         let Some(policy) = fields.object("rotation_policy")? else {
             return Ok(None);
@@ -279,7 +280,7 @@ impl PolicyFields {
         Ok((period.is_some() || next.is_some()).then_some(Self { period, next }))
     }
 
-    /// Fills in the absent half: the period from the policy before, the date from the period.
+    /// Fills in the absent half: the period from the previous policy, the date from the period.
     fn resolve(
         self,
         before: Option<RotationPolicy>,

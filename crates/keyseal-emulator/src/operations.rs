@@ -48,7 +48,7 @@ pub(super) fn serve(
     }
     let region = Region::parse(route.region)?;
     identity.authorize(route.operation)?;
-    // Some clients put a body on these; it means nothing.
+    // Some clients send a body with these; it is ignored.
     let has_body = !matches!(request.method(), "GET" | "DELETE");
     let call = Call {
         shared,
@@ -85,7 +85,7 @@ pub(super) fn serve(
         Operation::Sign => cryptographic::sign(&call),
         Operation::Verify => cryptographic::verify(&call),
         Operation::GetPublicKey => cryptographic::public_key(&call),
-        // No key of the emulator is for these: the service has them for ML-KEM keys alone.
+        // The service has these for ML-KEM keys alone, which the emulator does not have.
         Operation::WrapKey | Operation::UnwrapKey => cryptographic::refuse_usage(&call),
         Operation::GetMetadata | Operation::GetApiKey => Err(ApiError::UnknownRoute),
     }
@@ -120,7 +120,7 @@ impl Call<'_> {
         })
     }
 
-    /// Changes the key of the path, and answers it.
+    /// Changes the key of the path, and answers with the key.
     pub(super) fn changed_key(
         &self,
         change: impl FnOnce(&mut Key, Timestamp) -> Result<(), ApiError>,
@@ -138,7 +138,7 @@ impl Call<'_> {
     }
 }
 
-/// The command-line program asks when its own API key expires.
+/// Scaleway's command-line program asks when its own API key expires.
 fn api_key(shared: &Shared, caller: &Identity, access_key: &str) -> Result<Reply, ApiError> {
     let not_found = || ApiError::NotFound {
         resource: "api_key",

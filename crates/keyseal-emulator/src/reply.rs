@@ -20,7 +20,7 @@ pub(super) const DOMAIN: &str = "scw.eu";
 /// The only protection level of the emulator.
 pub(super) const SOFTWARE: &str = "software";
 
-/// What an operation answers when it succeeds.
+/// The answer of an operation that succeeds.
 pub(super) enum Reply {
     /// 200 and a body.
     Json(Zeroizing<Vec<u8>>),
@@ -57,7 +57,7 @@ impl Write for Counter {
     }
 }
 
-/// Bytes as padded base64 of the standard alphabet: the only form that every client reads.
+/// Bytes as padded base64 in the standard alphabet, the only form that every client reads.
 pub(super) struct Base64<'a>(pub(super) &'a [u8]);
 
 impl Serialize for Base64<'_> {

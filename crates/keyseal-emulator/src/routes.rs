@@ -1,10 +1,10 @@
-//! Which operation a method and a path name.
+//! Routing: from a method and a path to an operation.
 
 use super::{errors::ApiError, id::Uuid};
 
 const KEY_MANAGER: &str = "/key-manager/v1alpha1/regions/";
 const API_KEYS: &str = "/iam/v1alpha1/api-keys/";
-/// The paths that steer the emulator itself.
+/// The paths that control the emulator itself.
 pub(super) const CONTROL: &str = "/emulator/";
 
 macro_rules! operations {
@@ -90,13 +90,13 @@ operations! {
     GetApiKey = "get-api-key",
 }
 
-/// A parsed path. Ids and regions are as they came; they are judged after authentication.
+/// A parsed path. Ids and regions are not checked yet: that happens after authentication.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Route<'a> {
     pub(super) operation: Operation,
-    /// The region of a Key Manager route, else nothing.
+    /// The region, if this is a Key Manager route.
     pub(super) region: &'a str,
-    /// The key id of a route below one key, or the access key, else nothing.
+    /// The key id of a route below one key, or the access key, if the route has either.
     pub(super) id: &'a str,
 }
 

@@ -37,7 +37,7 @@ use super::{
     http::{Delivery, Request, Response},
 };
 
-/// How long answers that are under way may take once the server stops.
+/// How long pending answers may take once the server stops.
 const GRACE: Duration = Duration::from_secs(2);
 /// Threads that handle requests: making an RSA key takes one for seconds.
 const HANDLERS: usize = 8;
@@ -46,7 +46,7 @@ impl Emulator {
     /// Serves the emulator on a loopback address. Port 0 takes a free one.
     ///
     /// The server runs in its own thread, with up to eight more that handle requests. They
-    /// end with the [`Server`]. The caller needs no runtime, and may be in one.
+    /// end with the [`Server`]. The caller needs no runtime, but may be inside one.
     ///
     /// # Errors
     /// [`ServeError::NotLoopback`] when others could reach the address, [`ServeError::Io`] when it
@@ -68,13 +68,13 @@ impl Emulator {
         self.serve_insecure_remote(address)
     }
 
-    /// Serves the emulator on any address, also where others can reach it.
+    /// Serves the emulator on any address, even one that others can reach.
     ///
     /// # Errors
     /// [`ServeError::Io`] when the address is taken.
     ///
     /// # Security
-    /// It speaks plain HTTP: anyone who sees the network sees tokens and plaintexts.
+    /// It speaks plain HTTP: anyone who can watch the network sees tokens and plaintexts.
     pub fn serve_insecure_remote(&self, address: SocketAddr) -> Result<Server, ServeError> {
         Server::start(self.clone(), address).map_err(|source| ServeError::Io { address, source })
     }
@@ -127,8 +127,8 @@ impl Server {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// Stops: takes no more connections, lets answers that are under way end for up to two
-    /// seconds, and waits for the threads.
+    /// Stops: accepts no more connections, gives pending answers up to two seconds, and waits for
+    /// the threads.
     pub fn shutdown(mut self) {
         self.stop_and_wait();
     }
@@ -163,11 +163,11 @@ impl Server {
 
     fn stop_and_wait(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // An error says that the thread has ended already.
+            // An error means that the thread has ended already.
             let _ = stop.send(());
         }
         if let Some(thread) = self.thread.take() {
-            // A panic in there was printed, and nothing of it is left here.
+            // A panic in that thread was already printed, so there is nothing to do here.
             let _ = thread.join();
         }
     }
@@ -207,14 +207,14 @@ fn run(
                     accepted.fetch_add(1, Ordering::Relaxed);
                     let connection = connection(emulator.clone(), stream);
                     let connection = graceful.watch(connection);
-                    // It ends with an error when the client goes away, or is made to.
+                    // This ends with an error if the client disconnects or is disconnected.
                     tokio::spawn(async { drop(connection.await) });
                 }
                 // No file descriptors left, or a client that is gone already: both pass.
                 Some(Err(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
             }
         }
-        // An error says that the time is over.
+        // An error means that the time is over.
         let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
     });
     runtime.shutdown_timeout(GRACE);
@@ -257,7 +257,7 @@ async fn exchange(
     sent(&response)
 }
 
-/// Reads the request whole, or one byte more than the emulator takes.
+/// Reads the whole request, or one byte more than the emulator accepts.
 async fn received(request: hyper::Request<Incoming>) -> io::Result<Request> {
     let (head, mut body) = request.into_parts();
     let target = head
@@ -302,7 +302,7 @@ fn sent(response: &Response) -> io::Result<hyper::Response<Outgoing>> {
     builder.body(body).map_err(io::Error::other)
 }
 
-/// A body that is as long as its head says, or breaks off.
+/// A body that has the announced length, or breaks off.
 struct Outgoing {
     part: Option<Bytes>,
     length: u64,
@@ -333,7 +333,7 @@ impl Body for Outgoing {
     }
 }
 
-/// A connection that can end with a reset in place of an orderly close.
+/// A connection that can end with a reset instead of an orderly close.
 struct Resettable {
     stream: TcpStream,
     reset: Arc<AtomicBool>,
@@ -342,7 +342,7 @@ struct Resettable {
 impl Drop for Resettable {
     fn drop(&mut self) {
         if self.reset.load(Ordering::Relaxed) {
-            // Without lingering, closing is resetting.
+            // With a linger time of zero, closing resets the connection.
             let _ = self.stream.set_zero_linger();
         }
     }
@@ -373,7 +373,7 @@ impl AsyncWrite for Resettable {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.reset.load(Ordering::Relaxed) {
-            // An orderly end would come before the reset.
+            // A shutdown would send an orderly end before the reset.
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(context)

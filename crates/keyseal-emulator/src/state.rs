@@ -1,4 +1,4 @@
-//! What the emulator remembers, and its form on disk.
+//! The emulator's state, and its form on disk.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,14 +14,14 @@ use super::{
     time::{Seconds, Timestamp},
 };
 
-/// Keys, and how far the clock was turned forward. Cheap to clone, so that a change is made on a
-/// copy and counts only once it is on disk.
+/// Keys, and how far the clock was moved forward. It is cheap to clone: a change is made on a copy,
+/// and counts only once it is on disk.
 #[derive(Clone, Default)]
 pub(super) struct State {
     keys: BTreeMap<Uuid, Arc<Key>>,
-    /// What is added to the clock.
+    /// The time to add to the clock.
     pub(super) clock_offset: Seconds,
-    /// The API key that was drawn when none was given.
+    /// The API key that was generated because none was given.
     pub(super) identity: Option<Identity>,
     /// When the next key rotates or is gone by itself.
     next_event: Option<Timestamp>,
@@ -62,7 +62,7 @@ impl State {
         self.next_event.is_some_and(|event| event <= now)
     }
 
-    /// Does what time alone does: keys rotate, and deleted keys are gone.
+    /// Applies the passage of time: rotates keys whose date has come, and removes deleted keys.
     pub(super) fn catch_up(&mut self, now: Timestamp) -> Result<(), ApiError> {
         self.keys
             .retain(|_, key| key.gone_at().is_none_or(|gone| gone > now));
@@ -78,14 +78,14 @@ impl State {
         Ok(())
     }
 
-    /// Writes everything, as a change of an empty state, in a buffer that is wiped.
+    /// Writes everything, as a change of an empty state, into a buffer that is wiped.
     pub(super) fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, ApiError> {
         self.changes_since(&Self::default())
     }
 
-    /// Writes what is not as in `before`, in a buffer that is wiped.
+    /// Writes the differences from `before` into a buffer that is wiped.
     pub(super) fn changes_since(&self, before: &Self) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-        // A key that was not touched is the same one in memory.
+        // An unchanged key is still the same allocation.
         let is_new = |id: &Uuid, key: &Arc<Key>| {
             let known = before.keys.get(id);
             known.is_none_or(|known| !Arc::ptr_eq(known, key))
@@ -100,7 +100,7 @@ impl State {
         })
     }
 
-    /// Makes all changes, one after the other. `None` when one of them is something else.
+    /// Applies all changes in order; `None` if one of them is malformed.
     pub(super) fn of_changes(changes: &[Zeroizing<Vec<u8>>]) -> Option<Self> {
         let mut state = Self::default();
         for change in changes {

@@ -1,4 +1,4 @@
-//! The state file: everything the emulator remembers, encrypted. Each change is added at its end.
+//! The state file: the emulator's state, encrypted. Each change is appended.
 
 use std::{
     fmt, fs,
@@ -19,7 +19,7 @@ use super::{
 use crate::random::{self, ACCESS, RandomError};
 use keyseal::{SecretAccess, SecretBytes};
 
-/// How many bytes of changes there may be before the file is written afresh, if the state is small.
+/// How many bytes of changes a small state may collect before the file is rewritten.
 const MIN_CHANGES: u64 = 1 << 20;
 const STATE_KEY_LEN: usize = 32;
 
@@ -41,7 +41,7 @@ const STATE_KEY_LEN: usize = 32;
 pub struct StateKey(SecretBytes);
 
 impl StateKey {
-    /// Draws a key.
+    /// Generates a key.
     ///
     /// # Errors
     /// [`RandomError`] when the operating system gives no randomness.
@@ -49,7 +49,7 @@ impl StateKey {
         random::secret(STATE_KEY_LEN).map(Self)
     }
 
-    /// Parses the base64 of 32 bytes. White space around it does not count.
+    /// Parses the base64 of 32 bytes, and ignores white space around it.
     ///
     /// # Errors
     /// [`StateError::MalformedKey`] when it is something else.
@@ -68,7 +68,7 @@ impl StateKey {
     /// Reads the key from a file, as [`create_file`](Self::create_file) writes it.
     ///
     /// # Errors
-    /// [`StateError::NotPrivate`] when others than the owner may read or write the file, on Unix;
+    /// [`StateError::NotPrivate`] when users other than the owner may access the file, on Unix;
     /// [`StateError::MalformedKey`]; [`StateError::Io`].
     pub fn read_file(path: &Path) -> Result<Self, StateError> {
         let failed = |source| StateError::Io {
@@ -87,10 +87,10 @@ impl StateKey {
         Self::parse(&text, SecretAccess::insecure())
     }
 
-    /// Draws a key and writes it to a new file that only its owner can read.
+    /// Generates a key and writes it to a new file that only its owner can read.
     ///
     /// # Errors
-    /// [`StateError::Io`], also when the file exists; [`StateError::Random`].
+    /// [`StateError::Io`], for example when the file exists; [`StateError::Random`].
     pub fn create_file(path: &Path) -> Result<Self, StateError> {
         let failed = |source| StateError::Io {
             path: path.to_owned(),
@@ -121,10 +121,10 @@ pub enum StateError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Others than the owner may read or write the file of the key.
+    /// Users other than the owner may read or write the key file.
     #[error("{} is open to other users than its owner", path.display())]
     NotPrivate {
         /// The file.
@@ -133,7 +133,7 @@ pub enum StateError {
     /// The text of the key is not the base64 of 32 bytes.
     #[error("the state key is not the base64 of 32 bytes")]
     MalformedKey,
-    /// The file is no state file, was changed, or belongs to another key.
+    /// The file is not a state file, was changed, or belongs to another key.
     #[error("{} does not open with this key", path.display())]
     DoesNotOpen {
         /// The file.
@@ -150,7 +150,7 @@ pub enum StateError {
     Random(#[source] RandomError),
 }
 
-/// A state file that is locked and was read, and is not written yet.
+/// A state file that was locked and read, but is not written yet.
 pub(super) struct Found {
     path: PathBuf,
     key: StateKey,
@@ -185,7 +185,7 @@ impl Found {
         Ok((found, state))
     }
 
-    /// Writes the file afresh, so that a path that cannot be written is noticed at once.
+    /// Rewrites the file, so that an unwritable path is noticed at once.
     pub(super) fn begin(self, state: &[u8]) -> Result<StateFile, StateError> {
         let written = Written::afresh(&self.path, &self.key, state)?;
         Ok(StateFile {
@@ -206,8 +206,8 @@ pub(super) struct StateFile {
 }
 
 impl StateFile {
-    /// Adds a change, so that it outlives the process. `whole` is the state after it, for when the
-    /// file is to be written afresh.
+    /// Appends a change, so that it outlives the process. `whole` is the state after it, in case
+    /// the file has to be rewritten.
     pub(super) fn add<E>(
         &self,
         change: &[u8],
@@ -225,9 +225,9 @@ impl StateFile {
     }
 }
 
-/// A change could not be added.
+/// A change could not be appended.
 pub(super) enum AddError<E> {
-    /// The state has no form on disk.
+    /// The state could not be serialized.
     State(E),
     /// The file could not be written.
     NotSaved,
@@ -237,13 +237,13 @@ pub(super) enum AddError<E> {
 struct Written {
     file: File,
     log: Log,
-    /// How long the file was when it was written afresh, and how long it is.
+    /// How long the file was when it was last rewritten, and how long it is.
     first_len: u64,
     len: u64,
 }
 
 impl Written {
-    /// Replaces the file, so that it holds either all that it held or this state.
+    /// Replaces the file atomically: it holds either its old content or this state.
     fn afresh(path: &Path, key: &StateKey, state: &[u8]) -> Result<Self, StateError> {
         let failed = |source| StateError::Io {
             path: path.to_owned(),
@@ -263,8 +263,8 @@ impl Written {
         })
     }
 
-    /// Returns whether a change is added: the file is at most twice what the state takes, and a
-    /// megabyte.
+    /// Returns whether there is room to append a change: the file is at most twice as long as the
+    /// state, plus a megabyte.
     const fn has_room(&self) -> bool {
         self.len - self.first_len < self.first_len + MIN_CHANGES
     }
@@ -285,9 +285,9 @@ impl Written {
     }
 
     fn append(&mut self, path: &Path, record: &[u8]) -> io::Result<()> {
-        // A file that is gone would take everything, and keep nothing.
+        // Writes to a file that was removed would succeed and be lost.
         require_same(path, &self.file)?;
-        // A record that failed halfway is cut off.
+        // Cut off a record that failed halfway.
         self.file.set_len(self.len)?;
         self.file.seek(SeekFrom::Start(self.len))?;
         self.file.write_all(record)
@@ -307,8 +307,8 @@ fn not_sealed(path: &Path, error: SealError) -> StateError {
 
 /// Replaces a file, for its owner alone.
 ///
-/// What is written first has a name that follows from the file's. A process that is killed leaves
-/// at most this one, and the next takes it over: the lock lets nobody else do so.
+/// The temporary file's name is derived from the file's. A killed process leaves at most this one
+/// file, and the next process reuses it: the lock keeps all others out.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let new = beside(path, ".new");
     match fs::remove_file(&new) {
@@ -325,7 +325,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<File> {
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&new, path));
     if let Err(error) = renamed {
-        // The first error says more than what removing it could.
+        // The first error says more than a failure to remove the file could.
         let _ = fs::remove_file(&new);
         return Err(error);
     }
@@ -342,7 +342,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Refuses a path at which another file is by now, or none.
+/// Refuses a path whose file was replaced or removed in the meantime.
 #[cfg(unix)]
 fn require_same(path: &Path, file: &File) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
@@ -368,7 +368,7 @@ impl fmt::Debug for StateFile {
     }
 }
 
-/// 44 characters of base64, and room for an end of line.
+/// 44 characters of base64, and room for a line break.
 const MAX_KEY_FILE: usize = 48;
 
 #[cfg(unix)]
@@ -400,7 +400,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Locks a file beside the state file: the state file itself is replaced now and then.
+/// Locks a file beside the state file, because the state file itself gets replaced.
 fn locked(path: &Path) -> Result<File, StateError> {
     let lock_path = beside(path, ".lock");
     let failed = |source| StateError::Io {

@@ -1,4 +1,4 @@
-//! Time: instants and durations as Key Manager writes them, and the clock that a test turns.
+//! Time: instants and durations as Key Manager writes them, and the clock that a test sets.
 
 use std::{
     fmt,
@@ -17,10 +17,10 @@ const LAST_SECOND: i64 = 253_402_300_799;
 /// Tells the emulator what time it is.
 ///
 /// Rotation dates, the days before a deleted key is gone, the expiry of API keys and every time
-/// stamp follow it. [`SystemClock`] is the default; [`ManualClock`] stands still until a test
-/// turns it.
+/// stamp follow it. [`SystemClock`] is the default; [`ManualClock`] moves only when a test sets
+/// it.
 pub trait Clock: Send + Sync {
-    /// Returns the time. A time before the year 1 or after 9999 counts as the nearest of them.
+    /// Returns the time. A time before the year 1 or after 9999 counts as the nearest of the two.
     fn now(&self) -> SystemTime;
 }
 
@@ -35,7 +35,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Tells the time that it was set to. Clones are the same clock.
+/// Tells the time that you set. Clones are the same clock.
 ///
 /// # Example
 /// ```
@@ -51,13 +51,13 @@ impl Clock for SystemClock {
 pub struct ManualClock(Arc<Mutex<SystemTime>>);
 
 impl ManualClock {
-    /// Makes a clock that stands at `start`.
+    /// Makes a clock that shows `start`.
     #[must_use]
     pub fn new(start: SystemTime) -> Self {
         Self(Arc::new(Mutex::new(start)))
     }
 
-    /// Turns the clock forward by `step`. It stops at the last time that it can hold.
+    /// Moves the clock forward by `step`, up to the last time that it can hold.
     pub fn advance(&self, step: Duration) {
         let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *now = now.checked_add(step).unwrap_or(*now);
@@ -77,8 +77,8 @@ impl Clock for ManualClock {
 
 /// An instant between the years 1 and 9999, to the nanosecond, in UTC.
 ///
-/// Printed as RFC 3339 with the fewest of 0, 3, 6 and 9 decimals that lose nothing, as protobuf's
-/// JSON does.
+/// Printed as RFC 3339 with 0, 3, 6 or 9 decimals, the fewest that are exact, as in protobuf's
+/// JSON.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Timestamp {
     seconds: i64,
@@ -92,7 +92,7 @@ impl Timestamp {
         nanos: NANOS_PER_SECOND - 1,
     };
 
-    /// Parses RFC 3339 with any offset and one to nine decimals or none.
+    /// Parses RFC 3339 with any offset and up to nine decimals.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (date, rest) = text.split_once(['T', 't', ' '])?;
         let (clock, offset) = match rest.strip_suffix(['Z', 'z']) {

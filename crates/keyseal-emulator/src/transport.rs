@@ -1,4 +1,4 @@
-//! The emulator in the place of the network: Key Manager's client without a socket.
+//! The emulator in place of the network: Key Manager's client without a socket.
 
 use std::str;
 
@@ -9,8 +9,8 @@ use keyseal::{
 };
 
 impl Emulator {
-    /// Starts to describe a client of this emulator: with its first API key and that one's project,
-    /// in the region `fr-par`, without a socket.
+    /// Starts to describe a client of this emulator: it uses the first API key, that key's project
+    /// and the region `fr-par`, and no socket.
     ///
     /// # Example
     /// ```
@@ -37,7 +37,7 @@ impl Emulator {
     }
 }
 
-/// Answers in the caller's thread. An injected latency is waited for on tokio's clock.
+/// Answers in the caller's thread. It waits for an injected latency on tokio's clock.
 impl Transport for Emulator {
     fn send<'a>(
         &'a self,

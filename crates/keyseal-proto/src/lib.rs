@@ -1,6 +1,6 @@
 //! Translates `proto/*.proto` to the messages in `src/wire/proto.rs`.
 //!
-//! The translation is checked in, because the compiler for `.proto` files and what it pulls in
+//! The translation is checked in, because the compiler for `.proto` files and its dependencies
 //! would be more than half of the library's build. Change a `.proto` file, then run
 //! `KEYSEAL_BLESS=1 cargo test --package keyseal-proto`. Until you do, the library's `build.rs`
 //! refuses to build.

@@ -93,7 +93,7 @@ pub(crate) fn run(args: BenchArgs, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Returns the templates that were named, or of each cipher the first.
+/// Returns the named templates, or the first of each cipher.
 fn chosen(names: &[String]) -> Result<Vec<Template>, Failure> {
     let types = KeyTypes::default();
     let encrypts = |template: &Template| {
@@ -236,9 +236,9 @@ fn measure(template: &Template, time: Duration, threads: NonZeroUsize) -> Result
     }
 }
 
-/// Calls again and again for a while, and returns how often in a second.
+/// Calls repeatedly for a while, and returns the calls per second.
 fn rate(time: Duration, mut call: impl FnMut() -> bool) -> f64 {
-    // The first call finds cold caches, and tells nothing.
+    // The first call only warms the caches.
     black_box(call());
     let mut done = 0_u32;
     let start = Instant::now();

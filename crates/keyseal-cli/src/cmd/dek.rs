@@ -136,7 +136,7 @@ fn generate(args: &GenerateArgs, context: &Context) -> Result<(), Failure> {
     report.map_or(Ok(()), |fields| fields.print(context))
 }
 
-/// Says that the only copy of a wrapped key went to a reader that is gone.
+/// The error for a wrapped key whose only copy went to a reader that is gone.
 fn not_kept(error: &Failure) -> Failure {
     Failure::new(
         Exit::InputOutput,
@@ -229,7 +229,7 @@ fn decrypt(args: &DecryptArgs, context: &Context) -> Result<(), Failure> {
     fields.print(context)
 }
 
-/// Plans a file that is new, and no stream: the report is on standard output.
+/// Plans a new file, never a stream, because the report is on standard output.
 fn new_file<'c>(place: &Place, holds: Holds, context: &'c Context) -> Result<Output<'c>, Failure> {
     let output = Output::new(place, &[], holds, Overwrite::Never, context)?;
     match output.is_standard() {
@@ -243,8 +243,7 @@ fn new_file<'c>(place: &Place, holds: Holds, context: &'c Context) -> Result<Out
     }
 }
 
-/// What is reported: for people under the names that `scw` prints, for programs under the
-/// service's.
+/// The fields of a report: people see the names that `scw` prints, programs the service's own.
 #[derive(Default)]
 struct Fields(Vec<(&'static str, &'static str, Zeroizing<String>)>);
 

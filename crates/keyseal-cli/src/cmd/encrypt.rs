@@ -133,7 +133,7 @@ fn run_folder(args: &EncryptArgs, form: Form, context: &Context) -> Result<Exit,
                 .hint("--allow-nested encrypts whatever does not decrypt"),
         );
     }
-    // A later run must be able to tell what this one has done in place.
+    // A later run must be able to tell which files this one encrypted in place.
     let form = match (is_in_place, form) {
         (true, Form::Fitting) => keys.cryptor.recognisable_form(),
         _ => form,

@@ -1,4 +1,4 @@
-//! `explain`: why something does not decrypt, from public facts.
+//! `explain`: the reason why a file does not decrypt, from public facts.
 
 use std::io;
 
@@ -165,7 +165,7 @@ impl Report {
     }
 }
 
-/// Opens the keyset where the options allow it. That it does not open is a finding too.
+/// Opens the keyset if the options allow it. A keyset that does not open is a finding too.
 fn open(
     choice: &KeysetChoice,
     context: &Context,
@@ -190,7 +190,7 @@ fn open(
 
 fn described(keyset: &Place, context: &Context) -> Result<Option<KeysetInfo>, Failure> {
     let bytes = keyset.read_small(KEYSET_LIMIT, context)?;
-    // That it is no keyset has been said when it was opened.
+    // If it is not a keyset, opening it has already said so.
     let Ok(seen) = keysets::recognize(&keyset.name(), &bytes) else {
         return Ok(None);
     };
@@ -200,7 +200,7 @@ fn described(keyset: &Place, context: &Context) -> Result<Option<KeysetInfo>, Fa
     Ok(seen.info().cloned())
 }
 
-/// Returns what a keyset is for, where that is not to encrypt messages.
+/// Returns the kind of a keyset, or `None` if it encrypts messages.
 fn other_kind(info: &KeysetInfo) -> Option<KeyKind> {
     let primary = info.keys().iter().find(|key| key.id() == info.primary())?;
     let kind = KeyTypes::default().find(primary.type_url())?.kind();
@@ -311,7 +311,7 @@ fn compare(shape: Shape, info: &KeysetInfo, report: &mut Report) {
             }
         },
     };
-    // Raw keys are tried on whatever the prefix says.
+    // Raw keys are tried whatever the prefix is.
     if raws > 0 {
         report.fact(format!(
             "{} tried on any input",
@@ -368,7 +368,7 @@ fn try_it(
     Ok(Some(cipher.decrypt(&mut buffer, &aad).is_ok()))
 }
 
-/// Returns the fewest bytes that a key of a type adds; none where the type is not known.
+/// Returns the fewest bytes that a key of a type adds, or `None` if the type is unknown.
 fn least_overhead(type_url: &str) -> Option<u64> {
     let templates = KeyTypes::default().find(type_url)?.templates();
     templates

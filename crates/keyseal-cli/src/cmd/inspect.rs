@@ -1,4 +1,4 @@
-//! `inspect`: what a file is, without any key.
+//! `inspect`: recognises a file, without any key.
 
 use clap::Args;
 use keyseal::{
@@ -51,7 +51,7 @@ pub(crate) fn run(args: InspectArgs, context: &Context) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
-/// A file, as far as it shows itself.
+/// The visible facts about a file.
 pub(crate) struct Seen {
     pub(crate) name: String,
     pub(crate) size: u64,
@@ -61,14 +61,14 @@ pub(crate) struct Seen {
 pub(crate) enum Kind {
     Keyset {
         file: KeysetFile,
-        /// Whether its keys, which are in cleartext, are public or in a KMS.
+        /// Whether its cleartext keys are all public or in a KMS.
         no_secret: bool,
     },
-    /// Meant as a keyset, and none.
+    /// A file meant as a keyset, but not a valid one.
     Damaged(String),
     Text,
     Empty,
-    /// With an encrypted keyset of so many bytes in front.
+    /// It starts with an encrypted keyset of this many bytes.
     SealedStream {
         keyset: u64,
     },
@@ -76,7 +76,7 @@ pub(crate) enum Kind {
 }
 
 impl Seen {
-    /// Reads no more than it takes to tell: a large file is no keyset.
+    /// Reads only as much as it needs: a large file is not a keyset.
     pub(crate) fn read(input: &Place, context: &Context) -> Result<Self, Failure> {
         let name = input.name();
         let (bytes, size) = match input.read(KEYSET_LIMIT, 0, context)? {
@@ -99,7 +99,7 @@ fn kind_of(bytes: &[u8], size: u64) -> Kind {
         return Kind::Empty;
     }
     if SealedStreamHeader::recognize(bytes) {
-        // The header of a large file may not be there as a whole.
+        // The start of a large file may not contain the whole header.
         let length = bytes.get(8..).and_then(|rest| rest.first_chunk());
         let keyset = length.map_or(0, |length| u32::from_be_bytes(*length).into());
         return Kind::SealedStream { keyset };
@@ -115,7 +115,7 @@ fn kind_of(bytes: &[u8], size: u64) -> Kind {
     }
 }
 
-/// Returns whether a file that is refused was meant as a keyset.
+/// Returns whether a refused file was meant as a keyset.
 fn is_meant_as_keyset(bytes: &[u8], error: &KeysetError) -> bool {
     let names = |name: &[u8]| bytes.windows(name.len()).any(|window| window == name);
     match error {
@@ -260,7 +260,7 @@ struct Segments {
     plaintext: u64,
 }
 
-/// Returns what a stream of this size may be, by the templates that write it; none twice.
+/// Returns the possible segment layouts of a stream of this size, without duplicates.
 fn segments(size: u64) -> Vec<Segments> {
     let mut all: Vec<Segments> = Vec::new();
     let kind = |template: &Template| template.kind() == KeyKind::StreamingAead;

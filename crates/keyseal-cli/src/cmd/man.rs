@@ -61,8 +61,7 @@ pub(crate) fn run(args: ManArgs, context: &Context) -> Result<Exit, Failure> {
 }
 
 fn render(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
-    // `build` has given each command below the first a name of its own, such as
-    // `keyseal-keyset-create`.
+    // `build` has given each subcommand its own full name, such as `keyseal-keyset-create`.
     let name = command
         .get_display_name()
         .unwrap_or_else(|| command.get_name());
@@ -73,8 +72,8 @@ fn render(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<(
         .try_for_each(|inner| render(inner, pages))
 }
 
-/// Returns a page. The examples and the exit codes, which follow the options in the help, have
-/// headings of their own.
+/// Returns a page. The examples and the exit codes, which follow the options in the help, get
+/// separate headings.
 fn page(command: &Command) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     let man = Man::new(command.clone());
@@ -106,7 +105,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// Returns a section whose lines stay as they are.
+/// Returns a section whose lines are kept unchanged.
 fn as_it_is(heading: &str, text: &str) -> Roff {
     let mut section = Roff::new();
     section.control("SH", [heading]);
@@ -121,7 +120,7 @@ fn as_it_is(heading: &str, text: &str) -> Roff {
     section
 }
 
-/// Takes away the heading that the examples have in the help.
+/// Removes the heading that the examples have in the help.
 fn without_heading(examples: &str) -> &str {
     let body = examples.strip_prefix("Examples:\n");
     body.or_else(|| examples.strip_prefix("Example:\n"))

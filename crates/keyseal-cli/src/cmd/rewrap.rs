@@ -74,7 +74,7 @@ pub(crate) struct RewrapArgs {
     kms: KmsArgs,
 }
 
-/// The form of a file.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     SealedStream,
@@ -94,7 +94,7 @@ impl Form {
 
 /// The change that a file needs.
 enum Change {
-    /// It is under the newest version of the key.
+    /// None: it is under the newest version of the key.
     None,
     /// These bytes replace the first `replaced` ones. A dry run leaves them out.
     Start { start: Vec<u8>, replaced: u64 },
@@ -237,7 +237,7 @@ impl Rewrap<'_> {
         if let Some((wrapped, _)) = split_envelope(&start, size) {
             return Ok((Form::Envelope, self.envelope(input.name(), wrapped)?));
         }
-        // The input is read again where it is copied.
+        // The input is read again when it is copied.
         let bytes = input.peek(usize::try_from(KEYSET_LIMIT + 1).unwrap_or(usize::MAX))?;
         Ok((Form::Keyset, self.keyset(input.name(), &bytes)?))
     }

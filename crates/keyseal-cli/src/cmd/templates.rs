@@ -1,4 +1,4 @@
-//! `templates`: what keys there are.
+//! `templates`: the available key templates.
 
 use clap::Args;
 use keyseal::{
@@ -15,7 +15,7 @@ use crate::{
     text::{Lines, about, short_type},
 };
 
-/// Bytes that nobody has.
+/// A limit from here on means any length.
 const ANY_LENGTH: u64 = 1 << 60;
 
 /// List the key templates: sizes, limits, when to use which

@@ -1,8 +1,8 @@
 //! Tinkey's verbs and flags, with Tinkey's meaning, so that a script moves over by changing the
 //! program's name.
 //!
-//! As there, without `--master-key-uri` a keyset is in cleartext, which is said in a warning. Not
-//! as there, an encrypted keyset becomes a cleartext one only when that is asked for.
+//! As in Tinkey, a keyset without `--master-key-uri` is in cleartext; we add a warning. Unlike in
+//! Tinkey, an encrypted keyset becomes a cleartext one only if you ask for it.
 
 use std::path::Path;
 
@@ -220,7 +220,7 @@ fn templates(context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Writes the keyset's description as protobuf text, and an empty line after it.
+/// Writes the keyset's description as protobuf text, followed by an empty line.
 fn text_format(info: &KeysetInfo) -> String {
     let mut text = format!("primary_key_id: {}\n", info.primary());
     for key in info.keys() {

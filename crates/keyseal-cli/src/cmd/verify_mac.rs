@@ -1,4 +1,4 @@
-//! `verify-mac`: whether a tag is one of a file or of standard input.
+//! `verify-mac`: checks the tag of a file or of standard input.
 
 use clap::Args;
 use keyseal::VerifyError;

@@ -26,7 +26,7 @@ use crate::{
     shape::{MAX_WRAPPED, SHORTEST, Shape, split_envelope},
 };
 
-/// Files that are larger become sealed streams.
+/// Larger files become sealed streams.
 const LARGE: u64 = 1 << 20;
 /// The template of the data keys of envelopes.
 const ENVELOPE_TEMPLATE: &str = "AES256_GCM";
@@ -34,7 +34,7 @@ const ENVELOPE_TEMPLATE: &str = "AES256_GCM";
 /// Makes a key for each file, and wraps it with a key-encryption key.
 pub(crate) struct KekCryptor {
     kek: Kek,
-    /// The template of the keys that are made, where the user names one.
+    /// The template of the generated keys, if the user names one.
     template: Option<String>,
 }
 
@@ -62,7 +62,7 @@ impl KekCryptor {
         }
     }
 
-    /// Asks the key for the data key of an envelope; `None` if it does not open it.
+    /// Asks the key for the data key of an envelope; `None` if the key does not decrypt it.
     fn unwrap(&self, wrapped: &[u8], what: &str) -> Result<Option<Unwrapped>, Failure> {
         match self.kek.unwrap(wrapped) {
             Ok(unwrapped) => Ok(Some(unwrapped)),
@@ -153,7 +153,7 @@ impl KekCryptor {
         )
     }
 
-    /// Says why a stream's keyset was not wrapped or opened.
+    /// Explains why a stream's keyset was not wrapped or opened.
     fn failed(&self, what: &str, error: KeysetError) -> Failure {
         match &error {
             KeysetError::Decrypt(DecryptError::FAILED) => Failure::new(
@@ -274,7 +274,7 @@ impl Cryptor for KekCryptor {
 
     fn recognisable_form(&self) -> Form {
         match self.template {
-            // It is recognised without asking the service about other files.
+            // We recognise it without asking the service about other files.
             None => Form::Stream,
             Some(_) => Form::Fitting,
         }
@@ -323,7 +323,7 @@ fn not_envelope(start: &[u8], size: u64) -> Reason {
     }
 }
 
-/// Returns what the keys of a template are for.
+/// Returns the kind of a template's keys.
 fn kind_of(template: &str) -> Result<KeyKind, Failure> {
     let types = KeyTypes::default();
     let found = types.template(template);

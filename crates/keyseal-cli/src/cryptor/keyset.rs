@@ -26,12 +26,12 @@ use crate::{
     text::is_text,
 };
 
-/// Bytes in which a ciphertext is recognised.
+/// The number of bytes that identify a ciphertext.
 const START: usize = 8;
 /// The sizes of the header of a stream, which are also its first byte.
 const STREAM_HEADERS: [u8; 2] = [24, 40];
 
-/// Encrypts under the primary key of a keyset, and decrypts with any that is enabled.
+/// Encrypts under the primary key of a keyset, and decrypts with any enabled key.
 pub(crate) struct KeysetCryptor {
     keyset: Keyset,
     cipher: Cipher,
@@ -82,14 +82,14 @@ impl KeysetCryptor {
         entries.min_by_key(|entry| entry.status() != Status::Enabled)
     }
 
-    /// Returns the first key whose messages show nothing, whatever its status.
+    /// Returns the first key whose messages have no prefix, whatever its status.
     fn raw_key(&self) -> Option<KeyId> {
         let mut entries = self.keyset.handle.entries();
         let raw = entries.find(|entry| entry.variant() == Variant::Raw);
         raw.map(|entry| entry.id())
     }
 
-    /// Recognises a message that does not open by its first bytes.
+    /// Recognises a message that does not decrypt by its first bytes.
     fn look_at(&self, start: &[u8], size: Option<u64>) -> Recognised {
         if SealedStreamHeader::recognize(start) {
             return Recognised::Closed(sealed_stream());
@@ -124,7 +124,7 @@ impl KeysetCryptor {
             Recognised::Unknown(_) => self.raw_key(),
             _ => None,
         };
-        // Of a pipe only the start is there.
+        // Only the start of a pipe is available.
         if may_open.is_none() || job.input.file().is_none() {
             return Ok(seen);
         }
@@ -263,7 +263,7 @@ impl Cryptor for KeysetCryptor {
 
     fn cannot_tell(&self) -> Option<String> {
         let id = match self.cipher {
-            // A stream is looked at: each one that may be a ciphertext is told apart, or refused.
+            // Streams are inspected: each possible ciphertext is recognised or refused.
             Cipher::Streaming(_) => None,
             _ => self.raw_key(),
         }?;
@@ -314,7 +314,7 @@ fn stream_opens(aead: &KeysetStreamingAead, job: &mut Job<'_>) -> Result<bool, F
     }
 }
 
-/// Gives a decryption that failed the closest reason that public facts allow.
+/// Adds the most precise reason that public facts allow to a failed decryption.
 fn explained(failure: Failure, seen: Result<Recognised, Failure>, input: &Input) -> Failure {
     if failure.exit() != Exit::NotDecrypted {
         return failure;

@@ -40,10 +40,10 @@ pub(crate) trait Cryptor: Sync {
         output: &mut Output<'_>,
     ) -> Result<Done, Failure>;
 
-    /// Returns the form of which a later run can tell that it is encrypted.
+    /// Returns the form that a later run can recognise as encrypted.
     fn recognisable_form(&self) -> Form;
 
-    /// Returns why a ciphertext cannot be told from a plaintext, if that is so.
+    /// Returns the reason why a ciphertext cannot be told from a plaintext, if there is one.
     fn cannot_tell(&self) -> Option<String>;
 
     /// Returns the files that hold keys.
@@ -53,18 +53,18 @@ pub(crate) trait Cryptor: Sync {
     fn is_remote(&self) -> bool;
 }
 
-/// How a file looks to the keys of a command.
+/// The state of a file with respect to the keys of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Recognised {
-    /// It opens under the key that encrypts now.
+    /// It decrypts under the key that encrypts now.
     Current,
-    /// It opens under another key, which this names.
+    /// It decrypts under another key, which this names.
     Older(String),
-    /// It is encrypted, and does not open: why.
+    /// It is encrypted and does not decrypt, for this reason.
     Closed(Reason),
-    /// Its first bytes show that no key here has encrypted it: what to say about it.
+    /// Its first bytes show that no key here has encrypted it; this is the explanation.
     Plain(Reason),
-    /// It may be either: why that cannot be told.
+    /// It may be either; this is the reason why we cannot tell.
     Unknown(String),
 }
 
@@ -81,12 +81,12 @@ impl Reason {
         Self { code, text }
     }
 
-    /// Returns whether the file is shown to be no ciphertext, under whichever key.
+    /// Returns whether the file is certainly not a ciphertext, under any key.
     pub(crate) fn is_plaintext(&self) -> bool {
         self.code == "not_ciphertext"
     }
 
-    /// Says that this is why a file does not decrypt.
+    /// Makes this the reason why a file does not decrypt.
     fn failure(self, name: &str) -> Failure {
         let what = format!("cannot decrypt {name}");
         Failure::new(Exit::NotDecrypted, self.code, what, self.text)
@@ -96,7 +96,7 @@ impl Reason {
 /// Whether a stream is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// As the keys and the size of the input say.
+    /// Decided by the keys and the size of the input.
     Fitting,
     Stream,
     Message,

@@ -1,4 +1,4 @@
-//! What is said when a key management service does not do what it was asked for.
+//! The messages for failed calls of a key management service.
 
 use keyseal::{KmsError, KmsErrorKind};
 
@@ -8,7 +8,7 @@ use crate::{
     text::printable,
 };
 
-/// Says why a call failed. The code and the exit code follow from the kind.
+/// Explains why a call failed. The code and the exit code depend on the kind.
 pub(crate) fn kms_failure(what: &str, error: &KmsError) -> Failure {
     let (exit, code) = classify(error);
     let failure = Failure::new(exit, code, what, printable(chain(error)));
@@ -33,7 +33,7 @@ fn classify(error: &KmsError) -> (Exit, &'static str) {
         KmsErrorKind::Conflict => (Exit::KmsRefused, "kms_conflict"),
         KmsErrorKind::DecryptionFailed => (Exit::NotDecrypted, "kms_not_decrypted"),
         KmsErrorKind::Interrupted => (Exit::KmsUnavailable, "kms_interrupted"),
-        // Without a status it was refused here, and never sent.
+        // Without a status, the request was refused here and never sent.
         KmsErrorKind::InvalidInput if error.status().is_none() => {
             (Exit::Usage, "kms_invalid_input")
         }
@@ -64,7 +64,7 @@ fn classify(error: &KmsError) -> (Exit, &'static str) {
     }
 }
 
-/// Says what to do next. A hint that names a flag says nothing else: it is left out where a verb
+/// Suggests a next step. A hint that names a flag says nothing else: it is left out if a command
 /// does not have the flag.
 const fn hints(kind: KmsErrorKind) -> &'static [&'static str] {
     match kind {

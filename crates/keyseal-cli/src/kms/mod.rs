@@ -1,4 +1,4 @@
-//! Scaleway Key Manager: the options that lead to it, and calls that wait for their answers.
+//! Scaleway Key Manager: its options, and blocking calls.
 
 mod failure;
 
@@ -29,7 +29,7 @@ use crate::{
 
 /// The longest file of certificates, in bytes. Those of all public authorities have 250 kB.
 const CA_FILE_LIMIT: u64 = 8 << 20;
-/// The longest that one attempt takes, whatever all of them may take.
+/// The longest time for one attempt, whatever the limit for all of them.
 const ATTEMPT: Duration = Duration::from_secs(30);
 
 /// How Key Manager is reached. What is not said here is in the environment and in the
@@ -70,7 +70,7 @@ pub(crate) struct KmsArgs {
     /// and more while the service says that it is busy]
     #[arg(long, value_name = "NUMBER")]
     retries: Option<u32>,
-    /// Whether a call is worth a long wait, since many others depend on it.
+    /// Whether to wait long for a call, because many others depend on it.
     #[arg(skip)]
     is_patient: bool,
 }
@@ -137,7 +137,7 @@ impl KeyManager {
             .environment(context.environment())
             .retry_policy(args.policy())
             .region_conflict(match args.region {
-                // Both were typed for this call, so one of them is a mistake.
+                // The user gave both for this call, so one of them is a mistake.
                 Some(_) => RegionConflict::Refuse,
                 None => RegionConflict::UseUri,
             });
@@ -200,7 +200,7 @@ impl KeyManager {
         self.client.key(&uri).map_err(failed)
     }
 
-    /// Waits for an answer. `what` is said where there is none: `cannot rotate the key`.
+    /// Waits for an answer. `what` starts the error message, such as `cannot rotate the key`.
     pub(crate) fn run<T>(
         &self,
         what: &str,

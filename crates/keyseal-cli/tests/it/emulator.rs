@@ -19,7 +19,7 @@ struct Running {
 }
 
 impl Running {
-    /// Starts it, and reads what it prints until it says that this is all.
+    /// Starts it, and reads its output to the end.
     fn start(place: &Place, arguments: &[&str]) -> Self {
         let mut child = place
             .keyseal(&[&["emulator"], arguments].concat())
@@ -48,7 +48,7 @@ impl Running {
         &found.unwrap_or_else(|| panic!("{name} is not printed")).1
     }
 
-    /// Sends a signal, and returns the exit code and all that was said.
+    /// Sends a signal, and returns the exit code and all messages.
     fn stop(mut self, signal: &str) -> (Option<i32>, String) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", signal, &id]).status();
@@ -115,7 +115,7 @@ fn a_signal_ends_it_cleanly_and_a_state_outlives_it() {
     for signal in ["TERM", "INT"] {
         let running = Running::start(&place, &arguments);
         let mut now = running.variables.clone();
-        // The port and the process are others each time.
+        // The port and the process id differ each time.
         now.retain(|(name, _)| name != "SCW_API_URL" && name != "KEYSEAL_EMULATOR_PID");
         if before.is_empty() {
             before.clone_from(&now);
@@ -170,7 +170,7 @@ fn every_change_that_was_answered_outlives_kill_9_and_no_file_is_left() {
     let state = ["--state", "state", "--state-key-file", "state.key"];
     let answered = Mutex::new(Vec::new());
     for round in 0..5 {
-        // What an emulator leaves that is killed while it writes the file afresh.
+        // The file that an emulator leaves when it is killed while it rewrites the state.
         place.write("state.new", b"half of a state");
         let mut running = Running::start(&place, &state);
         thread::scope(|scope| {
@@ -299,7 +299,7 @@ fn a_command_gets_the_signals_and_decides_about_the_exit_code() {
         send(signal, &child);
         assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
     }
-    // The second of a kind reaches it as the first does.
+    // A second signal of the same kind reaches it like the first.
     let traps = "trap 'n=$((n+1)); touch got-$n; test $n = 3 && exit 33' TERM";
     let mut child = start_shell(&place, traps);
     for n in 1..=3 {

@@ -1,4 +1,4 @@
-//! All of an output or none of it, and the input untouched.
+//! An output is complete or absent, and the input is untouched.
 
 #![cfg(unix)]
 
@@ -19,7 +19,7 @@ fn in_place_keeps_mode_and_owner_and_makes_a_new_file() {
     place.keyset("k.json");
     let path = place.path("k.json");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-    // Only root may give files away; others test that theirs stay theirs.
+    // Only root may give files away; other users test that they keep their own.
     let given = chown(&path, Some(1234), Some(4321)).is_ok();
     let before = fs::metadata(&path).unwrap();
     place.done(&[
@@ -100,7 +100,7 @@ fn an_interruption_while_reading_leaves_nothing() {
             .spawn()
             .unwrap();
         wait_until_it_reads(&child);
-        // An input that ended would end the run by itself.
+        // If the input ended, the run would end by itself.
         let input = child.stdin.take();
         interrupt(&child, signal);
         let output = child.wait_with_output().unwrap();
@@ -233,7 +233,7 @@ fn wait_until_it_reads(child: &Child) {
             return;
         }
         if call.is_empty() {
-            // No such file here: give it the time that it needs at most.
+            // This system has no such file: wait for the longest time that it needs.
             thread::sleep(Duration::from_secs(2));
             return;
         }

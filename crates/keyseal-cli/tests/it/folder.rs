@@ -28,7 +28,7 @@ fn done(place: &Place, line: &str) {
     assert_eq!(exit, 0, "{line}: {said}");
 }
 
-/// Asserts that a command fails with a code, and says something.
+/// Asserts that a command fails with a code and a message.
 fn fails(place: &Place, line: &str, exit: i32, says: &str) {
     let (code, said) = run(place, line);
     assert_eq!(code, exit, "{line}: {said}");
@@ -168,14 +168,14 @@ fn a_ciphertext_is_not_encrypted_again() {
             format!("encrypt d/1 -o out {then}"),
             format!("encrypt -r d -o tree {then}"),
         ] {
-            // Whether a stream with other associated data is one cannot be told for sure.
+            // A stream with other associated data cannot be recognised for certain.
             if then.contains("s.json") && first.contains("s.json") && !line.contains("-r d --in") {
                 continue;
             }
             fails(&place, &line, 1, "encrypted already");
         }
         assert_eq!(tree(&place), sealed, "{first}, {then}");
-        // The same once more is a run with nothing left to do.
+        // The same command again has nothing left to do.
         done(&place, &format!("encrypt -r d --in-place {first}"));
         assert_eq!(tree(&place), sealed, "{first}");
         fails(
@@ -237,7 +237,7 @@ fn what_cannot_be_told_is_refused_in_place() {
     assert_eq!(tree(&place), [b"one", b"two"]);
     done(&place, "encrypt -r d -o out --keyset raw.json");
     done(&place, "encrypt -r d -o out --keyset raw.json");
-    // What opens is recognised even so.
+    // A file that decrypts is recognised all the same.
     done(&place, "encrypt d/1 --in-place --keyset raw.json -q");
     fails(
         &place,
@@ -364,7 +364,7 @@ fn an_output_is_skipped_only_if_it_is_younger_and_under_the_key_of_now() {
         assert!(said.contains("encrypted 1 file "), "{keys}: {said}");
         done(&place, &format!("decrypt out/1.sealed -o back {keys}"));
         assert_eq!(place.read("back"), b"changed");
-        // Other associated data is not the same either.
+        // Other associated data makes a difference too.
         let (_, said) = run(&place, &format!("{encrypt} --aad other"));
         assert!(said.contains("encrypted 2 files"), "{keys}: {said}");
         done(&place, &encrypt);
@@ -393,7 +393,7 @@ fn a_plaintext_that_is_older_than_its_ciphertext_is_not_overwritten() {
     done(&place, "decrypt -r in -o out --keyset a.json");
     place.write("out/1", "edited");
     done(&place, "decrypt -r in -o out --keyset a.json");
-    // Another owner's rights are a change of the ciphertext.
+    // A change of permissions counts as a change of the ciphertext.
     thread::sleep(Duration::from_millis(20));
     let mode = fs::Permissions::from_mode(0o600);
     fs::set_permissions(place.path("in/1.sealed"), mode).unwrap();
@@ -406,7 +406,7 @@ fn a_plaintext_that_is_older_than_its_ciphertext_is_not_overwritten() {
     assert_eq!(place.read("out/1"), b"edited");
     done(&place, "decrypt -r in -o out --force --keyset a.json");
     assert_eq!(place.read("out/1"), b"one");
-    // With the wrong keyset an output is no success.
+    // With the wrong keyset, an existing output is not a success.
     fails(
         &place,
         "decrypt -r in -o out --keyset b.json",
@@ -527,7 +527,7 @@ fn an_unreadable_folder_is_one_failure_at_its_place() {
     let (exit, said) = run(&place, "encrypt -r d --in-place --keyset a.json");
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o700)).unwrap();
     if is_root {
-        // To root nothing is unreadable.
+        // Root can read everything.
         return;
     }
     assert_eq!(exit, 3, "{said}");
@@ -595,7 +595,7 @@ fn an_output_is_no_more_readable_than_its_input() {
         fs::remove_file(place.path("back")).unwrap();
         fs::remove_dir_all(place.path("out")).unwrap();
     }
-    // What is replaced by force was not for everybody either, and a link stays a link.
+    // A file replaced by force was not readable by everybody either, and a link stays a link.
     set("d/1", 0o644);
     place.write("secret", "x");
     set("secret", 0o600);

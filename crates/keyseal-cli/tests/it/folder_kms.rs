@@ -96,7 +96,7 @@ fn a_refusal_that_is_the_same_for_all_files_ends_the_run() {
         assert!(calls(&kms, Operation::Encrypt) < 40);
         assert_eq!(kms.place.names("out"), [""; 0]);
     }
-    // So does a key that is disabled.
+    // A disabled key has the same effect.
     let kms = with_files();
     kms.place.done(&["kek", "disable", &kms.kek]);
     let (exit, said) = run(&kms, &format!("encrypt -r d --in-place --kek {}", kms.kek));
@@ -149,7 +149,7 @@ fn re_wrapping_skips_what_is_newest_and_encrypts_nothing_for_a_dry_run() {
     );
     assert_eq!(kms.place.read("tree/7.sealed"), before);
 
-    // A run that was interrupted goes on where it was.
+    // An interrupted run resumes.
     let (exit, said) = run(
         &kms,
         &format!("rewrap tree/7.sealed --in-place --kek {kek}"),
@@ -158,7 +158,7 @@ fn re_wrapping_skips_what_is_newest_and_encrypts_nothing_for_a_dry_run() {
     let (exit, said) = run(&kms, &rewrap);
     assert_eq!(exit, 0, "{said}");
     assert!(said.contains("skipped 1"), "{said}");
-    // What decryption has told was used, each time.
+    // Each time, the ciphertext that decryption returned was used.
     assert_eq!(calls(&kms, Operation::Encrypt), encrypted);
 
     // Another key: each file costs a decryption and an encryption.

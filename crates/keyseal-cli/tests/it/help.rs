@@ -1,4 +1,4 @@
-//! The help texts are what `tests/cmd/help` says.
+//! The help texts are those of `tests/cmd/help`.
 
 use std::{env, fs, path::Path};
 

@@ -46,8 +46,8 @@ fn document(place: &Place, line: &str, expected: i32) -> Value {
     let parse = |text: &String| serde_json::from_str::<Value>(text).ok();
     let mut documents: Vec<Value> = texts.iter().filter_map(parse).collect();
     assert_eq!(documents.len(), 1, "{line}: {texts:?}");
-    // A report on standard output is alone there, and standard error is empty; else it is on
-    // standard error, and is all of that.
+    // If the report is on standard output, nothing else is there, and standard error is empty.
+    // Otherwise it is all of standard error.
     assert!(
         texts[1].is_empty() || parse(&texts[1]).is_some(),
         "{line}: {texts:?}"

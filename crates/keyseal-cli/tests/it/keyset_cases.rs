@@ -1,5 +1,5 @@
-//! Keyset files from elsewhere that are nearly right: each is refused by its name, and nothing is said
-//! of them that was not checked. The files are in `tests/cases`.
+//! Keyset files from elsewhere that are nearly right: each is refused with a message that names its
+//! form and claims nothing that was not checked. The files are in `tests/cases`.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -29,7 +29,7 @@ fn run(place: &Place, arguments: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), text)
 }
 
-/// Runs the program, and checks its exit code and each part of what it says.
+/// Runs the program, and checks its exit code and each part of its messages.
 fn says(place: &Place, arguments: &[&str], exit: i32, parts: &[&str]) -> String {
     let (code, text) = run(place, arguments);
     assert_eq!(code, exit, "{arguments:?}: {text}");

@@ -48,7 +48,7 @@ fn ids(place: &Place, keyset: &str, access: &[&str]) -> HashSet<u64> {
         .collect()
 }
 
-/// Returns the id that a rotation has told.
+/// Returns the id that a rotation reported.
 fn told(output: &Output) -> u64 {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");

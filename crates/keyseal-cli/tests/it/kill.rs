@@ -1,6 +1,6 @@
-//! `kill -9` at any moment: a file is the old one or the new one, and never neither.
+//! `kill -9` at any moment: a file is always either the old one or the new one.
 //!
-//! `KEYSEAL_KILLS=1000` sets how often, in all.
+//! `KEYSEAL_KILLS=1000` sets the total number of kills.
 
 use std::{
     env, fs,
@@ -54,7 +54,7 @@ fn whatever_is_killed_leaves_the_old_file_or_the_new_one() {
         let rounds = kills / 8;
         for round in 0..rounds {
             let after = whole * round / rounds;
-            // A new file is there as a whole, or not at all.
+            // A new file is complete, or it does not exist.
             let _ = fs::remove_file(place.path("out"));
             kill(
                 &place,
@@ -125,7 +125,7 @@ fn whatever_is_killed_leaves_the_old_file_or_the_new_one() {
             );
         }
     }
-    // Both were met, or the kills came at the wrong time.
+    // Both cases must occur, or the kills came at the wrong time.
     assert!(outcomes.iter().all(|count| *count > 0), "{outcomes:?}");
 }
 

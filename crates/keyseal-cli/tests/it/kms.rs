@@ -1,4 +1,4 @@
-//! What goes wrong between the program and Key Manager: exit codes, and no secret in any message.
+//! Failures between the program and Key Manager: exit codes, and no secret in any message.
 
 use std::{
     io::{Read as _, Write as _},
@@ -223,7 +223,7 @@ fn a_keyset_is_written_whole_or_not_at_all() {
         (Fault::TruncatedJson, 1, "kms_invalid_reply"),
         (Fault::WrongKeyId, 1, "kms_invalid_reply"),
     ] {
-        // What is read comes first: each of the two calls fails once.
+        // Decryption comes before encryption: each of the two calls fails once.
         for operation in [Operation::Decrypt, Operation::Encrypt] {
             let rule = FaultRule::new(fault.clone()).on(operation);
             kms.emulator.inject(rule);

@@ -1,5 +1,5 @@
-//! Standard error that cannot be written, output that is cut, signals that are ignored, and text
-//! from elsewhere in messages.
+//! Unwritable standard error, output that is cut short, ignored signals, and text from elsewhere in
+//! messages.
 
 #![cfg(target_os = "linux")]
 
@@ -172,7 +172,7 @@ fn a_signal_that_was_ignored_stays_ignored() {
 #[test]
 fn an_emulator_in_the_background_outlives_ctrl_c() {
     let place = Place::new();
-    // A shell without job control starts what is in the background with SIGINT ignored.
+    // A shell without job control starts background jobs with SIGINT ignored.
     let line = "eval \"$(keyseal emulator --seed-key k -q &)\"; \
                 kill -INT $KEYSEAL_EMULATOR_PID; sleep 0.3; \
                 keyseal kek show \"$SCW_KM_KEY_URI\"; code=$?; \
@@ -219,7 +219,7 @@ fn names_and_arguments_forge_no_line_and_move_no_terminal() {
             line.extend(json.then_some("--json"));
             let output = place.keyseal(&line).output().unwrap();
             for bytes in [output.stdout, output.stderr] {
-                // What was encrypted is no text for people.
+                // Ciphertext is not text for people.
                 let Ok(text) = String::from_utf8(bytes) else {
                     continue;
                 };

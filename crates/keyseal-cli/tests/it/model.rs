@@ -1,9 +1,9 @@
 //! Random operations on a tree, checked against a model: encrypt, decrypt, rotate, disable, enable,
 //! re-wrap, `kill -9` at random moments, two processes at once.
 //!
-//! Each file is at any time its plaintext, or one ciphertext of it; and every exit code told the
-//! truth. `KEYSEAL_MODEL_RUNS=1000` sets how many operations are done, on 300 files;
-//! `KEYSEAL_MODEL_SEED` repeats a run.
+//! At any time, each file is its plaintext or one ciphertext of it, and every exit code was right.
+//! `KEYSEAL_MODEL_RUNS=1000` sets the number of operations, on 300 files; `KEYSEAL_MODEL_SEED`
+//! repeats a run.
 
 use std::{
     env, fs,
@@ -20,11 +20,11 @@ use keyseal::{
 
 use super::support::Place;
 
-/// How long an ordinary run goes on.
+/// The length of an ordinary run.
 const SHORT: Duration = Duration::from_secs(25);
 const CLEARTEXT: &str = "--insecure-cleartext";
 
-/// What a file is.
+/// The state of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Plain,
@@ -61,7 +61,7 @@ const EDITS: [Operation; 4] = [
     Operation::Enable,
 ];
 
-/// A keyset, as a test may look at it: every key alone.
+/// A keyset as this test sees it: each key separately.
 struct Keys {
     primary: KeyId,
     keys: Vec<(KeyId, Status, KeysetAead)>,
@@ -199,7 +199,7 @@ impl Model {
                     .each_mut()
                     .map(|child| child.wait().unwrap().code());
                 let after = self.states();
-                // Two that want the same get it.
+                // Two operations with the same goal both reach it.
                 let want_the_same = operation == other;
                 for exit in exits {
                     if want_the_same && exit == Some(0) {
@@ -250,7 +250,7 @@ impl Model {
             .unwrap()
     }
 
-    /// Looks at every file: it is its plaintext, or one ciphertext of it.
+    /// Checks that every file is its plaintext or one ciphertext of it.
     fn states(&self) -> Vec<State> {
         self.remove_leftovers();
         let keys = Keys::read(&self.place, "k.json");
@@ -293,7 +293,7 @@ impl Model {
         }
     }
 
-    /// Returns what an operation makes of a file.
+    /// Returns the state of a file after an operation.
     fn after(&self, operation: Operation, before: State) -> State {
         let keys = Keys::read(&self.place, "k.json");
         let kek = Keys::read(&self.place, "kek.json").primary;
@@ -307,7 +307,7 @@ impl Model {
         }
     }
 
-    /// Returns whether all files are as an operation was to make them.
+    /// Returns whether all files have the state that an operation should give them.
     fn is_done(&self, operation: Operation, after: &[State]) -> bool {
         let key = Keys::read(&self.place, "k.json").primary;
         let kek = Keys::read(&self.place, "kek.json").primary;

@@ -10,7 +10,7 @@ use keyseal::SecretAccess;
 use keyseal_emulator::{Emulator, Server};
 use tempfile::TempDir;
 
-/// A folder of its own for each test.
+/// A separate folder for each test.
 pub(super) struct Place {
     folder: TempDir,
     variables: Vec<(String, String)>,
@@ -24,7 +24,7 @@ impl Place {
         }
     }
 
-    /// Sets a variable for what is run from now on.
+    /// Sets a variable for all later runs.
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
@@ -96,7 +96,7 @@ impl Place {
         command
     }
 
-    /// Runs the program, which succeeds.
+    /// Runs the program, and asserts that it succeeds.
     pub(super) fn done(&self, arguments: &[&str]) -> Output {
         let output = self.keyseal(arguments).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);

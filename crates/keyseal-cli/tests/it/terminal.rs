@@ -1,4 +1,4 @@
-//! What reaches a terminal.
+//! The bytes that reach a terminal.
 
 #![cfg(target_os = "linux")]
 
@@ -14,7 +14,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::support::Place;
 
-/// Opens a terminal: the side of the screen, and the side of the program.
+/// Opens a terminal: the screen's side and the program's side.
 fn terminal() -> (File, OwnedFd) {
     let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&screen).unwrap();
@@ -28,7 +28,7 @@ fn terminal() -> (File, OwnedFd) {
     (screen.into(), program.into())
 }
 
-/// Runs a command with one of its streams on a terminal; returns what the screen shows.
+/// Runs a command with one of its streams on a terminal, and returns the content of the screen.
 fn shown(mut command: Command, on: fn(&mut Command, Stdio)) -> (Option<i32>, String, Vec<u8>) {
     let (mut screen, program) = terminal();
     command
@@ -37,7 +37,7 @@ fn shown(mut command: Command, on: fn(&mut Command, Stdio)) -> (Option<i32>, Str
         .stderr(Stdio::piped());
     on(&mut command, program.into());
     let child = command.spawn().unwrap();
-    // The command holds the other side; without it, the screen ends with the child.
+    // The command holds the other side. Drop it, so that the screen ends with the child.
     drop(command);
     let reader = thread::spawn(move || {
         let mut seen = Vec::new();

@@ -1,4 +1,4 @@
-//! `tests/cmd/*.txt`: commands, and what they say.
+//! `tests/cmd/*.txt`: commands and their output.
 
 use std::{fs, path::Path, process::Output};
 

@@ -1,8 +1,8 @@
-//! Variables that stand for flags, and key files that need no flag.
+//! Variables that set flags, and key files that need no flag.
 
 use super::support::{Place, WithKms};
 
-/// Runs the program, and returns its exit code and what it said.
+/// Runs the program, and returns its exit code and its messages.
 fn run(place: &Place, line: &str) -> (Option<i32>, String) {
     let output = place.shell(line).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -46,7 +46,7 @@ fn variables_stand_for_flags() {
         "keyseal encrypt in --keyset c.json --insecure-cleartext -o d",
     );
     done(&place, "KEYSEAL_KEK= keyseal encrypt in -o e");
-    // Which of two variables is meant, the user says.
+    // If two variables conflict, the user decides.
     let (code, said) = run(
         &place,
         "KEYSEAL_KEK=file-kms://kek.json keyseal encrypt in -o f",
@@ -93,7 +93,7 @@ fn a_key_file_of_its_owner_alone_needs_no_flag() {
         &place,
         &format!("{create} --keyset-kek file-kms://kek.json -o k.json"),
     );
-    // Without the key it is an error, and no file in cleartext.
+    // Without the key this is an error, and no cleartext file is written.
     let (code, said) = run(&place, &format!("{create} -o cleartext.json"));
     assert_eq!(code, Some(2), "{said}");
     assert!(!place.path("cleartext.json").exists());

@@ -1,4 +1,4 @@
-//! Whatever comes in, a well-formed answer goes out.
+//! Every request, however odd, gets a well-formed answer.
 
 use keyseal_emulator::Request;
 use proptest::prelude::*;

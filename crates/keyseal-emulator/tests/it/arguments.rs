@@ -1,4 +1,4 @@
-//! Every argument that can be wrong, and how the refusal names it.
+//! Every argument that can be wrong, and the error that names it.
 
 use serde_json::{Value, json};
 

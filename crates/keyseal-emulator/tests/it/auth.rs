@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Permissions.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ fn tokens_are_checked_before_anything_else() {
         with(&[("X-Session-Token", "jwt")]),
         denied("jwt", "not_found")
     );
-    // A good token comes as far as the region.
+    // A valid token gets as far as the check of the region.
     assert_eq!(with(&[("x-AUTH-token", SECRET_KEY)]).0, 400);
     assert_eq!(with(&[("x-auth-token", &SECRET_KEY.to_uppercase())]).0, 400);
 }

@@ -12,7 +12,7 @@ pub(crate) const SECRET_KEY: &str = "7d5f7a14-3a5e-4b9c-8f60-1c2d3e4f5a6b";
 pub(crate) const ORGANIZATION: &str = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
 pub(crate) const PROJECT: &str = "aaaaaaaa-bbbb-4ccc-8ddd-ffffffffffff";
 pub(crate) const UNKNOWN_KEY: &str = "11111111-2222-4333-8444-555555555555";
-/// When the clock of a test starts: 2026-07-07T07:46:06.576401298Z.
+/// The start of a test's clock: 2026-07-07T07:46:06.576401298Z.
 pub(crate) const START: Duration = Duration::new(1_783_410_366, 576_401_298);
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
@@ -71,7 +71,7 @@ impl Caller {
         self.call("POST", &format!("keys/{id}/{action}"), body)
     }
 
-    /// Calls, and wants success.
+    /// Calls, and asserts success.
     pub(crate) fn ok(&self, id: &str, action: &str, body: Value) -> Value {
         let (status, answer) = self.post(id, action, body);
         assert!(matches!(status, 200 | 204), "{action}: {status} {answer}");

@@ -1,4 +1,4 @@
-//! Encrypt, decrypt, data keys, signatures: what comes out, and every edge of what goes in.
+//! Encrypt, decrypt, data keys, signatures: the outputs, and every edge case of the inputs.
 
 use aws_lc_rs::{digest, rsa, signature};
 use keyseal_emulator::Parsing;

@@ -1,4 +1,4 @@
-//! Each error body of the service, and which request earns it.
+//! Each error body of the service, and a request that causes it.
 
 use keyseal_emulator::{Fault, FaultRule, Lock, Operation, Request};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn bodies_that_are_no_json_objects_are_refused() {
         assert_eq!(response.status(), 400, "{body}");
         assert_eq!(value_of(&response)["details"][0]["argument_name"], "body");
     }
-    // A body on GET means nothing, whatever it is.
+    // The body of a GET request is ignored.
     assert_eq!(caller.raw("GET", "keys", "nonsense").status(), 200);
 }
 

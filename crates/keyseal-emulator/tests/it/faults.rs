@@ -1,4 +1,4 @@
-//! Injected faults, seen as values.
+//! Injected faults, without a socket.
 
 use std::time::Duration;
 
@@ -427,7 +427,7 @@ fn the_control_routes_steer_faults_clock_locks_api_keys_and_the_log() {
     assert_eq!(control("DELETE", "exchanges", "").0, 204);
     assert!(caller.emulator.exchanges().is_empty());
 
-    // Neither a stranger nor a reader steers.
+    // Neither a stranger nor a read-only API key controls the emulator.
     for token in ["", guest_caller.token.as_str()] {
         let request = Request::new("DELETE", "/emulator/faults").with_header("X-Auth-Token", token);
         assert!(matches!(

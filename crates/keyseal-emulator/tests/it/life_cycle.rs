@@ -280,7 +280,7 @@ fn a_century_of_daily_rotations_ends_and_opens_the_first_ciphertext() {
     assert_eq!(caller.get(id)["rotation_count"], 36_501);
     let answer = caller.ok(id, "decrypt", json!({"ciphertext": first}));
     assert_eq!(answer["plaintext"], base64(b"hello"));
-    // More than a century is not to be had.
+    // More than a century is refused.
     caller.emulator.advance_clock(Duration::MAX).unwrap();
     assert_eq!(caller.get(id)["rotation_count"], 36_501);
 }
@@ -342,7 +342,7 @@ fn imported_material_rotates_and_is_deleted_one_rotation_at_a_time() {
         (400, &json!("key_rotation_index"))
     );
 
-    // Without an index the newest goes.
+    // Without an index, the newest is deleted.
     caller.ok(&id, "delete-key-material", Value::Null);
     assert_eq!([opens(&first), opens(&third)], [200, 400]);
     let before = caller.get(&id);
@@ -356,7 +356,7 @@ fn imported_material_rotates_and_is_deleted_one_rotation_at_a_time() {
     assert_eq!(after["rotation_count"], 0);
     assert_eq!(after["rotated_at"], before["rotated_at"]);
 
-    // An index is never used twice: a deleted rotation stays lost.
+    // An index is never reused: a deleted rotation stays lost.
     assert_eq!(
         caller.ok(&id, "import-key-material", import(1))["state"],
         "enabled"

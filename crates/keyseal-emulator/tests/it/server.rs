@@ -1,4 +1,4 @@
-//! The emulator over loopback, spoken to in plain bytes: no HTTP library is between.
+//! The emulator over loopback, tested with plain bytes and no HTTP library in between.
 
 use std::{
     io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
@@ -115,7 +115,7 @@ fn one_connection_serves_many_requests_in_the_forms_of_every_client() {
     let mut connection = Connection::open(&server);
     for (method, path, headers, body, wanted) in [
         ("GET", "/metadata", "", "", 200),
-        // Python puts a body on GET; curl labels every body as a form; Go asks for gzip.
+        // Python sends a body with GET; curl labels every body as a form; Go asks for gzip.
         (
             "GET",
             key.as_str(),

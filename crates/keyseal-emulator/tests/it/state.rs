@@ -1,4 +1,4 @@
-//! The state file: what survives, and what is refused.
+//! The state file: changes that survive, and files that are refused.
 
 use std::{fs, path::Path};
 
@@ -132,7 +132,7 @@ fn every_flipped_bit_every_cut_and_every_other_key_is_refused() {
         open(&path, &other),
         Err(StateError::DoesNotOpen { .. })
     ));
-    // A refused file is left as it is.
+    // A refused file is left unchanged.
     assert!(open(&path, &key).is_ok());
 }
 
@@ -161,7 +161,7 @@ fn a_cut_takes_the_last_change_and_a_flipped_bit_is_refused() {
         };
         assert_eq!(seen["rotation_count"], rotations, "{length} bytes");
         assert_eq!(seen["state"], state, "{length} bytes");
-        // What comes next is kept, too.
+        // Later changes are kept, too.
         caller.ok(&id, "protect", json!({}));
         drop(caller);
         let again = self::caller(&path, &key).get(&id);

@@ -1,4 +1,4 @@
-//! A command that is run with the emulator, and ends it.
+//! A command that runs with the emulator, and whose end stops it.
 
 use std::{
     ffi::OsString,
@@ -14,11 +14,11 @@ use crate::{
     text::printable,
 };
 
-/// How often it is asked whether the command has ended.
+/// How often we check whether the command has ended.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Runs a command with these variables until it ends, and passes on each signal that should end
-/// this process. Does something else again and again `meanwhile`.
+/// this process. Calls `meanwhile` repeatedly until then.
 pub(super) fn run(
     (program, arguments): (&OsString, &[OsString]),
     variables: impl IntoIterator<Item = (String, String)>,
@@ -40,7 +40,7 @@ pub(super) fn run(
         meanwhile();
         match stopped.recv_timeout(PAUSE) {
             Ok(signal) => {
-                // What the command makes of it is its own affair, and so is the next one.
+                // The command decides how to react, to this signal and to the next one.
                 stopped = leftovers.stopped();
                 pass_on(signal, &child).map_err(|error| failed(&error))?;
             }
@@ -50,12 +50,12 @@ pub(super) fn run(
     }
 }
 
-/// Ends this process as the command ended: with its exit code or of its signal.
+/// Ends this process as the command ended: with its exit code or by its signal.
 pub(super) fn end_like(status: ExitStatus) -> ! {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        // It comes back only if this process cannot end of the signal: then the code of a shell
-        // says it.
+        // This returns only if the signal cannot end this process. Then use the exit code that a
+        // shell would.
         let _ = signal_hook::low_level::emulate_default_handler(signal);
         process::exit(128 + signal);
     }
@@ -69,7 +69,7 @@ fn pass_on(signal: Signal, child: &Child) -> std::io::Result<()> {
     let Some(named) = Named::from_named_raw(signal) else {
         return Ok(());
     };
-    // Ctrl-C at a terminal goes to the command, too: a second one would be taken for impatience.
+    // Ctrl-C at a terminal reaches the command anyway, and would take a second one for impatience.
     if named == Named::INT && is_in_foreground() {
         return Ok(());
     }
@@ -86,7 +86,7 @@ fn is_in_foreground() -> bool {
     })
 }
 
-/// Ctrl-C at a console goes to the command, too, and nothing else comes here.
+/// Ctrl-C at a console also reaches the command, and no other signal comes here.
 #[cfg(not(unix))]
 fn pass_on(_: Signal, _: &Child) -> std::io::Result<()> {
     Ok(())

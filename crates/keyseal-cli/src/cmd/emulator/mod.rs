@@ -34,20 +34,20 @@ use crate::{
 
 /// The largest fault script that is read, in bytes.
 const SCRIPT_LIMIT: u64 = 1 << 20;
-/// Where the key of a state file may be, if no option says so.
+/// The variable that names the key file of a state file, if no option does.
 const STATE_KEY_FILE: &str = "KEYSEAL_EMULATOR_STATE_KEY_FILE";
 /// The key of a state file itself, in base64.
 const STATE_KEY: &str = "KEYSEAL_EMULATOR_STATE_KEY";
-/// The API key, where it is not drawn. All of them are set, or none.
+/// The API key, if it is not generated. Either all of them are set, or none.
 const CREDENTIALS: [&str; 4] = [
     "KEYSEAL_EMULATOR_ACCESS_KEY",
     "KEYSEAL_EMULATOR_SECRET_KEY",
     "KEYSEAL_EMULATOR_ORGANIZATION_ID",
     "KEYSEAL_EMULATOR_PROJECT_ID",
 ];
-/// How often it is looked whether there is something to tell.
+/// How often we check for new requests to report.
 const PAUSE: Duration = Duration::from_millis(50);
-/// What names the process that serves.
+/// The variable with the id of the process that serves.
 const PID: &str = "KEYSEAL_EMULATOR_PID";
 /// The region of seeded keys.
 const REGION: &str = "fr-par";
@@ -111,7 +111,7 @@ pub(crate) struct EmulatorArgs {
 }
 
 pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure> {
-    // From here on a signal is the end that was hoped for.
+    // From here on, a signal is the expected end.
     let stopped = context.leftovers.stopped();
     let rules = rules(args.faults.as_ref(), context)?;
     let mut builder = Emulator::builder();
@@ -158,7 +158,7 @@ pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure
     let mut requests = Requests::of(&emulator);
     let ended = match args.command.split_first() {
         None => {
-            // A channel that has ended says that nobody can send any more: that is the end, too.
+            // If the channel is closed, nobody can send any more: that is the end, too.
             while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
                 requests.tell(context);
             }
@@ -178,7 +178,7 @@ pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure
     }
 }
 
-/// Reads the API key from the environment, where it is not to be drawn.
+/// Reads the API key from the environment, if it is set there.
 fn identity() -> Result<Option<Identity>, Failure> {
     let read = |name| {
         let value = env::var(name).ok().filter(|value| !value.is_empty());
@@ -207,7 +207,7 @@ fn identity() -> Result<Option<Identity>, Failure> {
     }
 }
 
-/// A key that was there when the emulator started.
+/// A key that existed when the emulator started.
 struct Seeded {
     name: String,
     id: String,
@@ -239,7 +239,7 @@ fn serve(emulator: &Emulator, args: &EmulatorArgs) -> Result<Server, Failure> {
     })
 }
 
-/// Returns what clients read. Every value is made of letters, digits and `-:/._`.
+/// Returns the variables for clients. Every value consists of letters, digits and `-:/._`.
 fn variables(emulator: &Emulator, url: &str, keys: &[Seeded]) -> Vec<(String, String)> {
     let access = SecretAccess::insecure();
     let environment = emulator.identity().environment(url, access);
@@ -287,7 +287,7 @@ fn announce(
     context.print_data(Lines::of_text(&lines))
 }
 
-/// Makes a key, or finds the one that a kept state has of this name.
+/// Makes a key, or finds the one with this name in a saved state.
 fn seed(emulator: &Emulator, name: &str, kept: bool) -> Result<Seeded, Failure> {
     let known = if kept { find(emulator, name) } else { None };
     let id = match known {

@@ -1,10 +1,10 @@
-//! What clients ask of the emulator, said while it serves.
+//! The requests of clients, logged while the emulator serves.
 
 use keyseal_emulator::Emulator;
 
 use crate::{context::Context, text::printable};
 
-/// The requests that are yet to be told.
+/// The requests that are not logged yet.
 pub(super) struct Requests<'e> {
     emulator: &'e Emulator,
     last: Option<String>,
@@ -18,7 +18,7 @@ impl<'e> Requests<'e> {
         }
     }
 
-    /// Tells those that came since the last time.
+    /// Logs the requests since the last call.
     pub(super) fn tell(&mut self, context: &Context) {
         if !context.is_verbose() {
             return;

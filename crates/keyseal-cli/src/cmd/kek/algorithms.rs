@@ -1,4 +1,4 @@
-//! `kek algorithms`: what Key Manager offers.
+//! `kek algorithms`: the algorithms that Key Manager offers.
 
 use clap::Args;
 use serde_json::{Value, json};

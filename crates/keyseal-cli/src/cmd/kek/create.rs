@@ -119,7 +119,7 @@ fn wanted(args: &CreateArgs) -> CreateKey {
     }
 }
 
-/// Finds the usage that an algorithm is for, by its name.
+/// Finds the usage of an algorithm by its name.
 fn usage_of(algorithm: &str) -> KeyUsage {
     let named = Algorithm::named(algorithm);
     let starts = |names: &[&str]| names.iter().any(|name| algorithm.starts_with(name));

@@ -22,7 +22,8 @@ pub(super) fn run(args: &DeleteArgs, context: &Context) -> Result<(), Failure> {
     let (manager, key) = args.choice.open(context)?;
     let uri = key.uri();
     manager.run("cannot delete the key", key.delete())?;
-    // The service answers with nothing, and reading the key may not be allowed to whom deleting is.
+    // The service's answer is empty, and a caller who may delete a key is not always allowed to
+    // read it.
     let said = json!({
         "id": uri.key_id().as_str(),
         "region": uri.region().map(|region| region.as_str()),

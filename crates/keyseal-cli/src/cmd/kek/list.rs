@@ -89,7 +89,7 @@ fn wanted(args: &ListArgs) -> ListKeys {
     which
 }
 
-/// Returns a line for each key. A list without keys has no head either.
+/// Returns a line for each key. An empty list has no header either.
 fn lines(keys: &[KeyInfo]) -> String {
     let head = [
         "NAME",

@@ -1,4 +1,4 @@
-//! `kek import` and `kek delete-material`: key material that is not the service's own.
+//! `kek import` and `kek delete-material`: imported key material.
 
 use clap::Args;
 use keyseal::{SecretAccess, SecretBytes, kms::scaleway::KeyMaterial};

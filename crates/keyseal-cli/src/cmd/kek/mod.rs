@@ -101,7 +101,7 @@ impl KeyChoice {
     }
 }
 
-/// What a key is for.
+/// The usage of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum UsageName {
     /// Encrypts and decrypts with one secret key, as a key-encryption key does
@@ -154,18 +154,18 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
     })
 }
 
-/// Says what was done with a key; as JSON it is the service's own object.
+/// Reports a change of a key; the JSON form is the service's own object.
 fn report(done: &str, key: &KeyInfo, context: &Context) -> Result<(), Failure> {
     context.report(done, &as_json(key), false)
 }
 
 /// Returns the service's own object.
 fn as_json(key: &KeyInfo) -> Value {
-    // It was parsed once already.
+    // This text was parsed from JSON before.
     serde_json::from_str(key.json()).unwrap_or_default()
 }
 
-/// Returns how a key is called in a sentence: by its name and its URI.
+/// Returns the words for a key in a sentence: its name and its URI.
 fn name(key: &KeyInfo) -> String {
     format!("{} ({})", printable(key.name()), key.uri())
 }
@@ -177,7 +177,7 @@ fn usage(key: &KeyInfo) -> String {
     }
 }
 
-/// Lays out a line for each row below `head`, and nothing where there is no row.
+/// Lays out a line for each row below `head`, or nothing if there are no rows.
 fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
     let mut lines = vec![head.map(str::to_owned)];
     lines.extend(rows);

@@ -19,7 +19,7 @@ const RSA: &[u8] = &[
 const SEQUENCE: u8 = 0x30;
 const BIT_STRING: u8 = 0x03;
 const INTEGER: u8 = 0x02;
-/// How many characters of base64 a line of PEM has.
+/// The number of base64 characters in a line of PEM.
 const LINE: usize = 64;
 
 /// Print the public key of an asymmetric key, as PEM
@@ -56,8 +56,8 @@ pub(super) fn run(args: &PublicKeyArgs, context: &Context) -> Result<(), Failure
 
 /// Returns the same key as a SubjectPublicKeyInfo, unless it is neither that nor PKCS #1.
 ///
-/// The service writes `EC PUBLIC KEY` around the first and `RSA PUBLIC KEY` around the second. The
-/// bytes decide, since a label can change.
+/// The service labels the first `EC PUBLIC KEY` and the second `RSA PUBLIC KEY`. We go by the
+/// bytes, since a label can change.
 fn standard(pem: &str) -> Option<String> {
     let (_, rest) = pem.split_once("-----BEGIN ")?;
     let (label, rest) = rest.split_once("-----")?;

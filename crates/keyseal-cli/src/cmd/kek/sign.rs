@@ -1,4 +1,4 @@
-//! `kek sign` and `kek verify`: keys that sign.
+//! `kek sign` and `kek verify`: signatures with keys of Key Manager.
 
 use std::io::{self, Write};
 
@@ -42,7 +42,7 @@ enum Hash {
 }
 
 impl Message {
-    /// Returns what the service signs. The data itself stays here.
+    /// Returns the digest for the service to sign. The data itself is never sent.
     fn digest(&self, context: &Context) -> Result<Zeroizing<Vec<u8>>, Failure> {
         if self.prehashed {
             return self.input.read_small(SMALL, context);

@@ -1,8 +1,8 @@
 //! The one way to change a keyset: read, changed and written in one step, and under a lock if the
 //! file is replaced.
 //!
-//! A verb gets its keyset from [`KeysetEdit::run`] alone, so it cannot replace a file that it has
-//! read before the lock was taken.
+//! A command gets its keyset only from [`KeysetEdit::run`], so it cannot replace a file that it
+//! read before it took the lock.
 
 use std::path::Path;
 
@@ -22,11 +22,11 @@ use crate::{
     text::{Lines, size},
 };
 
-/// What helps against a keyset file with several names.
+/// The hint for a keyset file with several names.
 const NAMES: &str = "the others would have another keyset from then on: let the file have one name, \
      or write with -o";
 
-/// A change of a keyset that is planned: the input is open, and locked if it will be replaced.
+/// A planned change of a keyset: the input is open, and locked if it will be replaced.
 pub(crate) struct KeysetEdit<'c> {
     place: &'c Place,
     input: Input,
@@ -38,7 +38,7 @@ pub(crate) struct KeysetEdit<'c> {
 /// A keyset that was changed and written.
 pub(crate) struct Edited<'c, T> {
     pub(crate) keyset: Keyset,
-    /// What the change returned.
+    /// The return value of the change.
     pub(crate) told: T,
     name: String,
     is_standard: bool,
@@ -46,14 +46,14 @@ pub(crate) struct Edited<'c, T> {
 }
 
 impl<'c> KeysetEdit<'c> {
-    /// Plans to change the keyset at `place`. The output is none of `others` either.
+    /// Plans to change the keyset at `place`. The output must not be one of `others`.
     pub(crate) fn plan(
         place: &'c Place,
         output: &ChangedFile,
         others: &[&Place],
         context: &'c Context,
     ) -> Result<Self, Failure> {
-        // Only a regular file can be replaced: of anything else, planning the output says so.
+        // Only a regular file can be replaced. Planning the output refuses anything else.
         let replaces = output.is_in_place() && place.path().is_some_and(Path::is_file);
         let (input, output) = if replaces {
             let input = Input::open_locked(place, context)?;
@@ -73,7 +73,7 @@ impl<'c> KeysetEdit<'c> {
     }
 
     /// Reads the keyset, has `change` change it, and writes it in the format that `change` leaves
-    /// in it. A file that another program has changed meanwhile is not replaced.
+    /// in it. A file that another program changed in the meantime is not replaced.
     pub(crate) fn run<T>(
         mut self,
         access: Access,
@@ -146,7 +146,7 @@ fn destroyed_material(id: KeyId, place: &Place) -> String {
 }
 
 impl<T> Edited<'_, T> {
-    /// Reports what was done, and what is in the keyset now.
+    /// Reports the change, and the new content of the keyset.
     pub(crate) fn report(&self, text: impl FnOnce(&str) -> String) -> Result<Exit, Failure> {
         let value: Value = list::as_json(Some(&self.keyset.handle.info()));
         self.context

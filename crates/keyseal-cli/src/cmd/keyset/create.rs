@@ -1,4 +1,4 @@
-//! `keyset create`: a keyset of one key.
+//! `keyset create`: a keyset with one key.
 
 use clap::Args;
 

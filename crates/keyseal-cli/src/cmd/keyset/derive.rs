@@ -1,4 +1,4 @@
-//! `keyset derive`: the keyset of one salt, out of a keyset that derives.
+//! `keyset derive`: the keyset of one salt, derived from a deriver keyset.
 
 use clap::Args;
 use keyseal::KeysetDeriver;

@@ -1,5 +1,5 @@
 //! `keyset add`, `rotate`, `promote`, `enable`, `disable`, `destroy`, `delete`: several of them
-//! in one call, all or none.
+//! in one call, which applies all of them or none.
 
 use clap::Args;
 use keyseal::{Key, KeyId, KeysetError, KeysetHandle};
@@ -14,16 +14,16 @@ use crate::{
     keysets::{Access, keyset_failure},
 };
 
-/// A change of a keyset, and where it goes.
+/// A change of a keyset, and its output.
 #[derive(Debug)]
 pub(crate) struct Edit {
     pub(crate) changes: Vec<Change>,
     pub(crate) common: EditArgs,
 }
 
-/// One step. The order of the variants is the order in which steps are done, so that each finds
-/// what it needs: a key is enabled before it is promoted, and another promoted before the old
-/// primary key is disabled.
+/// One step. Steps are done in the order of the variants, so that the conditions of each are met:
+/// a key is enabled before it is promoted, and another key is promoted before the old primary key
+/// is disabled.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Change {
     Enable(KeyId),
@@ -96,7 +96,7 @@ impl NewKeys {
 pub(super) const ANY_KIND_HINT: &str = "--any-kind adds it anyway: nothing uses the keyset until \
      its enabled keys are of one kind";
 
-/// Tinks refuse a destroyed key where they should not.
+/// Some Tinks wrongly refuse a destroyed key.
 const FOR_JAVA: &str = "tink-java reads no JSON keyset with a destroyed key, and none at all with \
      TinkConfig2026: if Java reads this keyset, delete the key instead";
 
@@ -276,7 +276,7 @@ pub(crate) fn run(edit: Edit, context: &Context) -> Result<Exit, Failure> {
     edited.report(|name| format!("{}\nwrote {name}", edited.told.join("\n")))
 }
 
-/// Does all changes, in their order, and says what each has done.
+/// Makes all changes in order, and describes each.
 pub(crate) fn apply(
     handle: &mut KeysetHandle,
     mut changes: Vec<Change>,

@@ -1,4 +1,4 @@
-//! `keyset import`: a key that exists already becomes a key of a keyset.
+//! `keyset import`: adds an existing key to a keyset.
 
 use clap::Args;
 use keyseal::{
@@ -216,7 +216,7 @@ fn decode(file: &[u8], args: &ImportArgs) -> Result<Zeroizing<Vec<u8>>, Failure>
     })
 }
 
-/// Names the option that would read a file which was taken for bare bytes.
+/// Names the option that would read a file that was taken for bare bytes.
 fn guess(file: &[u8], encoding: Encoding) -> Option<&'static str> {
     if encoding.hex || encoding.base64 || file.trim_ascii().len() < 32 {
         return None;
@@ -298,7 +298,7 @@ impl Wanted {
         }
     }
 
-    /// Finds out what key a bare one is, from its type and its size.
+    /// Finds the parameters of a bare key from its type and size.
     fn template(&self, size: usize, args: &ImportArgs) -> Result<KeyTemplate, Failure> {
         if let Some(template) = &self.template {
             args.parameters.check(&args.type_name, &[])?;
@@ -346,7 +346,7 @@ impl Wanted {
     }
 }
 
-/// Returns whether a key is one that a template makes, whatever prefix it writes.
+/// Returns whether a template makes keys like this one, apart from the prefix.
 fn is_of(key: &Key, template: &Template) -> bool {
     key.template().is_some_and(|made| {
         let variant = made.variant();
@@ -370,7 +370,7 @@ fn parameters_missing(type_name: &str, templates: &[&str]) -> Failure {
     })
 }
 
-/// Takes `AesGcmKey`, `aes-gcm` and the whole type URL for the same.
+/// Treats `AesGcmKey`, `aes-gcm` and the whole type URL as the same type.
 fn is_named(type_url: &str, name: &str) -> bool {
     let known = short_type(type_url);
     let bare = known.strip_suffix("Key").unwrap_or(&known);

@@ -1,4 +1,4 @@
-//! `keyset lint`: what is wrong or unwise in a keyset file.
+//! `keyset lint`: errors and unwise choices in a keyset file.
 
 use clap::Args;
 use keyseal::{
@@ -81,7 +81,7 @@ fn holds_secret(bytes: &[u8]) -> bool {
     KeysetHandle::read_no_secret(bytes, Format::detect(bytes)).is_err()
 }
 
-/// Looks for keys of a service that this build has no client for.
+/// Finds keys of a service for which this build has no client.
 fn check_uris(bytes: &[u8]) -> Option<Found> {
     let access = SecretAccess::insecure();
     let keyset = KeysetHandle::read_cleartext(bytes, Format::detect(bytes), access).ok()?;
@@ -108,7 +108,7 @@ fn check_uris(bytes: &[u8]) -> Option<Found> {
     })
 }
 
-/// Returns where a key is held, if a service holds it.
+/// Returns the location of a key that a service holds.
 fn kms_uri(key: &Key) -> Option<&str> {
     let alone = key.downcast_ref().map(KmsAeadKey::parameters);
     let envelope = key.downcast_ref().map(KmsEnvelopeAeadKey::parameters);
@@ -155,7 +155,7 @@ impl Found {
 }
 
 impl Found {
-    /// Says how many more there are like the first.
+    /// Adds how many more findings are like the first.
     fn others(&self) -> String {
         match self.count {
             0 | 1 => String::new(),
@@ -193,7 +193,7 @@ fn as_text(name: &str, found: &[Found], outside: bool) -> String {
     text
 }
 
-/// Looks at who may read a file with keys in it.
+/// Checks who may read a file that contains keys.
 #[cfg(unix)]
 fn check_mode(place: &Place) -> Option<Found> {
     use std::os::unix::fs::MetadataExt as _;

@@ -1,4 +1,4 @@
-//! `keyset`: the life of keys.
+//! `keyset`: commands for keysets and the life cycle of their keys.
 
 mod change;
 mod convert;
@@ -70,7 +70,7 @@ pub(crate) fn run(args: KeysetArgs, context: &Context) -> Result<Exit, Failure> 
     }
 }
 
-/// Generates a key by the name of its template, with another prefix where one is given.
+/// Generates a key from the named template, with another prefix if one is given.
 pub(crate) fn generate(template: &str, variant: Option<VariantName>) -> Result<Key, Failure> {
     let types = KeyTypes::default();
     let known = types

@@ -54,7 +54,7 @@ impl HashName {
     }
 }
 
-/// Returns the options that say something of a key type.
+/// Returns the options that apply to a key type.
 pub(crate) fn parameters_of(type_name: &str) -> &'static [&'static str] {
     match type_name {
         "AesCmacKey" => &["--tag-size"],
@@ -68,7 +68,7 @@ pub(crate) fn parameters_of(type_name: &str) -> &'static [&'static str] {
 }
 
 impl Parameters {
-    /// Refuses options that would go unheard.
+    /// Refuses options that would have no effect.
     pub(crate) fn check(self, name: &str, allowed: &[&str]) -> Result<(), Failure> {
         match self.given().find(|option| !allowed.contains(option)) {
             None => Ok(()),
@@ -94,7 +94,7 @@ impl Parameters {
 
     /// Returns the template of a key of `size` bytes; or `None` if no parameter is given.
     ///
-    /// The rest is as in most templates: SHA-256, tags of 16 bytes.
+    /// The other parameters are as in most templates: SHA-256, tags of 16 bytes.
     pub(crate) fn template(
         self,
         type_name: &str,
@@ -127,7 +127,7 @@ impl Parameters {
     }
 }
 
-/// Returns the template of parameters, out of a key that is thrown away.
+/// Returns the template for parameters, by way of a key that is thrown away.
 fn made(
     parameters: Result<impl KeyParameters, KeyError>,
     variant: Variant,

@@ -1,7 +1,7 @@
-//! `quickstart`: the whole story on one file.
+//! `quickstart`: a tour with one file.
 //!
-//! Each step is a command line, printed and then run as it stands, from the argument parser on. The
-//! Key Manager is an emulator inside this process, which the first line starts for who types it.
+//! Each step is a command line, printed and then run unchanged, argument parser included. The Key
+//! Manager is an emulator inside this process; the first line starts one for a user who types it.
 
 mod story;
 
@@ -22,7 +22,7 @@ use crate::{
     text::{printable, quoted},
 };
 
-/// Where there is no file to encrypt.
+/// The text to encrypt if there is no file.
 const LETTER: &str = "Keys are small, and worth what they open.\n";
 
 /// See the whole story, offline: encrypt a file, rotate its key, decrypt, compare
@@ -47,14 +47,14 @@ pub(crate) fn run(args: QuickstartArgs, context: &Context) -> Result<Exit, Failu
     let folder = Folder::new(args.keep, context)?;
     let start = env::current_dir().map_err(|error| Failure::io("cannot start", &error))?;
     let told = tell(file, &folder, context);
-    // A folder in which someone stands cannot be removed everywhere.
+    // Not every system can remove the current folder.
     let back = env::set_current_dir(start).map_err(|error| Failure::io("cannot go back", &error));
     let kept = folder.close(told.is_ok(), context);
     told.and(back).and(kept)?;
     Ok(Exit::Done)
 }
 
-/// Returns the file that the story is about; none for the line of text.
+/// Returns the file to encrypt, or `None` for the line of text.
 fn chosen(file: Option<PathBuf>) -> Result<Option<PathBuf>, Failure> {
     let file = match file {
         Some(file) => file,
@@ -75,7 +75,7 @@ fn chosen(file: Option<PathBuf>) -> Result<Option<PathBuf>, Failure> {
     Ok(Some(real))
 }
 
-/// The folder of the story.
+/// The folder of the tour.
 struct Folder {
     path: PathBuf,
     keep: bool,
@@ -105,7 +105,7 @@ impl Folder {
         })
     }
 
-    /// Leaves the folder of a story that went well where it was wanted, and no other.
+    /// Keeps the folder of a successful tour if the user asked for it, and removes any other.
     fn close(self, done: bool, context: &Context) -> Result<(), Failure> {
         context
             .leftovers

@@ -1,4 +1,4 @@
-//! The story: lines that are told, and done as they stand.
+//! The steps of the tour: command lines that are printed and then run unchanged.
 
 use std::{
     env,
@@ -21,26 +21,26 @@ use crate::{
     text::{Lines, printable, quoted},
 };
 
-/// Where a kept emulator keeps its keys, and the key of that file.
+/// The state file of an emulator that is kept, and the file with its key.
 const STATE: &str = "kms.state";
 const STATE_KEY: &str = "kms.state-key";
 
-/// A step: what it is for, and its command line.
+/// A step: its purpose and its command line.
 pub(super) struct Step {
     pub(super) why: &'static str,
     pub(super) arguments: Vec<OsString>,
 }
 
-/// What stands for the key's URI on a command line.
+/// The variable for the key's URI on a command line.
 pub(super) const KEK: &str = "$KEK";
 
-/// The story as it is told.
+/// The tour as it is shown.
 pub(super) struct Story<'c> {
     context: &'c Context,
     lines: Vec<String>,
     environment: Environment,
     kek: String,
-    /// It ends with the story.
+    /// It stops when the tour ends.
     _server: Server,
 }
 
@@ -132,7 +132,7 @@ impl<'c> Story<'c> {
         self.show(&said)
     }
 
-    /// Runs a command line, and returns what it printed.
+    /// Runs a command line, and returns its output.
     fn perform(&self, arguments: impl IntoIterator<Item = OsString>) -> Result<String, Failure> {
         let line = [OsString::from("keyseal")].into_iter().chain(arguments);
         let cli = command_line::parse(&line.collect::<Vec<_>>()).map_err(|error| {

@@ -158,7 +158,7 @@ fn the_same_line_encrypts_with_a_local_key_and_with_a_remote_one() {
         assert_eq!(buffer, b"text");
     }
 
-    // A fault of the service is not a fault of the ciphertext.
+    // A failure of the service is not a failure of the ciphertext.
     let ciphertext = seal(&envelope);
     emulator.inject(FaultRule::new(Fault::RateLimited));
     let unanswered = envelope.decrypt(&ciphertext, b"data").unwrap_err();

@@ -22,7 +22,7 @@ const ASSOCIATED_DATA: &[u8] = b"planted associated data";
 const MATERIAL: &[u8; 32] = b"planted key material of 32 bytes";
 const DIGEST: &[u8; 32] = b"planted digest that is 32 bytes.";
 
-/// What the client can ask for, and whether it may ask twice.
+/// The client's operations, and whether each may be repeated.
 const OPERATIONS: &[(Operation, Repeat)] = &[
     (Operation::CreateKey, Repeat::Never),
     (Operation::GetKey, Repeat::Safe),
@@ -53,7 +53,7 @@ enum Repeat {
     Never,
 }
 
-/// A key on which an operation will succeed, and what it takes.
+/// A key on which an operation will succeed, and the operation's arguments.
 struct Subject {
     key: ScalewayKey,
     ciphertext: Vec<u8>,
@@ -140,13 +140,13 @@ fn material() -> SecretBytes {
     SecretBytes::copy_from(MATERIAL, SecretAccess::insecure())
 }
 
-/// What a call comes to while the fault lasts.
+/// The outcome of a call while the fault lasts.
 enum Outcome {
-    /// This error; sent again where that is safe.
+    /// This error; the call is repeated if that is safe.
     Transient(KmsErrorKind),
     /// This error, at once.
     Final(KmsErrorKind),
-    /// This error where the answer has a JSON body to be read, else a success.
+    /// This error if the answer has a JSON body to read, otherwise a success.
     Unreadable(KmsErrorKind),
 }
 
@@ -186,7 +186,7 @@ fn faults() -> Vec<(Fault, Outcome)> {
     faults
 }
 
-/// Answers without a body can neither be truncated nor mislabelled.
+/// Answers without a body cannot be truncated or mislabelled.
 const WITHOUT_BODY: [Operation; 2] = [Operation::DeleteKey, Operation::DeleteKeyMaterial];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,7 +207,7 @@ async fn all_faults(operation: Operation, repeat: Repeat) {
     for (fault, outcome) in faults() {
         let what = format!("{fault:?} under {operation:?}");
         let subject = Subject::of(operation, &prepared).await;
-        // A client for each fault: the budget of repetitions is meant to run out.
+        // A client for each fault: its retry budget is meant to run out.
         let slow = matches!(fault, Fault::Latency(_));
         let patience = Duration::from_millis(if slow { 200 } else { 20_000 });
         let policy = impatient().attempt_timeout(patience);
@@ -252,13 +252,13 @@ async fn all_faults(operation: Operation, repeat: Repeat) {
         }
         if let Err(error) = result {
             assert_eq!(error.attempts() as usize, attempts, "{what}");
-            // What may have happened must not happen again by itself.
+            // An operation that may have happened must not be repeated automatically.
             let again = repeat == Repeat::Safe && error.kind().is_transient();
             assert_eq!(error.is_retryable(), again, "{what}");
             assert_tells_no_secret(&error, &emulator);
         }
 
-        // Gone after one answer, it is not noticed where repeating is safe.
+        // A fault that ends after one answer is not noticed if the call may be repeated.
         if repeat == Repeat::Safe && kind.is_some_and(KmsErrorKind::is_transient) {
             emulator.inject(FaultRule::new(fault).on(operation).times(1));
             let before = sent();

@@ -1,6 +1,5 @@
-//! The client of Key Manager and the emulator of it, with each other. That neither is wrong in the
-//! same way as the other is what `scaleway::wire` and `emulator` are for, with bodies that were
-//! written down elsewhere.
+//! The client of Key Manager against the emulator. Both could be wrong in the same way: the tests
+//! in `scaleway::wire` and `emulator` rule that out, with bodies that were recorded elsewhere.
 
 mod envelope;
 mod faults;
@@ -19,7 +18,7 @@ fn serve(emulator: &Emulator) -> Server {
     emulator.serve("127.0.0.1:0".parse().unwrap()).unwrap()
 }
 
-/// Describes a client that speaks HTTP to `server`, and does not wait long.
+/// Describes a client that speaks HTTP to `server`, with short waits.
 fn client_of(emulator: &Emulator, server: &Server) -> ScalewayClientBuilder {
     let identity = emulator.identity();
     ScalewayClient::builder()
