@@ -28,6 +28,8 @@ use crate::{
 
 /// The number of bytes that identify a ciphertext.
 const START: usize = 8;
+/// Says of a stream that no key of the keyset decrypts it.
+const NOT_DECRYPTED: &str = "stream_not_decrypted";
 /// The sizes of the header of a stream, which are also its first byte.
 const STREAM_HEADERS: [u8; 2] = [24, 40];
 
@@ -172,7 +174,7 @@ impl KeysetCryptor {
         // Behind its first byte a stream has random ones, so that it is no text.
         Ok(match may_be && !is_text(&job.input.peek(4096)?) {
             true => Recognised::Closed(Reason::new(
-                "stream_not_decrypted",
+                NOT_DECRYPTED,
                 "it starts like a stream of this keyset, and does not decrypt: it may have other \
                  associated data",
             )),
@@ -231,7 +233,11 @@ impl Cryptor for KeysetCryptor {
         if let Cipher::Streaming(aead) = &self.cipher {
             let decrypted = job.decrypt_stream(aead, 0, range, release, output);
             let explain = |failure| match job.input.file() {
-                Some(_) => explained(failure, self.recognise_stream(job), &job.input),
+                // Why such a stream does not decrypt is not known.
+                Some(_) => match self.recognise_stream(job) {
+                    Ok(Recognised::Closed(reason)) if reason.code == NOT_DECRYPTED => failure,
+                    seen => explained(failure, seen, &job.input),
+                },
                 None => failure,
             };
             return Ok(Done {

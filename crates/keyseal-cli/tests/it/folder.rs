@@ -365,8 +365,14 @@ fn an_output_is_skipped_only_if_it_is_younger_and_under_the_key_of_now() {
         done(&place, &format!("decrypt out/1.sealed -o back {keys}"));
         assert_eq!(place.read("back"), b"changed");
         // Other associated data makes a difference too.
-        let (_, said) = run(&place, &format!("{encrypt} --aad other"));
-        assert!(said.contains("encrypted 2 files"), "{keys}: {said}");
+        let other = format!("{encrypt} --aad other");
+        if keys.contains("raw") {
+            // A RAW ciphertext that does not decrypt looks like any file, so it is not replaced.
+            fails(&place, &other, 3, "it exists already");
+        } else {
+            let (_, said) = run(&place, &other);
+            assert!(said.contains("encrypted 2 files"), "{keys}: {said}");
+        }
         done(&place, &encrypt);
         if let Some(keyset) = rotated {
             let template = match keyset {
