@@ -14,7 +14,11 @@ use protox::prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
 
 // One digest for both: `build.rs` compares it, this crate writes it.
 #[path = "../../../build.rs"]
-#[allow(dead_code, reason = "the entry point of the build script")]
+#[allow(
+    dead_code,
+    clippy::print_stdout,
+    reason = "the entry point of the build script, which talks to cargo"
+)]
 mod build;
 
 /// Translates the `.proto` files of a folder to Rust: prost's messages, and a table of their
