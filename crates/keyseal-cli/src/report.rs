@@ -111,13 +111,14 @@ impl<'r> Report<'r> {
                 let is_said =
                     ends_run && (self.failed.iter()).any(|(_, said)| said.code() == failure.code());
                 if !self.context.json && !is_said {
-                    let failure = match ends_run {
+                    let style = self.context.style;
+                    match ends_run {
                         true => failure
                             .clone()
-                            .hint("the run ends: it is the same for every file"),
-                        false => failure.clone(),
-                    };
-                    failure.report(self.context.style, false);
+                            .hint("the run ends: it is the same for every file")
+                            .report(style, false),
+                        false => failure.report(style, false),
+                    }
                 }
                 self.failed.push((name, failure));
             }
