@@ -197,13 +197,12 @@ fn encrypt_keyset(canary: &Canary) {
 
 fn edit(canary: &Canary) {
     let mut keyset = keyset(canary);
-    let other = keyset
-        .add_of_any_kind(Key::generate("AES128_GCM").unwrap())
-        .unwrap();
+    let key: Key = keyset.entries().next().unwrap().key().unwrap().clone();
+    let same = KeyTypes::default().generate_from(&key.template().unwrap());
+    let other = keyset.add(same.unwrap()).unwrap();
     let before = keyset.clone();
     keyset.promote(other).unwrap();
     let id = before.primary();
-    let key: Key = before.entries().next().unwrap().key().unwrap().clone();
     let rotated = keyset.rotate(key.clone()).unwrap();
     keyset.disable(id).unwrap();
     keyset.enable(id).unwrap();
