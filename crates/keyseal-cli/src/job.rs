@@ -438,7 +438,10 @@ impl ReadAt for Watched<'_> {
     fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
         let len = self.note(ReadAt::read_at(self.file, buf, position))?;
         self.read.fetch_add(len as u64, Ordering::Relaxed);
-        self.end.fetch_max(position + len as u64, Ordering::Relaxed);
+        // A read behind the end gives nothing, wherever it asks.
+        if len > 0 {
+            self.end.fetch_max(position + len as u64, Ordering::Relaxed);
+        }
         Ok(len)
     }
 
