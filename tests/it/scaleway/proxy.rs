@@ -167,7 +167,7 @@ async fn names_that_cannot_be_resolved_are_not_tried_again() {
     );
     assert_eq!((error.attempts(), error.is_retryable()), (1, false));
 
-    let variables = [("HTTPS_PROXY", "http://proxy.invalid:3128")];
+    let variables = [("HTTPS_PROXY", "http://gateway.invalid:3128")];
     let error = fails("https://api.scaleway.com", &variables).await;
     assert_eq!(error.kind(), KmsErrorKind::Proxy, "{}", full_text(&error));
     assert_eq!(error.attempts(), 1);

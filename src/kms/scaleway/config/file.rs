@@ -206,7 +206,7 @@ mod tests {
 
     const FILE: &str = "\
 # Scaleway configuration file
-access_key: SCWXXXXXXXXXXXXXXXXX
+access_key: SCW0123456789ABCDEFG
 secret_key: \"11111111-1111-4111-8111-111111111111\"
 default_region: fr-par
 insecure: no
@@ -242,7 +242,7 @@ profiles:
         assert_eq!(text(settings.region.as_ref()), Some("nl-ams"));
         assert_eq!(
             text(settings.access_key.as_ref()),
-            Some("SCWXXXXXXXXXXXXXXXXX")
+            Some("SCW0123456789ABCDEFG")
         );
         assert_eq!(settings.insecure, Some(false));
         assert!(settings.project_id.is_none());
