@@ -271,7 +271,7 @@ fn a_message_leaves_nothing_on_the_stack() {
         }
     }
     assert!(leaks.is_empty(), "{leaks:#?}");
-    assert!(SEEN.load(Relaxed) > 30);
+    assert!(SEEN.load(Relaxed) > 15 * Provider::ALL.len());
 }
 
 /// A search of stacks that cannot fail would be worth nothing.
