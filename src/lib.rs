@@ -71,7 +71,7 @@ pub use aead::{KeysetAead, KeysetRemoteAead};
 pub use cipher::{Hash, Provider};
 pub use daead::KeysetDeterministicAead;
 pub use derive::KeysetDeriver;
-pub use envelope::KmsEnvelopeAead;
+pub use envelope::{Envelope, KmsEnvelopeAead};
 pub use error::{
     DecryptError, EncryptError, KeyError, KeysetError, KmsError, KmsErrorKind, ParseError,
     PrfError, RandomError, VerifyError,
@@ -81,7 +81,7 @@ pub use keyset::KeysetHandle;
 pub use mac::{KeysetMac, MacComputation, MacVerification};
 pub use prf::KeysetPrfSet;
 pub use primitive::{Aead, DeterministicAead, Mac, Prf, StreamingAead};
-pub use remote::{BoxFuture, RemoteAead};
+pub use remote::{BoxFuture, Decrypted, Freshness, RemoteAead};
 pub use sealed_stream::SealedStreamHeader;
 pub use secret::{SecretAccess, SecretBytes};
 pub use streaming::KeysetStreamingAead;

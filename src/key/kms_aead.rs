@@ -11,13 +11,13 @@
 //! # Source
 //! Tink's `kms_aead.proto`.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
-use super::{Facts, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource};
+use super::{Facts, KeyParameters, KeySpec, RemoteKey, TypedKey, Variant, check_version, spec::KeySource};
 use crate::{
     cipher::{Provider, RawAead},
     error::KeyError,
-    remote::{KmsClient, RemoteAead, SchemeOf, find},
+    remote::SchemeOf,
     wire::proto::{self, key_data::KeyMaterialType},
 };
 
@@ -156,11 +156,8 @@ impl KeySpec for KmsAead {
         Some(Err(KeyError::Remote))
     }
 
-    fn remote_aead(
-        key: &KmsAeadKey,
-        kms: &dyn KmsClient,
-        _provider: Provider,
-    ) -> Option<Result<Arc<dyn RemoteAead>, KeyError>> {
-        Some(find(kms, &key.parameters.key_uri).map_err(KeyError::Kms))
+    fn remote_key(key: &KmsAeadKey) -> Option<Result<RemoteKey<'_>, KeyError>> {
+        let key_uri = &key.parameters.key_uri;
+        Some(Ok(RemoteKey::Kms { key_uri }))
     }
 }
