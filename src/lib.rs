@@ -52,6 +52,7 @@ mod wire;
 
 mod primitive; // 2
 mod remote;
+mod timer;
 
 pub mod key; // 3
 
@@ -60,10 +61,11 @@ pub mod keyset; // 4
 mod aead; // 5
 mod daead;
 mod derive;
-mod envelope;
+pub mod envelope;
 pub mod kms;
 mod mac;
 mod prf;
+pub mod rewrap;
 mod sealed_stream;
 pub mod streaming;
 

@@ -2,10 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
+#[cfg(any(feature = "blocking", feature = "cache", feature = "scaleway"))]
+use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use super::Envelope;
-#[cfg(any(feature = "blocking", feature = "scaleway"))]
+#[cfg(any(feature = "blocking", feature = "cache", feature = "scaleway"))]
 use super::long_message;
 use crate::{
     cipher::Provider,
@@ -114,6 +116,11 @@ impl KmsEnvelopeAead {
         }))
     }
 
+    #[cfg(feature = "cache")]
+    pub(super) fn wrapper(&self) -> Arc<DekWrapper> {
+        self.0.clone()
+    }
+
     async fn seal(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, KmsError> {
         let dek = self.0.generate(plaintext.len()).await?;
         dek.seal(plaintext, associated_data).await
@@ -216,18 +223,39 @@ impl SealingDek {
         plaintext: &[u8],
         associated_data: &[u8],
     ) -> Result<Vec<u8>, KmsError> {
-        #[cfg(any(feature = "blocking", feature = "scaleway"))]
+        #[cfg(any(feature = "blocking", feature = "cache", feature = "scaleway"))]
         if let Some(runtime) = long_message::runtime_for(plaintext.len().max(associated_data.len()))
         {
-            let (aead, head) = (self.aead.clone(), self.head.clone());
-            return long_message::encrypt(runtime, aead, head, plaintext, associated_data).await;
+            return self.seal_there(runtime, plaintext, associated_data).await;
         }
+        self.seal_here(plaintext, associated_data)
+    }
+
+    /// Encrypts on this thread.
+    #[inline]
+    pub(super) fn seal_here(
+        &self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Vec<u8>, KmsError> {
         let size = self.head.len() + self.aead.overhead();
         let mut out = Vec::with_capacity(size.saturating_add(plaintext.len()));
         out.extend_from_slice(&self.head);
         self.aead
             .encrypt_into(plaintext, associated_data, &mut out)?;
         Ok(out)
+    }
+
+    /// Encrypts on a blocking thread of the runtime.
+    #[cfg(any(feature = "blocking", feature = "cache", feature = "scaleway"))]
+    pub(super) async fn seal_there(
+        &self,
+        runtime: Handle,
+        plaintext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Vec<u8>, KmsError> {
+        let (aead, head) = (self.aead.clone(), self.head.clone());
+        long_message::encrypt(runtime, aead, head, plaintext, associated_data).await
     }
 }
 
@@ -238,27 +266,57 @@ impl OpeningDek {
         associated_data: &[u8],
         refresh: Refresh,
     ) -> Result<Decrypted, KmsError> {
-        let plaintext = self.open_payload(envelope.payload(), associated_data).await;
-        let decrypted = Decrypted::new(plaintext?, self.freshness);
-        let newer = self.rewrapped.as_ref().filter(|_| refresh == Refresh::Wanted);
-        // A service's wrapping that fits into no envelope is no reason to withhold the plaintext.
-        let newer = newer.and_then(|wrapped| envelope.with_wrapped_key(wrapped).ok());
-        Ok(match newer {
-            Some(newer) => decrypted.with_rewrapped(newer),
-            None => decrypted,
-        })
+        #[cfg(any(feature = "blocking", feature = "cache", feature = "scaleway"))]
+        {
+            let size = envelope.payload().len().max(associated_data.len());
+            if let Some(runtime) = long_message::runtime_for(size) {
+                return self
+                    .open_there(runtime, envelope, associated_data, refresh)
+                    .await;
+            }
+        }
+        self.open_here(envelope, associated_data, refresh)
     }
 
-    async fn open_payload(
+    /// Decrypts on this thread.
+    #[inline]
+    pub(super) fn open_here(
         &self,
-        payload: &[u8],
+        envelope: &Envelope<'_>,
         associated_data: &[u8],
-    ) -> Result<Vec<u8>, KmsError> {
-        #[cfg(any(feature = "blocking", feature = "scaleway"))]
-        if let Some(runtime) = long_message::runtime_for(payload.len().max(associated_data.len())) {
-            return long_message::decrypt(runtime, self.aead.clone(), payload, associated_data).await;
+        refresh: Refresh,
+    ) -> Result<Decrypted, KmsError> {
+        let plaintext = self.aead.decrypt(envelope.payload(), associated_data)?;
+        Ok(self.opened(envelope, plaintext, refresh))
+    }
+
+    /// Decrypts on a blocking thread of the runtime.
+    #[cfg(any(feature = "blocking", feature = "cache", feature = "scaleway"))]
+    pub(super) async fn open_there(
+        &self,
+        runtime: Handle,
+        envelope: &Envelope<'_>,
+        associated_data: &[u8],
+        refresh: Refresh,
+    ) -> Result<Decrypted, KmsError> {
+        let payload = envelope.payload();
+        let plaintext =
+            long_message::decrypt(runtime, self.aead.clone(), payload, associated_data).await?;
+        Ok(self.opened(envelope, plaintext, refresh))
+    }
+
+    #[inline]
+    fn opened(&self, envelope: &Envelope<'_>, plaintext: Vec<u8>, refresh: Refresh) -> Decrypted {
+        let decrypted = Decrypted::new(plaintext, self.freshness);
+        let newer = self
+            .rewrapped
+            .as_ref()
+            .filter(|_| refresh == Refresh::Wanted);
+        // A service's wrapping that fits into no envelope is no reason to withhold the plaintext.
+        match newer.and_then(|wrapped| envelope.with_wrapped_key(wrapped).ok()) {
+            Some(newer) => decrypted.with_rewrapped(newer),
+            None => decrypted,
         }
-        Ok(self.aead.decrypt(payload, associated_data)?)
     }
 }
 

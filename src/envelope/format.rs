@@ -62,16 +62,25 @@ impl<'e> Envelope<'e> {
     /// # Errors
     /// The errors of [`parse`](Self::parse).
     pub fn parse_start(start: &'e [u8], size: u64) -> Result<Self, ParseError> {
-        let cut = || ParseError::new("the envelope is cut", start.len());
-        let length = start.first_chunk().ok_or_else(cut)?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
-        check_length(length)?;
-        let head_size = Self::LENGTH_SIZE + length;
+        let cut = || cut(start);
+        let head_size = Self::head_size(start)?;
         if size < (head_size + Self::MIN_PAYLOAD_SIZE) as u64 {
             return Err(cut());
         }
         let (head, payload) = start.split_at_checked(head_size).ok_or_else(cut)?;
         Ok(Self { head, payload })
+    }
+
+    /// Returns the length of the head from its first bytes, so that you can fetch exactly the head.
+    /// [`LENGTH_SIZE`](Self::LENGTH_SIZE) bytes are enough.
+    ///
+    /// # Errors
+    /// [`ParseError`] if there are fewer bytes, or the wrapped key does not have 1 to 4,096.
+    pub fn head_size(start: &[u8]) -> Result<usize, ParseError> {
+        let length = start.first_chunk().ok_or_else(|| cut(start))?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+        check_length(length)?;
+        Ok(Self::LENGTH_SIZE + length)
     }
 
     /// Returns the length and the wrapped key as they are written: what comes before the payload.
@@ -111,6 +120,10 @@ impl<'e> Envelope<'e> {
         envelope.extend_from_slice(self.payload);
         Ok(envelope)
     }
+}
+
+const fn cut(start: &[u8]) -> ParseError {
+    ParseError::new("the envelope is cut", start.len())
 }
 
 fn check_length(length: usize) -> Result<(), ParseError> {

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::{
-    Key, KeyId, KeyTemplate, KeyType, PrefixedAead, Variant, aes_ctr_hmac::AesCtrHmacKeyType, aes_eax::AesEaxKeyType,
-    aes_gcm::AesGcmKeyType, aes_gcm_siv::AesGcmSivKeyType,
+    Key, KeyId, KeyTemplate, KeyType, PrefixedAead, Variant, aes_ctr_hmac::AesCtrHmacKeyType,
+    aes_eax::AesEaxKeyType, aes_gcm::AesGcmKeyType, aes_gcm_siv::AesGcmSivKeyType,
     chacha20_poly1305::ChaCha20Poly1305KeyType, xchacha20_poly1305::XChaCha20Poly1305KeyType,
 };
 use crate::{
@@ -25,7 +25,8 @@ const DEK_TYPES: &[(&dyn KeyType, usize)] = &[
 
 /// Makes data-encryption keys of one template, and reads those of its type.
 #[derive(Clone)]
-pub(crate) struct DekTemplate {
+#[allow(missing_debug_implementations, reason = "not reachable from outside")]
+pub struct DekTemplate {
     key_type: &'static dyn KeyType,
     template: KeyTemplate,
     /// The shortest payload of any key of the type, in bytes.

@@ -14,7 +14,8 @@
 use std::fmt;
 
 use super::{
-    KeyParameters, KeyProperties, KeySpec, RemoteKey, TypedKey, Variant, check_version, spec::KeySource,
+    KeyParameters, KeyProperties, KeySpec, RemoteKey, TypedKey, Variant, check_version,
+    spec::KeySource,
 };
 use crate::{
     cipher::{Provider, RawAead},

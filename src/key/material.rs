@@ -4,7 +4,9 @@ use std::any::Any;
 
 use zeroize::Zeroizing;
 
-use super::{KeyDeriver, KeyKind, KeyProperties, KeySpec, KeyTemplate, RemoteKey, Variant, template};
+use super::{
+    KeyDeriver, KeyKind, KeyProperties, KeySpec, KeyTemplate, RemoteKey, Variant, template,
+};
 use crate::{
     cipher::{Provider, RawAead, RawMac, RawPrf},
     error::KeyError,

@@ -3,7 +3,8 @@
 use super::DekTemplate;
 
 /// How a service takes part in the AEAD of a key.
-pub(crate) enum RemoteKey<'k> {
+#[allow(missing_debug_implementations, reason = "not reachable from outside")]
+pub enum RemoteKey<'k> {
     /// The service encrypts the messages themselves.
     Kms { key_uri: &'k str },
     /// The service wraps the data-encryption keys of messages.

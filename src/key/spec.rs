@@ -5,7 +5,8 @@ use std::fmt::Debug;
 use bytes::Bytes;
 
 use super::{
-    Key, KeyDeriver, KeyKind, KeyProperties, KeyTemplate, KeyType, RemoteKey, Template, Variant, template,
+    Key, KeyDeriver, KeyKind, KeyProperties, KeyTemplate, KeyType, RemoteKey, Template, Variant,
+    template,
 };
 use crate::{
     cipher::{Provider, RawAead, RawMac, RawPrf},

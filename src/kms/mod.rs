@@ -15,7 +15,10 @@ pub mod testkit;
 use std::{fmt, sync::Arc};
 
 pub use crate::remote::KmsClient;
-pub use local::LocalAead;
+pub use crate::timer::Timer;
+#[cfg(any(feature = "cache", feature = "scaleway"))]
+pub use crate::timer::TokioTimer;
+pub use local::{LocalAead, LocalKek};
 
 use crate::{
     error::KmsError,

@@ -12,7 +12,7 @@ use std::{
 const FLOORS: &[&[&str]] = &[
     &["error", "kind", "prefix", "rng", "secret", "text_form"],
     &["cipher", "segment", "wire"],
-    &["primitive", "remote"],
+    &["primitive", "remote", "timer"],
     &["key"],
     &["keyset"],
     &[
@@ -23,6 +23,7 @@ const FLOORS: &[&[&str]] = &[
         "kms",
         "mac",
         "prf",
+        "rewrap",
         "sealed_stream",
         "streaming",
     ],

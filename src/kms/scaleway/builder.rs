@@ -7,11 +7,14 @@ use super::{
     config::{self, Environment, Setting, Settings, Sources},
     http::{HttpOptions, HttpTransport},
     proxy::Proxy,
-    retry::{RetryPolicy, Retrying, Timer, TokioTimer},
+    retry::{RetryPolicy, Retrying},
     trace,
     transport::Transport,
 };
-use crate::error::KmsError;
+use crate::{
+    error::KmsError,
+    timer::{Timer, TokioTimer},
+};
 
 /// Collects the settings of a [`ScalewayClient`].
 ///

@@ -9,8 +9,7 @@ use super::{
     api::{
         self,
         crypto::{
-            self, CryptoReply, DataKeyPlaintext, Decrypted, ImportParameters, KeyMaterial,
-            Unbelievable,
+            self, CryptoReply, DataKeyPlaintext, ImportParameters, KeyMaterial, Unbelievable,
         },
         key::{UpdateKey, page_query},
     },
@@ -25,7 +24,7 @@ use super::{
 use crate::{
     error::{KmsError, KmsErrorKind},
     kms::KmsClient,
-    remote::{BoxFuture, RemoteAead},
+    remote::{BoxFuture, Decrypted, RemoteAead},
     secret::SecretBytes,
 };
 
@@ -62,24 +61,6 @@ impl ScalewayKey {
         KeyUri::new(self.region.clone(), self.key_id)
     }
 
-    /// Decrypts `ciphertext` and, if the key was rotated, returns a newer one to store instead.
-    ///
-    /// # Errors
-    /// [`KmsError`] of kind `InvalidInput` for a ciphertext that does not have 1 to 131,071 bytes,
-    /// of kind `DecryptionFailed` for one that cannot be decrypted.
-    pub async fn decrypt_with_refresh(
-        &self,
-        ciphertext: &[u8],
-        associated_data: &[u8],
-    ) -> Result<Decrypted, KmsError> {
-        let body = self.checked(
-            Operation::Decrypt,
-            crypto::decrypt(ciphertext, associated_data),
-        )?;
-        let request = self.request(Operation::Decrypt, "decrypt").body(body);
-        self.crypto(&request, |reply, id| reply.decrypted(id)).await
-    }
-
     /// Asks the service for a 32-byte AES key, and returns it both wrapped and in the clear.
     ///
     /// # Errors
@@ -112,10 +93,7 @@ impl ScalewayKey {
     /// # Errors
     /// [`KmsError`] of kind `DecryptionFailed` if it is not a data key wrapped by this key.
     pub async fn open_data_key(&self, wrapped: &[u8]) -> Result<DataKeySecret, KmsError> {
-        let plaintext = self
-            .decrypt_with_refresh(wrapped, b"")
-            .await?
-            .into_plaintext();
+        let plaintext = self.decrypt_checked(wrapped, b"").await?.into_plaintext();
         DataKeySecret::new(Zeroizing::new(plaintext)).ok_or_else(|| {
             let error = KmsError::new(KmsErrorKind::DecryptionFailed);
             self.failed(Operation::Decrypt, error.with_message("it is no data key"))
@@ -388,6 +366,19 @@ impl ScalewayKey {
         self.crypto(&request, |reply, id| reply.unwrapped(id)).await
     }
 
+    async fn decrypt_checked(
+        &self,
+        ciphertext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Decrypted, KmsError> {
+        let body = self.checked(
+            Operation::Decrypt,
+            crypto::decrypt(ciphertext, associated_data),
+        )?;
+        let request = self.request(Operation::Decrypt, "decrypt").body(body);
+        self.crypto(&request, |reply, id| reply.decrypted(id)).await
+    }
+
     async fn encrypt_checked(
         &self,
         plaintext: &[u8],
@@ -450,10 +441,17 @@ impl RemoteAead for ScalewayKey {
         associated_data: &'a [u8],
     ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
         Box::pin(async move {
-            self.decrypt_with_refresh(ciphertext, associated_data)
-                .await
-                .map(Decrypted::into_plaintext)
+            let decrypted = self.decrypt_checked(ciphertext, associated_data).await?;
+            Ok(decrypted.into_plaintext())
         })
+    }
+
+    fn decrypt_with_refresh<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Decrypted, KmsError>> {
+        Box::pin(self.decrypt_checked(ciphertext, associated_data))
     }
 }
 

@@ -43,7 +43,7 @@ mod uri;
 mod uuid;
 
 pub use api::{
-    crypto::{Decrypted, ImportParameters, KeyMaterial, MAX_CIPHERTEXT_SIZE, MAX_PLAINTEXT_SIZE},
+    crypto::{ImportParameters, KeyMaterial, MAX_CIPHERTEXT_SIZE, MAX_PLAINTEXT_SIZE},
     key::{CreateKey, KeyOrder, ListKeys, RotationPolicy, UpdateKey},
 };
 pub use builder::ScalewayClientBuilder;
@@ -55,7 +55,7 @@ pub use info::{
     Algorithm, KeyInfo, KeyPage, KeyState, KeyUsage, OfferedAlgorithm, ProtectionLevel, UsageKind,
 };
 pub use key::ScalewayKey;
-pub use retry::{RetryPolicy, Retrying, Timer, TokioTimer};
+pub use retry::{RetryPolicy, Retrying};
 pub use rotation::{KeyRotation, RotationStatus};
 pub use secret_key::SecretKey;
 pub use time::Timestamp;

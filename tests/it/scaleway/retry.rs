@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind, RemoteAead,
-    kms::scaleway::{
-        CreateKey, Request, Response, RetryPolicy, ScalewayClient, ScalewayKey, Timer, TokioTimer,
-        Transport,
+    kms::{
+        Timer, TokioTimer,
+        scaleway::{
+            CreateKey, Request, Response, RetryPolicy, ScalewayClient, ScalewayKey, Transport,
+        },
     },
 };
 

@@ -8,9 +8,12 @@ use std::{
 
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind,
-    kms::scaleway::{
-        Request, Response, RetryPolicy, ScalewayClient, ScalewayClientBuilder, ScalewayKey, Timer,
-        Transport,
+    kms::{
+        Timer,
+        scaleway::{
+            Request, Response, RetryPolicy, ScalewayClient, ScalewayClientBuilder, ScalewayKey,
+            Transport,
+        },
     },
 };
 
