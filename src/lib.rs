@@ -65,9 +65,12 @@ pub mod envelope;
 pub mod kms;
 mod mac;
 mod prf;
+#[cfg(feature = "cache")]
+pub mod reload;
 pub mod rewrap;
 mod sealed_stream;
 pub mod streaming;
+pub mod usage;
 
 pub use aead::{KeysetAead, KeysetRemoteAead};
 pub use cipher::{Hash, Provider};

@@ -5,7 +5,10 @@
 
 #[cfg(feature = "blocking")]
 pub mod blocking;
+mod breaker;
+mod fallback;
 pub mod file;
+mod hedged;
 mod local;
 #[cfg(feature = "scaleway")]
 pub mod scaleway;
@@ -18,6 +21,9 @@ pub use crate::remote::KmsClient;
 pub use crate::timer::Timer;
 #[cfg(any(feature = "cache", feature = "scaleway"))]
 pub use crate::timer::TokioTimer;
+pub use breaker::{BreakerPolicy, BreakerState, CircuitBreaker};
+pub use fallback::Fallback;
+pub use hedged::HedgedDecrypt;
 pub use local::{LocalAead, LocalKek};
 
 use crate::{

@@ -7,4 +7,12 @@
     reason = "tests"
 )]
 
+mod decrypt;
+mod encrypt;
+mod migration;
+mod model;
+mod reload;
+mod resilience;
 mod rewrap;
+mod support;
+mod usage;

@@ -23,9 +23,11 @@ const FLOORS: &[&[&str]] = &[
         "kms",
         "mac",
         "prf",
+        "reload",
         "rewrap",
         "sealed_stream",
         "streaming",
+        "usage",
     ],
 ];
 

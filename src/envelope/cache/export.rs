@@ -10,6 +10,10 @@ pub(super) use exported::Exported;
 use super::{budget::Amount, counters::Counters};
 use crate::error::KmsError;
 
+/// The target of all events.
+#[cfg(feature = "tracing")]
+const TARGET: &str = "keyseal::cache";
+
 /// Records a call to the service. `operation` is `wrap` or `unwrap`.
 #[allow(unused_variables, reason = "without features")]
 pub(super) fn called(
@@ -24,8 +28,11 @@ pub(super) fn called(
     {
         let latency_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         match error {
-            None => tracing::debug!(operation, latency_ms, "data-encryption key fetched"),
+            None => {
+                tracing::debug!(target: TARGET, operation, latency_ms, "data-encryption key fetched")
+            }
             Some(error) => tracing::warn!(
+                target: TARGET,
                 operation,
                 latency_ms,
                 kind = ?error.kind(),
@@ -58,7 +65,7 @@ pub(super) fn retired(counters: &Counters, used: Amount, age: Duration, reason: 
 /// Records that a key was used past its age.
 pub(super) fn stale_use() {
     #[cfg(feature = "tracing")]
-    tracing::warn!("data-encryption key used past its age: the service does not answer");
+    tracing::warn!(target: TARGET, "data-encryption key used past its age: the service does not answer");
 }
 
 #[cfg(feature = "metrics")]

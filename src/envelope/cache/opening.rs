@@ -10,7 +10,7 @@ use super::{
     export,
     flight::{Flight, Joinable},
     jittered,
-    outage::{Outage, is_outage},
+    outage::Outage,
     policy::DecryptCache,
     store::{Entry, Store},
     sync::{Mutex, lock},
@@ -154,7 +154,7 @@ impl Cache {
                     self.counters.add(Counter::DecryptMisses, 1);
                     return Ok((fresh, false));
                 }
-                Some(Err(error)) if is_outage(&error) => failure = Some(error),
+                Some(Err(error)) if error.kind().is_outage() => failure = Some(error),
                 // The service was asked, and refuses: the key is not to be used any more.
                 Some(Err(error)) => {
                     if opening.store.remove(&entry) {
@@ -224,7 +224,7 @@ impl Cache {
                 Ok(dek) => Ok(cache.keep(opening, dek, wrapped, now)),
                 Err(error) => {
                     cache.counters.add(Counter::UnwrapFailures, 1);
-                    if is_outage(&error) {
+                    if error.kind().is_outage() {
                         opening.outage.notice(now);
                     }
                     Err(error)

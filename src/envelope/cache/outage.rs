@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::sync::{AtomicU64, Ordering};
-use crate::error::{KmsError, KmsErrorKind};
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -62,11 +61,6 @@ impl Outage {
         let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(doublings));
         nanos(now.saturating_add(wait.min(LONGEST_WAIT))).max(1)
     }
-}
-
-/// Returns whether the service gave no answer that says anything about the key.
-pub(super) fn is_outage(error: &KmsError) -> bool {
-    error.kind().is_transient() || error.kind() == KmsErrorKind::UnknownHost
 }
 
 fn nanos(time: Duration) -> u64 {
