@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::{
-    SignedDuration, Unit,
+    SignedDuration,
     civil::{DateTime, date},
     fmt::temporal::Pieces,
 };
