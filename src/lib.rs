@@ -29,6 +29,7 @@
 //! | authenticate without encrypting | [`KeysetMac`] |
 //! | derive pseudorandom bytes, or a keyset per tenant | [`KeysetPrfSet`], [`KeysetDeriver`] |
 //! | keep the key in a service | [`KmsEnvelopeAead`], [`kms`] |
+//! | call the service less often, or move to another key | [`envelope`], [`rewrap`] |
 //! | import a key, or choose parameters | [`Key`], [`key`] |
 //!
 //! # Status
@@ -97,7 +98,7 @@ pub use streaming::KeysetStreamingAead;
 mod readme {}
 
 /// The cookbook's recipes are tests.
-#[cfg(all(doctest, feature = "scaleway"))]
+#[cfg(all(doctest, feature = "cache", feature = "scaleway"))]
 #[doc = include_str!("../docs/cookbook.md")]
 mod cookbook {}
 

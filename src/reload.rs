@@ -203,7 +203,7 @@ impl<P: Primitive + Send + Sync + 'static> Reloading<P> {
     /// Loads the first keyset.
     ///
     /// # Errors
-    /// [`ReloadError`] if there is none, or none for this primitive.
+    /// [`ReloadError`] if there is no keyset, or it is for another primitive.
     pub async fn load(source: impl KeysetSource + 'static) -> Result<Self, ReloadError> {
         Self::load_with(source, KeysetHandle::primitive).await
     }
@@ -213,7 +213,7 @@ impl Reloading<KeysetRemoteAead> {
     /// Loads the first keyset, whose keys `kms` finds.
     ///
     /// # Errors
-    /// [`ReloadError`] if there is none, or none for this primitive.
+    /// [`ReloadError`] if there is no keyset, or it is for another primitive.
     pub async fn load_remote(
         source: impl KeysetSource + 'static,
         kms: impl KmsClient + 'static,
@@ -268,7 +268,7 @@ impl<P: Send + Sync + 'static> Reloading<P> {
         }
     }
 
-    /// Reads the keyset again at every interval, for ever, and tells each outcome. Spawn it, or race
+    /// Reads the keyset again at every interval, without end, and tells each outcome. Spawn it, or race
     /// it with your shutdown.
     pub async fn reload_every(
         &self,

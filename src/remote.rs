@@ -102,8 +102,8 @@ pub trait RemoteAead: Send + Sync {
     }
 }
 
-/// A plaintext, and what the service said about the age of its ciphertext. The plaintext is wiped
-/// when this is dropped.
+/// A plaintext, and the service's word on the age of its ciphertext. The plaintext is wiped when this
+/// is dropped.
 ///
 /// # Example
 /// ```

@@ -33,7 +33,7 @@ pub enum Wrapped<'w> {
 
 impl<'w> Wrapped<'w> {
     /// Recognises the first bytes of something that is `size` bytes long. The first 65,548 bytes are
-    /// enough, and all of them for a keyset. `None` if it is none of the three.
+    /// enough, but a keyset is needed whole. `None` for anything else.
     ///
     /// An envelope cannot be told from arbitrary bytes that happen to start with a small number.
     #[must_use]

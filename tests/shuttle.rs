@@ -123,7 +123,8 @@ mod cache {
                         bytes: 80
                     }
                 );
-                assert_eq!(lasts.load(Ordering::Relaxed), 1);
+                // Two that take the last ones together may both be told.
+                assert!((1..=3).contains(&lasts.load(Ordering::Relaxed)));
                 assert!(budget.take(0, 0).is_none());
             });
         }
@@ -137,9 +138,9 @@ mod cache {
                 };
                 let budget = Arc::new(Budget::new(total, 2));
                 let other = budget.clone();
-                let thread = thread::spawn(move || drop(other.take(1, 1)));
-                drop(budget.take(1, 0));
-                thread.join().unwrap();
+                let thread = thread::spawn(move || other.take(1, 1).is_some());
+                assert!(budget.take(1, 0).is_some());
+                assert!(thread.join().unwrap());
                 assert!(budget.take(98, 0).is_some());
             });
         }

@@ -86,7 +86,37 @@ impl KeysetRemoteAead {
         kms: &dyn KmsClient,
         provider: Provider,
     ) -> Result<Self, KeysetError> {
-        let make = |id, key: &Key| AnyAead::of(id, key, kms, provider);
+        Self::of(keyset, kms, provider, |envelope| Ok(Arc::new(envelope)))
+    }
+
+    /// Like [`new`](Self::new), with a cache of data-encryption keys for each envelope key, within the
+    /// limits of `policy`. [`KmsAeadKey`](crate::key::kms_aead)s have none: the service encrypts each
+    /// message itself.
+    ///
+    /// # Errors
+    /// The errors of [`new`](Self::new), and a [`KeyError::Kms`] of kind `Configuration` whose source is
+    /// the [`CachePolicyError`](crate::envelope::CachePolicyError).
+    #[cfg(feature = "cache")]
+    pub fn cached(
+        keyset: &KeysetHandle,
+        kms: &dyn KmsClient,
+        policy: impl Into<crate::envelope::CachePolicy>,
+    ) -> Result<Self, KeysetError> {
+        let policy = policy.into();
+        Self::of(keyset, kms, Provider::FASTEST, |envelope| {
+            let cached = envelope.cached(policy.clone());
+            let unusable = |error| KmsError::new(KmsErrorKind::Configuration).with_source(error);
+            Ok(Arc::new(cached.map_err(unusable)?))
+        })
+    }
+
+    fn of(
+        keyset: &KeysetHandle,
+        kms: &dyn KmsClient,
+        provider: Provider,
+        finish: impl Fn(KmsEnvelopeAead) -> Result<Arc<dyn RemoteAead>, KmsError>,
+    ) -> Result<Self, KeysetError> {
+        let make = |id, key: &Key| AnyAead::of(id, key, kms, provider, &finish);
         let keys = on_clean_stack(|| keyset.make_prefix_map(KeyKind::Aead, make))?;
         Ok(Self(Arc::new(keys)))
     }
@@ -114,17 +144,21 @@ impl KeysetRemoteAead {
     }
 }
 
+/// What becomes of an envelope AEAD: itself, or one with a cache.
+type Finish<'f> = &'f dyn Fn(KmsEnvelopeAead) -> Result<Arc<dyn RemoteAead>, KmsError>;
+
 impl AnyAead {
     fn of(
         id: KeyId,
         key: &Key,
         kms: &dyn KmsClient,
         provider: Provider,
+        finish: Finish<'_>,
     ) -> Option<Result<Self, KeyError>> {
         match key.remote_key() {
             Some(remote) => Some(remote.and_then(|remote| {
                 let prefix = key.variant().prefix(id);
-                let aead = Self::remote(remote, kms, provider).map_err(KeyError::Kms)?;
+                let aead = Self::remote(remote, kms, provider, finish).map_err(KeyError::Kms)?;
                 Ok(Self::Remote { prefix, aead })
             })),
             None => key.aead(id, provider).map(|local| local.map(Self::Local)),
@@ -135,12 +169,13 @@ impl AnyAead {
         key: RemoteKey<'_>,
         kms: &dyn KmsClient,
         provider: Provider,
+        finish: Finish<'_>,
     ) -> Result<Arc<dyn RemoteAead>, KmsError> {
         match key {
             RemoteKey::Kms { key_uri } => find(kms, key_uri),
             RemoteKey::Envelope { kek_uri, dek } => {
                 let kek = find(kms, kek_uri)?;
-                Ok(Arc::new(KmsEnvelopeAead::of(kek, dek, provider)))
+                finish(KmsEnvelopeAead::of(kek, dek, provider))
             }
         }
     }

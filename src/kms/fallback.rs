@@ -5,7 +5,7 @@ use crate::{
     remote::{BoxFuture, Decrypted, Freshness, RemoteAead},
 };
 
-/// Two [`RemoteAead`]s in order: what the first cannot decrypt, the second may.
+/// Two [`RemoteAead`]s in order: the second decrypts the ciphertexts that the first cannot.
 ///
 /// For decryption this serves a key whose material is also in a second region, and data that two
 /// keys encrypted. If neither decrypts it, the error is the one that says more: an outage of the
@@ -16,7 +16,7 @@ use crate::{
 /// [`Freshness::Older`], so that [`Rewrap`](crate::rewrap::Rewrap) moves it to the first.
 ///
 /// # Security
-/// Anyone who may decrypt with either key can read what is under that key. With
+/// Anyone who may decrypt with either key can read the data under that key. With
 /// [`encrypting`](Self::encrypting), someone who can block the way to the first key chooses which of
 /// the two protects new data.
 ///

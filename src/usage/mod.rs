@@ -80,7 +80,7 @@ impl UsageLimits {
     /// CFRG, Usage Limits on AEAD Algorithms, section 5.1.1: (s + q + 1)² / 2¹²⁹.
     pub const MAX_BYTES: u64 = 1 << 52;
 
-    /// Refuses what is above `hard`, and asks for a rotation at half of it.
+    /// Refuses messages above `hard`, and asks for a rotation at half of it.
     #[must_use]
     pub const fn new(hard: Usage) -> Self {
         let soft = Usage {
@@ -112,7 +112,7 @@ impl UsageLimits {
 
 /// Keeps the usage of keys over restarts. Anyone may implement it, for a database, say.
 pub trait UsageStore: Send + Sync {
-    /// Returns what is stored for a key: zero if nothing is.
+    /// Returns the stored usage of a key, or zero.
     ///
     /// # Errors
     /// [`io::Error`] if it cannot be read.
@@ -153,7 +153,7 @@ impl UsageStore for Forgetful {
 
 type SoftLimitHook = Arc<dyn Fn(KeyId, Usage) + Send + Sync>;
 
-/// An [`Aead`] that counts what it encrypts, with one key. Cheap to clone; clones count together.
+/// An [`Aead`] that counts its messages, with one key. Cheap to clone; clones count together.
 ///
 /// It stores the usage in advance, in steps of 1,024 messages and 64 MiB, and the exact count when
 /// the last clone is dropped. So after a crash a key counts up to 1,024 messages and 64 MiB more than
@@ -251,7 +251,7 @@ impl<A> LimitedAead<A> {
         self
     }
 
-    /// Returns what the key has encrypted so far. After a crash, this is more than it really has.
+    /// Returns the usage of the key so far. After a crash, it may be higher than the real one.
     #[must_use]
     pub fn usage(&self) -> Usage {
         self.meter.count().used

@@ -93,7 +93,7 @@ fn errors_are_never_cached() {
     kek.fail(None);
     at_once(aead.decrypt(message, b"data")).unwrap();
     assert_eq!(aead.stats().decrypt_entries, 1);
-    // What is no envelope costs no call.
+    // Anything but an envelope costs no call.
     let before = kek.decryptions();
     at_once(aead.decrypt(&message[..20], b"data")).unwrap_err();
     assert_eq!(kek.decryptions(), before);

@@ -84,7 +84,7 @@ fn each_step_of_a_migration_costs_the_requests_that_the_docs_say() {
     // A reader that still has the first keyset reads the new messages, too.
     assert_eq!(calls(&|| decrypt(&first, &new)), (1, 1));
 
-    // 3. Re-wrapping costs one request at each key, and nothing for what is done.
+    // 3. Re-wrapping costs one request at each key, and nothing for a message that is done.
     let rewrap = Rewrap::between(keks.old.clone(), keks.new.clone());
     let wrapped = Wrapped::detect(&old, old.len() as u64).unwrap();
     let before = keks.new.encryptions();

@@ -33,7 +33,7 @@ struct SealingModel {
     deks: BTreeMap<u8, (u64, Option<ModelDek>)>,
 }
 
-/// What the cache must do with a message.
+/// The envelope that the cache must make of a message.
 #[derive(Debug, PartialEq, Eq)]
 enum Expected {
     Head(Vec<u8>),
@@ -119,7 +119,7 @@ proptest! {
         let aead = aead.cached(policy).unwrap();
         let mut model = SealingModel::default();
         for step in steps {
-            // Each use at a time of its own: the order of uses decides who makes room.
+            // Each use at a different time: the order of uses decides who makes room.
             timer.advance(Duration::from_millis(1));
             model.now += 1;
             match step {

@@ -82,20 +82,9 @@ pub(crate) struct Kek {
 pub(crate) struct State {
     encryptions: AtomicUsize,
     decryptions: AtomicUsize,
-    /// The calls that are running.
-    running: AtomicUsize,
-    most_running: AtomicUsize,
     fails: Mutex<Option<KmsErrorKind>>,
     /// Calls that may go on, if they are held.
     gate: Mutex<Option<Arc<Semaphore>>>,
-}
-
-struct Running<'s>(&'s State);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Kek {
@@ -109,8 +98,6 @@ impl Kek {
             state: Arc::new(State {
                 encryptions: AtomicUsize::new(0),
                 decryptions: AtomicUsize::new(0),
-                running: AtomicUsize::new(0),
-                most_running: AtomicUsize::new(0),
                 fails: Mutex::default(),
                 gate: Mutex::default(),
             }),
@@ -136,16 +123,7 @@ impl Kek {
         self.state.decryptions.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn most_running(&self) -> usize {
-        self.state.most_running.load(Ordering::Relaxed)
-    }
-
     async fn pass(&self) -> Result<(), KmsError> {
-        let running = self.state.running.fetch_add(1, Ordering::Relaxed) + 1;
-        let _running = Running(&self.state);
-        self.state
-            .most_running
-            .fetch_max(running, Ordering::Relaxed);
         let gate = self.state.gate.lock().unwrap().clone();
         if let Some(gate) = gate {
             gate.acquire().await.unwrap().forget();

@@ -90,7 +90,7 @@ fn a_restart_goes_on_and_a_crash_counts_too_much_but_never_too_little() {
     drop(limited);
     assert_eq!(open().usage(), usage(150, 600), "exact after a proper end");
 
-    // A crash: what is on the disk at each moment is all that is left.
+    // A crash: only the file survives, as it is at that moment.
     let limited = open();
     for used in 151..400 {
         limited.encrypt(b"text", b"").unwrap();

@@ -1,8 +1,8 @@
-//! What is left of a data-encryption key: a number of messages and of bytes.
+//! The remaining use of a data-encryption key: a number of messages and of bytes.
 
 use super::sync::{AtomicU64, Mutex, Ordering, lock};
 
-/// The most messages that a stripe holds. A lease is also at most a fraction of what is left, so
+/// The most messages that a stripe holds. A lease is also at most a fraction of the rest, so
 /// that the stripes share the last messages.
 const LEASE: u64 = 1024;
 /// A stripe's word has its messages above its bytes.
@@ -18,15 +18,15 @@ pub(super) struct Amount {
 
 /// A number of messages and of bytes, of which any number of threads take.
 ///
-/// Exact: it never gives more, and refuses a message only if that message is too much for what is
-/// left in all places together.
+/// Exact: it never gives more, and refuses a message only if that message is too much for the
+/// rest in all places together.
 ///
 /// # Speed
 /// Two threads that write to the same cache line take longer than a short message takes to encrypt.
 /// So each thread takes from a stripe, which holds a lease of some messages and bytes.
 pub(super) struct Budget {
     total: Amount,
-    /// What is leased to no stripe. Only its holder adds to a stripe.
+    /// The part that is leased to no stripe. Only its holder adds to a stripe.
     left: Mutex<Amount>,
     stripes: Box<[Stripe]>,
 }
@@ -39,7 +39,7 @@ struct Stripe(AtomicU64);
 /// A message was taken out of the budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Taken {
-    /// It was the last message.
+    /// It was the last message, or one of the last that several threads took together.
     pub(super) last: bool,
     /// Less than half of the messages or bytes are left. It is noticed with some delay.
     pub(super) low: bool,
@@ -103,7 +103,7 @@ impl Budget {
         }
     }
 
-    /// Returns what was taken so far.
+    /// Returns the use so far.
     pub(super) fn used(&self) -> Amount {
         let left = lock(&self.left);
         let mut rest = *left;
@@ -131,7 +131,7 @@ impl Amount {
         self.bytes += other.bytes;
     }
 
-    /// Returns what a stripe gets of this.
+    /// Returns the share of one stripe.
     fn lease(self, stripes: u64) -> Self {
         let part = stripes * 4;
         Self {
@@ -142,7 +142,7 @@ impl Amount {
 }
 
 impl Stripe {
-    /// Takes one message, and returns what the stripe has left.
+    /// Takes one message, and returns the rest of the stripe.
     fn take(&self, bytes: u64) -> Option<Amount> {
         let mut seen = self.0.load(Ordering::Relaxed);
         loop {

@@ -58,7 +58,7 @@ pub struct DekUsage {
     pub age: Duration,
 }
 
-/// What is counted.
+/// The names of the counters.
 #[derive(Clone, Copy)]
 pub(super) enum Counter {
     EncryptHits,

@@ -4,8 +4,8 @@ use futures_util::future::{FutureExt as _, Shared, WeakShared};
 
 use crate::{error::KmsError, remote::BoxFuture};
 
-/// A call that any number of callers wait for. Whoever is left goes on with it when the others are
-/// cancelled; when all are, it is cancelled too.
+/// A call that any number of callers wait for. When some are cancelled, the rest go on with it; when
+/// all are, it is cancelled too.
 pub(super) type Flight<T> = Shared<BoxFuture<'static, Result<T, KmsError>>>;
 
 /// A flight that others may join. It does not keep the call alive.

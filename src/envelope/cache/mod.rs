@@ -59,7 +59,7 @@ const SWEEP_EVERY: Duration = Duration::from_millis(100);
 /// # Security
 /// A DEK that is evicted, or reaches a limit, is wiped at once; when a message is still being
 /// processed with it in another thread, right after that. DEKs past their age are wiped by a task on
-/// the tokio runtime, within about 100 ms, or where there is none, by
+/// the tokio runtime, within about 100 ms, or without a runtime by
 /// [`purge_expired`](Self::purge_expired). What reuse trades away is written at [`EncryptCache`] and
 /// [`DecryptCache`].
 ///
@@ -176,7 +176,7 @@ impl CachedEnvelopeAead {
         }
     }
 
-    /// Returns the use of the DEK that encrypts now, in this partition; `None` if there is none.
+    /// Returns the use of the DEK that encrypts now, in this partition; or `None` before the first.
     #[must_use]
     pub fn dek_usage(&self) -> Option<DekUsage> {
         let active = self.slot.current()?;

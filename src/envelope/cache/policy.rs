@@ -1,10 +1,10 @@
-//! [`CachePolicy`]: what a cache keeps, how long, and for how many messages.
+//! [`CachePolicy`]: the limits of a cache.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::timer::Timer;
 
-/// What a [`CachedEnvelopeAead`](super::CachedEnvelopeAead) caches: keys to encrypt with, keys to
+/// The contents of a [`CachedEnvelopeAead`](super::CachedEnvelopeAead): keys to encrypt with, keys to
 /// decrypt with, or both.
 ///
 /// # Example

@@ -22,7 +22,7 @@ use crate::{
 /// The wait before the second call after a failed one; it doubles with each further failure.
 const BACK_OFF_BASE: Duration = Duration::from_millis(100);
 const BACK_OFF_CAP: Duration = Duration::from_secs(5);
-/// What a partition counts for in a store whose bytes are not limited.
+/// Partitions are limited in number, not in bytes.
 const PARTITION_SIZE: usize = 0;
 
 pub(super) type DekSlot = Slot<SealingDek>;

@@ -2,7 +2,7 @@
 //!
 //! A reader takes no lock and writes to no shared memory: it looks at a table that never changes. A
 //! writer copies the table of a shard, which costs microseconds, and is only called after an answer
-//! from a service, which takes milliseconds. What a writer leaves out of the new table is dropped
+//! from a service, which takes milliseconds. An entry that is missing in the new table is dropped
 //! with the old one: at once, or when the last reader of the old one is done.
 
 use std::{
