@@ -5,6 +5,8 @@
 
 #[cfg(feature = "blocking")]
 pub mod blocking;
+#[cfg(feature = "scaleway")]
+pub mod client;
 pub mod file;
 mod local;
 #[cfg(feature = "scaleway")]
