@@ -63,7 +63,7 @@ impl KmsError {
     }
 
     /// Makes an error about the client's settings.
-    #[cfg(feature = "scaleway")]
+    #[cfg(feature = "kms-client")]
     pub(crate) fn configuration(message: impl Into<String>) -> Self {
         Self::new(KmsErrorKind::Configuration).with_message(message)
     }

@@ -5,7 +5,11 @@
 
 #[cfg(feature = "blocking")]
 pub mod blocking;
-#[cfg(feature = "scaleway")]
+#[cfg(feature = "kms-client")]
+#[cfg_attr(
+    not(feature = "scaleway"),
+    allow(dead_code, reason = "no provider calls it")
+)]
 pub mod client;
 pub mod file;
 mod local;

@@ -7,12 +7,12 @@
 //! There are two layers, each replaceable: [`Retrying`] (time-outs and retries) and [`Transport`]
 //! (HTTP).
 
-mod base_url;
-mod http;
-mod proxy;
+pub(crate) mod base_url;
+pub(crate) mod http;
+pub(crate) mod proxy;
 mod request;
 mod response;
-mod retry;
+pub(crate) mod retry;
 pub(crate) mod secret_json;
 pub(crate) mod trace;
 mod transport;
@@ -22,8 +22,3 @@ pub use request::{HttpHeader, HttpRequest};
 pub use response::{HttpResponse, MAX_REPLY_SIZE};
 pub use retry::{RetryPolicy, Retrying, Timer, TokioTimer};
 pub use transport::Transport;
-
-pub(crate) use base_url::BaseUrl;
-pub(crate) use http::HttpOptions;
-pub(crate) use proxy::Proxy;
-pub(crate) use retry::is_transient;

@@ -9,8 +9,8 @@ use super::{
 use crate::{
     error::KmsError,
     kms::client::{
-        BaseUrl, HttpOptions, HttpTransport, Proxy, RetryPolicy, Retrying, Timer, TokioTimer,
-        Transport, trace,
+        HttpTransport, RetryPolicy, Retrying, Timer, TokioTimer, Transport, base_url::BaseUrl,
+        http::HttpOptions, proxy::Proxy, trace,
     },
 };
 

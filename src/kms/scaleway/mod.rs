@@ -60,5 +60,6 @@ pub use uri::{KeyUri, Region};
 pub use uuid::Uuid;
 
 pub use super::client::{
-    HttpTransport, MAX_REPLY_SIZE, RetryPolicy, Retrying, Timer, TokioTimer, Transport,
+    HttpRequest, HttpResponse, HttpTransport, MAX_REPLY_SIZE, RetryPolicy, Retrying, Timer,
+    TokioTimer, Transport,
 };

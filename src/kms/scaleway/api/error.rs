@@ -12,7 +12,7 @@ use crate::{
         kms::{MAX_MESSAGE_SIZE, first_bytes},
     },
     kms::{
-        client::{HttpResponse, is_transient},
+        client::{HttpResponse, retry::is_transient},
         scaleway::{call::Call, operation::Operation},
     },
     secret::SecretAccess,

@@ -17,7 +17,7 @@ use self::file::ConfigFile;
 use super::{Region, Uuid, secret_key::SecretKey};
 use crate::{
     error::{KmsError, KmsErrorKind},
-    kms::client::BaseUrl,
+    kms::client::base_url::BaseUrl,
 };
 
 /// The API of Scaleway itself.
