@@ -41,7 +41,7 @@ impl Answer {
     }
 
     pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self::Reply(HttpResponse::json(status, body).header("X-HttpRequest-Id", "req-1"))
+        Self::Reply(HttpResponse::json(status, body).header("X-Request-Id", "req-1"))
     }
 
     pub(crate) fn empty(status: u16) -> Self {
