@@ -50,10 +50,10 @@ impl HttpRequest {
     }
 
     /// Names the region and the key for spans.
-    pub(crate) fn about(self, region: &str, key_id: Option<&str>) -> Self {
+    pub(crate) fn about(self, region: &str, key_id: Option<String>) -> Self {
         Self {
             region: Some(region.to_owned()),
-            key_id: key_id.map(str::to_owned),
+            key_id,
             ..self
         }
     }

@@ -35,7 +35,7 @@ impl Call {
         let target = format!("/key-manager/v1alpha1/regions/{region}/{path}");
         let request = HttpRequest::new(operation.name(), operation.method(), target)
             .repeatable(operation.is_repeatable())
-            .about(region.as_str(), key_id.as_ref().map(Uuid::as_str));
+            .about(region.as_str(), key_id.map(|id| id.to_string()));
         Self {
             operation,
             region: region.clone(),

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, time::Duration};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{KeyUri, Region, Timestamp, Uuid, api::Unbelievable, time::parse_period};
+use super::{KeyUri, Region, Seconds, Timestamp, Uuid, api::Unbelievable};
 
 /// A key's properties, as the service reports them.
 ///
@@ -211,8 +211,9 @@ impl KeyMetadata {
     #[must_use]
     pub fn rotation_policy(&self) -> Option<RotationPolicy> {
         let policy = self.fields.rotation_policy.as_ref()?;
-        let period = policy.rotation_period.as_deref().and_then(parse_period);
-        Some(RotationPolicy::of(period, time(&policy.next_rotation_at)))
+        let period = policy.rotation_period.as_deref().and_then(Seconds::parse);
+        let next = time(&policy.next_rotation_at);
+        Some(RotationPolicy::of(period.map(Seconds::duration), next))
     }
 
     /// Returns when the key was made.
@@ -241,7 +242,7 @@ impl KeyMetadata {
 }
 
 fn time(text: &Option<String>) -> Option<Timestamp> {
-    text.as_ref()?.parse().ok()
+    Timestamp::parse(text.as_deref()?)
 }
 
 /// When the service makes a new version of a key by itself.
@@ -287,8 +288,8 @@ impl RotationPolicy {
 
     /// Returns the time of the next rotation.
     #[must_use]
-    pub const fn next(&self) -> Option<&Timestamp> {
-        self.next.as_ref()
+    pub const fn next(&self) -> Option<Timestamp> {
+        self.next
     }
 
     const fn of(period: Option<Duration>, next: Option<Timestamp>) -> Self {

@@ -25,6 +25,7 @@
 //! ```
 
 mod api;
+mod as_text;
 mod builder;
 mod call;
 mod client;
@@ -55,7 +56,7 @@ pub use info::{
 };
 pub use key::ScalewayKey;
 pub use rotation::{KeyRotation, RotationStatus};
-pub use time::Timestamp;
+pub use time::{Seconds, Timestamp};
 pub use uri::{KeyUri, Region};
 pub use uuid::Uuid;
 

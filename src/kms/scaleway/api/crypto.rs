@@ -12,7 +12,7 @@ use crate::{
     kms::{
         client::secret_json,
         scaleway::{
-            Algorithm, Uuid,
+            Algorithm, Timestamp, Uuid,
             data_key::{DataKey, DataKeySecret, WrappedDataKey},
         },
     },
@@ -251,10 +251,7 @@ impl CryptoReply<'_> {
                 .as_deref()
                 .map_or(Algorithm::AES_256_GCM, Algorithm::named),
             ciphertext: self.ciphertext()?.ok_or("it has no ciphertext")?,
-            created_at: self
-                .created_at
-                .as_deref()
-                .and_then(|time| time.parse().ok()),
+            created_at: self.created_at.as_deref().and_then(Timestamp::parse),
         })
     }
 
