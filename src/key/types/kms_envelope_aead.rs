@@ -14,18 +14,18 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{
-    DekTemplate, Envelope, KeyParameters, KeyProperties, KeySpec, KeyTemplate, TypedKey, Variant,
-    check_version, spec::KeySource,
-};
 use crate::{
     cipher::{Provider, RawAead},
     error::KeyError,
+    key::{
+        DekTemplate, Envelope, KeyParameters, KeyProperties, KeySpec, KeyTemplate, TypedKey,
+        Variant, check_version, spec::KeySource,
+    },
     remote::{KmsClient, RemoteAead, SchemeOf, find},
     wire::proto::{self, key_data::KeyMaterialType},
 };
 
-/// The key type `KmsEnvelopeAeadKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `KmsEnvelopeAeadKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct KmsEnvelopeAeadKeyType;
