@@ -62,6 +62,12 @@ impl KmsError {
         }))
     }
 
+    /// Makes an error about the client's settings.
+    #[cfg(feature = "kms-client")]
+    pub(crate) fn configuration(message: impl Into<String>) -> Self {
+        Self::new(KmsErrorKind::Configuration).with_message(message)
+    }
+
     /// Adds the name of the call, such as `decrypt with scw-kms://…`.
     #[must_use]
     pub fn with_context(mut self, context: impl Into<String>) -> Self {

@@ -6,6 +6,12 @@
 #[cfg(feature = "blocking")]
 pub mod blocking;
 mod breaker;
+#[cfg(feature = "kms-client")]
+#[cfg_attr(
+    not(feature = "scaleway"),
+    allow(dead_code, reason = "no provider calls it")
+)]
+pub mod client;
 mod fallback;
 pub mod file;
 mod hedged;
@@ -19,7 +25,7 @@ use std::{fmt, sync::Arc};
 
 pub use crate::remote::KmsClient;
 pub use crate::timer::Timer;
-#[cfg(any(feature = "cache", feature = "scaleway"))]
+#[cfg(any(feature = "cache", feature = "kms-client"))]
 pub use crate::timer::TokioTimer;
 pub use breaker::{BreakerPolicy, BreakerState, CircuitBreaker};
 pub use fallback::Fallback;

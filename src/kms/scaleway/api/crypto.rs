@@ -6,12 +6,15 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::secret_json;
+use super::Unbelievable;
 use crate::{
     error::{KmsError, KmsErrorKind},
-    kms::scaleway::{
-        Algorithm, Timestamp, Uuid,
-        data_key::{DataKey, DataKeySecret, WrappedDataKey},
+    kms::{
+        client::secret_json,
+        scaleway::{
+            Algorithm, Timestamp, Uuid,
+            data_key::{DataKey, DataKeySecret, WrappedDataKey},
+        },
     },
     remote::{Decrypted, Freshness},
     secret::SecretBytes,
@@ -163,9 +166,6 @@ pub(crate) struct CryptoReply<'a> {
     #[serde(borrow)]
     created_at: Option<Cow<'a, str>>,
 }
-
-/// The reason why an answer is rejected.
-pub(crate) type Unbelievable = &'static str;
 
 impl CryptoReply<'_> {
     pub(crate) fn encrypted(&self, key_id: Uuid) -> Result<Vec<u8>, Unbelievable> {

@@ -5,7 +5,7 @@
 //! # Security
 //! Not secret: a holder of the keyset still needs credentials for the service to use the key. Every
 //! message goes to the service whole, so sizes are limited (Scaleway Key Manager: 1 to 65,535
-//! bytes); a [`KmsEnvelopeAeadKey`](super::kms_envelope_aead::KmsEnvelopeAeadKey) sends it only
+//! bytes); a [`KmsEnvelopeAeadKey`](crate::key::kms_envelope_aead::KmsEnvelopeAeadKey) sends it only
 //! keys.
 //!
 //! # Source
@@ -13,18 +13,18 @@
 
 use std::fmt;
 
-use super::{
-    KeyParameters, KeyProperties, KeySpec, RemoteKey, TypedKey, Variant, check_version,
-    spec::KeySource,
-};
 use crate::{
     cipher::{Provider, RawAead},
     error::KeyError,
+    key::{
+        KeyParameters, KeyProperties, KeySpec, RemoteKey, TypedKey, Variant, check_version,
+        spec::KeySource,
+    },
     remote::SchemeOf,
     wire::proto::{self, key_data::KeyMaterialType},
 };
 
-/// The key type `KmsAeadKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `KmsAeadKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct KmsAeadKeyType;

@@ -10,17 +10,17 @@
 //! RFC 8439; Tink's `chacha20_poly1305.proto`. Not every Tink has this key type: C++ and Python
 //! lack it.
 
-use super::{
-    KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
-};
 use crate::{
     cipher::{self, Provider, RawAead},
     error::KeyError,
+    key::{
+        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+    },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `ChaCha20Poly1305Key`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `ChaCha20Poly1305Key`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct ChaCha20Poly1305KeyType;

@@ -11,11 +11,7 @@ use std::{
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{
-    api::error::is_transient,
-    trace,
-    transport::{Request, Response, Transport},
-};
+use super::{request::HttpRequest, response::HttpResponse, trace, transport::Transport};
 use crate::{
     error::{KmsError, KmsErrorKind},
     remote::BoxFuture,
@@ -41,7 +37,7 @@ const RATE_LIMITED_BASE: Duration = Duration::from_secs(1);
 /// # Example
 /// ```
 /// use std::time::Duration;
-/// use keyseal::kms::scaleway::RetryPolicy;
+/// use keyseal::kms::client::RetryPolicy;
 ///
 /// let interactive = RetryPolicy::new()
 ///     .attempt_timeout(Duration::from_secs(5))
@@ -115,7 +111,7 @@ impl RetryPolicy {
 
     /// Sets how long one attempt may take, from the connection to the last byte of the answer.
     ///
-    /// Time in the queue of [`max_in_flight`](super::ScalewayClientBuilder::max_in_flight) does not
+    /// Time in the queue of [`max_in_flight`](Retrying::max_in_flight) does not
     /// count.
     #[must_use]
     pub const fn attempt_timeout(self, attempt_timeout: Duration) -> Self {
@@ -127,7 +123,7 @@ impl RetryPolicy {
 
     /// Sets how long a call may take in total: all attempts, waits and time in the queue.
     ///
-    /// For [`list_keys`](super::ScalewayClient::list_keys) this covers all pages together.
+    /// For a list this covers all pages together.
     #[must_use]
     pub const fn total_timeout(self, total_timeout: Duration) -> Self {
         Self {
@@ -217,7 +213,7 @@ impl<T: Transport> Retrying<T> {
         self.timer.now().saturating_add(time)
     }
 
-    async fn send_within(&self, request: &Request) -> Result<Response, KmsError> {
+    async fn send_within(&self, request: &HttpRequest) -> Result<HttpResponse, KmsError> {
         let deadline = self
             .deadline()
             .min(request.deadline().unwrap_or(Duration::MAX));
@@ -243,7 +239,7 @@ impl<T: Transport> Retrying<T> {
                 }
                 return with_attempts(outcome, sent);
             }
-            let asked = outcome.as_ref().ok().and_then(Response::retry_after);
+            let asked = outcome.as_ref().ok().and_then(HttpResponse::retry_after);
             let wait = self
                 .policy
                 .wait(sent, rate_limited, asked.unwrap_or_default());
@@ -272,10 +268,10 @@ impl<T: Transport> Retrying<T> {
 
     async fn attempt(
         &self,
-        request: &Request,
+        request: &HttpRequest,
         attempt: u32,
         deadline: Duration,
-    ) -> Result<Response, KmsError> {
+    ) -> Result<HttpResponse, KmsError> {
         let start = self.timer.now();
         let time = self
             .policy
@@ -301,8 +297,8 @@ impl<T: Transport> Retrying<T> {
         .await
     }
 
-    fn may_repeat(&self, request: &Request, outcome: &Result<Response, KmsError>) -> bool {
-        let safe = request.operation().is_repeatable();
+    fn may_repeat(&self, request: &HttpRequest, outcome: &Result<HttpResponse, KmsError>) -> bool {
+        let safe = request.is_repeatable();
         match outcome {
             // It was refused for lack of a permission: it had no effect.
             Ok(answer) if answer.status() == 403 => self.policy.permission_denied,
@@ -314,7 +310,10 @@ impl<T: Transport> Retrying<T> {
 }
 
 impl<T: Transport> Transport for Retrying<T> {
-    fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>> {
+    fn send<'a>(
+        &'a self,
+        request: &'a HttpRequest,
+    ) -> BoxFuture<'a, Result<HttpResponse, KmsError>> {
         Box::pin(trace::in_span(request, self.send_within(request)))
     }
 }
@@ -328,7 +327,10 @@ impl<T: fmt::Debug> fmt::Debug for Retrying<T> {
     }
 }
 
-fn with_attempts(outcome: Result<Response, KmsError>, attempts: u32) -> Result<Response, KmsError> {
+fn with_attempts(
+    outcome: Result<HttpResponse, KmsError>,
+    attempts: u32,
+) -> Result<HttpResponse, KmsError> {
     match outcome {
         Ok(answer) => Ok(answer.with_attempts(attempts)),
         Err(error) => Err(error.with_attempts(attempts)),
@@ -337,6 +339,11 @@ fn with_attempts(outcome: Result<Response, KmsError>, attempts: u32) -> Result<R
 
 fn not_sent() -> KmsError {
     KmsError::new(KmsErrorKind::NotSent).with_attempts(0)
+}
+
+/// Returns whether the same request may get a different answer a little later.
+pub(crate) fn is_transient(status: u16) -> bool {
+    matches!(status, 429 | 500 | 502 | 503 | 504)
 }
 
 /// The remaining retries, in tenths.

@@ -11,18 +11,18 @@
 //! RFC 5297, with one string of associated data; NIST SP 800-38B, appendix B; Tink's
 //! `aes_siv.proto`.
 
-use super::{
-    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-    spec::KeySource,
-};
 use crate::{
     cipher::{self, RawAead},
     error::KeyError,
+    key::{
+        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
+        spec::KeySource,
+    },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `AesSivKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `AesSivKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct AesSivKeyType;

@@ -8,18 +8,18 @@
 //! # Source
 //! RFC 4493; NIST SP 800-38B, appendix B; Tink's `aes_cmac.proto`.
 
-use super::{
-    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-    spec::KeySource,
-};
 use crate::{
     cipher::{self, RawMac},
     error::KeyError,
+    key::{
+        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
+        spec::KeySource,
+    },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `AesCmacKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `AesCmacKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct AesCmacKeyType;

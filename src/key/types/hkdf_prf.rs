@@ -10,18 +10,19 @@
 //! # Source
 //! RFC 5869; Tink's `hkdf_prf.proto`.
 
-use super::{
-    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-    hmac::messages_log2, spec::KeySource,
-};
+use super::hmac::messages_log2;
 use crate::{
     cipher::{self, Hash, RawPrf},
     error::KeyError,
+    key::{
+        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
+        spec::KeySource,
+    },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `HkdfPrfKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `HkdfPrfKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct HkdfPrfKeyType;
@@ -125,7 +126,7 @@ impl HkdfPrfKey {
         &self.parameters
     }
 
-    pub(super) fn raw_prf(&self) -> Box<dyn RawPrf> {
+    pub(crate) fn raw_prf(&self) -> Box<dyn RawPrf> {
         let HkdfPrfParameters { hash, salt, .. } = &self.parameters;
         cipher::hkdf(self.key.bytes(), *hash, salt)
     }

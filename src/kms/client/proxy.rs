@@ -5,10 +5,7 @@ use std::fmt;
 use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
 
-use super::{
-    config::{Environment, refused},
-    http::ApiUrl,
-};
+use super::base_url::BaseUrl;
 use crate::error::KmsError;
 
 /// A proxy from a variable. Its URL may contain a password and is never printed.
@@ -19,19 +16,15 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Returns the proxy for calls to `api_url`, or `None` if they go there directly.
-    ///
-    /// A call without TLS never uses one, because it only goes to this machine.
-    pub(crate) fn of(
-        environment: &Environment,
-        api_url: &ApiUrl,
+    /// Returns the proxy that `variable` names for calls to `base_url`, or `None` if the list of
+    /// `exceptions` sends them there directly.
+    pub(crate) fn from_variable(
+        (variable, text): (&'static str, &str),
+        exceptions: &str,
+        base_url: &BaseUrl,
     ) -> Result<Option<Self>, KmsError> {
-        let Some((variable, text)) = environment.proxy()?.filter(|_| api_url.is_tls()) else {
-            return Ok(None);
-        };
-        let exceptions = environment.no_proxy()?.unwrap_or_default().to_owned();
         let any = Matcher::builder().all("http://proxy").no(exceptions);
-        let is_exception = match api_url.join("/").parse() {
+        let is_exception = match base_url.join("/").parse() {
             Ok(uri) => any.build().intercept(&uri).is_none(),
             Err(_) => false,
         };
@@ -48,7 +41,7 @@ impl Proxy {
             false => Url::parse(&format!("http://{text}")),
         };
         let bad = |why| {
-            refused(format!(
+            KmsError::configuration(format!(
                 "{variable} names a proxy that cannot be used: {why}"
             ))
         };

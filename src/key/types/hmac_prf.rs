@@ -9,19 +9,19 @@
 //! # Source
 //! RFC 2104, FIPS 198-1; Tink's `hmac_prf.proto`.
 
-use super::{
-    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-    hmac::{KEY_SIZES, is_key_size, messages_log2},
-    spec::KeySource,
-};
+use super::hmac::{KEY_SIZES, is_key_size, messages_log2};
 use crate::{
     cipher::{self, Hash, RawPrf},
     error::KeyError,
+    key::{
+        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
+        spec::KeySource,
+    },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `HmacPrfKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `HmacPrfKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct HmacPrfKeyType;

@@ -10,18 +10,18 @@
 //! # Source
 //! RFC 2104, FIPS 198-1; Tink's `hmac.proto`.
 
-use super::{
-    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-    spec::KeySource,
-};
 use crate::{
     cipher::{self, Hash, RawMac},
     error::KeyError,
+    key::{
+        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
+        spec::KeySource,
+    },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `HmacKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `HmacKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct HmacKeyType;

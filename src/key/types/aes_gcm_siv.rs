@@ -10,17 +10,17 @@
 //! # Source
 //! RFC 8452; Tink's `aes_gcm_siv.proto`.
 
-use super::{
-    KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
-};
 use crate::{
     cipher::{self, Provider, RawAead},
     error::KeyError,
+    key::{
+        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+    },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `AesGcmSivKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `AesGcmSivKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct AesGcmSivKeyType;

@@ -9,17 +9,17 @@
 //! # Source
 //! NIST SP 800-38A, RFC 2104; Tink's `aes_ctr_hmac_aead.proto`.
 
-use super::{
-    KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
-};
 use crate::{
     cipher::{self, Hash, Provider, RawAead},
     error::KeyError,
+    key::{
+        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+    },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `AesCtrHmacAeadKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `AesCtrHmacAeadKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct AesCtrHmacKeyType;

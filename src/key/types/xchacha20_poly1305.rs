@@ -9,17 +9,17 @@
 //! # Source
 //! draft-irtf-cfrg-xchacha-03; Tink's `xchacha20_poly1305.proto`.
 
-use super::{
-    KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
-};
 use crate::{
     cipher::{self, Provider, RawAead},
     error::KeyError,
+    key::{
+        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+    },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `XChaCha20Poly1305Key`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `XChaCha20Poly1305Key`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct XChaCha20Poly1305KeyType;

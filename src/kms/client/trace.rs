@@ -5,31 +5,34 @@
 
 use std::time::Duration;
 
-use super::transport::{Request, Response};
+use super::{request::HttpRequest, response::HttpResponse};
 use crate::error::KmsError;
 
 /// Runs `call` in its own span.
 #[cfg(feature = "tracing")]
-pub(crate) fn in_span<F: Future>(request: &Request, call: F) -> impl Future<Output = F::Output> {
+pub(crate) fn in_span<F: Future>(
+    request: &HttpRequest,
+    call: F,
+) -> impl Future<Output = F::Output> {
     use tracing::Instrument as _;
 
     let span = tracing::info_span!(
         "kms",
-        operation = request.operation().name(),
-        region = request.region().as_str(),
-        key_id = request.key_id().map(|id| id.to_string()),
+        operation = request.operation(),
+        region = request.region(),
+        key_id = request.key_id(),
     );
     call.instrument(span)
 }
 
 #[cfg(not(feature = "tracing"))]
-pub(crate) fn in_span<F: Future>(_request: &Request, call: F) -> F {
+pub(crate) fn in_span<F: Future>(_request: &HttpRequest, call: F) -> F {
     call
 }
 
 /// Records the outcome of one attempt.
 #[cfg(feature = "tracing")]
-pub(crate) fn attempted(attempt: u32, latency: Duration, outcome: &Result<Response, KmsError>) {
+pub(crate) fn attempted(attempt: u32, latency: Duration, outcome: &Result<HttpResponse, KmsError>) {
     let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
     match outcome {
         Ok(answer) => tracing::debug!(
@@ -44,7 +47,7 @@ pub(crate) fn attempted(attempt: u32, latency: Duration, outcome: &Result<Respon
 }
 
 #[cfg(not(feature = "tracing"))]
-pub(crate) fn attempted(_: u32, _: Duration, _: &Result<Response, KmsError>) {}
+pub(crate) fn attempted(_: u32, _: Duration, _: &Result<HttpResponse, KmsError>) {}
 
 /// Records that a request will be sent again.
 #[cfg(feature = "tracing")]

@@ -8,18 +8,19 @@
 //! # Source
 //! RFC 4493; NIST SP 800-38B, appendix B; Tink's `aes_cmac_prf.proto`.
 
-use super::{
-    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, aes_cmac::check_key_size,
-    check_version, spec::KeySource,
-};
+use super::aes_cmac::check_key_size;
 use crate::{
     cipher::{self, RawPrf},
     error::KeyError,
+    key::{
+        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
+        spec::KeySource,
+    },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `AesCmacPrfKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `AesCmacPrfKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct AesCmacPrfKeyType;

@@ -8,20 +8,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use reqwest::{
-    Certificate, Client, Method,
-    header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT},
-    redirect::Policy,
-};
+use reqwest::{Certificate, Client, Method, header::HeaderValue, redirect::Policy};
 use tokio::runtime::Handle;
-use url::{Host, Url};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{
-    config::refused,
+    base_url::BaseUrl,
     proxy::Proxy,
-    secret_key::SecretKey,
-    transport::{MAX_REPLY_SIZE, Request, Response, Transport, reply_too_long},
+    request::{HttpHeader, HttpRequest},
+    response::{HttpResponse, MAX_REPLY_SIZE, reply_too_long},
+    transport::Transport,
 };
 use crate::{
     error::{KmsError, KmsErrorKind},
@@ -34,73 +30,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 /// The initial size of a reply's buffer if the answer does not give its length.
 const FIRST_BUFFER_SIZE: usize = 4096;
 
-/// The base URL of the service: with TLS, or without it for this machine or the one allowed host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ApiUrl(Url);
-
-impl ApiUrl {
-    pub(crate) const DEFAULT: &'static str = "https://api.scaleway.com";
-
-    /// Parses a base URL and removes one slash at its end.
-    ///
-    /// `http_host` may be called without TLS.
-    pub(crate) fn parse(text: &str, http_host: Option<&str>) -> Result<Self, &'static str> {
-        let text = text.strip_suffix('/').unwrap_or(text);
-        let url = Url::parse(text).map_err(|_| "is not a URL")?;
-        if url.host().is_none() || text.ends_with('/') {
-            return Err("must be https://<host>, without a slash at its end");
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("must not hold a user name or a password");
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err("must not have a query or a fragment");
-        }
-        let url = Self(url);
-        match url.0.scheme() {
-            "https" => Ok(url),
-            "http" if url.is_loopback() || url.is_host(http_host) => Ok(url),
-            "http" => Err(
-                "without TLS must name this machine (localhost, 127.0.0.1 or [::1]) or the one \
-                 host that KEYSEAL_INSECURE_HTTP_HOST names",
-            ),
-            _ => Err("must begin with https://"),
-        }
-    }
-
-    fn is_loopback(&self) -> bool {
-        match self.0.host() {
-            Some(Host::Domain(domain)) => domain == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
-    }
-
-    /// Returns whether the URL is plain HTTP to another machine.
-    pub(crate) fn is_exposed(&self) -> bool {
-        !self.is_tls() && !self.is_loopback()
-    }
-
-    fn is_host(&self, host: Option<&str>) -> bool {
-        // An IPv6 address has brackets in a URL, but may lack them in a setting.
-        let bare = |host: &str| host.trim_matches(['[', ']']).to_ascii_lowercase();
-        host.zip(self.0.host_str())
-            .is_some_and(|(allowed, own)| bare(allowed) == bare(own))
-    }
-
-    pub(crate) fn is_tls(&self) -> bool {
-        self.0.scheme() == "https"
-    }
-
-    pub(crate) fn join(&self, target: &str) -> String {
-        format!("{}{target}", self.0.as_str().trim_end_matches('/'))
-    }
-}
-
 /// The connection settings of [`HttpTransport`].
 pub(crate) struct HttpOptions {
-    pub(crate) api_url: ApiUrl,
+    pub(crate) base_url: BaseUrl,
     pub(crate) ca_certificates: Vec<Vec<u8>>,
     pub(crate) accept_any_certificate: bool,
     pub(crate) proxy: Option<Proxy>,
@@ -118,14 +50,14 @@ pub(crate) struct HttpOptions {
 /// remain in freed memory.
 pub struct HttpTransport {
     client: Client,
-    api_url: ApiUrl,
+    base_url: BaseUrl,
     proxy: Option<Proxy>,
 }
 
 impl HttpTransport {
     pub(crate) fn new(options: HttpOptions) -> Result<Self, KmsError> {
         let HttpOptions {
-            api_url,
+            base_url,
             ca_certificates,
             accept_any_certificate,
             proxy,
@@ -138,12 +70,14 @@ impl HttpTransport {
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .tcp_nodelay(true);
-        if api_url.is_tls() {
+        if base_url.is_tls() {
             let mut certificates = Vec::new();
             for pem in &ca_certificates {
                 let bundle = Certificate::from_pem_bundle(pem).map_err(not_a_certificate)?;
                 if bundle.is_empty() {
-                    return Err(refused("there is no certificate in the PEM text"));
+                    return Err(KmsError::configuration(
+                        "there is no certificate in the PEM text",
+                    ));
                 }
                 certificates.extend(bundle);
             }
@@ -153,7 +87,7 @@ impl HttpTransport {
             }
             if let Some(proxy) = &proxy {
                 let all = reqwest::Proxy::all(proxy.url()).map_err(|error| {
-                    refused(format!(
+                    KmsError::configuration(format!(
                         "{} names a proxy that cannot be used",
                         proxy.variable()
                     ))
@@ -175,27 +109,27 @@ impl HttpTransport {
         let client = builder.build().map_err(no_tls_client)?;
         Ok(Self {
             client,
-            api_url,
+            base_url,
             proxy,
         })
     }
 
-    async fn exchange(&self, request: &Request) -> Result<Response, KmsError> {
+    async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, KmsError> {
         if Handle::try_current().is_err() {
-            return Err(refused(
+            return Err(KmsError::configuration(
                 "there is no tokio runtime here: use `kms::blocking`, or a transport of your own",
             ));
         }
         let method = Method::from_bytes(request.method().as_bytes())
-            .expect("an operation's method is a method of HTTP");
+            .expect("providers name methods of HTTP");
         let mut call = self
             .client
-            .request(method, self.api_url.join(request.target()))
-            .header("X-Auth-Token", token(request.secret_key()))
-            .header(USER_AGENT, request.user_agent())
-            .header(ACCEPT, "application/json");
+            .request(method, self.base_url.join(request.target()));
+        for header in request.headers() {
+            call = call.header(header.name(), value(header));
+        }
         if let Some(body) = request.body_bytes() {
-            call = call.header(CONTENT_TYPE, "application/json").body(body);
+            call = call.body(body);
         }
         let mut answer = call.send().await.map_err(|error| self.failed(error))?;
 
@@ -205,7 +139,7 @@ impl HttpTransport {
             .iter()
             .filter_map(|(name, value)| Some((name, value.to_str().ok()?)));
         let head = texts.fold(
-            Response::new(answer.status().as_u16(), Vec::new()),
+            HttpResponse::new(answer.status().as_u16(), Vec::new()),
             |head, text| head.header(text.0.as_str(), text.1),
         );
         drop(headers);
@@ -237,7 +171,10 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>> {
+    fn send<'a>(
+        &'a self,
+        request: &'a HttpRequest,
+    ) -> BoxFuture<'a, Result<HttpResponse, KmsError>> {
         Box::pin(self.exchange(request))
     }
 }
@@ -245,17 +182,18 @@ impl Transport for HttpTransport {
 impl fmt::Debug for HttpTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpTransport")
-            .field("api_url", &self.api_url.0.as_str())
+            .field("base_url", &self.base_url.as_str())
             .finish()
     }
 }
 
-/// Shares the secret key's own buffer, so that no copy remains, not even in HTTP/2's compression.
-fn token(secret_key: &SecretKey) -> HeaderValue {
-    let mut token = HeaderValue::from_maybe_shared(secret_key.bytes().clone())
-        .expect("a UUID is a legal header value");
-    token.set_sensitive(true);
-    token
+/// Shares a header's own buffer, so that no copy of a secret remains, not even in HTTP/2's
+/// compression.
+fn value(header: &HttpHeader) -> HeaderValue {
+    let mut value = HeaderValue::from_maybe_shared(header.value_bytes())
+        .expect("providers check the text of a header");
+    value.set_sensitive(header.is_secret());
+    value
 }
 
 /// Wipes the HTTP library's buffer, if the library no longer uses it.
@@ -322,11 +260,11 @@ fn is_refused_by_proxy(error: &reqwest::Error) -> bool {
 }
 
 fn no_tls_client(error: reqwest::Error) -> KmsError {
-    refused("TLS cannot be set up with the trusted certificates of this machine, or those of SSL_CERT_FILE").with_source(error)
+    KmsError::configuration("TLS cannot be set up with the trusted certificates of this machine, or those of SSL_CERT_FILE").with_source(error)
 }
 
 fn not_a_certificate(error: reqwest::Error) -> KmsError {
-    refused("a certificate is not PEM").with_source(error)
+    KmsError::configuration("a certificate is not PEM").with_source(error)
 }
 
 /// A body that wipes the old buffer whenever it outgrows it.
@@ -362,45 +300,6 @@ impl ReplyBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_base_url_is_tls_or_this_machine() {
-        for (text, joined) in [
-            ("https://api.scaleway.com", "https://api.scaleway.com/x"),
-            ("https://api.scaleway.com/", "https://api.scaleway.com/x"),
-            (
-                "https://gateway.example:8443/scw",
-                "https://gateway.example:8443/scw/x",
-            ),
-            ("http://localhost:8080", "http://localhost:8080/x"),
-            ("http://LOCALHOST", "http://localhost/x"),
-            ("http://127.0.0.1:1", "http://127.0.0.1:1/x"),
-            ("http://127.9.9.9:1", "http://127.9.9.9:1/x"),
-            ("http://[::1]:1", "http://[::1]:1/x"),
-        ] {
-            assert_eq!(ApiUrl::parse(text, None).expect(text).join("/x"), joined);
-        }
-        for bad in [
-            "",
-            "api.scaleway.com",
-            "http://api.scaleway.com",
-            "http://localhost.example",
-            "http://127.0.0.1.example",
-            "http://0.0.0.0",
-            "http://10.0.0.1",
-            "http://localhost@example.com",
-            "https://user@api.scaleway.com",
-            "https://user:password@api.scaleway.com",
-            "https://api.scaleway.com//",
-            "https://api.scaleway.com?x=1",
-            "https://api.scaleway.com#x",
-            "ftp://api.scaleway.com",
-            "file:///etc/passwd",
-            "https://",
-        ] {
-            assert!(ApiUrl::parse(bad, None).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn a_body_grows_to_its_limit_and_not_beyond() {

@@ -13,19 +13,20 @@
 //! # Source
 //! NIST SP 800-38A, RFC 2104, RFC 5869; Tink's `aes_ctr_hmac_streaming.proto`.
 
-use super::{
-    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-    spec::KeySource, streaming,
-};
+use super::streaming;
 use crate::{
     cipher::{self, Hash, Provider},
     error::KeyError,
+    key::{
+        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
+        spec::KeySource,
+    },
     secret::SecretBytes,
     segment::{StreamKey, StreamLayout},
     wire::{self, proto},
 };
 
-/// The key type `AesCtrHmacStreamingKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `AesCtrHmacStreamingKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct AesCtrHmacStreamingKeyType;

@@ -14,18 +14,18 @@
 
 use std::fmt;
 
-use super::{
-    DekTemplate, KeyParameters, KeyProperties, KeySpec, KeyTemplate, RemoteKey, TypedKey, Variant,
-    check_version, spec::KeySource,
-};
 use crate::{
     cipher::{Provider, RawAead},
     error::KeyError,
+    key::{
+        DekTemplate, KeyParameters, KeyProperties, KeySpec, KeyTemplate, RemoteKey, TypedKey,
+        Variant, check_version, spec::KeySource,
+    },
     remote::SchemeOf,
     wire::proto::{self, key_data::KeyMaterialType},
 };
 
-/// The key type `KmsEnvelopeAeadKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `KmsEnvelopeAeadKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct KmsEnvelopeAeadKeyType;

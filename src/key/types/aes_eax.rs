@@ -10,17 +10,17 @@
 //! Bellare, Rogaway, Wagner, "The EAX Mode of Operation", 2004; Tink's `aes_eax.proto`. Not every
 //! Tink has this key type: Go lacks it.
 
-use super::{
-    KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
-};
 use crate::{
     cipher::{self, Provider, RawAead},
     error::KeyError,
+    key::{
+        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+    },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `AesEaxKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `AesEaxKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct AesEaxKeyType;

@@ -6,25 +6,26 @@
 //! # Security
 //! A holder of the deriver has every derived key. A derived key reveals nothing of the deriver
 //! or of the other derived keys. The number of salts has no practical limit. A deriver can make keys of every
-//! type, so a program that lists it in [`KeyTypes`](super::KeyTypes) is linked with all of them.
+//! type, so a program that lists it in [`KeyTypes`](crate::KeyTypes) is linked with all of them.
 //!
 //! # Source
 //! RFC 5869; Tink's `prf_based_deriver.proto`.
 
-use super::{
-    KeyKind, KeyParameters, KeyProperties, KeySpec, KeyTemplate, TypedKey, Variant, check_version,
-    deriver::{self, KeyDeriver},
-    hkdf_prf::{HkdfPrfKey, HkdfPrfKeyType, HkdfPrfParameters},
-    spec::KeySource,
-    template,
-};
+use super::hkdf_prf::{HkdfPrfKey, HkdfPrfKeyType, HkdfPrfParameters};
 use crate::{
     cipher::Hash,
     error::KeyError,
+    key::{
+        KeyKind, KeyParameters, KeyProperties, KeySpec, KeyTemplate, TypedKey, Variant,
+        check_version,
+        deriver::{self, KeyDeriver},
+        spec::KeySource,
+        template,
+    },
     wire::{self, proto},
 };
 
-/// The key type `PrfBasedDeriverKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `PrfBasedDeriverKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct PrfBasedDeriverKeyType;

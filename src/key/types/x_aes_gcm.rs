@@ -9,17 +9,17 @@
 //! # Source
 //! C2SP XAES-256-GCM; Tink's `x_aes_gcm.proto`.
 
-use super::{
-    KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
-};
 use crate::{
     cipher::{self, Provider, RawAead},
     error::KeyError,
+    key::{
+        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+    },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `XAesGcmKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `XAesGcmKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct XAesGcmKeyType;

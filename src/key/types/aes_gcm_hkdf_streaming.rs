@@ -12,19 +12,20 @@
 //! # Source
 //! NIST SP 800-38D, RFC 5869; Tink's `aes_gcm_hkdf_streaming.proto`.
 
-use super::{
-    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-    spec::KeySource, streaming,
-};
+use super::streaming;
 use crate::{
     cipher::{self, Hash, Provider},
     error::KeyError,
+    key::{
+        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
+        spec::KeySource,
+    },
     secret::SecretBytes,
     segment::{StreamKey, StreamLayout},
     wire::{self, proto},
 };
 
-/// The key type `AesGcmHkdfStreamingKey`, for a list of [`KeyTypes`](super::KeyTypes).
+/// The key type `AesGcmHkdfStreamingKey`, for a list of [`KeyTypes`](crate::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct AesGcmHkdfStreamingKeyType;
