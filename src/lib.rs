@@ -25,11 +25,12 @@
 //! | create, load, rotate and store keys | [`KeysetHandle`] |
 //! | encrypt a message | [`KeysetAead`], which implements [`Aead`] |
 //! | encrypt so that equal plaintexts stay searchable | [`KeysetDeterministicAead`] |
-//! | encrypt a file or a stream of any size | [`KeysetStreamingAead`], [`streaming`] |
+//! | encrypt a file or a stream of any size | [`sealed_stream`], [`KeysetStreamingAead`], [`streaming`] |
 //! | authenticate without encrypting | [`KeysetMac`] |
 //! | derive pseudorandom bytes, or a keyset per tenant | [`KeysetPrfSet`], [`KeysetDeriver`] |
 //! | keep the key in a service | [`KmsEnvelopeAead`], [`kms`] |
-//! | import a key, or choose parameters | [`Key`], [`key`] |
+//! | import a key, or choose parameters | [`Key`], [`key`], [`templates`] |
+//! | use `?` across all of these | [`Error`] |
 //!
 //! # Status
 //!
@@ -44,6 +45,7 @@ mod kind;
 mod prefix;
 mod rng;
 mod secret;
+pub mod templates;
 
 mod cipher; // 1
 mod segment;
@@ -64,7 +66,7 @@ mod envelope;
 pub mod kms;
 mod mac;
 mod prf;
-mod sealed_stream;
+pub mod sealed_stream;
 pub mod streaming;
 
 pub use aead::{KeysetAead, KeysetRemoteAead};
@@ -73,8 +75,8 @@ pub use daead::KeysetDeterministicAead;
 pub use derive::KeysetDeriver;
 pub use envelope::KmsEnvelopeAead;
 pub use error::{
-    DecryptError, EncryptError, KeyError, KeysetError, KmsError, KmsErrorKind, ParseError,
-    PrfError, RandomError, VerifyError,
+    DecryptError, EncryptError, Error, ErrorKind, KeyError, KeysetError, KmsError, KmsErrorKind,
+    ParseError, PrfError, RandomError, VerifyError,
 };
 pub use key::{Key, KeyId, KeyTypes, Variant};
 pub use keyset::KeysetHandle;
