@@ -4,10 +4,8 @@
 //! is its [`source`](std::error::Error::source). No error holds key bytes, plaintext or associated
 //! data.
 
-mod any;
 pub(crate) mod kms;
 
-pub use any::{Error, ErrorKind};
 pub use kms::{KmsError, KmsErrorKind};
 
 use std::fmt;

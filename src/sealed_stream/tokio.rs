@@ -10,9 +10,9 @@ use std::{
 use ::tokio::io::{AsyncBufRead as _, AsyncRead, AsyncWrite, ReadBuf};
 use zeroize::Zeroizing;
 
-use super::{CHUNK_SIZE, SealedStreamHeader};
+use super::{header::SealedStreamHeader, whole::CHUNK_SIZE};
 use crate::{
-    error::Error,
+    any_error::Error,
     primitive::StreamingAead as _,
     remote::RemoteAead,
     streaming::{AsyncDecryptingReader, AsyncEncryptingWriter},
@@ -21,8 +21,8 @@ use crate::{
 /// Like [`seal`](super::seal), with a KEK that a service holds, and tokio's reader and writer.
 ///
 /// Calls the service once. A local KEK works too, as a
-/// [`LocalAead`](crate::kms::LocalAead). No runtime is needed. The future can be dropped; what was
-/// written then never opens.
+/// [`LocalAead`](crate::kms::LocalAead). No runtime is needed. You can drop the future;
+/// the part that it wrote never opens.
 ///
 /// # Errors
 /// The errors of [`seal`](super::seal).

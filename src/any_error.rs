@@ -2,14 +2,14 @@
 
 use std::{io, sync::Arc};
 
-use super::{
+use crate::error::{
     DecryptError, EncryptError, KeyError, KeysetError, KmsError, KmsErrorKind, ParseError,
     PrfError, RandomError, VerifyError,
 };
 
 /// Any error of this crate, so that `?` works in a function that uses several parts of it.
 ///
-/// It prints what the error inside it prints, and has the same source. A service decides by
+/// It has the text and the source of the error inside it. A service decides by
 /// [`kind`](Self::kind) what to answer, and by [`is_retryable`](Self::is_retryable) whether to try
 /// again. `docs/errors.md` in the repository has a table.
 ///
@@ -63,7 +63,7 @@ pub enum Error {
     Verify(#[from] VerifyError),
 }
 
-/// What an [`Error`] means for the caller.
+/// The meaning of an [`Error`] for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -88,7 +88,7 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// Returns what the error means for the caller.
+    /// Returns the meaning of the error for the caller.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         if let Some(error) = self.kms_error() {
