@@ -21,7 +21,7 @@ const FLOORS: &[&[&str]] = &[
         "text_form",
     ],
     &["cipher", "segment", "wire"],
-    &["primitive", "remote"],
+    &["primitive", "remote", "timer"],
     &["key"],
     &["keyset"],
     &[
@@ -32,8 +32,11 @@ const FLOORS: &[&[&str]] = &[
         "kms",
         "mac",
         "prf",
+        "reload",
+        "rewrap",
         "sealed_stream",
         "streaming",
+        "usage",
     ],
 ];
 
