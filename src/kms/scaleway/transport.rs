@@ -1,6 +1,9 @@
 //! [`Transport`]: how a request reaches the service, and the types of requests and answers.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use zeroize::Zeroizing;
@@ -234,7 +237,8 @@ impl Response {
         Self { body, ..self }
     }
 
-    /// Adds a header. Only `Content-Type`, `X-Request-Id` and `Retry-After` (in seconds) matter.
+    /// Adds a header. Only `Content-Type`, `X-Request-Id` and `Retry-After` (in
+    /// seconds, or as a date) matter.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if name.eq_ignore_ascii_case("content-type") {
@@ -242,7 +246,7 @@ impl Response {
         } else if name.eq_ignore_ascii_case("x-request-id") {
             self.request_id = Some(value.to_owned());
         } else if name.eq_ignore_ascii_case("retry-after") {
-            self.retry_after = value.trim().parse().ok().map(Duration::from_secs);
+            self.retry_after = retry_after(value.trim());
         }
         self
     }
@@ -281,6 +285,16 @@ impl Response {
         let essence = label.split_once(';').map_or(label, |(essence, _)| essence);
         essence.trim().eq_ignore_ascii_case("application/json")
     }
+}
+
+/// Reads a number of seconds or a date (RFC 9110, section 10.2.3).
+fn retry_after(value: &str) -> Option<Duration> {
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    // A date in the past asks for no wait.
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 impl fmt::Debug for Response {

@@ -23,7 +23,9 @@ use crate::{
     keysets::{keyset_failure, unknown_template},
     kms::kms_failure,
     range::Range,
-    shape::{MAX_WRAPPED, SHORTEST, Shape, split_envelope},
+    shape::{
+        MAX_WRAPPED, SAMPLE, Shape, looks_random, may_be_ciphertext, may_be_stream, split_envelope,
+    },
 };
 
 /// Larger files become sealed streams.
@@ -77,7 +79,7 @@ impl KekCryptor {
     fn recognise_sealed_stream(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
         let name = job.input.name().to_owned();
         let header = read_header(job)?;
-        let (kek, witness) = self.kek.witnessed()?;
+        let (kek, witness) = self.kek.witnessed(false)?;
         let aead = match header.open(kek.aead()) {
             Ok(aead) => aead,
             Err(KeysetError::Decrypt(DecryptError::FAILED)) => {
@@ -105,13 +107,16 @@ impl KekCryptor {
 
     fn recognise_envelope(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
         let what = format!("cannot recognise {}", job.input.name());
-        let start = job.input.peek(4 + MAX_WRAPPED as usize)?;
+        let start = job.input.peek(4 + MAX_WRAPPED as usize + SAMPLE)?;
         let size = job.input.size().unwrap_or(u64::MAX);
-        let Some((wrapped, _)) = split_envelope(&start, size) else {
+        let Some((wrapped, payload)) = split_envelope(&start, size) else {
             return Ok(Recognised::Plain(not_envelope(&start, size)));
         };
         let Some(Unwrapped { plaintext, age }) = self.unwrap(wrapped, &what)? else {
-            return Ok(Recognised::Plain(self.not_unwrapped()));
+            return Ok(match looks_random(payload) {
+                true => Recognised::Closed(self.not_unwrapped()),
+                false => Recognised::Plain(not_envelope(&start, size)),
+            });
         };
         if job.input.file().is_none() {
             return Ok(Recognised::Closed(self.under_kek("envelope")));
@@ -308,13 +313,18 @@ fn read_header(job: &mut Job<'_>) -> Result<SealedStreamHeader, Failure> {
 
 fn not_envelope(start: &[u8], size: u64) -> Reason {
     match Shape::of(start, size).prefix {
-        Some(prefix) if size >= SHORTEST => {
+        Some(prefix) if may_be_ciphertext(start, size) => {
             let id = prefix.id;
             let text = format!(
                 "it is not an envelope, and not a sealed stream: its first bytes name key {id}, \
                  and --keyset takes the keyset that has it"
             );
             Reason::new("key_not_in_keyset", text)
+        }
+        _ if may_be_stream(start) => {
+            let text = "it is not an envelope, and not a sealed stream: it starts like a stream of \
+                        a keyset";
+            Reason::new("other_stream", text)
         }
         _ => {
             let text = "it is not encrypted: it is not an envelope, and not a sealed stream";
