@@ -2,7 +2,10 @@
 
 use std::str;
 
-use super::{Delivery, Emulator, Request};
+use super::{
+    emulator::Emulator,
+    http::{Delivery, Request},
+};
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind, SecretAccess,
     kms::scaleway::{self, ScalewayClient, ScalewayClientBuilder, Transport},

@@ -6,9 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    KeyUri, Region, Timestamp, Uuid,
+    KeyUri, Region, Seconds, Timestamp, Uuid,
     api::{crypto::Unbelievable, key::RotationPolicy},
-    time::parse_period,
 };
 
 /// A key's properties, as the service reports them.
@@ -215,8 +214,9 @@ impl KeyInfo {
     #[must_use]
     pub fn rotation_policy(&self) -> Option<RotationPolicy> {
         let policy = self.fields.rotation_policy.as_ref()?;
-        let period = policy.rotation_period.as_deref().and_then(parse_period);
-        Some(RotationPolicy::of(period, time(&policy.next_rotation_at)))
+        let period = policy.rotation_period.as_deref().and_then(Seconds::parse);
+        let next = time(&policy.next_rotation_at);
+        Some(RotationPolicy::of(period.map(Seconds::duration), next))
     }
 
     /// Returns when the key was made.
@@ -245,7 +245,7 @@ impl KeyInfo {
 }
 
 fn time(text: &Option<String>) -> Option<Timestamp> {
-    text.as_ref()?.parse().ok()
+    Timestamp::parse(text.as_deref()?)
 }
 
 /// An algorithm, by the service's name for it.

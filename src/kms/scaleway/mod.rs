@@ -25,6 +25,7 @@
 //! ```
 
 mod api;
+mod as_text;
 mod builder;
 mod client;
 mod config;
@@ -58,7 +59,7 @@ pub use key::ScalewayKey;
 pub use retry::{RetryPolicy, Retrying, Timer, TokioTimer};
 pub use rotation::{KeyRotation, RotationStatus};
 pub use secret_key::SecretKey;
-pub use time::Timestamp;
+pub use time::{Seconds, Timestamp};
 pub use transport::{MAX_REPLY_SIZE, Operation, Request, Response, Transport};
 pub use uri::{KeyUri, Region};
 pub use uuid::Uuid;

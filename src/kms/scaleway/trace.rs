@@ -17,7 +17,7 @@ pub(crate) fn in_span<F: Future>(request: &Request, call: F) -> impl Future<Outp
         "kms",
         operation = request.operation().name(),
         region = request.region().as_str(),
-        key_id = request.key_id().as_ref().map(super::Uuid::as_str),
+        key_id = request.key_id().map(|id| id.to_string()),
     );
     call.instrument(span)
 }

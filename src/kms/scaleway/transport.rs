@@ -120,7 +120,7 @@ impl Request {
     pub(crate) fn key(mut self, key_id: Uuid, action: &str) -> Self {
         self.key_id = Some(key_id);
         self.target.push_str("keys/");
-        self.target.push_str(key_id.as_str());
+        self.target.push_str(&key_id.to_string());
         if !action.is_empty() {
             self.target.push('/');
             self.target.push_str(action);

@@ -10,7 +10,7 @@ use super::secret_json;
 use crate::{
     error::{KmsError, KmsErrorKind},
     kms::scaleway::{
-        Algorithm, Uuid,
+        Algorithm, Timestamp, Uuid,
         data_key::{DataKey, DataKeySecret, WrappedDataKey},
     },
     secret::SecretBytes,
@@ -251,10 +251,7 @@ impl CryptoReply<'_> {
                 .as_deref()
                 .map_or(Algorithm::AES_256_GCM, Algorithm::named),
             ciphertext: self.ciphertext()?.ok_or("it has no ciphertext")?,
-            created_at: self
-                .created_at
-                .as_deref()
-                .and_then(|time| time.parse().ok()),
+            created_at: self.created_at.as_deref().and_then(Timestamp::parse),
         })
     }
 

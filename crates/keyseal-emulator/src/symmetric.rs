@@ -10,9 +10,9 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::{errors::ApiError, id::Uuid};
+use super::errors::ApiError;
 use crate::random::{self, ACCESS, RandomError};
-use keyseal::SecretBytes;
+use keyseal::{SecretBytes, kms::scaleway::Uuid};
 
 /// Bytes of an AES-256 key, and so of a data key.
 pub(super) const KEY_LEN: usize = 32;
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn key() -> SecretBytes {
-        rotation_key(&[1; 32], Some(&[2; 16]), Uuid::unique().unwrap()).unwrap()
+        rotation_key(&[1; 32], Some(&[2; 16]), random::uuid().unwrap()).unwrap()
     }
 
     #[test]
