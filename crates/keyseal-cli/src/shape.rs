@@ -231,13 +231,13 @@ mod tests {
     fn ciphertexts_are_told_from_files_that_start_like_one() {
         let random = |seed: u32| {
             let mut state = seed.wrapping_mul(2_654_435_761) | 1;
-            let mut next = move || {
+            let next = move || {
                 state ^= state << 13;
                 state ^= state >> 17;
                 state ^= state << 5;
                 state.to_be_bytes()[0]
             };
-            std::iter::repeat_with(move || next())
+            std::iter::repeat_with(next)
         };
         for seed in 1..2000 {
             for (start, len) in [(0, 200), (1, 16), (1, 28), (1, 60), (24, 39), (40, 150)] {

@@ -249,7 +249,7 @@ pub(super) fn is_same_content(
     let mut rest = InOrder(file, opened.start);
     let copied = io::copy(&mut rest.by_ref(), &mut comparison);
     copied.map_err(|error| input.unreadable(&error))?;
-    comparison.is_equal().map_err(unreadable)
+    comparison.same().map_err(unreadable)
 }
 
 /// Returns the key that was opened; `None` if it is under another one.
