@@ -1,0 +1,112 @@
+//! The test suite of `object_store`, which every store has to pass.
+//!
+//! It does not run: `multipart` and `list_paginated`, which take a `MultipartStore` and a
+//! `PaginatedListStore`; `get_nonexistent_object` on S3, whose server gives another error text; and
+//! `put_get_attributes` on the local file system, which has no attributes.
+
+use std::sync::Arc;
+
+use keyseal_object_store::{Binding, EncryptedStore};
+use object_store::{
+    ObjectStore, integration as suite, local::LocalFileSystem, memory::InMemory,
+};
+
+use crate::support::{S3Server, builder};
+
+async fn encrypted(inner: Arc<dyn ObjectStore>, binding: Binding, size: usize) -> EncryptedStore {
+    let builder = builder(inner).binding(binding).segment_size(size);
+    builder.build().await.unwrap()
+}
+
+#[derive(Clone, Copy)]
+struct Abilities {
+    update: bool,
+    attributes: bool,
+    nonexistent: bool,
+}
+
+/// Returns the number of functions of the suite that ran.
+async fn all(store: &EncryptedStore, abilities: Abilities) -> u32 {
+    suite::put_get_delete_list(store).await;
+    suite::get_opts(store).await;
+    suite::list_uses_directories_correctly(store).await;
+    suite::list_with_delimiter(store).await;
+    suite::rename_and_copy(store).await;
+    suite::copy_if_not_exists(store).await;
+    suite::copy_rename_nonexistent_object(store).await;
+    suite::multipart_race_condition(store, true).await;
+    suite::multipart_out_of_order(store).await;
+    suite::put_opts(store, abilities.update).await;
+    suite::list_with_offset_exclusivity(store).await;
+    let mut count = 11;
+    if abilities.attributes {
+        suite::put_get_attributes(store).await;
+        count += 1;
+    }
+    if abilities.nonexistent {
+        let missing = suite::get_nonexistent_object(store, None).await;
+        assert!(missing.is_err());
+        count += 1;
+    }
+    count
+}
+
+const MEMORY: Abilities = Abilities {
+    update: true,
+    attributes: true,
+    nonexistent: true,
+};
+const DISK: Abilities = Abilities {
+    update: false,
+    attributes: false,
+    nonexistent: true,
+};
+const S3: Abilities = Abilities {
+    update: true,
+    attributes: true,
+    nonexistent: false,
+};
+
+const BINDINGS: [Binding; 2] = [Binding::Path, Binding::Context];
+const SEGMENT_SIZES: [usize; 3] = [128, 64 << 10, 1 << 20];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passes_the_suite_in_memory() {
+    for binding in BINDINGS {
+        for size in SEGMENT_SIZES {
+            let store = encrypted(Arc::new(InMemory::new()), binding, size).await;
+            assert_eq!(all(&store, MEMORY).await, 13);
+            // It expects an empty store.
+            let store = encrypted(Arc::new(InMemory::new()), binding, size).await;
+            suite::stream_get(&store).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passes_the_suite_on_disk() {
+    for binding in BINDINGS {
+        for size in SEGMENT_SIZES {
+            let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+            let [first, second] = folders.each_ref().map(|folder| {
+                let store = LocalFileSystem::new_with_prefix(folder.path()).unwrap();
+                Arc::new(store)
+            });
+            assert_eq!(all(&encrypted(first, binding, size).await, DISK).await, 12);
+            suite::stream_get(&encrypted(second, binding, size).await).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs moto_server: engines/ci installs it"]
+async fn passes_the_suite_on_s3() {
+    let server = S3Server::start();
+    for (number, binding) in BINDINGS.into_iter().enumerate() {
+        let bucket = server.bucket(&format!("suite-{number}"));
+        let store = encrypted(bucket, binding, 64 << 10).await;
+        assert_eq!(all(&store, S3).await, 12);
+        let bucket = server.bucket(&format!("stream-get-{number}"));
+        suite::stream_get(&encrypted(bucket, binding, 64 << 10).await).await;
+    }
+}
