@@ -10,7 +10,7 @@ fn main() {
     // A template without a prefix is the same key, and five bytes less.
     let prefixed = |template: &Template| template.key_template().variant() != Variant::Raw;
     for template in KeyTypes::default().templates().filter(prefixed) {
-        let facts = template.facts();
+        let facts = template.properties();
         println!(
             "| `{}` | {} | {} | 2<sup>{}</sup> | {} |",
             template.name(),

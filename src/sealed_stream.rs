@@ -254,7 +254,7 @@ impl SealedStreamHeader {
     /// Returns whether a file with this start is a sealed stream of a supported version. Eight
     /// bytes are enough.
     #[must_use]
-    pub fn recognize(start: &[u8]) -> bool {
+    pub fn detect(start: &[u8]) -> bool {
         start.starts_with(MAGIC)
     }
 

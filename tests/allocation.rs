@@ -101,7 +101,7 @@ fn a_hundred_bytes_never_allocate_a_megabyte() {
                 &|| drop(KeysetHandle::read_cleartext(input, format, access)),
                 &|| drop(KeysetHandle::read_encrypted(input, format, &kek, b"")),
                 &|| drop(KeysetHandle::read_no_secret(input, format)),
-                &|| drop(KeysetFile::recognize(input)),
+                &|| drop(KeysetFile::detect(input)),
                 &|| drop(keyset::lint(input)),
             ];
             for (which, read) in readers.iter().enumerate() {

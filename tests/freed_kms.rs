@@ -150,7 +150,7 @@ fn calls_leave_nothing_behind() {
             drop(Zeroizing::new(
                 key.decrypt(PLAINTEXT, PLAINTEXT).await.unwrap(),
             ));
-            key.decrypt_full(PLAINTEXT, b"").await.unwrap();
+            key.decrypt_with_refresh(PLAINTEXT, b"").await.unwrap();
             key.generate_data_key().await.unwrap();
             // Answers that are refused, and a refusal.
             key.generate_wrapped_data_key().await.unwrap();

@@ -183,7 +183,7 @@ fn largest() -> Vec<Vec<u8>> {
         .write_cleartext(Format::Binary, access)
         .expose(access)
         .to_vec();
-    let taken = one.primary().value();
+    let taken = one.primary_id().value();
     for id in (1..=0x3fff_u16)
         .filter(|id| u32::from(*id) != taken)
         .take(KeysetHandle::MAX_KEYS - 1)
@@ -218,7 +218,7 @@ fn check(input: &[u8], kek: &KeysetAead) {
             ("no secret", &|| {
                 drop(KeysetHandle::read_no_secret(input, format))
             }),
-            ("recognize", &|| drop(KeysetFile::recognize(input))),
+            ("recognize", &|| drop(KeysetFile::detect(input))),
             ("guess", &|| {
                 let _ = (Protection::guess(input), TextForm::of(input));
             }),

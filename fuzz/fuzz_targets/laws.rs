@@ -8,7 +8,7 @@ use keyseal::{
 /// A keyset that is read is written, and read again, as the same.
 pub(crate) fn keyset_survives(bytes: &[u8], format: Format) {
     let access = SecretAccess::insecure();
-    let _ = KeysetFile::recognize(bytes);
+    let _ = KeysetFile::detect(bytes);
     let _ = keyset::lint(bytes);
     let _ = KeysetHandle::read_no_secret(bytes, format);
     let Ok(read) = KeysetHandle::read_cleartext(bytes, format, access) else {

@@ -68,7 +68,7 @@ impl KeysetDeriver {
 impl Primitive for KeysetDeriver {
     fn from_keyset(keyset: &KeysetHandle, _provider: Provider) -> Result<Self, KeysetError> {
         Ok(Self(Arc::new(Derivers {
-            primary: keyset.primary(),
+            primary: keyset.primary_id(),
             keys: keyset.make_each(KeyKind::KeysetDeriver, |_, key| key.deriver())?,
         })))
     }

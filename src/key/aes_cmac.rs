@@ -9,7 +9,8 @@
 //! RFC 4493; NIST SP 800-38B, appendix B; Tink's `aes_cmac.proto`.
 
 use super::{
-    Facts, KeyKind, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
+    spec::KeySource,
 };
 use crate::{
     cipher::{self, RawMac},
@@ -21,7 +22,7 @@ use crate::{
 /// The key type `AesCmacKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesCmac;
+pub struct AesCmacKeyType;
 
 /// The parameters of an AES-CMAC key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,16 +92,16 @@ impl AesCmacKey {
 }
 
 impl TypedKey for AesCmacKey {
-    type Spec = AesCmac;
+    type Spec = AesCmacKeyType;
 }
 
 impl KeyParameters for AesCmacParameters {
-    type Spec = AesCmac;
+    type Spec = AesCmacKeyType;
 }
 
 const TAG16: AesCmacParameters = AesCmacParameters { tag_size: 16 };
 
-impl KeySpec for AesCmac {
+impl KeySpec for AesCmacKeyType {
     type Key = AesCmacKey;
     type Parameters = AesCmacParameters;
     type Message = proto::AesCmacKey;
@@ -108,7 +109,7 @@ impl KeySpec for AesCmac {
 
     const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.AesCmacKey";
     const KIND: KeyKind = KeyKind::Mac;
-    const CHECKS_LABEL: bool = false;
+    const CHECKS_KEY_MATERIAL_TYPE: bool = false;
     const TEMPLATES: &'static [(&'static str, Variant, AesCmacParameters)] = &[
         ("AES256_CMAC", Variant::Tink, TAG16),
         ("AES256_CMAC_RAW", Variant::Raw, TAG16),
@@ -160,8 +161,8 @@ impl KeySpec for AesCmac {
         })
     }
 
-    fn facts(parameters: &AesCmacParameters) -> Facts {
-        Facts {
+    fn properties(parameters: &AesCmacParameters) -> KeyProperties {
+        KeyProperties {
             key_size: AesCmacParameters::KEY_SIZE,
             overhead: parameters.tag_size,
             messages_log2: 48,

@@ -9,7 +9,7 @@
 //! RFC 4493; NIST SP 800-38B, appendix B; Tink's `aes_cmac_prf.proto`.
 
 use super::{
-    Facts, KeyKind, KeyParameters, KeySpec, TypedKey, Variant, aes_cmac::check_key_size,
+    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, aes_cmac::check_key_size,
     check_version, spec::KeySource,
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 /// The key type `AesCmacPrfKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesCmacPrf;
+pub struct AesCmacPrfKeyType;
 
 /// The parameters of an AES-CMAC PRF key. You have nothing to choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,14 +72,14 @@ impl AesCmacPrfKey {
 }
 
 impl TypedKey for AesCmacPrfKey {
-    type Spec = AesCmacPrf;
+    type Spec = AesCmacPrfKeyType;
 }
 
 impl KeyParameters for AesCmacPrfParameters {
-    type Spec = AesCmacPrf;
+    type Spec = AesCmacPrfKeyType;
 }
 
-impl KeySpec for AesCmacPrf {
+impl KeySpec for AesCmacPrfKeyType {
     type Key = AesCmacPrfKey;
     type Parameters = AesCmacPrfParameters;
     type Message = proto::AesCmacPrfKey;
@@ -88,7 +88,7 @@ impl KeySpec for AesCmacPrf {
     const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.AesCmacPrfKey";
     const KIND: KeyKind = KeyKind::Prf;
     const DERIVABLE: bool = true;
-    const CHECKS_LABEL: bool = false;
+    const CHECKS_KEY_MATERIAL_TYPE: bool = false;
     const VARIANTS: &'static [Variant] = &[Variant::Raw];
     const TEMPLATES: &'static [(&'static str, Variant, AesCmacPrfParameters)] = &[
         ("AES256_CMAC_PRF", Variant::Raw, AesCmacPrfParameters),
@@ -133,8 +133,8 @@ impl KeySpec for AesCmacPrf {
         })
     }
 
-    fn facts(_parameters: &AesCmacPrfParameters) -> Facts {
-        Facts {
+    fn properties(_parameters: &AesCmacPrfParameters) -> KeyProperties {
+        KeyProperties {
             key_size: AesCmacPrfParameters::KEY_SIZE,
             overhead: 0,
             messages_log2: 48,

@@ -9,7 +9,9 @@
 //! # Source
 //! NIST SP 800-38A, RFC 2104; Tink's `aes_ctr_hmac_aead.proto`.
 
-use super::{Facts, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource};
+use super::{
+    KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+};
 use crate::{
     cipher::{self, Hash, Provider, RawAead},
     error::KeyError,
@@ -20,7 +22,7 @@ use crate::{
 /// The key type `AesCtrHmacAeadKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesCtrHmac;
+pub struct AesCtrHmacKeyType;
 
 /// The parameters of an AES-CTR-HMAC key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,11 +198,11 @@ impl AesCtrHmacKey {
 }
 
 impl TypedKey for AesCtrHmacKey {
-    type Spec = AesCtrHmac;
+    type Spec = AesCtrHmacKeyType;
 }
 
 impl KeyParameters for AesCtrHmacParameters {
-    type Spec = AesCtrHmac;
+    type Spec = AesCtrHmacKeyType;
 }
 
 const AES128: AesCtrHmacParameters = AesCtrHmacParameters {
@@ -216,7 +218,7 @@ const AES256: AesCtrHmacParameters = AesCtrHmacParameters {
     ..AES128
 };
 
-impl KeySpec for AesCtrHmac {
+impl KeySpec for AesCtrHmacKeyType {
     type Key = AesCtrHmacKey;
     type Parameters = AesCtrHmacParameters;
     type Message = proto::AesCtrHmacAeadKey;
@@ -321,8 +323,8 @@ impl KeySpec for AesCtrHmac {
         })
     }
 
-    fn facts(parameters: &AesCtrHmacParameters) -> Facts {
-        Facts {
+    fn properties(parameters: &AesCtrHmacParameters) -> KeyProperties {
+        KeyProperties {
             key_size: parameters
                 .aes_key_size
                 .saturating_add(parameters.hmac_key_size),

@@ -14,8 +14,8 @@
 //! NIST SP 800-38A, RFC 2104, RFC 5869; Tink's `aes_ctr_hmac_streaming.proto`.
 
 use super::{
-    Facts, KeyKind, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
-    streaming,
+    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
+    spec::KeySource, streaming,
 };
 use crate::{
     cipher::{self, Hash, Provider},
@@ -28,7 +28,7 @@ use crate::{
 /// The key type `AesCtrHmacStreamingKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesCtrHmacStreaming;
+pub struct AesCtrHmacStreamingKeyType;
 
 /// The parameters of an AES-CTR-HMAC streaming key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,11 +200,11 @@ impl AesCtrHmacStreamingKey {
 }
 
 impl TypedKey for AesCtrHmacStreamingKey {
-    type Spec = AesCtrHmacStreaming;
+    type Spec = AesCtrHmacStreamingKeyType;
 }
 
 impl KeyParameters for AesCtrHmacStreamingParameters {
-    type Spec = AesCtrHmacStreaming;
+    type Spec = AesCtrHmacStreamingKeyType;
 }
 
 const fn stock(key_size: usize, segment_size: usize) -> AesCtrHmacStreamingParameters {
@@ -218,7 +218,7 @@ const fn stock(key_size: usize, segment_size: usize) -> AesCtrHmacStreamingParam
     }
 }
 
-impl KeySpec for AesCtrHmacStreaming {
+impl KeySpec for AesCtrHmacStreamingKeyType {
     type Key = AesCtrHmacStreamingKey;
     type Parameters = AesCtrHmacStreamingParameters;
     type Message = proto::AesCtrHmacStreamingKey;
@@ -295,9 +295,9 @@ impl KeySpec for AesCtrHmacStreaming {
         })
     }
 
-    fn facts(parameters: &AesCtrHmacStreamingParameters) -> Facts {
+    fn properties(parameters: &AesCtrHmacStreamingParameters) -> KeyProperties {
         let layout = parameters.layout();
-        Facts {
+        KeyProperties {
             key_size: parameters.key_size,
             overhead: layout.header_size() + layout.tag_size(),
             messages_log2: streaming::streams_log2(parameters.derived_key_size),

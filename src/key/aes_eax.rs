@@ -10,7 +10,9 @@
 //! Bellare, Rogaway, Wagner, "The EAX Mode of Operation", 2004; Tink's `aes_eax.proto`. Not every
 //! Tink has this key type: Go lacks it.
 
-use super::{Facts, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource};
+use super::{
+    KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+};
 use crate::{
     cipher::{self, Provider, RawAead},
     error::KeyError,
@@ -21,7 +23,7 @@ use crate::{
 /// The key type `AesEaxKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesEax;
+pub struct AesEaxKeyType;
 
 /// The parameters of an AES-EAX key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,11 +89,11 @@ impl AesEaxKey {
 }
 
 impl TypedKey for AesEaxKey {
-    type Spec = AesEax;
+    type Spec = AesEaxKeyType;
 }
 
 impl KeyParameters for AesEaxParameters {
-    type Spec = AesEax;
+    type Spec = AesEaxKeyType;
 }
 
 const AES128: AesEaxParameters = AesEaxParameters {
@@ -103,7 +105,7 @@ const AES256: AesEaxParameters = AesEaxParameters {
     iv_size: 16,
 };
 
-impl KeySpec for AesEax {
+impl KeySpec for AesEaxKeyType {
     type Key = AesEaxKey;
     type Parameters = AesEaxParameters;
     type Message = proto::AesEaxKey;
@@ -163,8 +165,8 @@ impl KeySpec for AesEax {
         })
     }
 
-    fn facts(parameters: &AesEaxParameters) -> Facts {
-        Facts {
+    fn properties(parameters: &AesEaxParameters) -> KeyProperties {
+        KeyProperties {
             key_size: parameters.key_size,
             overhead: parameters.iv_size + 16,
             messages_log2: 32,

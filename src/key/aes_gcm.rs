@@ -10,7 +10,9 @@
 //! # Source
 //! NIST SP 800-38D; Tink's `aes_gcm.proto`.
 
-use super::{Facts, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource};
+use super::{
+    KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+};
 use crate::{
     cipher::{self, Provider, RawAead},
     error::KeyError,
@@ -21,7 +23,7 @@ use crate::{
 /// The key type `AesGcmKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesGcm;
+pub struct AesGcmKeyType;
 
 /// The parameters of an AES-GCM key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,14 +74,14 @@ impl AesGcmKey {
 }
 
 impl TypedKey for AesGcmKey {
-    type Spec = AesGcm;
+    type Spec = AesGcmKeyType;
 }
 
 impl KeyParameters for AesGcmParameters {
-    type Spec = AesGcm;
+    type Spec = AesGcmKeyType;
 }
 
-impl KeySpec for AesGcm {
+impl KeySpec for AesGcmKeyType {
     type Key = AesGcmKey;
     type Parameters = AesGcmParameters;
     type Message = proto::AesGcmKey;
@@ -149,8 +151,8 @@ impl KeySpec for AesGcm {
         })
     }
 
-    fn facts(parameters: &AesGcmParameters) -> Facts {
-        Facts {
+    fn properties(parameters: &AesGcmParameters) -> KeyProperties {
+        KeyProperties {
             key_size: parameters.key_size,
             overhead: 28,
             messages_log2: 32,

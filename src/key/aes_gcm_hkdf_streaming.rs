@@ -13,8 +13,8 @@
 //! NIST SP 800-38D, RFC 5869; Tink's `aes_gcm_hkdf_streaming.proto`.
 
 use super::{
-    Facts, KeyKind, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
-    streaming,
+    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
+    spec::KeySource, streaming,
 };
 use crate::{
     cipher::{self, Hash, Provider},
@@ -27,7 +27,7 @@ use crate::{
 /// The key type `AesGcmHkdfStreamingKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesGcmHkdfStreaming;
+pub struct AesGcmHkdfStreamingKeyType;
 
 /// The parameters of an AES-GCM-HKDF streaming key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,11 +155,11 @@ impl AesGcmHkdfStreamingKey {
 }
 
 impl TypedKey for AesGcmHkdfStreamingKey {
-    type Spec = AesGcmHkdfStreaming;
+    type Spec = AesGcmHkdfStreamingKeyType;
 }
 
 impl KeyParameters for AesGcmHkdfStreamingParameters {
-    type Spec = AesGcmHkdfStreaming;
+    type Spec = AesGcmHkdfStreamingKeyType;
 }
 
 const fn stock(key_size: usize, segment_size: usize) -> AesGcmHkdfStreamingParameters {
@@ -171,7 +171,7 @@ const fn stock(key_size: usize, segment_size: usize) -> AesGcmHkdfStreamingParam
     }
 }
 
-impl KeySpec for AesGcmHkdfStreaming {
+impl KeySpec for AesGcmHkdfStreamingKeyType {
     type Key = AesGcmHkdfStreamingKey;
     type Parameters = AesGcmHkdfStreamingParameters;
     type Message = proto::AesGcmHkdfStreamingKey;
@@ -232,9 +232,9 @@ impl KeySpec for AesGcmHkdfStreaming {
         })
     }
 
-    fn facts(parameters: &AesGcmHkdfStreamingParameters) -> Facts {
+    fn properties(parameters: &AesGcmHkdfStreamingParameters) -> KeyProperties {
         let layout = parameters.layout();
-        Facts {
+        KeyProperties {
             key_size: parameters.key_size,
             overhead: layout.header_size() + layout.tag_size(),
             messages_log2: streaming::streams_log2(parameters.derived_key_size),

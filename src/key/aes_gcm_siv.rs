@@ -10,7 +10,9 @@
 //! # Source
 //! RFC 8452; Tink's `aes_gcm_siv.proto`.
 
-use super::{Facts, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource};
+use super::{
+    KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+};
 use crate::{
     cipher::{self, Provider, RawAead},
     error::KeyError,
@@ -21,7 +23,7 @@ use crate::{
 /// The key type `AesGcmSivKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesGcmSiv;
+pub struct AesGcmSivKeyType;
 
 /// The parameters of an AES-GCM-SIV key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,14 +74,14 @@ impl AesGcmSivKey {
 }
 
 impl TypedKey for AesGcmSivKey {
-    type Spec = AesGcmSiv;
+    type Spec = AesGcmSivKeyType;
 }
 
 impl KeyParameters for AesGcmSivParameters {
-    type Spec = AesGcmSiv;
+    type Spec = AesGcmSivKeyType;
 }
 
-impl KeySpec for AesGcmSiv {
+impl KeySpec for AesGcmSivKeyType {
     type Key = AesGcmSivKey;
     type Parameters = AesGcmSivParameters;
     type Message = proto::AesGcmSivKey;
@@ -149,8 +151,8 @@ impl KeySpec for AesGcmSiv {
         })
     }
 
-    fn facts(parameters: &AesGcmSivParameters) -> Facts {
-        Facts {
+    fn properties(parameters: &AesGcmSivParameters) -> KeyProperties {
+        KeyProperties {
             key_size: parameters.key_size,
             overhead: 28,
             messages_log2: 48,

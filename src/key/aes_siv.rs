@@ -12,7 +12,8 @@
 //! `aes_siv.proto`.
 
 use super::{
-    Facts, KeyKind, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
+    spec::KeySource,
 };
 use crate::{
     cipher::{self, RawAead},
@@ -24,7 +25,7 @@ use crate::{
 /// The key type `AesSivKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesSiv;
+pub struct AesSivKeyType;
 
 /// The parameters of an AES-SIV key. You have nothing to choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,14 +80,14 @@ impl AesSivKey {
 }
 
 impl TypedKey for AesSivKey {
-    type Spec = AesSiv;
+    type Spec = AesSivKeyType;
 }
 
 impl KeyParameters for AesSivParameters {
-    type Spec = AesSiv;
+    type Spec = AesSivKeyType;
 }
 
-impl KeySpec for AesSiv {
+impl KeySpec for AesSivKeyType {
     type Key = AesSivKey;
     type Parameters = AesSivParameters;
     type Message = proto::AesSivKey;
@@ -137,8 +138,8 @@ impl KeySpec for AesSiv {
         })
     }
 
-    fn facts(_parameters: &AesSivParameters) -> Facts {
-        Facts {
+    fn properties(_parameters: &AesSivParameters) -> KeyProperties {
+        KeyProperties {
             key_size: AesSivParameters::KEY_SIZE,
             overhead: 16,
             messages_log2: 48,

@@ -10,7 +10,9 @@
 //! RFC 8439; Tink's `chacha20_poly1305.proto`. Not every Tink has this key type: C++ and Python
 //! lack it.
 
-use super::{Facts, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource};
+use super::{
+    KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+};
 use crate::{
     cipher::{self, Provider, RawAead},
     error::KeyError,
@@ -21,7 +23,7 @@ use crate::{
 /// The key type `ChaCha20Poly1305Key`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct ChaCha20Poly1305;
+pub struct ChaCha20Poly1305KeyType;
 
 /// The parameters of a ChaCha20-Poly1305 key. You have nothing to choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,14 +73,14 @@ impl ChaCha20Poly1305Key {
 }
 
 impl TypedKey for ChaCha20Poly1305Key {
-    type Spec = ChaCha20Poly1305;
+    type Spec = ChaCha20Poly1305KeyType;
 }
 
 impl KeyParameters for ChaCha20Poly1305Parameters {
-    type Spec = ChaCha20Poly1305;
+    type Spec = ChaCha20Poly1305KeyType;
 }
 
-impl KeySpec for ChaCha20Poly1305 {
+impl KeySpec for ChaCha20Poly1305KeyType {
     type Key = ChaCha20Poly1305Key;
     type Parameters = ChaCha20Poly1305Parameters;
     type Message = proto::ChaCha20Poly1305Key;
@@ -133,8 +135,8 @@ impl KeySpec for ChaCha20Poly1305 {
         })
     }
 
-    fn facts(_parameters: &ChaCha20Poly1305Parameters) -> Facts {
-        Facts {
+    fn properties(_parameters: &ChaCha20Poly1305Parameters) -> KeyProperties {
+        KeyProperties {
             key_size: ChaCha20Poly1305Parameters::KEY_SIZE,
             overhead: 28,
             messages_log2: 32,

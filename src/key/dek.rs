@@ -3,21 +3,21 @@
 use bytes::Bytes;
 
 use super::{
-    Key, KeyTemplate, KeyType, Variant, aes_ctr_hmac::AesCtrHmac, aes_eax::AesEax, aes_gcm::AesGcm,
-    aes_gcm_siv::AesGcmSiv, chacha20_poly1305::ChaCha20Poly1305,
-    xchacha20_poly1305::XChaCha20Poly1305,
+    Key, KeyTemplate, KeyType, Variant, aes_ctr_hmac::AesCtrHmacKeyType, aes_eax::AesEaxKeyType,
+    aes_gcm::AesGcmKeyType, aes_gcm_siv::AesGcmSivKeyType,
+    chacha20_poly1305::ChaCha20Poly1305KeyType, xchacha20_poly1305::XChaCha20Poly1305KeyType,
 };
 use crate::{error::KeyError, wire::proto::key_data::KeyMaterialType};
 
 /// The key types that some Tink takes in an envelope, each with the least bytes that any key of
 /// the type makes of an empty plaintext.
 const DEK_TYPES: &[(&dyn KeyType, usize)] = &[
-    (&AesCtrHmac, 12 + 10),
-    (&AesEax, 12 + 16),
-    (&AesGcm, 12 + 16),
-    (&AesGcmSiv, 12 + 16),
-    (&ChaCha20Poly1305, 12 + 16),
-    (&XChaCha20Poly1305, 24 + 16),
+    (&AesCtrHmacKeyType, 12 + 10),
+    (&AesEaxKeyType, 12 + 16),
+    (&AesGcmKeyType, 12 + 16),
+    (&AesGcmSivKeyType, 12 + 16),
+    (&ChaCha20Poly1305KeyType, 12 + 16),
+    (&XChaCha20Poly1305KeyType, 24 + 16),
 ];
 
 /// Makes data-encryption keys of one template, and reads those of its type.

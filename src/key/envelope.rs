@@ -40,9 +40,9 @@ impl Envelope {
 
     async fn seal(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, KmsError> {
         let dek = self.dek.generate().map_err(local)?;
-        let facts = dek.facts().ok_or(KmsErrorKind::Local)?;
+        let properties = dek.properties().ok_or(KmsErrorKind::Local)?;
         // Before the service is troubled, and paid.
-        if plaintext.len() as u64 > facts.max_plaintext {
+        if plaintext.len() as u64 > properties.max_plaintext {
             return Err(KmsError::new(KmsErrorKind::InvalidInput)
                 .with_message("the plaintext is longer than the data-encryption key takes"));
         }
@@ -63,7 +63,7 @@ impl Envelope {
         #[cfg(any(feature = "blocking", feature = "scaleway"))]
         if let Some(runtime) = long_message::runtime_for(plaintext.len().max(associated_data.len()))
         {
-            let overhead = facts.overhead;
+            let overhead = properties.overhead;
             return long_message::encrypt(
                 runtime,
                 aead,
@@ -74,7 +74,7 @@ impl Envelope {
             )
             .await;
         }
-        let size = head.len() + facts.overhead;
+        let size = head.len() + properties.overhead;
         let mut out = Vec::with_capacity(size.saturating_add(plaintext.len()));
         out.extend_from_slice(&head);
         aead.encrypt_into(plaintext, associated_data, &mut out)?;

@@ -11,8 +11,8 @@
 //! RFC 5869; Tink's `hkdf_prf.proto`.
 
 use super::{
-    Facts, KeyKind, KeyParameters, KeySpec, TypedKey, Variant, check_version, hmac::messages_log2,
-    spec::KeySource,
+    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
+    hmac::messages_log2, spec::KeySource,
 };
 use crate::{
     cipher::{self, Hash, RawPrf},
@@ -24,7 +24,7 @@ use crate::{
 /// The key type `HkdfPrfKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct HkdfPrf;
+pub struct HkdfPrfKeyType;
 
 /// The parameters of an HKDF PRF key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,14 +132,14 @@ impl HkdfPrfKey {
 }
 
 impl TypedKey for HkdfPrfKey {
-    type Spec = HkdfPrf;
+    type Spec = HkdfPrfKeyType;
 }
 
 impl KeyParameters for HkdfPrfParameters {
-    type Spec = HkdfPrf;
+    type Spec = HkdfPrfKeyType;
 }
 
-impl KeySpec for HkdfPrf {
+impl KeySpec for HkdfPrfKeyType {
     type Key = HkdfPrfKey;
     type Parameters = HkdfPrfParameters;
     type Message = proto::HkdfPrfKey;
@@ -148,7 +148,7 @@ impl KeySpec for HkdfPrf {
     const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.HkdfPrfKey";
     const KIND: KeyKind = KeyKind::Prf;
     const DERIVABLE: bool = true;
-    const CHECKS_LABEL: bool = false;
+    const CHECKS_KEY_MATERIAL_TYPE: bool = false;
     const VARIANTS: &'static [Variant] = &[Variant::Raw];
     const TEMPLATES: &'static [(&'static str, Variant, HkdfPrfParameters)] = &[(
         "HKDF_SHA256",
@@ -206,8 +206,8 @@ impl KeySpec for HkdfPrf {
         })
     }
 
-    fn facts(parameters: &HkdfPrfParameters) -> Facts {
-        Facts {
+    fn properties(parameters: &HkdfPrfParameters) -> KeyProperties {
+        KeyProperties {
             key_size: parameters.key_size,
             overhead: 0,
             messages_log2: messages_log2(parameters.hash),

@@ -11,7 +11,8 @@
 //! RFC 2104, FIPS 198-1; Tink's `hmac.proto`.
 
 use super::{
-    Facts, KeyKind, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
+    spec::KeySource,
 };
 use crate::{
     cipher::{self, Hash, RawMac},
@@ -23,7 +24,7 @@ use crate::{
 /// The key type `HmacKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct Hmac;
+pub struct HmacKeyType;
 
 /// The parameters of an HMAC key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,11 +129,11 @@ impl HmacKey {
 }
 
 impl TypedKey for HmacKey {
-    type Spec = Hmac;
+    type Spec = HmacKeyType;
 }
 
 impl KeyParameters for HmacParameters {
-    type Spec = Hmac;
+    type Spec = HmacKeyType;
 }
 
 const SHA256_128: HmacParameters = HmacParameters::stock(32, Hash::Sha256, 16);
@@ -141,7 +142,7 @@ const SHA512_128: HmacParameters = HmacParameters::stock(64, Hash::Sha512, 16);
 const SHA512_256: HmacParameters = HmacParameters::stock(64, Hash::Sha512, 32);
 const SHA512_512: HmacParameters = HmacParameters::stock(64, Hash::Sha512, 64);
 
-impl KeySpec for Hmac {
+impl KeySpec for HmacKeyType {
     type Key = HmacKey;
     type Parameters = HmacParameters;
     type Message = proto::HmacKey;
@@ -150,7 +151,7 @@ impl KeySpec for Hmac {
     const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.HmacKey";
     const KIND: KeyKind = KeyKind::Mac;
     const DERIVABLE: bool = true;
-    const CHECKS_LABEL: bool = false;
+    const CHECKS_KEY_MATERIAL_TYPE: bool = false;
     const TEMPLATES: &'static [(&'static str, Variant, HmacParameters)] = &[
         ("HMAC_SHA256_128BITTAG", Variant::Tink, SHA256_128),
         ("HMAC_SHA256_128BITTAG_RAW", Variant::Raw, SHA256_128),
@@ -214,8 +215,8 @@ impl KeySpec for Hmac {
         })
     }
 
-    fn facts(parameters: &HmacParameters) -> Facts {
-        Facts {
+    fn properties(parameters: &HmacParameters) -> KeyProperties {
+        KeyProperties {
             key_size: parameters.key_size,
             overhead: parameters.tag_size,
             messages_log2: messages_log2(parameters.hash),

@@ -10,7 +10,7 @@
 //! RFC 2104, FIPS 198-1; Tink's `hmac_prf.proto`.
 
 use super::{
-    Facts, KeyKind, KeyParameters, KeySpec, TypedKey, Variant, check_version,
+    KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
     hmac::{KEY_SIZES, is_key_size, messages_log2},
     spec::KeySource,
 };
@@ -24,7 +24,7 @@ use crate::{
 /// The key type `HmacPrfKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct HmacPrf;
+pub struct HmacPrfKeyType;
 
 /// The parameters of an HMAC PRF key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,14 +89,14 @@ impl HmacPrfKey {
 }
 
 impl TypedKey for HmacPrfKey {
-    type Spec = HmacPrf;
+    type Spec = HmacPrfKeyType;
 }
 
 impl KeyParameters for HmacPrfParameters {
-    type Spec = HmacPrf;
+    type Spec = HmacPrfKeyType;
 }
 
-impl KeySpec for HmacPrf {
+impl KeySpec for HmacPrfKeyType {
     type Key = HmacPrfKey;
     type Parameters = HmacPrfParameters;
     type Message = proto::HmacPrfKey;
@@ -105,7 +105,7 @@ impl KeySpec for HmacPrf {
     const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.HmacPrfKey";
     const KIND: KeyKind = KeyKind::Prf;
     const DERIVABLE: bool = true;
-    const CHECKS_LABEL: bool = false;
+    const CHECKS_KEY_MATERIAL_TYPE: bool = false;
     const VARIANTS: &'static [Variant] = &[Variant::Raw];
     const TEMPLATES: &'static [(&'static str, Variant, HmacPrfParameters)] = &[
         (
@@ -174,8 +174,8 @@ impl KeySpec for HmacPrf {
         })
     }
 
-    fn facts(parameters: &HmacPrfParameters) -> Facts {
-        Facts {
+    fn properties(parameters: &HmacPrfParameters) -> KeyProperties {
+        KeyProperties {
             key_size: parameters.key_size,
             overhead: 0,
             messages_log2: messages_log2(parameters.hash),

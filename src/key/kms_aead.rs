@@ -13,7 +13,9 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Facts, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource};
+use super::{
+    KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+};
 use crate::{
     cipher::{Provider, RawAead},
     error::KeyError,
@@ -24,7 +26,7 @@ use crate::{
 /// The key type `KmsAeadKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct KmsAead;
+pub struct KmsAeadKeyType;
 
 /// The parameters of such a key: its URI, of which `Debug` shows the scheme only.
 ///
@@ -90,14 +92,14 @@ impl KmsAeadKey {
 }
 
 impl TypedKey for KmsAeadKey {
-    type Spec = KmsAead;
+    type Spec = KmsAeadKeyType;
 }
 
 impl KeyParameters for KmsAeadParameters {
-    type Spec = KmsAead;
+    type Spec = KmsAeadKeyType;
 }
 
-impl KeySpec for KmsAead {
+impl KeySpec for KmsAeadKeyType {
     type Key = KmsAeadKey;
     type Parameters = KmsAeadParameters;
     type Message = proto::KmsAeadKey;
@@ -106,8 +108,8 @@ impl KeySpec for KmsAead {
     const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.KmsAeadKey";
     const TEMPLATES: &'static [(&'static str, Variant, KmsAeadParameters)] = &[];
     const VARIANTS: &'static [Variant] = &[Variant::Raw, Variant::Tink];
-    const LABEL: KeyMaterialType = KeyMaterialType::Remote;
-    const CHECKS_LABEL: bool = false;
+    const KEY_MATERIAL_TYPE: KeyMaterialType = KeyMaterialType::Remote;
+    const CHECKS_KEY_MATERIAL_TYPE: bool = false;
 
     fn read(message: proto::KmsAeadKey) -> Result<KmsAeadKey, KeyError> {
         check_version(message.version)?;
@@ -142,8 +144,8 @@ impl KeySpec for KmsAead {
         Ok(KmsAeadKey::new(parameters.clone()))
     }
 
-    fn facts(_parameters: &KmsAeadParameters) -> Facts {
-        Facts {
+    fn properties(_parameters: &KmsAeadParameters) -> KeyProperties {
+        KeyProperties {
             key_size: 0,
             overhead: 0,
             messages_log2: 32,

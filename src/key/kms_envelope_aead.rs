@@ -15,7 +15,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    DekTemplate, Envelope, Facts, KeyParameters, KeySpec, KeyTemplate, TypedKey, Variant,
+    DekTemplate, Envelope, KeyParameters, KeyProperties, KeySpec, KeyTemplate, TypedKey, Variant,
     check_version, spec::KeySource,
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
 /// The key type `KmsEnvelopeAeadKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct KmsEnvelopeAead;
+pub struct KmsEnvelopeAeadKeyType;
 
 /// The parameters of such a key: the URI of the key-encryption key, of which `Debug` shows the
 /// scheme only, and the template of the data-encryption keys.
@@ -118,14 +118,14 @@ impl KmsEnvelopeAeadKey {
 }
 
 impl TypedKey for KmsEnvelopeAeadKey {
-    type Spec = KmsEnvelopeAead;
+    type Spec = KmsEnvelopeAeadKeyType;
 }
 
 impl KeyParameters for KmsEnvelopeAeadParameters {
-    type Spec = KmsEnvelopeAead;
+    type Spec = KmsEnvelopeAeadKeyType;
 }
 
-impl KeySpec for KmsEnvelopeAead {
+impl KeySpec for KmsEnvelopeAeadKeyType {
     type Key = KmsEnvelopeAeadKey;
     type Parameters = KmsEnvelopeAeadParameters;
     type Message = proto::KmsEnvelopeAeadKey;
@@ -134,8 +134,8 @@ impl KeySpec for KmsEnvelopeAead {
     const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.KmsEnvelopeAeadKey";
     const TEMPLATES: &'static [(&'static str, Variant, KmsEnvelopeAeadParameters)] = &[];
     const VARIANTS: &'static [Variant] = &[Variant::Raw, Variant::Tink];
-    const LABEL: KeyMaterialType = KeyMaterialType::Remote;
-    const CHECKS_LABEL: bool = false;
+    const KEY_MATERIAL_TYPE: KeyMaterialType = KeyMaterialType::Remote;
+    const CHECKS_KEY_MATERIAL_TYPE: bool = false;
 
     fn read(message: proto::KmsEnvelopeAeadKey) -> Result<KmsEnvelopeAeadKey, KeyError> {
         check_version(message.version)?;
@@ -184,8 +184,8 @@ impl KeySpec for KmsEnvelopeAead {
         Ok(KmsEnvelopeAeadKey::new(parameters.clone()))
     }
 
-    fn facts(_parameters: &KmsEnvelopeAeadParameters) -> Facts {
-        Facts {
+    fn properties(_parameters: &KmsEnvelopeAeadParameters) -> KeyProperties {
+        KeyProperties {
             key_size: 0,
             overhead: 0,
             messages_log2: 32,

@@ -4,7 +4,7 @@ use std::{any::Any, sync::Arc};
 
 use zeroize::Zeroizing;
 
-use super::{Facts, KeyDeriver, KeyKind, KeySpec, KeyTemplate, Variant, template};
+use super::{KeyDeriver, KeyKind, KeyProperties, KeySpec, KeyTemplate, Variant, template};
 use crate::{
     cipher::{Provider, RawAead, RawMac, RawPrf},
     error::KeyError,
@@ -17,11 +17,11 @@ use crate::{
 /// A key whose type is erased.
 pub(super) trait Material: Send + Sync {
     fn type_url(&self) -> &str;
-    fn label(&self) -> i32;
+    fn key_material_type(&self) -> i32;
     fn value(&self) -> Zeroizing<Vec<u8>>;
     fn as_any(&self) -> &dyn Any;
     fn template(&self, variant: Variant) -> Option<KeyTemplate>;
-    fn facts(&self) -> Option<Facts>;
+    fn properties(&self) -> Option<KeyProperties>;
     fn kind(&self) -> Option<KeyKind>;
     fn aead(&self, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>>;
     fn daead(&self) -> Option<Result<Box<dyn RawAead>, KeyError>>;
@@ -43,8 +43,8 @@ impl<S: KeySpec> Material for Typed<S> {
         S::TYPE_URL
     }
 
-    fn label(&self) -> i32 {
-        S::LABEL.into()
+    fn key_material_type(&self) -> i32 {
+        S::KEY_MATERIAL_TYPE.into()
     }
 
     fn value(&self) -> Zeroizing<Vec<u8>> {
@@ -59,8 +59,8 @@ impl<S: KeySpec> Material for Typed<S> {
         Some(template::of::<S>(&S::parameters(&self.0), variant))
     }
 
-    fn facts(&self) -> Option<Facts> {
-        Some(S::facts(&S::parameters(&self.0)))
+    fn properties(&self) -> Option<KeyProperties> {
+        Some(S::properties(&S::parameters(&self.0)))
     }
 
     fn kind(&self) -> Option<KeyKind> {
@@ -112,7 +112,7 @@ impl Material for OpaqueKey {
         &self.type_url
     }
 
-    fn label(&self) -> i32 {
+    fn key_material_type(&self) -> i32 {
         self.label
     }
 
@@ -128,7 +128,7 @@ impl Material for OpaqueKey {
         None
     }
 
-    fn facts(&self) -> Option<Facts> {
+    fn properties(&self) -> Option<KeyProperties> {
         None
     }
 

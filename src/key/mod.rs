@@ -62,28 +62,28 @@ pub(crate) use prefixed::PrefixedAead;
 pub(crate) use prefixed_mac::{PrefixedMac, RunningPrefixedMac};
 pub use spec::{KeyParameters, TypedKey};
 pub(crate) use spec::{KeySource, KeySpec, check_version};
-pub use template::{Facts, KeyTemplate, Template};
+pub use template::{KeyProperties, KeyTemplate, Template};
 
 /// Every key type of this crate.
 pub const KEY_TYPES: &[&dyn KeyType] = &[
-    &aes_cmac::AesCmac,
-    &aes_cmac_prf::AesCmacPrf,
-    &aes_ctr_hmac::AesCtrHmac,
-    &aes_ctr_hmac_streaming::AesCtrHmacStreaming,
-    &aes_eax::AesEax,
-    &aes_gcm::AesGcm,
-    &aes_gcm_hkdf_streaming::AesGcmHkdfStreaming,
-    &aes_gcm_siv::AesGcmSiv,
-    &aes_siv::AesSiv,
-    &chacha20_poly1305::ChaCha20Poly1305,
-    &hkdf_prf::HkdfPrf,
-    &hmac::Hmac,
-    &hmac_prf::HmacPrf,
-    &kms_aead::KmsAead,
-    &kms_envelope_aead::KmsEnvelopeAead,
-    &prf_based_deriver::PrfBasedDeriver,
-    &x_aes_gcm::XAesGcm,
-    &xchacha20_poly1305::XChaCha20Poly1305,
+    &aes_cmac::AesCmacKeyType,
+    &aes_cmac_prf::AesCmacPrfKeyType,
+    &aes_ctr_hmac::AesCtrHmacKeyType,
+    &aes_ctr_hmac_streaming::AesCtrHmacStreamingKeyType,
+    &aes_eax::AesEaxKeyType,
+    &aes_gcm::AesGcmKeyType,
+    &aes_gcm_hkdf_streaming::AesGcmHkdfStreamingKeyType,
+    &aes_gcm_siv::AesGcmSivKeyType,
+    &aes_siv::AesSivKeyType,
+    &chacha20_poly1305::ChaCha20Poly1305KeyType,
+    &hkdf_prf::HkdfPrfKeyType,
+    &hmac::HmacKeyType,
+    &hmac_prf::HmacPrfKeyType,
+    &kms_aead::KmsAeadKeyType,
+    &kms_envelope_aead::KmsEnvelopeAeadKeyType,
+    &prf_based_deriver::PrfBasedDeriverKeyType,
+    &x_aes_gcm::XAesGcmKeyType,
+    &xchacha20_poly1305::XChaCha20Poly1305KeyType,
 ];
 
 /// The key types that a program accepts: all of them, or a list you choose.
@@ -93,9 +93,9 @@ pub const KEY_TYPES: &[&dyn KeyType] = &[
 ///
 /// # Example
 /// ```
-/// use keyseal::{KeyTypes, key::aes_gcm::AesGcm};
+/// use keyseal::{KeyTypes, key::aes_gcm::AesGcmKeyType};
 ///
-/// const ONLY_AES_GCM: KeyTypes<'static> = KeyTypes::of(&[&AesGcm]);
+/// const ONLY_AES_GCM: KeyTypes<'static> = KeyTypes::new(&[&AesGcmKeyType]);
 /// assert!(ONLY_AES_GCM.generate("AES256_GCM").is_ok());
 /// assert!(ONLY_AES_GCM.generate("XCHACHA20_POLY1305").is_err());
 /// ```
@@ -105,7 +105,7 @@ pub struct KeyTypes<'a>(&'a [&'a dyn KeyType]);
 impl<'a> KeyTypes<'a> {
     /// Accepts the key types of `list`, and no others.
     #[must_use]
-    pub const fn of(list: &'a [&'a dyn KeyType]) -> Self {
+    pub const fn new(list: &'a [&'a dyn KeyType]) -> Self {
         Self(list)
     }
 
@@ -221,7 +221,11 @@ impl<'a> KeyTypes<'a> {
         let key_type = self.find(type_url).ok_or_else(|| KeyError::UnknownType {
             type_url: type_url.to_owned(),
         })?;
-        key_type.read(wire::secret_copy(message), key_type.label(), variant)
+        key_type.read(
+            wire::secret_copy(message),
+            key_type.key_material_type(),
+            variant,
+        )
     }
 
     /// Reads a key of a keyset; keeps a key of unknown type unchanged.
@@ -286,7 +290,7 @@ pub trait KeyType: Send + Sync + spec::Sealed {
 
     /// Returns the key material type that its keys are labelled with.
     #[doc(hidden)]
-    fn label(&self) -> i32;
+    fn key_material_type(&self) -> i32;
 
     /// Makes a key out of at most `limit` bytes of `source`.
     #[doc(hidden)]
@@ -362,7 +366,7 @@ impl Key {
     }
 
     fn check_new<S: KeySpec>(parameters: &S::Parameters) -> Result<(), KeyError> {
-        match S::facts(parameters).key_size {
+        match S::properties(parameters).key_size {
             0..=Self::LARGEST_NEW => Ok(()),
             size => {
                 let allowed = "up to 1048576 for a new key";
@@ -413,8 +417,8 @@ impl Key {
 
     /// Returns sizes, limits and advice, or `None` if the type is not known.
     #[must_use]
-    pub fn facts(&self) -> Option<Facts> {
-        self.material.facts()
+    pub fn properties(&self) -> Option<KeyProperties> {
+        self.material.properties()
     }
 
     /// Returns Tink's serialized key message, as it is in `keyData.value` of a keyset.
@@ -431,8 +435,8 @@ impl Key {
     }
 
     /// Returns the key material type, as a number of the wire.
-    pub(crate) fn label(&self) -> i32 {
-        self.material.label()
+    pub(crate) fn key_material_type(&self) -> i32 {
+        self.material.key_material_type()
     }
 
     /// Keeps the bytes of a key that nothing is made of.

@@ -411,7 +411,7 @@ mod tests {
 
     #[test]
     #[cfg(target_pointer_width = "64")]
-    fn every_key_type_refuses_one_byte_more_than_its_facts_say() {
+    fn every_key_type_refuses_one_byte_more_than_its_properties_say() {
         let mut aeads = 0;
         for template in KeyTypes::default().templates() {
             let key = KeyTypes::default().generate(template.name()).unwrap();
@@ -421,7 +421,7 @@ mod tests {
                 };
                 aeads += 1;
                 let aead = aead.unwrap();
-                let max = template.facts().max_plaintext;
+                let max = template.properties().max_plaintext;
                 assert_eq!(aead.cipher.max_plaintext(), max, "{}", template.name());
                 let max = usize::try_from(max).unwrap();
                 let refused = Err(EncryptError::TooLong);

@@ -12,9 +12,9 @@
 //! RFC 5869; Tink's `prf_based_deriver.proto`.
 
 use super::{
-    Facts, KeyKind, KeyParameters, KeySpec, KeyTemplate, TypedKey, Variant, check_version,
+    KeyKind, KeyParameters, KeyProperties, KeySpec, KeyTemplate, TypedKey, Variant, check_version,
     deriver::{self, KeyDeriver},
-    hkdf_prf::{HkdfPrf, HkdfPrfKey, HkdfPrfParameters},
+    hkdf_prf::{HkdfPrfKey, HkdfPrfKeyType, HkdfPrfParameters},
     spec::KeySource,
     template,
 };
@@ -27,7 +27,7 @@ use crate::{
 /// The key type `PrfBasedDeriverKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct PrfBasedDeriver;
+pub struct PrfBasedDeriverKeyType;
 
 /// The parameters of a deriver: those of its PRF key, and the template of the derived keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,14 +112,14 @@ impl PrfBasedDeriverKey {
 }
 
 impl TypedKey for PrfBasedDeriverKey {
-    type Spec = PrfBasedDeriver;
+    type Spec = PrfBasedDeriverKeyType;
 }
 
 impl KeyParameters for PrfBasedDeriverParameters {
-    type Spec = PrfBasedDeriver;
+    type Spec = PrfBasedDeriverKeyType;
 }
 
-impl KeySpec for PrfBasedDeriver {
+impl KeySpec for PrfBasedDeriverKeyType {
     type Key = PrfBasedDeriverKey;
     type Parameters = PrfBasedDeriverParameters;
     type Message = proto::PrfBasedDeriverKey;
@@ -133,7 +133,7 @@ impl KeySpec for PrfBasedDeriver {
             "HKDF_SHA256_DERIVES_AES128_GCM",
             Variant::Tink,
             PrfBasedDeriverParameters::stock(
-                super::aes_gcm::AesGcm::TYPE_URL,
+                super::aes_gcm::AesGcmKeyType::TYPE_URL,
                 b"\x10\x10",
                 Variant::Tink,
             ),
@@ -142,7 +142,7 @@ impl KeySpec for PrfBasedDeriver {
             "HKDF_SHA256_DERIVES_AES256_GCM",
             Variant::Tink,
             PrfBasedDeriverParameters::stock(
-                super::aes_gcm::AesGcm::TYPE_URL,
+                super::aes_gcm::AesGcmKeyType::TYPE_URL,
                 b"\x10\x20",
                 Variant::Tink,
             ),
@@ -151,7 +151,7 @@ impl KeySpec for PrfBasedDeriver {
             "HKDF_SHA256_DERIVES_AES256_GCM_HKDF_1MB",
             Variant::Raw,
             PrfBasedDeriverParameters::stock(
-                super::aes_gcm_hkdf_streaming::AesGcmHkdfStreaming::TYPE_URL,
+                super::aes_gcm_hkdf_streaming::AesGcmHkdfStreamingKeyType::TYPE_URL,
                 b"\x0a\x08\x08\x80\x80\x40\x10\x20\x18\x03\x10\x20",
                 Variant::Raw,
             ),
@@ -160,7 +160,7 @@ impl KeySpec for PrfBasedDeriver {
             "HKDF_SHA256_DERIVES_AES256_SIV",
             Variant::Tink,
             PrfBasedDeriverParameters::stock(
-                super::aes_siv::AesSiv::TYPE_URL,
+                super::aes_siv::AesSivKeyType::TYPE_URL,
                 b"\x08\x40",
                 Variant::Tink,
             ),
@@ -169,7 +169,7 @@ impl KeySpec for PrfBasedDeriver {
             "HKDF_SHA256_DERIVES_HMAC_SHA256_128BITTAG",
             Variant::Tink,
             PrfBasedDeriverParameters::stock(
-                super::hmac::Hmac::TYPE_URL,
+                super::hmac::HmacKeyType::TYPE_URL,
                 b"\x0a\x04\x08\x03\x10\x10\x10\x20",
                 Variant::Tink,
             ),
@@ -178,7 +178,7 @@ impl KeySpec for PrfBasedDeriver {
             "HKDF_SHA256_DERIVES_HMAC_SHA256_PRF",
             Variant::Raw,
             PrfBasedDeriverParameters::stock(
-                super::hmac_prf::HmacPrf::TYPE_URL,
+                super::hmac_prf::HmacPrfKeyType::TYPE_URL,
                 b"\x0a\x02\x08\x03\x10\x20",
                 Variant::Raw,
             ),
@@ -187,7 +187,7 @@ impl KeySpec for PrfBasedDeriver {
             "HKDF_SHA256_DERIVES_XCHACHA20_POLY1305",
             Variant::Tink,
             PrfBasedDeriverParameters::stock(
-                super::xchacha20_poly1305::XChaCha20Poly1305::TYPE_URL,
+                super::xchacha20_poly1305::XChaCha20Poly1305KeyType::TYPE_URL,
                 b"",
                 Variant::Tink,
             ),
@@ -199,7 +199,7 @@ impl KeySpec for PrfBasedDeriver {
         let prf_data = message.prf_key.unwrap_or_default();
         check_prf_type(&prf_data.type_url)?;
         let prf_message = wire::decode(prf_data.value).map_err(KeyError::Malformed)?;
-        let prf_key = <HkdfPrf as KeySpec>::read(prf_message)?;
+        let prf_key = <HkdfPrfKeyType as KeySpec>::read(prf_message)?;
         let derived = read_derived(message.params)?;
         match deriver::check(prf_key.parameters(), &derived) {
             // It derives signature keys, say: of use elsewhere, so it is kept.
@@ -213,9 +213,9 @@ impl KeySpec for PrfBasedDeriver {
         proto::PrfBasedDeriverKey {
             version: 0,
             prf_key: Some(proto::KeyData {
-                type_url: HkdfPrf::TYPE_URL.to_owned(),
-                value: wire::secret(wire::encode(&HkdfPrf::write(&key.prf_key))),
-                key_material_type: HkdfPrf::LABEL.into(),
+                type_url: HkdfPrfKeyType::TYPE_URL.to_owned(),
+                value: wire::secret(wire::encode(&HkdfPrfKeyType::write(&key.prf_key))),
+                key_material_type: HkdfPrfKeyType::KEY_MATERIAL_TYPE.into(),
             }),
             params: Some(write_derived(&key.derived)),
         }
@@ -230,12 +230,12 @@ impl KeySpec for PrfBasedDeriver {
             let variant = prf_template.variant();
             return Err(KeyError::Variant { variant });
         }
-        let prf = template::parameters::<HkdfPrf>(&prf_template)?;
+        let prf = template::parameters::<HkdfPrfKeyType>(&prf_template)?;
         PrfBasedDeriverParameters::new(prf, read_derived(format.params)?)
     }
 
     fn write_format(parameters: &PrfBasedDeriverParameters) -> proto::PrfBasedDeriverKeyFormat {
-        let prf_template = template::of::<HkdfPrf>(&parameters.prf, Variant::Raw);
+        let prf_template = template::of::<HkdfPrfKeyType>(&parameters.prf, Variant::Raw);
         proto::PrfBasedDeriverKeyFormat {
             prf_key_template: Some(prf_template.write()),
             params: Some(write_derived(&parameters.derived)),
@@ -254,15 +254,15 @@ impl KeySpec for PrfBasedDeriver {
         source: KeySource<'_>,
     ) -> Result<PrfBasedDeriverKey, KeyError> {
         Ok(PrfBasedDeriverKey {
-            prf_key: HkdfPrf::generate(&parameters.prf, source)?,
+            prf_key: HkdfPrfKeyType::generate(&parameters.prf, source)?,
             derived: parameters.derived.clone(),
         })
     }
 
-    fn facts(parameters: &PrfBasedDeriverParameters) -> Facts {
-        Facts {
+    fn properties(parameters: &PrfBasedDeriverParameters) -> KeyProperties {
+        KeyProperties {
             advice: "for a keyset of its own for each tenant, from one secret",
-            ..HkdfPrf::facts(&parameters.prf)
+            ..HkdfPrfKeyType::properties(&parameters.prf)
         }
     }
 
@@ -282,7 +282,7 @@ impl KeySpec for PrfBasedDeriver {
 
 /// Refuses a PRF that Tink has and derives with nowhere.
 fn check_prf_type(type_url: &str) -> Result<(), KeyError> {
-    if type_url == HkdfPrf::TYPE_URL {
+    if type_url == HkdfPrfKeyType::TYPE_URL {
         Ok(())
     } else {
         Err(KeyError::DerivingPrf {

@@ -4,7 +4,9 @@ use std::{fmt::Debug, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Facts, Key, KeyDeriver, KeyKind, KeyTemplate, KeyType, Template, Variant, template};
+use super::{
+    Key, KeyDeriver, KeyKind, KeyProperties, KeyTemplate, KeyType, Template, Variant, template,
+};
 use crate::{
     cipher::{Provider, RawAead, RawMac, RawPrf},
     error::KeyError,
@@ -55,9 +57,9 @@ pub trait KeySpec: Send + Sync + 'static {
     /// The output prefix types that go with this key type.
     const VARIANTS: &'static [Variant] = &Variant::ALL;
     /// The key material type that is written.
-    const LABEL: KeyMaterialType = KeyMaterialType::Symmetric;
+    const KEY_MATERIAL_TYPE: KeyMaterialType = KeyMaterialType::Symmetric;
     /// Whether a key that is labelled otherwise is refused, as Tink does for ciphers.
-    const CHECKS_LABEL: bool = true;
+    const CHECKS_KEY_MATERIAL_TYPE: bool = true;
 
     fn read(message: Self::Message) -> Result<Self::Key, KeyError>;
     fn write(key: &Self::Key) -> Self::Message;
@@ -68,7 +70,7 @@ pub trait KeySpec: Send + Sync + 'static {
         parameters: &Self::Parameters,
         source: KeySource<'_>,
     ) -> Result<Self::Key, KeyError>;
-    fn facts(parameters: &Self::Parameters) -> Facts;
+    fn properties(parameters: &Self::Parameters) -> KeyProperties;
 
     /// Refuses an output prefix type that does not go with the key.
     fn check_variant(_key: &Self::Key, variant: Variant) -> Result<(), KeyError> {
@@ -152,7 +154,7 @@ impl<S: KeySpec> KeyType for S {
             KeyError::parameter("size of the key material", bytes.len(), allowed)
         };
         // Before anything of the size that a few bytes can ask for is made.
-        if S::facts(&parameters).key_size != bytes.len() {
+        if S::properties(&parameters).key_size != bytes.len() {
             return Err(wrong_size());
         }
         let mut left = bytes.bytes();
@@ -170,22 +172,22 @@ impl<S: KeySpec> KeyType for S {
     }
 
     fn read(&self, value: Bytes, label: i32, variant: Variant) -> Result<Key, KeyError> {
-        if S::CHECKS_LABEL && label != i32::from(S::LABEL) {
+        if S::CHECKS_KEY_MATERIAL_TYPE && label != i32::from(S::KEY_MATERIAL_TYPE) {
             let found = KeyMaterialType::try_from(label).map_or_else(
                 |_| label.to_string(),
                 |known| known.as_str_name().to_owned(),
             );
             return Err(KeyError::Material {
                 found,
-                wanted: S::LABEL.as_str_name(),
+                wanted: S::KEY_MATERIAL_TYPE.as_str_name(),
             });
         }
         let message = wire::decode(value).map_err(KeyError::Malformed)?;
         Key::bind::<S>(S::read(message)?, variant)
     }
 
-    fn label(&self) -> i32 {
-        S::LABEL.into()
+    fn key_material_type(&self) -> i32 {
+        S::KEY_MATERIAL_TYPE.into()
     }
 
     fn derive(
@@ -200,7 +202,7 @@ impl<S: KeySpec> KeyType for S {
             });
         }
         let parameters = template::parameters::<S>(template)?;
-        let key_size = S::facts(&parameters).key_size;
+        let key_size = S::properties(&parameters).key_size;
         if key_size > limit {
             let allowed = "as many bytes as the key that derives it can give";
             return Err(KeyError::parameter("derived key size", key_size, allowed));

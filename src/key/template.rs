@@ -106,7 +106,7 @@ pub struct Template {
     name: &'static str,
     kind: KeyKind,
     key_template: KeyTemplate,
-    facts: Facts,
+    facts: KeyProperties,
 }
 
 impl Template {
@@ -130,7 +130,7 @@ impl Template {
 
     /// Returns sizes, limits and advice.
     #[must_use]
-    pub const fn facts(&self) -> &Facts {
+    pub const fn properties(&self) -> &KeyProperties {
         &self.facts
     }
 
@@ -146,10 +146,10 @@ impl Template {
     }
 }
 
-/// Facts about a key: its sizes, its limits, and when to use it.
+/// KeyProperties about a key: its sizes, its limits, and when to use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Facts {
+pub struct KeyProperties {
     /// Bytes of key material.
     pub key_size: usize,
     /// How many bytes longer a ciphertext is than its plaintext. The output prefix does not count.
@@ -175,7 +175,7 @@ pub(super) fn all_of<S: KeySpec>() -> Vec<Template> {
             name,
             kind: S::KIND,
             key_template: of::<S>(parameters, *variant),
-            facts: S::facts(parameters),
+            facts: S::properties(parameters),
         })
         .collect()
 }

@@ -9,7 +9,9 @@
 //! # Source
 //! C2SP XAES-256-GCM; Tink's `x_aes_gcm.proto`.
 
-use super::{Facts, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource};
+use super::{
+    KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+};
 use crate::{
     cipher::{self, Provider, RawAead},
     error::KeyError,
@@ -20,7 +22,7 @@ use crate::{
 /// The key type `XAesGcmKey`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct XAesGcm;
+pub struct XAesGcmKeyType;
 
 /// The parameters of an X-AES-GCM key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,17 +88,17 @@ impl XAesGcmKey {
 }
 
 impl TypedKey for XAesGcmKey {
-    type Spec = XAesGcm;
+    type Spec = XAesGcmKeyType;
 }
 
 impl KeyParameters for XAesGcmParameters {
-    type Spec = XAesGcm;
+    type Spec = XAesGcmKeyType;
 }
 
 const NONCE_192: XAesGcmParameters = XAesGcmParameters { salt_size: 12 };
 const NONCE_160: XAesGcmParameters = XAesGcmParameters { salt_size: 8 };
 
-impl KeySpec for XAesGcm {
+impl KeySpec for XAesGcmKeyType {
     type Key = XAesGcmKey;
     type Parameters = XAesGcmParameters;
     type Message = proto::XAesGcmKey;
@@ -166,8 +168,8 @@ impl KeySpec for XAesGcm {
         })
     }
 
-    fn facts(parameters: &XAesGcmParameters) -> Facts {
-        Facts {
+    fn properties(parameters: &XAesGcmParameters) -> KeyProperties {
+        KeyProperties {
             key_size: XAesGcmParameters::KEY_SIZE,
             overhead: parameters.salt_size + 28,
             messages_log2: if parameters.salt_size == 12 { 80 } else { 64 },

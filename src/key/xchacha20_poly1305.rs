@@ -9,7 +9,9 @@
 //! # Source
 //! draft-irtf-cfrg-xchacha-03; Tink's `xchacha20_poly1305.proto`.
 
-use super::{Facts, KeyParameters, KeySpec, TypedKey, Variant, check_version, spec::KeySource};
+use super::{
+    KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+};
 use crate::{
     cipher::{self, Provider, RawAead},
     error::KeyError,
@@ -20,7 +22,7 @@ use crate::{
 /// The key type `XChaCha20Poly1305Key`, for a list of [`KeyTypes`](super::KeyTypes).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct XChaCha20Poly1305;
+pub struct XChaCha20Poly1305KeyType;
 
 /// The parameters of an XChaCha20-Poly1305 key. You have nothing to choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,14 +72,14 @@ impl XChaCha20Poly1305Key {
 }
 
 impl TypedKey for XChaCha20Poly1305Key {
-    type Spec = XChaCha20Poly1305;
+    type Spec = XChaCha20Poly1305KeyType;
 }
 
 impl KeyParameters for XChaCha20Poly1305Parameters {
-    type Spec = XChaCha20Poly1305;
+    type Spec = XChaCha20Poly1305KeyType;
 }
 
-impl KeySpec for XChaCha20Poly1305 {
+impl KeySpec for XChaCha20Poly1305KeyType {
     type Key = XChaCha20Poly1305Key;
     type Parameters = XChaCha20Poly1305Parameters;
     type Message = proto::XChaCha20Poly1305Key;
@@ -136,8 +138,8 @@ impl KeySpec for XChaCha20Poly1305 {
         })
     }
 
-    fn facts(_parameters: &XChaCha20Poly1305Parameters) -> Facts {
-        Facts {
+    fn properties(_parameters: &XChaCha20Poly1305Parameters) -> KeyProperties {
+        KeyProperties {
             key_size: XChaCha20Poly1305Parameters::KEY_SIZE,
             overhead: 40,
             messages_log2: 80,

@@ -40,7 +40,7 @@ impl KeysetHandle {
     /// use keyseal::{Key, KeysetDeterministicAead, KeysetError, KeysetHandle};
     ///
     /// let mut keyset = KeysetHandle::generate("AES256_GCM")?;
-    /// let old = keyset.primary();
+    /// let old = keyset.primary_id();
     /// let key = Key::generate("AES256_SIV").map_err(KeysetError::Template)?;
     /// assert!(matches!(keyset.add(key.clone()), Err(KeysetError::OtherKind { .. })));
     ///

@@ -51,24 +51,24 @@ impl Format {
 /// ```
 /// use keyseal::{
 ///     KeyTypes, KeysetHandle, SecretAccess,
-///     key::aes_gcm::AesGcm,
-///     keyset::{Format, Reader},
+///     key::aes_gcm::AesGcmKeyType,
+///     keyset::{Format, KeysetReader},
 /// };
 ///
 /// let access = SecretAccess::insecure();
 /// let file = KeysetHandle::generate("AES256_GCM")?.write_cleartext(Format::Json, access);
 ///
-/// let reader = Reader::new().key_types(KeyTypes::of(&[&AesGcm]));
+/// let reader = KeysetReader::new().key_types(KeyTypes::new(&[&AesGcmKeyType]));
 /// let keyset = reader.cleartext(file.expose(access), Format::Json, access)?;
 /// # assert_eq!(keyset.len(), 1);
 /// # Ok::<(), keyseal::KeysetError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Reader<'a> {
+pub struct KeysetReader<'a> {
     key_types: KeyTypes<'a>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> KeysetReader<'a> {
     /// Accepts all key types.
     #[must_use]
     pub fn new() -> Self {
@@ -220,7 +220,7 @@ impl KeysetHandle {
         format: Format,
         access: SecretAccess,
     ) -> Result<Self, KeysetError> {
-        Reader::new().cleartext(bytes, format, access)
+        KeysetReader::new().cleartext(bytes, format, access)
     }
 
     /// Reads a keyset that is encrypted under `kek`, with the associated data of its writing.
@@ -237,7 +237,7 @@ impl KeysetHandle {
     /// let keyset = KeysetHandle::generate("XCHACHA20_POLY1305")?;
     /// let file = keyset.write_encrypted(Format::Json, &kek, b"orders")?;
     /// let read = KeysetHandle::read_encrypted(&file, Format::Json, &kek, b"orders")?;
-    /// assert_eq!(read.primary(), keyset.primary());
+    /// assert_eq!(read.primary_id(), keyset.primary_id());
     /// # Ok::<(), keyseal::KeysetError>(())
     /// ```
     pub fn read_encrypted(
@@ -246,7 +246,7 @@ impl KeysetHandle {
         kek: &dyn Aead,
         associated_data: &[u8],
     ) -> Result<Self, KeysetError> {
-        Reader::new().encrypted(bytes, format, kek, associated_data)
+        KeysetReader::new().encrypted(bytes, format, kek, associated_data)
     }
 
     /// Reads a keyset that is encrypted under a `kek` that a service holds, with the associated data
@@ -261,7 +261,7 @@ impl KeysetHandle {
         kek: &dyn RemoteAead,
         associated_data: &[u8],
     ) -> Result<Self, KeysetError> {
-        Reader::new()
+        KeysetReader::new()
             .encrypted_remote(bytes, format, kek, associated_data)
             .await
     }
@@ -271,7 +271,7 @@ impl KeysetHandle {
     /// # Errors
     /// [`KeysetError::Secret`] if it does, or an error that describes the fault in the file.
     pub fn read_no_secret(bytes: &[u8], format: Format) -> Result<Self, KeysetError> {
-        Reader::new().no_secret(bytes, format)
+        KeysetReader::new().no_secret(bytes, format)
     }
 
     /// Writes the keyset in cleartext.
@@ -326,7 +326,7 @@ impl KeysetHandle {
     /// let keyset = KeysetHandle::generate("AES256_GCM")?;
     /// let file = keyset.write_encrypted_remote(Format::Json, &kek, b"orders").await?;
     /// let read = KeysetHandle::read_encrypted_remote(&file, Format::Json, &kek, b"orders").await?;
-    /// assert_eq!(read.primary(), keyset.primary());
+    /// assert_eq!(read.primary_id(), keyset.primary_id());
     /// # Ok(())
     /// # }
     /// ```
@@ -394,7 +394,7 @@ impl KeysetHandle {
     fn check_no_secret(&self) -> Result<(), KeysetError> {
         match self
             .entries()
-            .find(|entry| is_secret(entry.key().map_or(0, Key::label)))
+            .find(|entry| is_secret(entry.key().map_or(0, Key::key_material_type)))
         {
             Some(entry) => Err(KeysetError::Secret { id: entry.id() }),
             None => Ok(()),
@@ -408,7 +408,7 @@ impl KeysetHandle {
                 key_data: Some(entry.data().map_or_else(KeyData::default, |key| KeyData {
                     type_url: key.type_url().to_owned(),
                     value: key.value(),
-                    key_material_type: key.label(),
+                    key_material_type: key.key_material_type(),
                 })),
                 status: write_status(entry.status()).into(),
                 key_id: entry.id().value(),

@@ -45,7 +45,7 @@ impl Protection {
     /// is no sign of it.
     #[must_use]
     pub fn guess(bytes: &[u8]) -> Option<Self> {
-        match KeysetFile::recognize(bytes) {
+        match KeysetFile::detect(bytes) {
             Ok(file) => return Some(file.protection),
             Err(KeysetError::EncryptedInNameOnly) => return Some(Self::Cleartext),
             Err(_) => {}
@@ -89,12 +89,12 @@ impl KeysetFile {
     ///
     /// let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
     /// let file = KeysetHandle::generate("AES128_GCM")?.write_encrypted(Format::Json, &kek, b"")?;
-    /// let seen = KeysetFile::recognize(&file)?;
+    /// let seen = KeysetFile::detect(&file)?;
     /// assert_eq!(seen.protection(), Protection::Encrypted);
     /// assert_eq!(seen.info().map(|info| info.keys().len()), Some(1));
     /// # Ok::<(), keyseal::KeysetError>(())
     /// ```
-    pub fn recognize(bytes: &[u8]) -> Result<Self, KeysetError> {
+    pub fn detect(bytes: &[u8]) -> Result<Self, KeysetError> {
         let (format, file) = format::parse(bytes)?;
         let (protection, info) = match file {
             File::Cleartext(keyset) => {
@@ -137,7 +137,7 @@ impl KeysetFile {
 impl KeysetInfo {
     /// Returns the primary key id.
     #[must_use]
-    pub const fn primary(&self) -> KeyId {
+    pub const fn primary_id(&self) -> KeyId {
         self.primary
     }
 

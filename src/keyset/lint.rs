@@ -13,7 +13,7 @@ use self::{
     keys::{check_key, check_kinds, check_same_material},
     states::{State, check_states},
 };
-use super::{Format, Reader, format, text_form::holds_cleartext};
+use super::{Format, KeysetReader, format, text_form::holds_cleartext};
 use crate::{
     error::{KeysetError, ParseError},
     key::KeyId,
@@ -291,7 +291,7 @@ fn damaged() -> Finding {
 fn check_reader(bytes: &[u8], format: Format, findings: &mut Findings) {
     if !findings.has_errors() {
         let access = SecretAccess::insecure();
-        if let Err(error) = Reader::new().cleartext(bytes, format, access) {
+        if let Err(error) = KeysetReader::new().cleartext(bytes, format, access) {
             findings.push(refused(&error));
         }
     }

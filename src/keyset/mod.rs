@@ -18,7 +18,7 @@ mod lint;
 mod text_form;
 
 pub use crate::text_form::TextForm;
-pub use format::{Format, Reader};
+pub use format::{Format, KeysetReader};
 pub use info::{KeyInfo, KeysetFile, KeysetInfo, Protection};
 pub use lint::{Finding, Severity, lint, lint_encrypted};
 
@@ -250,9 +250,29 @@ impl KeysetHandle {
         })
     }
 
-    /// Returns the id of the key that encrypts.
+    /// Returns the primary key, which encrypts.
+    ///
+    /// # Example
+    /// ```
+    /// use keyseal::KeysetHandle;
+    ///
+    /// let keyset = KeysetHandle::generate("AES256_GCM")?;
+    /// assert_eq!(keyset.primary().id(), keyset.primary_id());
+    /// # Ok::<(), keyseal::KeysetError>(())
+    /// ```
+    ///
+    /// # Panics
+    /// Never: every way to make or edit a keyset keeps a primary key.
     #[must_use]
-    pub const fn primary(&self) -> KeyId {
+    pub fn primary(&self) -> Entry<'_> {
+        self.entries()
+            .find(Entry::is_primary)
+            .expect("a keyset has a primary key")
+    }
+
+    /// Returns the id of the primary key.
+    #[must_use]
+    pub const fn primary_id(&self) -> KeyId {
         self.primary
     }
 

@@ -20,7 +20,7 @@ use crate::{
 /// use keyseal::{Key, KeysetHandle, KeysetPrfSet};
 ///
 /// let mut keyset = KeysetHandle::generate("HKDF_SHA256")?;
-/// let old = keyset.primary();
+/// let old = keyset.primary_id();
 /// let index: KeysetPrfSet = keyset.primitive()?;
 /// let before = index.primary().compute_prf(b"ada@example.org", 32)?;
 ///
@@ -71,7 +71,7 @@ impl KeysetPrfSet {
 
 impl Primitive for KeysetPrfSet {
     fn from_keyset(keyset: &KeysetHandle, _provider: Provider) -> Result<Self, KeysetError> {
-        let primary_id = keyset.primary();
+        let primary_id = keyset.primary_id();
         let mut primary = None;
         let mut others = Vec::new();
         for (id, prf) in keyset.make_each(KeyKind::Prf, |_, key| key.prf())? {

@@ -98,13 +98,13 @@ impl Primitive for KeysetStreamingAead {
         let make = |_, key: &Key| key.streaming_aead(provider);
         for (id, stream_key) in keyset.make_each(KeyKind::StreamingAead, make)? {
             let stream_key = Arc::new(stream_key);
-            if id == keyset.primary() {
+            if id == keyset.primary_id() {
                 primary = Some(Arc::clone(&stream_key));
             }
             all.push(stream_key);
         }
         let primary = primary.ok_or_else(|| KeysetError::NoPrimary {
-            id: keyset.primary(),
+            id: keyset.primary_id(),
         })?;
         Ok(Self(Arc::new(Keys { primary, all })))
     }

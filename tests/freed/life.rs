@@ -10,7 +10,7 @@ use keyseal::{
         aes_gcm_siv::AesGcmSivKey, chacha20_poly1305::ChaCha20Poly1305Key, x_aes_gcm::XAesGcmKey,
         xchacha20_poly1305::XChaCha20Poly1305Key,
     },
-    keyset::{Format, KeysetFile, Reader},
+    keyset::{Format, KeysetFile, KeysetReader},
 };
 use zeroize::Zeroizing;
 
@@ -52,7 +52,7 @@ fn kek() -> KeysetAead {
 
 fn load(canary: &Canary) {
     drop(keyset(canary));
-    drop(KeysetFile::recognize(&canary.file));
+    drop(KeysetFile::detect(&canary.file));
     assert!(KeysetHandle::read_no_secret(&canary.file, Format::Binary).is_err());
 }
 
@@ -60,7 +60,7 @@ fn load_json(canary: &Canary) {
     let json = keyset(canary).write_cleartext(Format::Json, ACCESS);
     let json = json.expose(ACCESS);
     drop(KeysetHandle::read_cleartext(json, Format::Json, ACCESS).unwrap());
-    drop(KeysetFile::recognize(json));
+    drop(KeysetFile::detect(json));
     assert!(KeysetHandle::read_no_secret(json, Format::Json).is_err());
     // Escapes make for copies of the text.
     let text = std::str::from_utf8(json).unwrap();
@@ -136,7 +136,7 @@ fn load_odd(canary: &Canary) {
         file.extend_from_slice(&canary.file);
         file.extend_from_slice(&long);
         drop(KeysetHandle::read_cleartext(&file, Format::Binary, ACCESS).unwrap());
-        drop(KeysetFile::recognize(&file));
+        drop(KeysetFile::detect(&file));
     }
 }
 
@@ -189,7 +189,7 @@ fn encrypt_keyset(canary: &Canary) {
                 let file = keyset.write_encrypted(format, &kek, b"ad").unwrap();
                 drop(KeysetHandle::read_encrypted(&file, format, &kek, b"ad").unwrap());
                 assert!(KeysetHandle::read_encrypted(&file, format, &kek, b"").is_err());
-                drop(KeysetFile::recognize(&file));
+                drop(KeysetFile::detect(&file));
             }
         }
     }
@@ -202,7 +202,7 @@ fn edit(canary: &Canary) {
     let other = keyset.add(same.unwrap()).unwrap();
     let before = keyset.clone();
     keyset.promote(other).unwrap();
-    let id = before.primary();
+    let id = before.primary_id();
     let rotated = keyset.rotate(key.clone()).unwrap();
     keyset.disable(id).unwrap();
     keyset.enable(id).unwrap();
@@ -220,11 +220,11 @@ fn edit(canary: &Canary) {
 }
 
 fn keep_opaque(canary: &Canary) {
-    let reader = Reader::new().key_types(KeyTypes::of(&[]));
+    let reader = KeysetReader::new().key_types(KeyTypes::new(&[]));
     let mut keyset = reader
         .cleartext(&canary.file, Format::Binary, ACCESS)
         .unwrap();
-    let id = keyset.primary();
+    let id = keyset.primary_id();
     for format in FORMATS {
         let written = keyset.write_cleartext(format, ACCESS);
         drop(

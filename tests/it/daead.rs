@@ -121,7 +121,7 @@ fn templates_have_the_bytes_of_other_tinks() {
 fn every_prefix_and_length_round_trips_in_all_ways() {
     for (variant, keyset) in variants() {
         let daead = daead(&keyset);
-        let prefix = variant.prefix(keyset.primary());
+        let prefix = variant.prefix(keyset.primary_id());
         for (len, associated_data) in LENGTHS.iter().zip([&b""[..], b"ad"].iter().cycle()) {
             let plaintext = pattern(*len);
             let ciphertext = daead
@@ -275,7 +275,7 @@ fn keys_of_other_sizes_versions_and_labels_are_refused() {
 #[test]
 fn old_keys_decrypt_until_they_are_disabled() {
     let mut keyset = KeysetHandle::generate("AES256_SIV").unwrap();
-    let old = keyset.primary();
+    let old = keyset.primary_id();
     let before = daead(&keyset)
         .encrypt_deterministically(b"old", b"")
         .unwrap();

@@ -15,7 +15,7 @@ use keyseal::{
         x_aes_gcm::XAesGcmKey,
         xchacha20_poly1305::XChaCha20Poly1305Key,
     },
-    keyset::{Format, KeysetFile, Reader},
+    keyset::{Format, KeysetFile, KeysetReader},
     kms::KmsClients,
 };
 
@@ -168,7 +168,7 @@ fn keysets_and_what_is_made_of_them_show_no_material() {
     for template in KeyTypes::default().templates() {
         let canary = Canary::of(&template, 0x5eed);
         let keyset = read(&canary.file, Format::Binary).unwrap();
-        let opaque = Reader::new().key_types(KeyTypes::of(&[]));
+        let opaque = KeysetReader::new().key_types(KeyTypes::new(&[]));
         let opaque = opaque
             .cleartext(&canary.file, Format::Binary, ACCESS)
             .unwrap();
@@ -182,12 +182,12 @@ fn keysets_and_what_is_made_of_them_show_no_material() {
                     assert_hidden(&entry, secret);
                     assert_hidden(&entry.key(), secret);
                     assert_hidden(&entry.key().and_then(Key::template), secret);
-                    assert_hidden(&entry.key().and_then(Key::facts), secret);
+                    assert_hidden(&entry.key().and_then(Key::properties), secret);
                 }
                 for format in FORMATS {
                     let file = keyset.write_cleartext(format, ACCESS);
                     assert_hidden(&file, secret);
-                    assert_hidden(&KeysetFile::recognize(file.expose(ACCESS)), secret);
+                    assert_hidden(&KeysetFile::detect(file.expose(ACCESS)), secret);
                 }
             }
             assert_hidden(&aead, secret);
@@ -289,7 +289,7 @@ fn errors_of(file: &[u8], format: Format) -> impl Iterator<Item = KeysetError> {
         primitive.and_then(Result::err),
         keyset.err(),
         KeysetHandle::read_no_secret(file, format).err(),
-        KeysetFile::recognize(file).err(),
+        KeysetFile::detect(file).err(),
     ];
     errors.into_iter().flatten()
 }

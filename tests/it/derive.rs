@@ -291,7 +291,7 @@ fn every_derivable_template_gives_a_key_of_that_template() {
             let derived = template.key_template();
             let deriver = deriver(prf_key(&[7; 32], Hash::Sha256, b""), derived.clone());
             let keyset = derive(&deriver, b"salt");
-            assert_eq!(keyset.primary(), KeyId::new(1234), "{name}");
+            assert_eq!(keyset.primary_id(), KeyId::new(1234), "{name}");
             let entry = keyset.entries().next().unwrap();
             assert_eq!(
                 entry.key().unwrap().template().as_ref(),
@@ -333,7 +333,7 @@ fn ids_and_the_primary_key_stay_and_disabled_keys_vanish() {
     let derived = derive(&deriver, b"salt");
     let found: Vec<KeyId> = derived.entries().map(|entry| entry.id()).collect();
     assert_eq!(found, [0, 3, 2].map(KeyId::new));
-    assert_eq!(derived.primary(), ids[2]);
+    assert_eq!(derived.primary_id(), ids[2]);
     assert!(
         derived
             .entries()

@@ -165,7 +165,7 @@ fn a_keyset_that_bigquery_made_opens() {
     let file: Value = serde_json::from_str(BIGQUERY).unwrap();
     let keyset = STANDARD.decode(text(&file, "keyset")).unwrap();
     let keyset = read(keyset, Format::Binary).unwrap();
-    assert_eq!(keyset.primary(), KeyId::new(2_575_830_243));
+    assert_eq!(keyset.primary_id(), KeyId::new(2_575_830_243));
     let aead: KeysetAead = keyset.primitive().unwrap();
     let ciphertext = aead.encrypt(b"row", b"customer 7").unwrap();
     assert_eq!(

@@ -15,7 +15,7 @@ fn every_template_takes_its_size_and_no_other() {
     let types = KeyTypes::default();
     let mut tried = 0;
     for template in types.templates() {
-        let size = template.facts().key_size;
+        let size = template.properties().key_size;
         let key = types.import(template.key_template(), &bytes(size)).unwrap();
         assert_eq!(key.template().as_ref(), Some(template.key_template()));
         for other in [0, size - 1, size + 1] {
@@ -50,6 +50,6 @@ fn the_aes_key_comes_before_the_hmac_key() {
 #[test]
 fn a_type_that_is_not_accepted_is_not_imported() {
     let template = KeyTypes::default().template("AES128_GCM").unwrap();
-    let refused = KeyTypes::of(&[]).import(template.key_template(), &bytes(16));
+    let refused = KeyTypes::new(&[]).import(template.key_template(), &bytes(16));
     assert!(matches!(refused, Err(KeyError::UnknownType { .. })));
 }

@@ -8,7 +8,7 @@ use keyseal::{
         KEY_TYPES, KeyTemplate, Template, aes_ctr_hmac::AesCtrHmacParameters,
         aes_eax::AesEaxParameters, x_aes_gcm::XAesGcmParameters,
     },
-    keyset::Reader,
+    keyset::KeysetReader,
 };
 use proptest::{collection::vec, prelude::any, sample::select, test_runner::TestRunner};
 
@@ -106,7 +106,11 @@ fn templates_have_the_bytes_of_the_other_tinks() {
         // A key says which template it came from.
         let key = Key::generate(name).unwrap();
         assert_eq!(key.template(), Some(expected), "{name}");
-        assert_eq!(key.facts().as_ref(), Some(template.facts()), "{name}");
+        assert_eq!(
+            key.properties().as_ref(),
+            Some(template.properties()),
+            "{name}"
+        );
     }
     // No other names for the types of the list.
     let listed: BTreeSet<&str> = AEAD_TEMPLATES.iter().map(|(name, ..)| *name).collect();
@@ -182,12 +186,12 @@ fn output_prefix_types_that_do_not_go_with_a_type_are_refused() {
 fn every_template_round_trips_with_every_prefix_and_provider() {
     for (template, variant, keyset) in aead_variants() {
         let name = format!("{} {variant}", template.name());
-        let prefix = variant.prefix(keyset.primary());
+        let prefix = variant.prefix(keyset.primary_id());
         for (sealer, opener) in pairs(&keyset) {
             for (len, associated_data) in LENGTHS.iter().zip([&b""[..], b"ad"].iter().cycle()) {
                 let plaintext = pattern(*len);
                 let ciphertext = sealer.encrypt(&plaintext, associated_data).unwrap();
-                let overhead = prefix.as_bytes().len() + template.facts().overhead;
+                let overhead = prefix.as_bytes().len() + template.properties().overhead;
                 assert_eq!(ciphertext.len(), len + overhead, "{name}");
                 assert!(ciphertext.starts_with(prefix.as_bytes()), "{name}");
                 let opened = opener.decrypt(&ciphertext, associated_data);
@@ -304,7 +308,7 @@ fn a_ciphertext_is_refused_with_other_associated_data_or_another_key() {
         let other_key = KeyTypes::default()
             .generate_from(&template.key_template().clone().with_variant(variant))
             .unwrap();
-        let other = KeysetHandle::with_id(other_key, keyset.primary());
+        let other = KeysetHandle::with_id(other_key, keyset.primary_id());
         for ((sealer, opener), (_, other)) in pairs(&keyset).into_iter().zip(pairs(&other)) {
             for associated_data in [&b""[..], b"ad"] {
                 let ciphertext = sealer.encrypt(b"plaintext", associated_data).unwrap();
@@ -376,7 +380,7 @@ fn every_legal_parameter_round_trips_and_the_next_one_is_refused() {
             let read = read(write(&keyset, format), format).unwrap();
             for (sealer, opener) in pairs(&keyset).into_iter().zip(pairs(&read)).map(cross) {
                 let ciphertext = sealer.encrypt(b"plaintext", b"ad").unwrap();
-                let overhead = keyset.entries().next().unwrap().key().unwrap().facts();
+                let overhead = keyset.entries().next().unwrap().key().unwrap().properties();
                 assert_eq!(ciphertext.len(), 9 + 5 + overhead.unwrap().overhead);
                 assert_eq!(opener.decrypt(&ciphertext, b"ad").unwrap(), b"plaintext");
             }
@@ -390,7 +394,7 @@ fn every_legal_parameter_round_trips_and_the_next_one_is_refused() {
 
 #[test]
 fn a_key_of_an_unknown_type_is_kept_as_it_is() {
-    let knows_none = Reader::new().key_types(KeyTypes::of(&[]));
+    let knows_none = KeysetReader::new().key_types(KeyTypes::new(&[]));
     for template in KeyTypes::default().templates() {
         let mut keyset = KeysetHandle::generate(template.name()).unwrap();
         keyset.add(Key::generate(template.name()).unwrap()).unwrap();
@@ -403,7 +407,7 @@ fn a_key_of_an_unknown_type_is_kept_as_it_is() {
             let entry = opaque.entries().next().unwrap();
             let key = entry.key().unwrap();
             assert_eq!(key.type_url(), template.key_template().type_url());
-            assert_eq!((key.template(), key.facts()), (None, None));
+            assert_eq!((key.template(), key.properties()), (None, None));
             for &provider in Provider::ALL {
                 let made = opaque.primitive_with::<KeysetAead>(provider);
                 assert!(matches!(made, Err(KeysetError::WrongPrimitive { .. })));

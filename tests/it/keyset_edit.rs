@@ -188,7 +188,7 @@ impl Model {
     }
 
     fn check(&self, keyset: &KeysetHandle) {
-        assert_eq!(keyset.primary(), self.primary);
+        assert_eq!(keyset.primary_id(), self.primary);
         assert_eq!(keyset.len(), self.keys.len());
         let keys: Vec<_> = keyset.entries().zip(&self.keys).collect();
         for (entry, model) in &keys {
@@ -199,7 +199,7 @@ impl Model {
             assert_eq!(entry.key().is_some(), model.status != Status::Destroyed);
         }
         let info = keyset.info();
-        assert_eq!(info.primary(), self.primary);
+        assert_eq!(info.primary_id(), self.primary);
         for (info, model) in info.keys().iter().zip(&self.keys) {
             let seen = (info.id(), info.status(), info.variant());
             assert_eq!(seen, (model.id, Some(model.status), Some(model.variant)));

@@ -4,7 +4,7 @@ use keyseal::{
     Key, KeyId, KeyTypes, KeysetAead, KeysetDeriver, KeysetDeterministicAead, KeysetError,
     KeysetHandle, KeysetMac, KeysetPrfSet, SecretAccess,
     key::{KEY_TYPES, KeyKind},
-    keyset::{Format, Primitive, Reader},
+    keyset::{Format, KeysetReader, Primitive},
 };
 
 use crate::support::{FORMATS, read, url, write};
@@ -103,7 +103,7 @@ fn a_keyset_takes_keys_of_its_own_kind_only() {
 #[test]
 fn a_disabled_key_of_another_kind_stays_disabled() {
     let mut keyset = KeysetHandle::generate("AES256_GCM").unwrap();
-    let old = keyset.primary();
+    let old = keyset.primary_id();
     let mac = Key::generate("HMAC_SHA256_128BITTAG").unwrap();
     let id = keyset.add_of_any_kind(mac.clone()).unwrap();
     keyset.disable(id).unwrap();
@@ -124,7 +124,7 @@ fn beside_an_unknown_key_only_its_own_type_is_taken() {
         &KeysetHandle::generate("AES256_GCM").unwrap(),
         Format::Binary,
     );
-    let knows_none = Reader::new().key_types(KeyTypes::of(&[]));
+    let knows_none = KeysetReader::new().key_types(KeyTypes::new(&[]));
     let other = KeysetHandle::generate("AES256_SIV").unwrap();
     let other = write(&other, Format::Binary);
     let opaque = |file: &[u8]| {

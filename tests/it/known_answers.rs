@@ -241,7 +241,7 @@ fn a_published_encrypted_json_keyset_opens() {
 fn check_encrypted(kek: &KeysetHandle, file: &[u8], format: Format, ad: &[u8], id: u32) {
     for kek in aeads(kek) {
         let opened = KeysetHandle::read_encrypted(file, format, &kek, ad).unwrap();
-        assert_eq!(opened.primary(), KeyId::new(id));
+        assert_eq!(opened.primary_id(), KeyId::new(id));
         let entries: Vec<_> = opened.entries().collect();
         assert_eq!(entries.len(), 1);
         let key = entries[0].key().unwrap();

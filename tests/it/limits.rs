@@ -36,7 +36,7 @@ const FACTS: &[(&str, usize, usize, u64, u32)] = &[
 fn sizes_and_limits_are_those_of_the_ciphers() {
     for &(name, key_size, overhead, max_plaintext, messages_log2) in FACTS {
         let template = KeyTypes::default().template(name).unwrap();
-        let facts = template.facts();
+        let facts = template.properties();
         assert_eq!(facts.key_size, key_size, "{name}");
         assert_eq!(facts.overhead, overhead, "{name}");
         assert_eq!(facts.max_plaintext, max_plaintext, "{name}");

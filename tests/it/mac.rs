@@ -103,7 +103,7 @@ fn templates_have_the_bytes_of_other_tinks() {
             let keyset = KeysetHandle::generate(&name).unwrap();
             let tag = mac_of(&keyset).compute_mac(b"");
             assert_eq!(
-                (tag.len(), found.facts().overhead),
+                (tag.len(), found.properties().overhead),
                 (found.overhead(), tag_size)
             );
         }

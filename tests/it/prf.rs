@@ -246,7 +246,7 @@ fn an_empty_salt_is_as_good_as_a_digest_of_zeros() {
 #[test]
 fn a_set_has_every_enabled_key_by_its_id() {
     let mut keyset = KeysetHandle::generate("HKDF_SHA256").unwrap();
-    let first = keyset.primary();
+    let first = keyset.primary_id();
     let second = keyset
         .rotate(Key::generate("HMAC_SHA512_PRF").unwrap())
         .unwrap();

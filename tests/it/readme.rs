@@ -14,7 +14,7 @@ fn the_table_of_templates_is_that_of_the_key_types() {
         let template = KeyTypes::default()
             .template(cells[1].trim_matches('`'))
             .unwrap();
-        let facts = template.facts();
+        let facts = template.properties();
         assert_eq!(cells[2], facts.key_size.to_string(), "{line}");
         assert_eq!(cells[3], template.overhead().to_string(), "{line}");
         assert_eq!(

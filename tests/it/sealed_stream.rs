@@ -58,7 +58,7 @@ fn the_layout_is_that_of_the_document() {
     let associated_data = b"keyseal sealed stream 1";
     let format = keyseal::keyset::Format::Binary;
     let read = KeysetHandle::read_encrypted(&bytes[12..], format, &kek, associated_data).unwrap();
-    assert_eq!(read.primary(), keyset.primary());
+    assert_eq!(read.primary_id(), keyset.primary_id());
     assert!(KeysetHandle::read_encrypted(&bytes[12..], format, &kek, b"").is_err());
 }
 
@@ -68,7 +68,7 @@ fn what_is_sealed_opens_under_its_key_and_associated_data_alone() {
     for size in [0, 1, 4096, 20_000] {
         let plaintext = vec![7; size];
         let file = seal(&kek, &plaintext, b"theirs");
-        assert!(SealedStreamHeader::recognize(&file));
+        assert!(SealedStreamHeader::detect(&file));
         assert_eq!(open(&kek, &file, b"theirs"), Some(plaintext));
         assert_eq!(open(&kek, &file, b""), None);
         assert_eq!(open(&other, &file, b"theirs"), None);
@@ -101,7 +101,7 @@ fn a_header_that_is_cut_or_changed_anywhere_is_refused() {
         let mut damaged = file.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
         assert_eq!(open(&kek, &damaged, b""), None, "bit {bit}");
-        assert_eq!(SealedStreamHeader::recognize(&damaged), bit >= 64);
+        assert_eq!(SealedStreamHeader::detect(&damaged), bit >= 64);
     }
     assert_eq!(open(&kek, &[&file[..], b"x"].concat(), b""), None);
 }
@@ -184,8 +184,8 @@ async fn a_remote_key_does_what_a_local_one_does() {
         .unwrap();
     let keyset = header.keyset(&local).unwrap();
     assert_eq!(
-        header.keyset_remote(&remote).await.unwrap().primary(),
-        keyset.primary()
+        header.keyset_remote(&remote).await.unwrap().primary_id(),
+        keyset.primary_id()
     );
     header.open_remote(&remote).await.unwrap();
     let other = LocalAead::new(kek());
@@ -245,7 +245,7 @@ fn a_header_is_as_long_as_it_is_asked_to_be() {
         let (read, rest) = SealedStreamHeader::parse(bytes).unwrap();
         assert!(rest.is_empty());
         let opened = read.keyset(&kek).unwrap();
-        assert_eq!(opened.primary(), keyset.primary());
+        assert_eq!(opened.primary_id(), keyset.primary_id());
     }
     for size in [largest + 1, 16 << 20, usize::MAX] {
         assert!(matches!(

@@ -148,7 +148,7 @@ fn remote_aead(
 
 /// Returns the bytes that encrypting adds, so that the buffer need not grow.
 pub(crate) fn overhead(keyset: &Keyset) -> usize {
-    let facts = primary(keyset).and_then(|entry| entry.key()?.facts());
+    let facts = primary(keyset).and_then(|entry| entry.key()?.properties());
     OutputPrefix::SIZE + facts.map_or(0, |facts| facts.overhead)
 }
 

@@ -94,5 +94,5 @@ fn keyset_of(path: &Path) -> Option<KeysetFile> {
     if !metadata.is_file() || metadata.len() > KEYSET_LIMIT {
         return None;
     }
-    KeysetFile::recognize(&std::fs::read(path).ok()?).ok()
+    KeysetFile::detect(&std::fs::read(path).ok()?).ok()
 }

@@ -77,8 +77,10 @@ impl WrappingKey for ScalewayKey {
         associated_data: &'a [u8],
     ) -> BoxFuture<'a, Result<Unwrapped, KmsError>> {
         Box::pin(async move {
-            let decrypted = self.decrypt_full(ciphertext, associated_data).await?;
-            let age = match decrypted.refreshed() {
+            let decrypted = self
+                .decrypt_with_refresh(ciphertext, associated_data)
+                .await?;
+            let age = match decrypted.rewrapped() {
                 Some(refreshed) => Age::Refreshed(refreshed.to_vec()),
                 None => Age::Newest,
             };
@@ -445,7 +447,7 @@ fn open_file(path: &Path, cleartext: bool, context: &Context) -> Result<FileKey,
     let place = Place::File(path.to_owned());
     let bytes = place.read_small(KEYSET_LIMIT, context)?;
     let name = place.name();
-    let seen = keysets::recognize(&name, &bytes)?;
+    let seen = keysets::detect(&name, &bytes)?;
     if seen.protection() == Protection::Encrypted {
         return Err(Failure::new(
             Exit::KeysetInvalid,

@@ -60,7 +60,7 @@ impl Keyset {
         context: &Context,
     ) -> Result<Self, Failure> {
         let name = place.name();
-        let seen = match KeysetFile::recognize(bytes) {
+        let seen = match KeysetFile::detect(bytes) {
             Ok(seen) => seen,
             Err(error) => {
                 let failure = keyset_failure(&name, error);
@@ -245,8 +245,8 @@ impl Seal {
 }
 
 /// Recognises a keyset file, or fails.
-pub(crate) fn recognize(name: &str, bytes: &[u8]) -> Result<KeysetFile, Failure> {
-    KeysetFile::recognize(bytes).map_err(|error| keyset_failure(name, error))
+pub(crate) fn detect(name: &str, bytes: &[u8]) -> Result<KeysetFile, Failure> {
+    KeysetFile::detect(bytes).map_err(|error| keyset_failure(name, error))
 }
 
 pub(crate) fn format_name(format: Format) -> &'static str {

@@ -120,7 +120,7 @@ pub(crate) fn overheads() -> Vec<Overhead> {
     for key_type in types.iter().filter(|known| encrypts(known.kind())) {
         let type_url = key_type.type_url();
         for template in key_type.templates() {
-            let bytes = template.facts().overhead as u64;
+            let bytes = template.properties().overhead as u64;
             match overheads.iter_mut().find(|known| known.bytes == bytes) {
                 Some(known) if known.type_urls.contains(&type_url) => {}
                 Some(known) => known.type_urls.push(type_url),

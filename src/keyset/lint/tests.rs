@@ -552,7 +552,7 @@ fn a_cleartext_keyset_in_the_place_of_a_ciphertext_is_found_and_never_sent_to_a_
                 assert_eq!(codes(&findings), ["encrypted-in-name-only"], "{format:?}");
                 let read = KeysetHandle::read_encrypted(&file, format, &Never, b"");
                 assert_eq!(read.unwrap_err(), KeysetError::EncryptedInNameOnly);
-                let seen = KeysetFile::recognize(&file).unwrap_err();
+                let seen = KeysetFile::detect(&file).unwrap_err();
                 assert_eq!(seen, KeysetError::EncryptedInNameOnly);
                 assert_eq!(Protection::guess(&file), Some(Protection::Cleartext));
             }

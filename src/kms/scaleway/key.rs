@@ -67,7 +67,7 @@ impl ScalewayKey {
     /// # Errors
     /// [`KmsError`] of kind `InvalidInput` for a ciphertext that does not have 1 to 131,071 bytes,
     /// of kind `DecryptionFailed` for one that cannot be decrypted.
-    pub async fn decrypt_full(
+    pub async fn decrypt_with_refresh(
         &self,
         ciphertext: &[u8],
         associated_data: &[u8],
@@ -112,7 +112,10 @@ impl ScalewayKey {
     /// # Errors
     /// [`KmsError`] of kind `DecryptionFailed` if it is not a data key wrapped by this key.
     pub async fn open_data_key(&self, wrapped: &[u8]) -> Result<DataKeySecret, KmsError> {
-        let plaintext = self.decrypt_full(wrapped, b"").await?.into_plaintext();
+        let plaintext = self
+            .decrypt_with_refresh(wrapped, b"")
+            .await?
+            .into_plaintext();
         DataKeySecret::new(Zeroizing::new(plaintext)).ok_or_else(|| {
             let error = KmsError::new(KmsErrorKind::DecryptionFailed);
             self.failed(Operation::Decrypt, error.with_message("it is no data key"))
@@ -447,7 +450,7 @@ impl RemoteAead for ScalewayKey {
         associated_data: &'a [u8],
     ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
         Box::pin(async move {
-            self.decrypt_full(ciphertext, associated_data)
+            self.decrypt_with_refresh(ciphertext, associated_data)
                 .await
                 .map(Decrypted::into_plaintext)
         })

@@ -42,7 +42,7 @@ fn assert_valid(keyset: &KeysetHandle, damage: &str) {
         .filter(|entry| entry.is_primary())
         .collect();
     assert_eq!(primary.len(), 1, "{damage}");
-    assert_eq!(primary[0].id(), keyset.primary(), "{damage}");
+    assert_eq!(primary[0].id(), keyset.primary_id(), "{damage}");
     assert_eq!(primary[0].status(), Status::Enabled, "{damage}");
     assert!(
         keyset
@@ -69,7 +69,7 @@ fn damaged_cleartext_keysets_do_no_harm() {
                 read_anyway += 1;
             }
             let _ = KeysetHandle::read_no_secret(&bytes, format);
-            let _ = KeysetFile::recognize(&bytes);
+            let _ = KeysetFile::detect(&bytes);
         }
         // Key bytes and ids may be any, so such a file can be another keyset.
         assert!(read_anyway > 100, "{read_anyway}");
@@ -109,7 +109,7 @@ fn a_damaged_encrypted_keyset_is_refused_or_the_same() {
             .windows(12)
             .position(|window| window == b"\"keysetInfo\"");
         for (damage, bytes) in damaged(&file) {
-            let _ = KeysetFile::recognize(&bytes);
+            let _ = KeysetFile::detect(&bytes);
             let _ = read(&bytes, format);
             let Ok(opened) = KeysetHandle::read_encrypted(&bytes, format, &kek, b"ad") else {
                 continue;
@@ -150,7 +150,7 @@ fn random_bytes_are_recognised_or_refused() {
     for len in 0..400 {
         for _ in 0..20 {
             let bytes: Vec<u8> = (0..len).map(|_| byte()).collect();
-            let _ = KeysetFile::recognize(&bytes);
+            let _ = KeysetFile::detect(&bytes);
             for format in FORMATS {
                 assert!(read(&bytes, format).is_err(), "{}", hex::encode(&bytes));
                 assert!(KeysetHandle::read_encrypted(&bytes, format, &kek, b"").is_err());

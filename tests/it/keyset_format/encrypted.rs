@@ -107,7 +107,7 @@ fn the_info_beside_an_encrypted_keyset_is_never_trusted() {
         }
         let file = file.bytes(2, &encrypted).0;
         let keyset = KeysetHandle::read_encrypted(&file, Format::Binary, &kek, b"").unwrap();
-        assert_eq!(keyset.primary(), KeyId::new(42));
+        assert_eq!(keyset.primary_id(), KeyId::new(42));
     }
 }
 

@@ -71,7 +71,7 @@ fn ids_are_integers_of_32_bits_and_0_when_they_are_absent() {
         ("4.294967295E+9", u32::MAX),
     ] {
         let keyset = read(with_id(text), Format::Json).unwrap();
-        assert_eq!(keyset.primary(), KeyId::new(id), "{text}");
+        assert_eq!(keyset.primary_id(), KeyId::new(id), "{text}");
     }
     for text in [
         "-1",
@@ -101,7 +101,7 @@ fn ids_are_integers_of_32_bits_and_0_when_they_are_absent() {
     assert!(matches!(no_primary, Err(KeysetError::NoPrimary { id }) if id == KeyId::new(0)));
     let absent = replaced(&absent, r#""keyId":42,"#, "");
     assert_eq!(
-        read(&absent, Format::Json).unwrap().primary(),
+        read(&absent, Format::Json).unwrap().primary_id(),
         KeyId::new(0)
     );
 }

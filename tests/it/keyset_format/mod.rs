@@ -96,7 +96,7 @@ fn check_loaded(name: &str, keyset: &KeysetHandle, keys: &[FileKey], usable: boo
             Some(_) => key.clone(),
         })
         .collect();
-    let primary = u64::from(keyset.primary().value());
+    let primary = u64::from(keyset.primary_id().value());
     let canonical = canonical(primary, &kept);
     assert_eq!(write(keyset, Format::Binary), canonical, "{name}");
 }

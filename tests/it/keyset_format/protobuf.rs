@@ -53,7 +53,7 @@ fn with(level: usize, before: &[u8], after: &[u8]) -> Vec<u8> {
 fn assert_is_the_plain_one(file: &[u8]) {
     let keyset = read(file, Format::Binary)
         .unwrap_or_else(|error| panic!("{}: {error:?}", hex::encode(file)));
-    assert_eq!(keyset.primary().value(), 42);
+    assert_eq!(keyset.primary_id().value(), 42);
     assert_eq!(keyset.len(), 1);
     let entry = keyset.entries().next().unwrap();
     assert_eq!((entry.id().value(), entry.variant()), (42, Variant::Tink));

@@ -78,7 +78,7 @@ async fn decrypt_sends_base64_and_leaves_empty_associated_data_out() {
 }
 
 #[tokio::test]
-async fn decrypt_full_shows_the_ciphertext_of_the_newest_version() {
+async fn decrypt_with_refresh_shows_the_ciphertext_of_the_newest_version() {
     for (reply, refreshed) in [
         ("replies/decrypt.json", None),
         (
@@ -87,9 +87,13 @@ async fn decrypt_full_shows_the_ciphertext_of_the_newest_version() {
         ),
     ] {
         let service = Scripted::new([Answer::golden(200, reply)]);
-        let decrypted = service.key().decrypt_full(b"old", b"").await.unwrap();
+        let decrypted = service
+            .key()
+            .decrypt_with_refresh(b"old", b"")
+            .await
+            .unwrap();
         assert_eq!(decrypted.plaintext(), b"hello");
-        assert_eq!(decrypted.refreshed(), refreshed.as_deref());
+        assert_eq!(decrypted.rewrapped(), refreshed.as_deref());
         assert!(!format!("{decrypted:?}").contains("hello"));
         assert_eq!(decrypted.into_plaintext(), b"hello");
     }

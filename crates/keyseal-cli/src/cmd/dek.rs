@@ -214,7 +214,10 @@ fn decrypt(args: &DecryptArgs, context: &Context) -> Result<(), Failure> {
     let ciphertext = args.ciphertext.read(context)?;
     let aad = args.aad.read(context)?;
     let (manager, key) = args.choice.open(context)?;
-    let opened = manager.run("cannot decrypt", key.decrypt_full(&ciphertext, &aad))?;
+    let opened = manager.run(
+        "cannot decrypt",
+        key.decrypt_with_refresh(&ciphertext, &aad),
+    )?;
     if let Some(output) = plaintext_out {
         output.write(opened.plaintext())?;
     }
@@ -223,7 +226,7 @@ fn decrypt(args: &DecryptArgs, context: &Context) -> Result<(), Failure> {
     if args.plaintext.show_plaintext {
         fields.add_bytes("Plaintext", "plaintext", opened.plaintext());
     }
-    if let Some(refreshed) = opened.refreshed() {
+    if let Some(refreshed) = opened.rewrapped() {
         fields.add_bytes("Ciphertext", "ciphertext", refreshed);
     }
     fields.print(context)

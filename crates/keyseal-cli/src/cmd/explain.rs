@@ -67,7 +67,7 @@ pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure>
                 "{} has {}, key {} is primary",
                 keyset.keyset.name(),
                 count(info.keys().len(), "key"),
-                info.primary()
+                info.primary_id()
             ));
             match other_kind(info) {
                 Some(KeyKind::StreamingAead) => {
@@ -191,7 +191,7 @@ fn open(
 fn described(keyset: &Place, context: &Context) -> Result<Option<KeysetInfo>, Failure> {
     let bytes = keyset.read_small(KEYSET_LIMIT, context)?;
     // If it is not a keyset, opening it has already said so.
-    let Ok(seen) = keysets::recognize(&keyset.name(), &bytes) else {
+    let Ok(seen) = keysets::detect(&keyset.name(), &bytes) else {
         return Ok(None);
     };
     if seen.protection() == Protection::Encrypted && seen.info().is_some() {
@@ -202,7 +202,10 @@ fn described(keyset: &Place, context: &Context) -> Result<Option<KeysetInfo>, Fa
 
 /// Returns the kind of a keyset, or `None` if it encrypts messages.
 fn other_kind(info: &KeysetInfo) -> Option<KeyKind> {
-    let primary = info.keys().iter().find(|key| key.id() == info.primary())?;
+    let primary = info
+        .keys()
+        .iter()
+        .find(|key| key.id() == info.primary_id())?;
     let kind = KeyTypes::default().find(primary.type_url())?.kind();
     let encrypts = matches!(kind, KeyKind::Aead | KeyKind::DeterministicAead);
     (!encrypts).then_some(kind)
@@ -373,6 +376,6 @@ fn least_overhead(type_url: &str) -> Option<u64> {
     let templates = KeyTypes::default().find(type_url)?.templates();
     templates
         .iter()
-        .map(|template| template.facts().overhead as u64)
+        .map(|template| template.properties().overhead as u64)
         .min()
 }

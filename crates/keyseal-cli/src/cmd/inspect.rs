@@ -98,13 +98,13 @@ fn kind_of(bytes: &[u8], size: u64) -> Kind {
     if size == 0 {
         return Kind::Empty;
     }
-    if SealedStreamHeader::recognize(bytes) {
+    if SealedStreamHeader::detect(bytes) {
         // The start of a large file may not contain the whole header.
         let length = bytes.get(8..).and_then(|rest| rest.first_chunk());
         let keyset = length.map_or(0, |length| u32::from_be_bytes(*length).into());
         return Kind::SealedStream { keyset };
     }
-    match KeysetFile::recognize(bytes) {
+    match KeysetFile::detect(bytes) {
         Ok(file) => Kind::Keyset {
             no_secret: KeysetHandle::read_no_secret(bytes, file.format()).is_ok(),
             file,

@@ -230,7 +230,7 @@ impl Rewrap<'_> {
     /// Recognises a file, and finds the change that it needs.
     fn change(&self, input: &mut Input) -> Result<(Form, Change), Failure> {
         let start = input.peek(SealedStreamHeader::MAX_SIZE)?;
-        if SealedStreamHeader::recognize(&start) {
+        if SealedStreamHeader::detect(&start) {
             return Ok((Form::SealedStream, self.header(input.name(), &start)?));
         }
         let size = input.size().unwrap_or(u64::MAX);
@@ -275,7 +275,7 @@ impl Rewrap<'_> {
 
     fn keyset(&self, name: &str, bytes: &[u8]) -> Result<Change, Failure> {
         let too_large = bytes.len() as u64 > KEYSET_LIMIT;
-        let seen = KeysetFile::recognize(bytes).ok().filter(|_| !too_large);
+        let seen = KeysetFile::detect(bytes).ok().filter(|_| !too_large);
         let seen = seen.ok_or_else(|| unknown(name))?;
         if seen.protection() != Protection::Encrypted {
             return Err(Failure::usage(

@@ -83,7 +83,7 @@ fn table(templates: &[Template]) -> String {
 }
 
 fn line(template: &Template) -> String {
-    let facts = template.facts();
+    let facts = template.properties();
     let overhead = match template.kind() {
         KeyKind::Prf | KeyKind::KeysetDeriver => "-".to_owned(),
         _ => template.overhead().to_string(),
@@ -105,7 +105,7 @@ fn line(template: &Template) -> String {
 }
 
 fn as_json(template: &Template) -> Value {
-    let facts = template.facts();
+    let facts = template.properties();
     json!({
         "advice": facts.advice,
         "key_size": facts.key_size,

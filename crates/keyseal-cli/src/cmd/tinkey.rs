@@ -222,7 +222,7 @@ fn templates(context: &Context) -> Result<Exit, Failure> {
 
 /// Writes the keyset's description as protobuf text, followed by an empty line.
 fn text_format(info: &KeysetInfo) -> String {
-    let mut text = format!("primary_key_id: {}\n", info.primary());
+    let mut text = format!("primary_key_id: {}\n", info.primary_id());
     for key in info.keys() {
         text.push_str(&format!(
             "key_info {{\n  type_url: \"{}\"\n  status: {}\n  key_id: {}\n  \

@@ -205,7 +205,7 @@ impl KekCryptor {
 
 impl Cryptor for KekCryptor {
     fn recognise(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
-        match SealedStreamHeader::recognize(&job.input.peek(8)?) {
+        match SealedStreamHeader::detect(&job.input.peek(8)?) {
             true => self.recognise_sealed_stream(job),
             false => self.recognise_envelope(job),
         }
@@ -252,7 +252,7 @@ impl Cryptor for KekCryptor {
         release: Release,
         output: &mut Output<'_>,
     ) -> Result<Done, Failure> {
-        if SealedStreamHeader::recognize(&job.input.peek(8)?) {
+        if SealedStreamHeader::detect(&job.input.peek(8)?) {
             let header = read_header(job)?;
             let what = format!("cannot decrypt {}", job.input.name());
             let opened = header.open(self.kek.aead());

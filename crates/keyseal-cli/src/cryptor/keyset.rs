@@ -65,7 +65,7 @@ impl KeysetCryptor {
             .entries()
             .filter_map(|entry| alone(&entry))
             .collect();
-        streams.sort_by_key(|(id, ..)| *id != keyset.handle.primary());
+        streams.sort_by_key(|(id, ..)| *id != keyset.handle.primary_id());
         Ok(Self {
             keyset,
             cipher,
@@ -93,7 +93,7 @@ impl KeysetCryptor {
 
     /// Recognises a message that does not decrypt by its first bytes.
     fn look_at(&self, start: &[u8], size: Option<u64>) -> Recognised {
-        if SealedStreamHeader::recognize(start) {
+        if SealedStreamHeader::detect(start) {
             return Recognised::Closed(sealed_stream());
         }
         if let Some(entry) = self.named_by(start) {
@@ -145,7 +145,7 @@ impl KeysetCryptor {
 
     fn recognise_stream(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
         let start = job.input.peek(START)?;
-        if SealedStreamHeader::recognize(&start) {
+        if SealedStreamHeader::detect(&start) {
             return Ok(Recognised::Closed(sealed_stream()));
         }
         for (id, status, aead) in &self.streams {
@@ -153,7 +153,7 @@ impl KeysetCryptor {
                 continue;
             }
             return Ok(match status {
-                Status::Enabled if *id == self.keyset.handle.primary() => Recognised::Current,
+                Status::Enabled if *id == self.keyset.handle.primary_id() => Recognised::Current,
                 Status::Enabled => Recognised::Older(format!("key {id}")),
                 status => Recognised::Closed(closed(*id, *status)),
             });
@@ -197,7 +197,7 @@ impl Cryptor for KeysetCryptor {
         form: Form,
         output: &mut Output<'_>,
     ) -> Result<Done, Failure> {
-        let key = Some(self.keyset.handle.primary());
+        let key = Some(self.keyset.handle.primary_id());
         match (&self.cipher, form) {
             (Cipher::Streaming(_), Form::Message) => Err(no_message()),
             (Cipher::Streaming(aead), _) => Ok(Done {

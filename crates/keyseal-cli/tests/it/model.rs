@@ -78,7 +78,7 @@ impl Keys {
             (entry.id(), entry.status(), alone.unwrap())
         };
         Self {
-            primary: handle.primary(),
+            primary: handle.primary_id(),
             keys: handle.entries().map(alone).collect(),
         }
     }

@@ -45,7 +45,7 @@ impl Decrypted {
     ///
     /// Store it in place of the old one: you then no longer need the old version.
     #[must_use]
-    pub fn refreshed(&self) -> Option<&[u8]> {
+    pub fn rewrapped(&self) -> Option<&[u8]> {
         self.refreshed.as_deref()
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn run(args: CreateArgs, context: &Context) -> Result<Exit, Failure> 
     let (name, standard) = (output.name(), output.is_standard());
     seal.write(&handle, args.format, output)?;
     context.report(
-        &format!("wrote {name}: primary key {}", handle.primary()),
+        &format!("wrote {name}: primary key {}", handle.primary_id()),
         &list::as_json(Some(&handle.info())),
         standard,
     )?;

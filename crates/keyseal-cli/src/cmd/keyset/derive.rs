@@ -62,7 +62,7 @@ pub(crate) fn run(args: DeriveArgs, context: &Context) -> Result<Exit, Failure> 
     let (name, standard) = (output.name(), output.is_standard());
     master.seal.write(&derived, args.format, output)?;
     context.report(
-        &format!("wrote {name}: primary key {}", derived.primary()),
+        &format!("wrote {name}: primary key {}", derived.primary_id()),
         &list::as_json(Some(&derived.info())),
         standard,
     )?;

@@ -137,7 +137,7 @@ fn import_as_new(
     let (name, standard) = (output.name(), output.is_standard());
     seal.write(&handle, args.format.unwrap_or(FormatName::Json), output)?;
     context.report(
-        Lines::from(&format!("imported key {}", handle.primary())).line(format!("wrote {name}")),
+        Lines::from(&format!("imported key {}", handle.primary_id())).line(format!("wrote {name}")),
         &list::as_json(Some(&handle.info())),
         standard,
     )?;
@@ -302,7 +302,7 @@ impl Wanted {
     fn template(&self, size: usize, args: &ImportArgs) -> Result<KeyTemplate, Failure> {
         if let Some(template) = &self.template {
             args.parameters.check(&args.type_name, &[])?;
-            let wanted = template.facts().key_size;
+            let wanted = template.properties().key_size;
             if wanted != size {
                 return Err(wrong_size(args, size, &[wanted]));
             }
@@ -318,7 +318,7 @@ impl Wanted {
         let of_size = || {
             templates
                 .iter()
-                .filter(|known| known.facts().key_size == size)
+                .filter(|known| known.properties().key_size == size)
         };
         let mut fitting: Vec<&Template> = Vec::new();
         for template in of_size() {
@@ -333,7 +333,8 @@ impl Wanted {
         match fitting.as_slice() {
             [template] => Ok(template.key_template().clone().with_variant(self.variant)),
             [] => {
-                let mut sizes: Vec<usize> = templates.iter().map(|t| t.facts().key_size).collect();
+                let mut sizes: Vec<usize> =
+                    templates.iter().map(|t| t.properties().key_size).collect();
                 sizes.sort_unstable();
                 sizes.dedup();
                 Err(wrong_size(args, size, &sizes))

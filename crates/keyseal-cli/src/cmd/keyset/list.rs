@@ -37,7 +37,7 @@ pub(crate) fn run(args: ListArgs, context: &Context) -> Result<Exit, Failure> {
     let described = match access.kek {
         Some(_) => None,
         None => {
-            let seen = keysets::recognize(&name, &bytes)?;
+            let seen = keysets::detect(&name, &bytes)?;
             if seen.protection() == Protection::Encrypted && seen.info().is_some() {
                 context.detail("this is what the file says of itself; --keyset-kek verifies it");
             }
@@ -64,7 +64,11 @@ pub(crate) fn table(info: &KeysetInfo) -> String {
     for key in info.keys() {
         text.push_str(&format!(
             "{} {:10}  {:9}  {:7}  {}\n",
-            if key.id() == info.primary() { '*' } else { ' ' },
+            if key.id() == info.primary_id() {
+                '*'
+            } else {
+                ' '
+            },
             key.id().value(),
             status(key),
             prefix(key),
@@ -80,7 +84,7 @@ pub(crate) fn as_json(info: Option<&KeysetInfo>) -> Value {
             json!({
                 "key_id": key.id().value(),
                 "output_prefix_type": prefix(key),
-                "primary": key.id() == info.primary(),
+                "primary": key.id() == info.primary_id(),
                 "status": status(key),
                 "type_url": key.type_url(),
             })
@@ -89,7 +93,7 @@ pub(crate) fn as_json(info: Option<&KeysetInfo>) -> Value {
     };
     json!({
         "keys": info.map(keys),
-        "primary_key_id": info.map(|info| info.primary().value()),
+        "primary_key_id": info.map(|info| info.primary_id().value()),
     })
 }
 

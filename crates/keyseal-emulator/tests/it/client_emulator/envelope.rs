@@ -108,7 +108,7 @@ async fn keysets_are_kept_under_the_key() {
             .unwrap();
         kek.rotate().await.unwrap();
         let read = KeysetHandle::read_encrypted_remote(&file, format, &kek, b"orders").await;
-        assert_eq!(read.unwrap().primary(), keyset.primary());
+        assert_eq!(read.unwrap().primary_id(), keyset.primary_id());
         let other = KeysetHandle::read_encrypted_remote(&file, format, &kek, b"bills").await;
         let error = other.err().unwrap();
         assert!(matches!(&error, KeysetError::Decrypt(cause) if cause.kms_error().is_none()));

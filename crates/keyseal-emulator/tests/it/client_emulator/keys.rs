@@ -90,14 +90,14 @@ async fn a_ciphertext_of_an_old_version_comes_back_refreshed() {
     let client = emulator.client().build().unwrap();
     let key = create(&client, CreateKey::aes_256_gcm()).await;
     let old = key.encrypt(b"text", b"data").await.unwrap();
-    let same = key.decrypt_full(&old, b"data").await.unwrap();
-    assert!(same.refreshed().is_none());
+    let same = key.decrypt_with_refresh(&old, b"data").await.unwrap();
+    assert!(same.rewrapped().is_none());
     key.rotate().await.unwrap();
-    let opened = key.decrypt_full(&old, b"data").await.unwrap();
+    let opened = key.decrypt_with_refresh(&old, b"data").await.unwrap();
     assert_eq!(opened.plaintext(), b"text");
-    let refreshed = opened.refreshed().unwrap();
-    let again = key.decrypt_full(refreshed, b"data").await.unwrap();
-    assert_eq!((again.plaintext(), again.refreshed()), (&b"text"[..], None));
+    let refreshed = opened.rewrapped().unwrap();
+    let again = key.decrypt_with_refresh(refreshed, b"data").await.unwrap();
+    assert_eq!((again.plaintext(), again.rewrapped()), (&b"text"[..], None));
     let error = key.decrypt(refreshed, b"other").await.err().unwrap();
     assert_eq!(error.kind(), KmsErrorKind::DecryptionFailed);
 }
