@@ -1,13 +1,15 @@
 //! The header cache: objects that were opened, by path and version.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use keyseal::KeysetStreamingAead;
 use moka::future::Cache;
 use object_store::{GetOptions, Result, path::Path};
 
 use crate::{
     builder::CacheLimits,
-    error::shared,
+    error::{StoreErrorKind, shared},
     object::StoredObject,
     read::Start,
     store::EncryptedStore,
@@ -16,16 +18,39 @@ use crate::{
 type Key = (Path, Option<String>);
 
 /// Its entries hold keys, which are wiped with the last reader of an entry that was evicted.
-pub(crate) struct HeaderCache(Cache<Key, Arc<StoredObject>>);
+pub(crate) struct HeaderCache {
+    objects: Cache<Key, Arc<StoredObject>>,
+    /// By header. It makes one call of several that open the same header at once. Unlike loading an
+    /// object, that takes no request: a reader whose answer is under way already may wait for it, and
+    /// cannot wait for somebody who waits for its connection.
+    keysets: Cache<Bytes, KeysetStreamingAead>,
+}
+
+/// How long a keyset is kept, besides in the entry of its object.
+const KEYSET_TIME_TO_LIVE: Duration = Duration::from_secs(1);
 
 impl HeaderCache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
-        Self(
-            Cache::builder()
+        Self {
+            objects: Cache::builder()
                 .max_capacity(limits.entries())
                 .time_to_live(limits.time_to_live())
                 .build(),
-        )
+            keysets: Cache::builder()
+                .max_capacity(limits.entries())
+                .time_to_live(limits.time_to_live().min(KEYSET_TIME_TO_LIVE))
+                .build(),
+        }
+    }
+
+    /// Returns the keyset of a header, or unwraps it: of several callers at once, one unwraps.
+    pub(crate) async fn keyset(
+        &self,
+        header: Bytes,
+        unwrap: impl Future<Output = Result<KeysetStreamingAead, StoreErrorKind>>,
+    ) -> Result<KeysetStreamingAead, StoreErrorKind> {
+        let keyset = self.keysets.try_get_with(header, unwrap).await;
+        keyset.map_err(|kind| StoreErrorKind::clone(&kind))
     }
 
     pub(crate) async fn get(
@@ -33,7 +58,9 @@ impl HeaderCache {
         location: &Path,
         version: Option<&String>,
     ) -> Option<Arc<StoredObject>> {
-        self.0.get(&(location.clone(), version.cloned())).await
+        self.objects
+            .get(&(location.clone(), version.cloned()))
+            .await
     }
 
     pub(crate) async fn insert(
@@ -43,12 +70,12 @@ impl HeaderCache {
         object: Arc<StoredObject>,
     ) {
         let key = (location.clone(), version.cloned());
-        self.0.insert(key, object).await;
+        self.objects.insert(key, object).await;
     }
 
-    /// Drops what is known of the current version.
+    /// Drops the entry of the current version.
     pub(crate) async fn forget(&self, location: &Path) {
-        self.0.invalidate(&(location.clone(), None)).await;
+        self.objects.invalidate(&(location.clone(), None)).await;
     }
 
     /// Returns the entry, or loads it: of several callers at once, one loads and all get the result.
@@ -60,7 +87,7 @@ impl HeaderCache {
         load: impl Future<Output = Result<StoredObject>>,
     ) -> Result<Loaded> {
         let entry = self
-            .0
+            .objects
             .entry((location.clone(), version.cloned()))
             .or_try_insert_with(async { load.await.map(Arc::new) })
             .await
@@ -113,28 +140,23 @@ impl EncryptedStore {
         })
     }
 
-    /// Opens an object whose first bytes are here already. Of several callers at once, one unwraps.
+    /// Opens an object whose first bytes are here already.
     pub(crate) async fn object_from_start(
         &self,
         location: &Path,
         options: &GetOptions,
         start: Start,
     ) -> Result<Arc<StoredObject>> {
-        let (cache, version) = (&self.shared.cache, options.version.as_ref());
-        let open = || {
-            let Start {
-                meta,
-                attributes,
-                bytes,
-            } = start.clone();
-            self.open(location, options, meta, attributes, bytes)
-        };
-        let object = cache.get_or_load(location, version, open()).await?.object;
-        if object.is_of(&start.meta) {
-            return Ok(object);
-        }
-        // Another version than the one that another caller opened meanwhile.
-        let object = Arc::new(open().await?);
+        let Start {
+            meta,
+            attributes,
+            bytes,
+        } = start;
+        let object = self
+            .open(location, options, meta, attributes, bytes)
+            .await?;
+        let (object, version) = (Arc::new(object), options.version.as_ref());
+        let cache = &self.shared.cache;
         cache.insert(location, version, Arc::clone(&object)).await;
         Ok(object)
     }

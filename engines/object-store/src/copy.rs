@@ -61,7 +61,7 @@ impl EncryptedStore {
         Ok(())
     }
 
-    /// Seals what was read for another path. One answer is read to its end, so it is one version.
+    /// Seals a plaintext for another path. It comes from one answer, so it is of one version.
     async fn copy_from(&self, source: GetResult, to: &Path, options: CopyOptions) -> Result<()> {
         let attributes = source.attributes.clone();
         if in_memory(source.meta.size) <= self.shared.part_size {

@@ -184,15 +184,15 @@ impl StoreErrorKind {
 
     /// Sorts the failures of wrapping and unwrapping a keyset.
     pub(crate) fn from_keyset(error: KeysetError) -> Self {
-        match (error.kms_error(), error) {
-            (Some(kms), _) if kms.kind() != KmsErrorKind::DecryptionFailed => {
-                Self::Kms(kms.clone())
-            }
-            (_, KeysetError::HeaderSize { needed, .. }) => Self::HeaderTooSmall { need: needed },
-            (_, error @ (KeysetError::Encrypt(_) | KeysetError::Template(_))) => {
-                Self::Encrypt(Arc::new(error))
-            }
-            (_, error) => Self::Unwrap(error),
+        if let Some(kms) = error.kms_error()
+            && kms.kind() != KmsErrorKind::DecryptionFailed
+        {
+            return Self::Kms(kms.clone());
+        }
+        match error {
+            KeysetError::HeaderSize { needed, .. } => Self::HeaderTooSmall { need: needed },
+            KeysetError::Encrypt(_) | KeysetError::Template(_) => Self::Encrypt(Arc::new(error)),
+            error => Self::Unwrap(error),
         }
     }
 }
@@ -244,8 +244,8 @@ struct Shared(Arc<Error>);
 impl fmt::Display for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.source() {
-            Some(source) => source.fmt(f),
-            None => self.0.fmt(f),
+            Some(source) => write!(f, "{source}"),
+            None => write!(f, "{}", self.0),
         }
     }
 }

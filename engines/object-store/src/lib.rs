@@ -39,7 +39,7 @@
 //! # }
 //! ```
 //!
-//! # What it does not protect against
+//! # Attackers
 //!
 //! | someone who can write the bucket | [`Binding::Path`] | [`Binding::Context`] |
 //! |---|---|---|

@@ -28,8 +28,8 @@ impl EncryptedStore {
         }
     }
 
-    /// Right for what a store of this segment size and header size wrote. A size that no such object
-    /// has stays.
+    /// Right for objects of a store with this segment size and header size. A size that no such object
+    /// can have stays.
     fn derived(&self, mut meta: ObjectMeta) -> ObjectMeta {
         let layout = self.shared.parameters.layout();
         let stream = meta.size.checked_sub(self.shared.header_size as u64);

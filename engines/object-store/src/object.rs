@@ -12,7 +12,7 @@ use object_store::{Error, Result, path::Path};
 
 use crate::{builder::Unsealed, error::StoreErrorKind, store::EncryptedStore};
 
-/// What is known of one version of an object.
+/// One version of an object, and its key.
 pub(crate) struct StoredObject {
     /// As the wrapped store says it: the size is the stored one.
     pub(crate) meta: ObjectMeta,
@@ -57,7 +57,7 @@ impl StoredObject {
 const STREAM_HEADER_SIZE: u64 = 40;
 
 impl EncryptedStore {
-    /// How many bytes of an object hold all that is needed to open it, when this store wrote it.
+    /// How many bytes at the start of an object of this store open it.
     pub(crate) fn start_size(&self) -> u64 {
         self.shared.header_size as u64 + STREAM_HEADER_SIZE
     }
@@ -68,8 +68,7 @@ impl EncryptedStore {
         location: &Path,
         options: &GetOptions,
     ) -> Result<StoredObject> {
-        let (meta, attributes, start) =
-            self.start(location, options, self.start_size()).await?;
+        let (meta, attributes, start) = self.start(location, options, self.start_size()).await?;
         self.open(location, options, meta, attributes, start).await
     }
 
@@ -117,7 +116,7 @@ impl EncryptedStore {
         attributes: Attributes,
         start: Bytes,
     ) -> Result<StoredObject> {
-        if !SealedStreamHeader::recognize(&start) {
+        if !SealedStreamHeader::detect(&start) {
             return match self.shared.unsealed {
                 Unsealed::Refuse => Err(StoreErrorKind::NotSealed.of(location)),
                 Unsealed::PassThrough(_) => Ok(StoredObject {
@@ -129,23 +128,37 @@ impl EncryptedStore {
         }
         let failed = |kind: StoreErrorKind| kind.of(location);
         let header_size = SealedStreamHeader::size_of(&start)
-            .map_err(|error| failed(StoreErrorKind::Header(error)))? as u64;
+            .map_err(|error| failed(StoreErrorKind::Header(error)))?
+            as u64;
         let start = self
-            .at_least(location, options, &meta, start, header_size + STREAM_HEADER_SIZE)
+            .at_least(
+                location,
+                options,
+                &meta,
+                start,
+                header_size + STREAM_HEADER_SIZE,
+            )
             .await?;
         let (header, _) = SealedStreamHeader::parse(&start)
             .map_err(|error| failed(StoreErrorKind::Header(error)))?;
-        let aead = header
-            .open_remote(&self.kek())
+        let unwrap = async {
+            let aead = header.open_remote(&self.kek()).await;
+            aead.map_err(StoreErrorKind::from_keyset)
+        };
+        let key = start.slice(..header.as_bytes().len());
+        let aead = self
+            .shared
+            .cache
+            .keyset(key, unwrap)
             .await
-            .map_err(|error| failed(StoreErrorKind::from_keyset(error)))?;
+            .map_err(failed)?;
         let opener = aead.opener(&self.associated_data(location));
         // A keyset of several keys shows by its first segment which key the stream is of.
         let needed = header_size + opener.start_size() as u64;
-        let start = self.at_least(location, options, &meta, start, needed).await?;
-        let stream = start
-            .get(header.as_bytes().len()..)
-            .unwrap_or_default();
+        let start = self
+            .at_least(location, options, &meta, start, needed)
+            .await?;
+        let stream = start.get(header.as_bytes().len()..).unwrap_or_default();
         let opener = opener
             .at(stream, meta.size.saturating_sub(header_size))
             .map_err(|_| failed(StoreErrorKind::Decrypt))?;

@@ -32,19 +32,18 @@ const NEAR_END: u64 = 1 << 20;
 /// How often a read starts, if the object is replaced during it.
 const ATTEMPTS: usize = 3;
 
-/// The first bytes of an object, and what the wrapped store says of it.
-#[derive(Clone)]
+/// The first bytes of an object, and its metadata in the wrapped store.
 pub(crate) struct Start {
     pub(crate) meta: ObjectMeta,
     pub(crate) attributes: Attributes,
     pub(crate) bytes: Bytes,
 }
 
-/// What one attempt of a read came to.
+/// The outcome of one attempt of a read.
 enum Attempt<T> {
     Done(T),
-    /// The object is not the one whose header we have, or the wrapped store said so with an error.
-    Changed(Option<Error>),
+    /// The object is not the one whose header we have.
+    Changed,
 }
 
 impl EncryptedStore {
@@ -54,14 +53,10 @@ impl EncryptedStore {
                 .is_valid()
                 .map_err(|error| StoreErrorKind::Range(error.to_string()).of(location))?;
         }
-        let mut last = None;
         for _ in 0..ATTEMPTS {
             match self.try_read(location, &options).await {
                 Ok(Attempt::Done(result)) => return Ok(result),
-                Ok(Attempt::Changed(error)) => {
-                    last = error;
-                    self.shared.cache.forget(location).await;
-                }
+                Ok(Attempt::Changed) => self.shared.cache.forget(location).await,
                 Err(error) => {
                     if matches!(error, Error::NotFound { .. }) {
                         self.shared.cache.forget(location).await;
@@ -70,7 +65,7 @@ impl EncryptedStore {
                 }
             }
         }
-        Err(last.unwrap_or_else(|| StoreErrorKind::Changed.of(location)))
+        Err(StoreErrorKind::Changed.of(location))
     }
 
     async fn try_read(&self, location: &Path, options: &GetOptions) -> Result<Attempt<GetResult>> {
@@ -91,7 +86,10 @@ impl EncryptedStore {
 
     /// Returns what to fetch if header and plaintext are to come in one request: `None` inside it is
     /// the whole object.
-    #[allow(clippy::option_option, reason = "no request, or one with or without a range")]
+    #[allow(
+        clippy::option_option,
+        reason = "no request, or one with or without a range"
+    )]
     fn with_header(&self, options: &GetOptions) -> Option<Option<GetRange>> {
         match &options.range {
             _ if options.head => None,
@@ -137,12 +135,15 @@ impl EncryptedStore {
         };
         let object = self.object_from_start(location, options, start).await?;
         let Some(sealed) = &object.sealed else {
+            drop(chunks);
             return self.read_object(location, options, object).await;
         };
         let plan = plan(sealed, options.range.as_ref(), location)?;
         let stored = sealed.stored(&plan.ciphertext());
         if stored.end > fetched {
-            // Its segments are larger than those of this store.
+            // Its segments are larger than those of this store. The first answer is dropped, so that
+            // it does not keep a connection from the second.
+            drop(chunks);
             return self.read_object(location, options, object).await;
         }
         chunks.take(in_memory(stored.start)).await?;
@@ -173,9 +174,7 @@ impl EncryptedStore {
         object: Arc<StoredObject>,
     ) -> Result<Attempt<GetResult>> {
         let plan = match &object.sealed {
-            Some(sealed) if !options.head => {
-                Some(plan(sealed, options.range.as_ref(), location)?)
-            }
+            Some(sealed) if !options.head => Some(plan(sealed, options.range.as_ref(), location)?),
             _ => None,
         };
         let range = match (&object.sealed, &plan) {
@@ -191,12 +190,14 @@ impl EncryptedStore {
         };
         let answer = match self.shared.inner.get_opts(location, request).await {
             Ok(answer) => answer,
-            // A range behind the end of what is there now, for one.
-            Err(error @ Error::Generic { .. }) => return Ok(Attempt::Changed(Some(error))),
+            // The range may be past the end of the object that is there now.
+            Err(error @ Error::Generic { .. }) => {
+                return self.check_replaced(location, options, &object, error).await;
+            }
             Err(error) => return Err(error),
         };
         if !object.is_of(&answer.meta) {
-            return Ok(Attempt::Changed(None));
+            return Ok(Attempt::Changed);
         }
         let (meta, attributes) = (answer.meta.clone(), answer.attributes.clone());
         let Some(plan) = plan else {
@@ -254,24 +255,32 @@ impl EncryptedStore {
         if ranges.is_empty() {
             return Ok(Vec::new());
         }
-        let options = GetOptions::default();
-        let mut object = self.object(location, &options).await?.object;
-        let mut failure = None;
         for _ in 0..ATTEMPTS {
+            let object = self.object(location, &GetOptions::default()).await?.object;
             match self.try_read_ranges(location, ranges, &object).await? {
                 Attempt::Done(plaintexts) => return Ok(plaintexts),
-                Attempt::Changed(error) => failure = error,
+                Attempt::Changed => {}
             }
-            // There is no e-tag in this answer. If the object is still the one whose header we had,
-            // then it is damaged, otherwise it was replaced.
-            self.shared.cache.forget(location).await;
-            let now = self.object(location, &options).await?.object;
-            if now.is_of(&object.meta) {
-                return Err(failure.unwrap_or_else(|| StoreErrorKind::Decrypt.of(location)));
-            }
-            object = now;
         }
-        Err(failure.unwrap_or_else(|| StoreErrorKind::Changed.of(location)))
+        Err(StoreErrorKind::Changed.of(location))
+    }
+
+    /// Finds out why a read failed: if the object is still the one whose header we had, with `error`,
+    /// otherwise because it was replaced.
+    async fn check_replaced<T>(
+        &self,
+        location: &Path,
+        options: &GetOptions,
+        object: &StoredObject,
+        error: Error,
+    ) -> Result<Attempt<T>> {
+        self.shared.cache.forget(location).await;
+        let now = self.object(location, options).await?.object;
+        if now.is_of(&object.meta) {
+            Err(error)
+        } else {
+            Ok(Attempt::Changed)
+        }
     }
 
     async fn try_read_ranges(
@@ -295,14 +304,22 @@ impl EncryptedStore {
             .collect();
         let fetched = match self.shared.inner.get_ranges(location, &stored).await {
             Ok(fetched) => fetched,
-            Err(error @ Error::Generic { .. }) => return Ok(Attempt::Changed(Some(error))),
+            Err(error @ Error::Generic { .. }) => {
+                let options = GetOptions::default();
+                return self.check_replaced(location, &options, object, error).await;
+            }
             Err(error) => return Err(error),
         };
         let mut plaintexts = Vec::with_capacity(runs.len());
         for (run, ciphertext) in runs.iter().zip(&fetched) {
             match self.open_run(sealed, run, ciphertext).await {
                 Some(plaintext) => plaintexts.push((run_plan(sealed, run).plaintext(), plaintext)),
-                None => return Ok(Attempt::Changed(None)),
+                // There is no e-tag in this answer.
+                None => {
+                    let (options, error) = (GetOptions::default(), StoreErrorKind::Decrypt);
+                    let error = error.of(location);
+                    return self.check_replaced(location, &options, object, error).await;
+                }
             }
         }
         let slices: Option<Vec<_>> = plans
@@ -311,7 +328,10 @@ impl EncryptedStore {
             .collect();
         let slices = slices.ok_or_else(|| StoreErrorKind::Decrypt.of(location))?;
         let delivered: usize = slices.iter().map(Bytes::len).sum();
-        self.shared.counters.plaintext_bytes_read.add(delivered as u64);
+        self.shared
+            .counters
+            .plaintext_bytes_read
+            .add(delivered as u64);
         Ok(Attempt::Done(slices))
     }
 
@@ -331,8 +351,7 @@ impl EncryptedStore {
         let mut out = plaintext.as_mut_slice();
         for batch in batches(sealed, run) {
             let plan = run_plan(sealed, &batch);
-            let (sealed_part, rest) =
-                ciphertext.split_at_checked(length(&plan.ciphertext()))?;
+            let (sealed_part, rest) = ciphertext.split_at_checked(length(&plan.ciphertext()))?;
             let (part, after) = out.split_at_mut_checked(length(&plan.plaintext()))?;
             sealed.opener.open_range_to(&plan, sealed_part, part).ok()?;
             self.count_opened(&batch, sealed_part.len());

@@ -11,7 +11,7 @@ use object_store::{
     UpdateVersion, path::Path,
 };
 
-use crate::{error::StoreErrorKind, read::in_memory, store::EncryptedStore};
+use crate::{error::StoreErrorKind, store::EncryptedStore};
 
 /// How many objects [`EncryptedStore::rewrap_all`] re-wraps at once.
 const AT_ONCE: usize = 16;
@@ -19,7 +19,7 @@ const AT_ONCE: usize = 16;
 /// The largest object in bytes that is replaced in one conditional request. It is held in memory.
 const MAX_CONDITIONAL_SIZE: u64 = 64 << 20;
 
-/// What re-wrapping an object came to.
+/// The outcome of re-wrapping an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rewrapped {
@@ -50,13 +50,15 @@ impl EncryptedStore {
         let options = GetOptions::default();
         let (meta, attributes, mut start) =
             self.start(location, &options, self.start_size()).await?;
-        if !SealedStreamHeader::recognize(&start) {
+        if !SealedStreamHeader::detect(&start) {
             return Err(failed(StoreErrorKind::NotSealed));
         }
         let size = SealedStreamHeader::size_of(&start)
             .map_err(|error| failed(StoreErrorKind::Header(error)))?;
         if start.len() < size {
-            (_, _, start) = self.start(location, &of_version(&meta), size as u64).await?;
+            (_, _, start) = self
+                .start(location, &of_version(&meta), size as u64)
+                .await?;
         }
         let (header, _) = SealedStreamHeader::parse(&start)
             .map_err(|error| failed(StoreErrorKind::Header(error)))?;
@@ -72,7 +74,7 @@ impl EncryptedStore {
     }
 
     /// Re-wraps all objects below a prefix, 16 at once. Each result comes with its path, and an error
-    /// does not end the stream. To resume, call it again: what is done is skipped.
+    /// does not end the stream. To resume, call it again: it skips finished objects.
     pub fn rewrap_all(
         &self,
         prefix: Option<&Path>,
@@ -173,7 +175,9 @@ impl EncryptedStore {
         match inner.put_opts(location, payload, update).await {
             Err(Error::NotImplemented { .. } | Error::NotSupported { .. }) => {
                 self.check_unchanged(meta, &inner.head(location).await?)?;
-                inner.put_opts(location, again, put(PutMode::Overwrite)).await?;
+                inner
+                    .put_opts(location, again, put(PutMode::Overwrite))
+                    .await?;
             }
             result => drop(result?),
         }

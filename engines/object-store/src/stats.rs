@@ -1,4 +1,4 @@
-//! [`Stats`]: what a store has done so far.
+//! [`Stats`]: counts for metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -5,7 +5,9 @@ use std::{fmt, ops::Range, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
-use keyseal::{KeysetHandle, SealedStreamHeader, key::aes_gcm_hkdf_streaming::AesGcmHkdfStreamingParameters};
+use keyseal::{
+    KeysetHandle, SealedStreamHeader, key::aes_gcm_hkdf_streaming::AesGcmHkdfStreamingParameters,
+};
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, path::Path,
@@ -22,7 +24,7 @@ use crate::{
 /// An [`ObjectStore`] whose objects are sealed streams in another store. Cheap to clone: clones share
 /// the header cache and the counts.
 ///
-/// It does what the wrapped store does, with these differences:
+/// It behaves like the wrapped store, with these differences:
 /// * Sizes and ranges are those of the plaintext; e-tags, versions and times are those of the stored
 ///   object. Writing the same plaintext again gives another e-tag.
 /// * Under [`Binding::Path`], copying and renaming read and re-encrypt the whole object. Tags are lost,
@@ -34,7 +36,7 @@ use crate::{
 /// Failures of the encryption are [`StoreError`]s.
 ///
 /// # Security
-/// See the [crate's documentation](crate) for what an attacker can do. A full read authenticates the
+/// See the [crate's documentation](crate) for the attackers in mind. A full read authenticates the
 /// end of the object before its stream ends. A range read that stays before the end trusts the stored
 /// size for where the end is; [`verify`](Self::verify) reads all.
 ///

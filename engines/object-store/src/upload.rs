@@ -10,6 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::{FutureExt as _, future};
 use object_store::{
     MultipartUpload, ObjectStore as _, PutMultipartOptions, PutPayload, PutResult, Result,
@@ -17,12 +18,7 @@ use object_store::{
 };
 use tokio::{runtime::Handle, sync::oneshot};
 
-use crate::{
-    error::StoreErrorKind,
-    read::BATCH_SIZE,
-    store::EncryptedStore,
-    write::Cutter,
-};
+use crate::{error::StoreErrorKind, read::BATCH_SIZE, store::EncryptedStore, write::Cutter};
 
 impl EncryptedStore {
     /// Starts to upload to `stored_at` an object that decrypts at `location`.
@@ -58,19 +54,26 @@ impl EncryptedStore {
 /// An upload in progress.
 ///
 /// Parts arrive in order and are sealed in order, but the caller may await them in any order, or on
-/// other tasks. So each part is a job in a queue, and a blocking thread seals whichever job is first,
-/// even if it was started for another one. The future of a part only waits.
+/// other tasks. So each part is a job in a queue, a blocking thread seals the jobs in it, and the
+/// future of a part only waits.
 pub(crate) struct Upload {
     stored_at: Path,
     progress: Arc<Progress>,
 }
 
 struct Progress {
-    queue: Mutex<VecDeque<Job>>,
+    queue: Mutex<Queue>,
     /// `None` once the upload has ended. Locked while a job is sealed, and before the queue.
     work: Mutex<Option<Work>>,
     /// Parts whose futures are not done.
     open_parts: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    /// Whether a thread takes jobs, or will.
+    is_served: bool,
 }
 
 struct Job {
@@ -87,32 +90,56 @@ struct Work {
 }
 
 impl Work {
-    fn seal(&mut self, payload: &PutPayload) -> Result<Vec<UploadPart>> {
+    fn seal(&mut self, payload: PutPayload) -> Result<Vec<UploadPart>> {
         let part_size = self.store.shared.part_size;
+        self.store.count_written(payload.content_length(), 0);
         let mut parts = Vec::new();
-        for batch in payload.iter().flat_map(|bytes| bytes.chunks(BATCH_SIZE)) {
-            self.cutter
-                .push(batch)
-                .map_err(|error| StoreErrorKind::from(error).of(&self.location))?;
-            while let Some(part) = self.cutter.take(part_size) {
-                self.store.count_written(0, part.len());
-                parts.push(self.inner.put_part(part.into()));
+        for bytes in payload {
+            for batch in bytes.chunks(BATCH_SIZE) {
+                self.cutter
+                    .push(batch)
+                    .map_err(|error| StoreErrorKind::from(error).of(&self.location))?;
+                while let Some(part) = self.cutter.take(part_size) {
+                    self.store.count_written(0, part.len());
+                    parts.push(self.inner.put_part(part.into()));
+                }
             }
         }
-        self.store.count_written(payload.content_length(), 0);
         Ok(parts)
     }
 }
 
 impl Progress {
-    /// Seals the job that is first in the queue.
-    fn seal_next(&self) {
+    /// Adds a job, and returns how many wait, and whether a thread serves them.
+    fn enqueue(&self, job: Job) -> (usize, bool) {
+        let mut queue = lock(&self.queue);
+        queue.jobs.push_back(job);
+        (
+            queue.jobs.len(),
+            std::mem::replace(&mut queue.is_served, true),
+        )
+    }
+
+    /// Seals the jobs in the queue, first to last.
+    fn serve(&self) {
+        while self.serve_first() {}
+    }
+
+    /// Seals the first job in the queue, and returns whether there was one.
+    fn serve_first(&self) -> bool {
+        // The lock is taken before the job, so jobs are sealed in order, no matter which thread takes them.
         let mut work = lock(&self.work);
-        let Some(job) = lock(&self.queue).pop_front() else {
-            return;
+        let job = {
+            let mut queue = lock(&self.queue);
+            let job = queue.jobs.pop_front();
+            queue.is_served = job.is_some();
+            job
+        };
+        let Some(job) = job else {
+            return false;
         };
         let sealed = match &mut *work {
-            Some(work) => work.seal(&job.payload),
+            Some(work) => work.seal(job.payload),
             None => Err(ended()),
         };
         if sealed.is_err() {
@@ -121,6 +148,7 @@ impl Progress {
         }
         // A caller that dropped the future of a part cannot complete the upload.
         drop(job.reply.send(sealed));
+        true
     }
 }
 
@@ -129,15 +157,18 @@ impl MultipartUpload for Upload {
     fn put_part(&mut self, payload: PutPayload) -> UploadPart {
         let progress = Arc::clone(&self.progress);
         let is_small = payload.content_length() <= BATCH_SIZE;
-        let is_idle = progress.open_parts.fetch_add(1, Ordering::AcqRel) == 0;
+        progress.open_parts.fetch_add(1, Ordering::AcqRel);
         let (reply, sealed) = oneshot::channel();
-        lock(&progress.queue).push_back(Job { payload, reply });
+        let (waiting, is_served) = progress.enqueue(Job { payload, reply });
         match Handle::try_current() {
-            Ok(runtime) if !(is_small && is_idle) => {
+            // A caller that is faster than the thread helps it: otherwise plaintexts pile up.
+            _ if is_served && waiting > 1 => drop(progress.serve_first()),
+            _ if is_served => {}
+            Ok(runtime) if !is_small => {
                 let progress = Arc::clone(&progress);
-                drop(runtime.spawn_blocking(move || progress.seal_next()));
+                drop(runtime.spawn_blocking(move || progress.serve()));
             }
-            _ => progress.seal_next(),
+            _ => progress.serve(),
         }
         async move {
             let parts = sealed.await.map_err(|_| ended())??;
@@ -157,20 +188,17 @@ impl MultipartUpload for Upload {
         let Work {
             store,
             location,
-            mut cutter,
+            cutter,
             mut inner,
         } = work.ok_or_else(ended)?;
         let part_size = store.shared.part_size;
-        let mut parts = Vec::new();
-        // The last segment may fill one part and start another.
-        parts.extend(cutter.take(part_size));
         let mut rest = cutter
             .finish()
+            .map(Bytes::from)
             .map_err(|error| StoreErrorKind::from(error).of(&location))?;
-        let last = rest.split_off(rest.len().min(part_size));
-        parts.push(rest);
-        parts.extend((!last.is_empty()).then_some(last));
-        for part in parts {
+        // The last segment may fill one part and start another.
+        while !rest.is_empty() {
+            let part = rest.split_to(rest.len().min(part_size));
             store.count_written(0, part.len());
             inner.put_part(part.into()).await?;
         }

@@ -1,5 +1,7 @@
 //! Writes: plaintext cut into segments, and segments sealed.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use bytes::Bytes;
 use keyseal::{EncryptError, KeysetStreamingAead, StreamingAead as _, streaming::Sealer};
 use object_store::{ObjectStore as _, PutOptions, PutPayload, PutResult, Result, path::Path};
@@ -32,7 +34,11 @@ impl EncryptedStore {
         // Before, for readers that find the new object; after, for those who read the old one
         // meanwhile.
         self.shared.cache.forget(stored_at).await;
-        let result = self.shared.inner.put_opts(stored_at, sealed.into(), options).await;
+        let result = self
+            .shared
+            .inner
+            .put_opts(stored_at, sealed.into(), options)
+            .await;
         self.shared.cache.forget(stored_at).await;
         result
     }
@@ -56,7 +62,9 @@ impl EncryptedStore {
         counters.ciphertext_bytes_written.add(ciphertext as u64);
         let segment_size = self.shared.parameters.segment_size();
         let stream = ciphertext.saturating_sub(self.shared.header_size);
-        counters.segments_sealed.add(stream.div_ceil(segment_size) as u64);
+        counters
+            .segments_sealed
+            .add(stream.div_ceil(segment_size) as u64);
     }
 }
 
@@ -66,9 +74,34 @@ impl EncryptedStore {
 /// would be a segment too many.
 pub(crate) struct Cutter {
     sealer: Sealer,
-    /// What is held back. It never grows beyond its capacity, which is a segment.
+    /// The bytes held back. It never grows beyond its capacity, which is a segment.
     plaintext: Zeroizing<Vec<u8>>,
     sealed: Vec<u8>,
+    /// Buffers of parts that were uploaded. Allocators keep memory that one thread allocates and another
+    /// frees, so an upload that allocated each part would grow by far more than its parts.
+    spare: Spare,
+}
+
+type Spare = Arc<Mutex<Vec<Vec<u8>>>>;
+
+/// A part that is being uploaded. Its buffer is then used again.
+struct Part {
+    bytes: Vec<u8>,
+    spare: Spare,
+}
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.push(bytes);
+    }
 }
 
 impl Cutter {
@@ -78,6 +111,7 @@ impl Cutter {
             plaintext: Zeroizing::new(Vec::with_capacity(segment_size)),
             sealed: [header, sealer.header()].concat(),
             sealer,
+            spare: Spare::default(),
         }
     }
 
@@ -110,18 +144,27 @@ impl Cutter {
     }
 
     /// Returns the next `size` bytes of the object, or `None` if fewer are sealed.
-    pub(crate) fn take(&mut self, size: usize) -> Option<Vec<u8>> {
+    pub(crate) fn take(&mut self, size: usize) -> Option<Bytes> {
         if self.sealed.len() < size {
             return None;
         }
+        let spare = || {
+            let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+            spare.pop()
+        };
         // Room for the next part, and for the batch by which it may exceed its size.
-        let mut rest = Vec::with_capacity(size + 2 * BATCH_SIZE);
+        let capacity = size + 2 * BATCH_SIZE;
+        let mut rest = spare().unwrap_or_else(|| Vec::with_capacity(capacity));
+        rest.clear();
         rest.extend_from_slice(self.sealed.get(size..).unwrap_or_default());
         self.sealed.truncate(size);
-        Some(std::mem::replace(&mut self.sealed, rest))
+        Some(Bytes::from_owner(Part {
+            bytes: std::mem::replace(&mut self.sealed, rest),
+            spare: Arc::clone(&self.spare),
+        }))
     }
 
-    /// Seals the last segment, and returns all that was not taken.
+    /// Seals the last segment, and returns the rest of the object.
     pub(crate) fn finish(mut self) -> Result<Vec<u8>, EncryptError> {
         self.sealer.seal_last(&self.plaintext, &mut self.sealed)?;
         Ok(self.sealed)

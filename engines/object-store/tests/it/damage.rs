@@ -82,7 +82,13 @@ async fn segments_and_headers_of_two_versions_do_not_mix() {
     let store = builder.clone().build().await.unwrap();
     store.put(&path(), bytes(700).into()).await.unwrap();
     let second = inner.get(&path()).await.unwrap().bytes().await.unwrap();
-    for cut in [HEADER, HEADER + 40, HEADER + 128, HEADER + 256, HEADER + 512] {
+    for cut in [
+        HEADER,
+        HEADER + 40,
+        HEADER + 128,
+        HEADER + 256,
+        HEADER + 512,
+    ] {
         let mixed = [&first[..cut], &second[cut..]].concat();
         assert_eq!(reads(&inner, &builder, mixed).await, [None, None], "{cut}");
     }
@@ -98,7 +104,10 @@ async fn a_moved_object_decrypts_under_the_context_binding_alone() {
         let read = read_all(&store, &other).await;
         match opens {
             true => assert_eq!(read.unwrap(), bytes(700)),
-            false => assert!(matches!(kind_of(&read.unwrap_err()), StoreErrorKind::Decrypt)),
+            false => assert!(matches!(
+                kind_of(&read.unwrap_err()),
+                StoreErrorKind::Decrypt
+            )),
         }
         let elsewhere = builder.context("another").build().await.unwrap();
         let read = read_all(&elsewhere, &path()).await.unwrap_err();
@@ -111,14 +120,20 @@ async fn another_kek_is_named_and_a_plain_object_refused() {
     let (inner, builder, _) = sealed(Binding::Path).await;
     let other = builder.clone().kek_keyset(kek()).build().await.unwrap();
     let error = read_all(&other, &path()).await.unwrap_err();
-    assert!(matches!(kind_of(&error), StoreErrorKind::Unwrap(_)), "{error}");
+    assert!(
+        matches!(kind_of(&error), StoreErrorKind::Unwrap(_)),
+        "{error}"
+    );
     assert!(!StoreError::find(&error).unwrap().is_retryable());
 
     let store = builder.clone().build().await.unwrap();
     for plain in ["", "plain", "keysea"] {
         inner.put(&path(), plain.into()).await.unwrap();
         let error = read_all(&store, &path()).await.unwrap_err();
-        assert!(matches!(kind_of(&error), StoreErrorKind::NotSealed), "{error}");
+        assert!(
+            matches!(kind_of(&error), StoreErrorKind::NotSealed),
+            "{error}"
+        );
         assert!(error.to_string().contains("object: "), "{error}");
     }
     let unsealed = Unsealed::PassThrough(SecretAccess::insecure());
@@ -127,10 +142,16 @@ async fn another_kek_is_named_and_a_plain_object_refused() {
     for plain in [b"".as_slice(), b"plain", &big] {
         inner.put(&path(), plain.to_vec().into()).await.unwrap();
         assert_eq!(read_all(&migrating, &path()).await.unwrap(), plain);
-        assert_eq!(migrating.head(&path()).await.unwrap().size, plain.len() as u64);
+        assert_eq!(
+            migrating.head(&path()).await.unwrap().size,
+            plain.len() as u64
+        );
     }
     assert_eq!(migrating.get_range(&path(), 5..9).await.unwrap(), big[5..9]);
-    assert_eq!(migrating.get_ranges(&path(), &[1..3]).await.unwrap(), [&big[1..3]]);
+    assert_eq!(
+        migrating.get_ranges(&path(), &[1..3]).await.unwrap(),
+        [&big[1..3]]
+    );
 }
 
 #[tokio::test]
@@ -156,8 +177,8 @@ async fn a_refusal_of_the_service_is_one_error_and_one_call() {
             panic!("{error}");
         };
         assert_eq!(kms.kind(), KmsErrorKind::PermissionDenied);
-        assert_eq!(service.take(), 1);
     }
+    assert_eq!(service.take(), 3);
 }
 
 #[tokio::test]
@@ -179,8 +200,14 @@ async fn settings_out_of_range_are_refused() {
         (good().header_size(255), "header size"),
         (good().header_size(70_000), "header size"),
         (good().part_size(1 << 20), "part size"),
-        (EncryptedStore::builder(inner.clone()).kek_keyset(kek()), "context"),
-        (EncryptedStore::builder(inner.clone()).context("x"), "key-encryption key"),
+        (
+            EncryptedStore::builder(inner.clone()).kek_keyset(kek()),
+            "context",
+        ),
+        (
+            EncryptedStore::builder(inner.clone()).context("x"),
+            "key-encryption key",
+        ),
     ] {
         let error = bad.build_untried().unwrap_err();
         assert!(matches!(kind_of(&error), StoreErrorKind::Configuration(_)));

@@ -17,7 +17,9 @@ use object_store::{ObjectStore as _, ObjectStoreExt as _, memory::InMemory, path
 use crate::support::{builder, bytes};
 
 /// Around the edges of segments of 64 KiB and of 1 MiB, whose first holds 56 bytes less.
-const SIZES: [usize; 9] = [0, 1, 65_480, 65_481, 131_000, 131_001, 1_048_520, 1_048_521, 3_000_000];
+const SIZES: [usize; 9] = [
+    0, 1, 65_480, 65_481, 131_000, 131_001, 1_048_520, 1_048_521, 3_000_000,
+];
 
 struct Kek {
     folder: tempfile::TempDir,
@@ -45,7 +47,10 @@ fn associated_data(binding: Binding) -> String {
     if binding == Binding::Path {
         associated_data.extend(b"\0\0\0\x08lake/a b");
     }
-    associated_data.iter().map(|byte| format!("{byte:02x}")).collect()
+    associated_data
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn program(name: &str) -> String {
@@ -78,7 +83,10 @@ fn keyseal(kek: &Kek, binding: Binding, input: &[u8]) -> Vec<u8> {
     let mut keyseal = Command::new(program("KEYSEAL"));
     keyseal.args(["decrypt", "--quiet", "--insecure-cleartext", "--kek"]);
     keyseal.arg(format!("file-kms://{}", kek.file().display()));
-    pipe(keyseal.args(["--aad-hex", &associated_data(binding)]), input)
+    pipe(
+        keyseal.args(["--aad-hex", &associated_data(binding)]),
+        input,
+    )
 }
 
 fn path() -> Path {
@@ -118,12 +126,18 @@ async fn objects_of_the_official_tink_open_here() {
             inner.put(&path(), sealed.into()).await.unwrap();
             let listed: Vec<_> = store.list(None).try_collect().await.unwrap();
             assert_eq!(listed[0].size, size as u64);
-            assert_eq!(store.get(&path()).await.unwrap().bytes().await.unwrap(), plaintext);
+            assert_eq!(
+                store.get(&path()).await.unwrap().bytes().await.unwrap(),
+                plaintext
+            );
             if size > 10 {
                 let part = store.get_range(&path(), 5..10).await.unwrap();
                 assert_eq!(part, plaintext[5..10]);
                 let end = size as u64;
-                let parts = store.get_ranges(&path(), &[0..1, end - 1..end]).await.unwrap();
+                let parts = store
+                    .get_ranges(&path(), &[0..1, end - 1..end])
+                    .await
+                    .unwrap();
                 assert_eq!(parts, [&plaintext[..1], &plaintext[size - 1..]]);
             }
         }

@@ -25,7 +25,11 @@ async fn derived_sizes_are_those_of_the_plaintexts() {
         let listed = store.list_with_delimiter(None).await.unwrap();
         assert_eq!(listed.objects[0].size, size as u64);
         let offset = Path::from("a");
-        let after: Vec<_> = store.list_with_offset(None, &offset).try_collect().await.unwrap();
+        let after: Vec<_> = store
+            .list_with_offset(None, &offset)
+            .try_collect()
+            .await
+            .unwrap();
         assert_eq!(after[0].size, size as u64);
     }
 }
@@ -50,7 +54,10 @@ async fn exact_sizes_are_right_for_objects_of_other_settings() {
     let listed = exact.list_with_delimiter(None).await.unwrap();
     assert!(listed.objects.iter().all(|meta| meta.size == 10_000));
     // An object that was replaced behind the cache.
-    derived.put(&Path::from("object 1"), bytes(7).into()).await.unwrap();
+    derived
+        .put(&Path::from("object 1"), bytes(7).into())
+        .await
+        .unwrap();
     assert_eq!(sizes(&exact).await, [10_000, 7, 10_000]);
     // Reading never relies on a listing.
     for store in [&derived, &exact] {
@@ -63,7 +70,11 @@ async fn exact_sizes_are_right_for_objects_of_other_settings() {
 async fn headers_have_the_size_that_was_asked_for() {
     for size in [256, 257, 300, 1024, 4096, SealedStreamHeader::MAX_SIZE] {
         let inner = Arc::new(InMemory::new());
-        let store = builder(inner.clone()).header_size(size).build().await.unwrap();
+        let store = builder(inner.clone())
+            .header_size(size)
+            .build()
+            .await
+            .unwrap();
         let path = Path::from("object");
         store.put(&path, "x".into()).await.unwrap();
         let stored = inner.get(&path).await.unwrap().bytes().await.unwrap();

@@ -26,7 +26,10 @@ async fn read(store: &EncryptedStore, path: &str) -> Result<Vec<u8>> {
 
 async fn paths(inner: &InMemory) -> Vec<String> {
     let listed: Vec<_> = inner.list(None).try_collect().await.unwrap();
-    listed.iter().map(|meta| meta.location.to_string()).collect()
+    listed
+        .iter()
+        .map(|meta| meta.location.to_string())
+        .collect()
 }
 
 #[tokio::test]
@@ -36,7 +39,10 @@ async fn copies_decrypt_at_their_own_place_and_keep_attributes() {
         let (inner, store) = store().await;
         let attributes = Attributes::from_iter([(Attribute::ContentType, "text/csv")]);
         let options = PutOptions::from(attributes.clone());
-        store.put_opts(&from, bytes(size).into(), options).await.unwrap();
+        store
+            .put_opts(&from, bytes(size).into(), options)
+            .await
+            .unwrap();
         store.copy(&from, &to).await.unwrap();
         assert_eq!(read(&store, "to").await.unwrap(), bytes(size));
         assert_eq!(store.get(&to).await.unwrap().attributes, attributes);
@@ -67,7 +73,10 @@ async fn renames_leave_one_object() {
         store.rename(&from, &to).await.unwrap();
         assert_eq!(paths(&inner).await, ["to"]);
         assert_eq!(read(&store, "to").await.unwrap(), bytes(size));
-        assert!(matches!(read(&store, "from").await, Err(Error::NotFound { .. })));
+        assert!(matches!(
+            read(&store, "from").await,
+            Err(Error::NotFound { .. })
+        ));
         store.put(&from, "other".into()).await.unwrap();
         let exists = store.rename_if_not_exists(&to, &from).await.unwrap_err();
         assert!(matches!(exists, Error::AlreadyExists { .. }));
@@ -82,7 +91,10 @@ async fn a_damaged_source_is_not_copied() {
     let from = Path::from("from");
     store.put(&from, bytes(LARGE).into()).await.unwrap();
     let stored = inner.get(&from).await.unwrap().bytes().await.unwrap();
-    inner.put(&from, stored.slice(..stored.len() - 1).into()).await.unwrap();
+    inner
+        .put(&from, stored.slice(..stored.len() - 1).into())
+        .await
+        .unwrap();
     for to in ["to", "from"] {
         assert!(store.copy(&from, &Path::from(to)).await.is_err());
     }

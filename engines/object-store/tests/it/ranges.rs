@@ -73,7 +73,13 @@ async fn every_kind_of_range_gives_the_bytes_of_the_plaintext() {
             check(&store, &path, &plaintext, GetRange::Offset(edge)).await;
             check(&store, &path, &plaintext, GetRange::Suffix(edge)).await;
             for length in [0, 1, 2, 111, 112, 113, 10_000] {
-                check(&store, &path, &plaintext, GetRange::Bounded(edge..edge + length)).await;
+                check(
+                    &store,
+                    &path,
+                    &plaintext,
+                    GetRange::Bounded(edge..edge + length),
+                )
+                .await;
             }
             if edge > 0 {
                 #[allow(clippy::reversed_empty_ranges)]
@@ -81,7 +87,10 @@ async fn every_kind_of_range_gives_the_bytes_of_the_plaintext() {
             }
         }
         assert_eq!(store.head(&path).await.unwrap().size, size as u64);
-        assert_eq!(store.get(&path).await.unwrap().bytes().await.unwrap(), plaintext);
+        assert_eq!(
+            store.get(&path).await.unwrap().bytes().await.unwrap(),
+            plaintext
+        );
     }
 }
 
@@ -108,7 +117,10 @@ async fn a_cold_cache_gives_the_same_ranges() {
             check(&cold, &path, &plaintext, range).await;
         }
         let cold = builder.clone().build().await.unwrap();
-        assert_eq!(cold.get(&path).await.unwrap().bytes().await.unwrap(), plaintext);
+        assert_eq!(
+            cold.get(&path).await.unwrap().bytes().await.unwrap(),
+            plaintext
+        );
         let cold = builder.clone().build().await.unwrap();
         assert_eq!(cold.head(&path).await.unwrap().size, size as u64);
     }

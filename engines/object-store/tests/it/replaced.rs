@@ -27,7 +27,10 @@ async fn a_reader_gets_one_version_or_the_other() {
     let reader = builder.build().await.unwrap();
     // Other sizes, so that a mixture of two versions has no right length either.
     let versions = [vec![1_u8; 30_000], vec![2; 20_000], vec![3; 30_001]];
-    writer.put(&path(), versions[0].clone().into()).await.unwrap();
+    writer
+        .put(&path(), versions[0].clone().into())
+        .await
+        .unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let replacing = {
         let (stop, versions) = (stop.clone(), versions.clone());
@@ -51,7 +54,10 @@ async fn a_reader_gets_one_version_or_the_other() {
                 whole += 1;
             }
             Err(error) => {
-                assert!(matches!(kind_of(&error), StoreErrorKind::Changed), "{error}");
+                assert!(
+                    matches!(kind_of(&error), StoreErrorKind::Changed),
+                    "{error}"
+                );
                 changed += 1;
             }
         }
@@ -81,8 +87,14 @@ async fn a_replacement_behind_the_cache_is_seen_by_every_kind_of_read() {
         let version = vec![u8::try_from(count).unwrap(); size];
         writer.put(&path(), version.clone().into()).await.unwrap();
         match count % 4 {
-            0 => assert_eq!(reader.get(&path()).await.unwrap().bytes().await.unwrap(), version),
-            1 => assert_eq!(reader.get_ranges(&path(), &[0..50]).await.unwrap(), [&version[..50]]),
+            0 => assert_eq!(
+                reader.get(&path()).await.unwrap().bytes().await.unwrap(),
+                version
+            ),
+            1 => assert_eq!(
+                reader.get_ranges(&path(), &[0..50]).await.unwrap(),
+                [&version[..50]]
+            ),
             2 => assert_eq!(reader.head(&path()).await.unwrap().size, size as u64),
             _ => {
                 let suffix = GetOptions::new().with_range(Some(GetRange::Suffix(40)));
@@ -111,12 +123,16 @@ async fn a_call_dropped_anywhere_leaves_the_store_usable() {
         let calls = async {
             store.get(&path()).await?.bytes().await?;
             store.get_ranges(&path(), &[1..9_000]).await?;
-            store.put(&Path::from("other"), plaintext.clone().into()).await?;
+            store
+                .put(&Path::from("other"), plaintext.clone().into())
+                .await?;
             let mut upload = store.put_multipart(&Path::from("third")).await?;
             upload.put_part(plaintext.clone().into()).await?;
             upload.complete().await?;
             store.list(None).try_collect::<Vec<_>>().await?;
-            store.rename(&Path::from("third"), &Path::from("fourth")).await
+            store
+                .rename(&Path::from("third"), &Path::from("fourth"))
+                .await
         };
         let mut calls = Box::pin(calls);
         for _ in 0..polls {
@@ -127,7 +143,10 @@ async fn a_call_dropped_anywhere_leaves_the_store_usable() {
             dropped += 1;
         }
         drop(calls);
-        assert_eq!(store.get(&path()).await.unwrap().bytes().await.unwrap(), plaintext);
+        assert_eq!(
+            store.get(&path()).await.unwrap().bytes().await.unwrap(),
+            plaintext
+        );
         store.put(&Path::from("other"), "x".into()).await.unwrap();
     }
     assert!(dropped > 60, "{dropped}");

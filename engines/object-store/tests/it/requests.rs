@@ -9,7 +9,7 @@ use object_store::{
     memory::InMemory, path::Path,
 };
 
-use crate::support::{Counts, CountingStore, FakeService, builder, bytes};
+use crate::support::{CountingStore, Counts, FakeService, builder, bytes};
 
 struct Setup {
     counts: Arc<Counts>,
@@ -71,17 +71,36 @@ async fn a_cold_read_takes_one_request_or_two() {
     setup.made("1 get", 1);
     get(setup.cold(), &large(), Some(GetRange::Bounded(0..4096))).await;
     setup.made("1 get", 1);
-    get(setup.cold(), &large(), Some(GetRange::Bounded(60_000..1_000_000))).await;
+    get(
+        setup.cold(),
+        &large(),
+        Some(GetRange::Bounded(60_000..1_000_000)),
+    )
+    .await;
     setup.made("1 get", 1);
-    get(setup.cold(), &large(), Some(GetRange::Bounded(70_000..70_001))).await;
+    get(
+        setup.cold(),
+        &large(),
+        Some(GetRange::Bounded(70_000..70_001)),
+    )
+    .await;
     setup.made("2 get", 1);
-    get(setup.cold(), &large(), Some(GetRange::Bounded(0..2_000_000))).await;
+    get(
+        setup.cold(),
+        &large(),
+        Some(GetRange::Bounded(0..2_000_000)),
+    )
+    .await;
     setup.made("2 get", 1);
     get(setup.cold(), &large(), Some(GetRange::Suffix(8))).await;
     setup.made("2 get", 1);
     get(setup.cold(), &large(), Some(GetRange::Offset(3_000_000))).await;
     setup.made("2 get", 1);
-    setup.cold().get_ranges(&large(), &[5..6, 90_000..1 << 20]).await.unwrap();
+    setup
+        .cold()
+        .get_ranges(&large(), &[5..6, 90_000..1 << 20])
+        .await
+        .unwrap();
     setup.made("1 get, 1 get_ranges", 1);
     setup.cold().head(&large()).await.unwrap();
     setup.made("1 get", 1);
@@ -102,7 +121,11 @@ async fn a_warm_read_takes_one_request_and_no_call() {
             get(&setup.store, &path, range).await;
             setup.made("1 get", 0);
         }
-        setup.store.get_ranges(&path, &[0..1, 7..500]).await.unwrap();
+        setup
+            .store
+            .get_ranges(&path, &[0..1, 7..500])
+            .await
+            .unwrap();
         setup.made("1 get_ranges", 0);
         setup.store.head(&path).await.unwrap();
         setup.made("1 head", 0);
@@ -118,7 +141,12 @@ async fn a_read_fetches_the_segments_it_touches() {
     setup.store.head(&large()).await.unwrap();
     setup.counts.take();
     let bytes_of = |setup: &Setup| setup.counts.bytes.load(std::sync::atomic::Ordering::SeqCst);
-    get(&setup.store, &large(), Some(GetRange::Bounded(100_000..100_001))).await;
+    get(
+        &setup.store,
+        &large(),
+        Some(GetRange::Bounded(100_000..100_001)),
+    )
+    .await;
     assert_eq!(bytes_of(&setup), 65_536);
     setup.counts.take();
     // Two ranges in one segment, and one in the next, are one range.
@@ -155,7 +183,10 @@ async fn a_missing_object_is_not_found_and_not_remembered() {
         setup.made("1 get", 0);
     }
     setup.store.put(&path, "now".into()).await.unwrap();
-    assert_eq!(setup.store.get(&path).await.unwrap().bytes().await.unwrap(), "now");
+    assert_eq!(
+        setup.store.get(&path).await.unwrap().bytes().await.unwrap(),
+        "now"
+    );
 }
 
 #[tokio::test]
@@ -173,7 +204,11 @@ async fn copies_are_made_on_the_server_under_the_context_binding() {
     let setup = Setup::new(Binding::Context).await;
     setup.store.copy(&small(), &other).await.unwrap();
     setup.made("1 copy", 0);
-    setup.store.rename(&other, &Path::from("third")).await.unwrap();
+    setup
+        .store
+        .rename(&other, &Path::from("third"))
+        .await
+        .unwrap();
     setup.made("1 copy", 0);
 
     let setup = Setup::new(Binding::Path).await;

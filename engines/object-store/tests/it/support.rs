@@ -24,47 +24,47 @@ use object_store::{
     aws::AmazonS3Builder, memory::InMemory, path::Path,
 };
 
-pub fn kek() -> KeysetAead {
+pub(crate) fn kek() -> KeysetAead {
     let keyset = KeysetHandle::generate("AES256_GCM").unwrap();
     keyset.primitive().unwrap()
 }
 
 /// A builder with a KEK and a context.
-pub fn builder(inner: Arc<dyn ObjectStore>) -> EncryptedStoreBuilder {
+pub(crate) fn builder(inner: Arc<dyn ObjectStore>) -> EncryptedStoreBuilder {
     EncryptedStore::builder(inner)
         .kek_keyset(kek())
         .context("test")
 }
 
-pub fn kind_of(error: &Error) -> &StoreErrorKind {
+pub(crate) fn kind_of(error: &Error) -> &StoreErrorKind {
     let found = StoreError::find(error).unwrap_or_else(|| panic!("not ours: {error:?}"));
     found.kind()
 }
 
 /// Bytes that differ from one place to the next.
-pub fn bytes(size: usize) -> Vec<u8> {
+pub(crate) fn bytes(size: usize) -> Vec<u8> {
     (0..size as u64)
         .map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)
         .collect()
 }
 
 #[derive(Debug, Default)]
-pub struct Counts {
-    pub put: AtomicU64,
-    pub multipart: AtomicU64,
-    pub get: AtomicU64,
-    pub head: AtomicU64,
-    pub get_ranges: AtomicU64,
-    pub delete: AtomicU64,
-    pub list: AtomicU64,
-    pub copy: AtomicU64,
+pub(crate) struct Counts {
+    pub(crate) put: AtomicU64,
+    pub(crate) multipart: AtomicU64,
+    pub(crate) get: AtomicU64,
+    pub(crate) head: AtomicU64,
+    pub(crate) get_ranges: AtomicU64,
+    pub(crate) delete: AtomicU64,
+    pub(crate) list: AtomicU64,
+    pub(crate) copy: AtomicU64,
     /// Bytes of all the ranges that were fetched.
-    pub bytes: AtomicU64,
+    pub(crate) bytes: AtomicU64,
 }
 
 impl Counts {
     /// Returns the requests since the last call, as text, without those that are zero.
-    pub fn take(&self) -> String {
+    pub(crate) fn take(&self) -> String {
         let counts = [
             ("put", &self.put),
             ("multipart", &self.multipart),
@@ -78,20 +78,22 @@ impl Counts {
         let counts = counts.map(|(name, count)| (name, count.swap(0, Ordering::SeqCst)));
         self.bytes.store(0, Ordering::SeqCst);
         let made = counts.iter().filter(|(_, count)| *count > 0);
-        let made: Vec<_> = made.map(|(name, count)| format!("{count} {name}")).collect();
+        let made: Vec<_> = made
+            .map(|(name, count)| format!("{count} {name}"))
+            .collect();
         made.join(", ")
     }
 }
 
 /// Counts the requests to another store.
 #[derive(Debug)]
-pub struct CountingStore {
+pub(crate) struct CountingStore {
     inner: Arc<dyn ObjectStore>,
-    pub counts: Arc<Counts>,
+    pub(crate) counts: Arc<Counts>,
 }
 
 impl CountingStore {
-    pub fn new(inner: impl ObjectStore) -> (Arc<Self>, Arc<Counts>) {
+    pub(crate) fn new(inner: impl ObjectStore) -> (Arc<Self>, Arc<Counts>) {
         let counts = Arc::new(Counts::default());
         let store = Self {
             inner: Arc::new(inner),
@@ -188,18 +190,18 @@ impl ObjectStore for CountingStore {
 }
 
 /// A key of a service: each call is counted and takes a moment, and may be refused.
-pub struct FakeService {
+pub(crate) struct FakeService {
     key: LocalAead<KeysetAead>,
-    pub calls: AtomicU64,
-    pub refusal: Option<KmsError>,
+    pub(crate) calls: AtomicU64,
+    pub(crate) refusal: Option<KmsError>,
 }
 
 impl FakeService {
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Self::refusing(None)
     }
 
-    pub fn refusing(refusal: Option<KmsError>) -> Arc<Self> {
+    pub(crate) fn refusing(refusal: Option<KmsError>) -> Arc<Self> {
         Arc::new(Self {
             key: LocalAead::new(kek()),
             calls: AtomicU64::new(0),
@@ -207,7 +209,7 @@ impl FakeService {
         })
     }
 
-    pub fn take(&self) -> u64 {
+    pub(crate) fn take(&self) -> u64 {
         self.calls.swap(0, Ordering::SeqCst)
     }
 
@@ -243,14 +245,14 @@ impl RemoteAead for FakeService {
 }
 
 /// An S3 server on loopback, which ends with this value.
-pub struct S3Server {
+pub(crate) struct S3Server {
     process: Child,
     endpoint: String,
 }
 
 impl S3Server {
     /// Starts moto: the program `moto_server`, or the one that `MOTO_SERVER` names.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let program = std::env::var("MOTO_SERVER").unwrap_or_else(|_| "moto_server".to_owned());
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
@@ -275,7 +277,7 @@ impl S3Server {
     }
 
     /// Makes a bucket.
-    pub fn bucket(&self, name: &str) -> Arc<dyn ObjectStore> {
+    pub(crate) fn bucket(&self, name: &str) -> Arc<dyn ObjectStore> {
         use std::io::Write as _;
         let mut socket = std::net::TcpStream::connect(&self.endpoint).unwrap();
         let host = &self.endpoint;
@@ -307,13 +309,13 @@ impl Drop for S3Server {
 }
 
 /// Wraps each upload to another store.
-pub struct UploadsThrough<F> {
+pub(crate) struct UploadsThrough<F> {
     inner: InMemory,
     wrap: F,
 }
 
 impl<F> UploadsThrough<F> {
-    pub fn new(inner: InMemory, wrap: F) -> Self {
+    pub(crate) fn new(inner: InMemory, wrap: F) -> Self {
         Self { inner, wrap }
     }
 }
@@ -344,7 +346,9 @@ where
         to: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        Ok((self.wrap)(self.inner.put_multipart_opts(to, options).await?))
+        Ok((self.wrap)(
+            self.inner.put_multipart_opts(to, options).await?,
+        ))
     }
 
     async fn get_opts(&self, from: &Path, options: GetOptions) -> Result<GetResult> {

@@ -51,7 +51,11 @@ async fn parts_of_any_size_join_to_the_plaintext() {
             .collect();
         try_join_all(parts).await.unwrap();
         upload.complete().await.unwrap();
-        assert_eq!(read(&store).await, plaintext, "{size} bytes in parts of {part}");
+        assert_eq!(
+            read(&store).await,
+            plaintext,
+            "{size} bytes in parts of {part}"
+        );
         let listed: Vec<_> = store.list(None).try_collect().await.unwrap();
         assert_eq!(listed[0].size, size as u64);
     }
@@ -93,11 +97,17 @@ async fn complete_before_the_parts_is_an_error_and_twice_too() {
     let mut upload = store.put_multipart(&path()).await.unwrap();
     let part = upload.put_part(bytes(100).into());
     let early = upload.complete().await.unwrap_err();
-    assert!(matches!(kind_of(&early), StoreErrorKind::Upload(_)), "{early}");
+    assert!(
+        matches!(kind_of(&early), StoreErrorKind::Upload(_)),
+        "{early}"
+    );
     part.await.unwrap();
     upload.complete().await.unwrap();
     for again in [upload.complete().await.map(drop), upload.abort().await] {
-        assert!(matches!(kind_of(&again.unwrap_err()), StoreErrorKind::Upload(_)));
+        assert!(matches!(
+            kind_of(&again.unwrap_err()),
+            StoreErrorKind::Upload(_)
+        ));
     }
     let late = upload.put_part(bytes(1).into()).await.unwrap_err();
     assert!(matches!(kind_of(&late), StoreErrorKind::Upload(_)));
@@ -140,7 +150,7 @@ async fn the_wrapped_store_gets_parts_of_one_size() {
     let sizes = Arc::new(Mutex::new(Vec::new()));
     let recording = crate::support::UploadsThrough::new(InMemory::new(), {
         let sizes = sizes.clone();
-        move |inner| {
+        move |inner| -> Box<dyn MultipartUpload> {
             Box::new(Recorder {
                 inner,
                 sizes: sizes.clone(),
@@ -190,7 +200,11 @@ async fn a_large_object_takes_little_memory() {
     }
     writer.finish().await.unwrap();
     let grown = peak.saturating_sub(before);
-    assert!(grown <= (8 * 8 + 16) * MIB, "uploading took {} MiB", grown / MIB);
+    assert!(
+        grown <= (8 * 8 + 16) * MIB,
+        "uploading took {} MiB",
+        grown / MIB
+    );
 
     let mut read = store.get(&path()).await.unwrap().into_stream();
     let (before, mut peak, mut size) = (resident(), 0, 0);
