@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::{errors::ApiError, http::Request, id::Uuid, routes::Operation, time::Timestamp};
+use super::{errors::ApiError, http::Request, routes::Operation};
 use crate::random::{self, RandomError};
-use keyseal::SecretAccess;
+use keyseal::{
+    SecretAccess,
+    kms::scaleway::{Timestamp, Uuid},
+};
 
 /// Names a permission set of IAM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,7 +128,7 @@ impl Permission {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Identity {
     access_key: String,
-    #[serde(with = "super::state::wiped")]
+    #[serde(with = "crate::stored::wiped")]
     secret_key: Zeroizing<String>,
     organization_id: Uuid,
     /// The first is the default project.
@@ -151,7 +154,7 @@ impl Identity {
     /// # Errors
     /// [`RandomError`] when the operating system gives no randomness.
     pub fn generate() -> Result<Self, RandomError> {
-        Self::generate_in(Uuid::unique()?, vec![Uuid::unique()?])
+        Self::generate_in(random::uuid()?, vec![random::uuid()?])
     }
 
     /// Generates an API key with full access to the same organization and projects.
@@ -258,7 +261,7 @@ impl Identity {
     pub fn project_id(&self) -> String {
         self.projects
             .first()
-            .map(Uuid::to_string)
+            .map(ToString::to_string)
             .unwrap_or_default()
     }
 
@@ -327,7 +330,7 @@ impl Identity {
     fn generate_in(organization_id: Uuid, projects: Vec<Uuid>) -> Result<Self, RandomError> {
         Ok(Self {
             access_key: random_access_key()?,
-            secret_key: Zeroizing::new(Uuid::random()?.to_string()),
+            secret_key: Zeroizing::new(random::uuid()?.to_string()),
             organization_id,
             projects,
             permissions: vec![Permission::KeyManagerFullAccess],

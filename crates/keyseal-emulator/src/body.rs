@@ -7,6 +7,7 @@ use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -185,20 +186,13 @@ impl Query {
 }
 
 fn percent_decoded(text: &str) -> Option<String> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let high = char::from(bytes.next()?).to_digit(16)?;
-                let low = char::from(bytes.next()?).to_digit(16)?;
-                u8::try_from(high << 4 | low).ok()?
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(decoded).ok()
+    // The decoder would leave an escape without two digits as it is.
+    let mut escapes = text.split('%').skip(1).map(str::as_bytes);
+    let is_well_formed = escapes.all(|escape| {
+        matches!(escape, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+    });
+    let text = is_well_formed.then(|| text.replace('+', " "))?;
+    Some(percent_decode_str(&text).decode_utf8().ok()?.into_owned())
 }
 
 #[cfg(test)]

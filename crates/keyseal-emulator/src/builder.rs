@@ -6,32 +6,31 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use keyseal::kms::scaleway::Timestamp;
+
 use super::{
-    Emulator, Shared,
     auth::{Anonymous, Identity},
+    clock::{Clock, SystemClock},
+    emulator::{Emulator, EmulatorError},
+    service::Service,
+    settings::{Parsing, Settings},
     state::State,
-    store::{Found, StateError, StateKey},
-    time::{Clock, SystemClock, Timestamp},
+    store::{Found, StateKey},
 };
-use crate::random::RandomError;
 
-/// Decides about requests that the service may or may not accept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Parsing {
-    /// They are served: an absent data-key algorithm is `aes_256_gcm`, and a list needs no filter.
-    #[default]
-    Lenient,
-    /// They are refused: a client that works here relies on nothing that is not documented.
-    Strict,
-}
+impl Emulator {
+    /// Makes an emulator without keys, with the system's clock and one API key of full access.
+    ///
+    /// # Errors
+    /// [`EmulatorError::Random`] when the operating system gives no randomness.
+    pub fn new() -> Result<Self, EmulatorError> {
+        Self::builder().build()
+    }
 
-/// The settings of an emulator, which never change.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Settings {
-    pub(super) parsing: Parsing,
-    pub(super) anonymous: Anonymous,
-    pub(super) key_quota: usize,
+    /// Starts to describe an emulator.
+    pub fn builder() -> EmulatorBuilder {
+        EmulatorBuilder::default()
+    }
 }
 
 /// Describes an [`Emulator`].
@@ -130,7 +129,7 @@ impl EmulatorBuilder {
             }
             None => (None, State::default()),
         };
-        let now = Timestamp::from(self.clock.now()).plus(state.clock_offset.0);
+        let now = Timestamp::from(self.clock.now()).saturating_add(state.clock_offset.duration());
         let mut identities: Vec<Arc<Identity>> = self
             .identities
             .into_iter()
@@ -153,7 +152,7 @@ impl EmulatorBuilder {
             }
             None => None,
         };
-        let shared = Shared {
+        let service = Service {
             clock: self.clock,
             settings: self.settings,
             first_identity,
@@ -163,7 +162,7 @@ impl EmulatorBuilder {
             faults: Mutex::default(),
             exchanges: Mutex::default(),
         };
-        Ok(Emulator(Arc::new(shared)))
+        Ok(Emulator(Arc::new(service)))
     }
 }
 
@@ -174,25 +173,4 @@ impl fmt::Debug for EmulatorBuilder {
             .field("identities", &self.identities)
             .finish_non_exhaustive()
     }
-}
-
-/// An emulator could not be built or controlled.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EmulatorError {
-    /// The state file cannot be used.
-    #[error("the state of the emulator cannot be read")]
-    State(#[source] StateError),
-    /// The state file could not be written.
-    #[error("the state of the emulator cannot be saved")]
-    NotSaved,
-    /// The operating system gave no randomness.
-    #[error("no randomness for an API key")]
-    Random(#[source] RandomError),
-    /// The key could not be created.
-    #[error("the emulator refused to create the key")]
-    Seed,
-    /// No key has this id.
-    #[error("the emulator has no such key")]
-    UnknownKey,
 }

@@ -3,25 +3,27 @@
 //! They require the token of an API key with full access, because a web page that finds the port
 //! must not be able to move the clock.
 
+use keyseal::{
+    SecretAccess,
+    kms::scaleway::{Seconds, Timestamp},
+};
 use serde::Serialize;
 
 use super::{
-    Exchange, Shared,
-    auth::Permission,
+    auth::{Identity, Permission},
     body::Fields,
     errors::{ApiError, Reason},
+    exchange::Exchange,
     fault::FaultRule,
-    fault_script::Shown,
+    fault_script::RuleReply,
     http::Request,
-    manage, operations,
     reply::Reply,
     routes::CONTROL,
-    time::{Seconds, Timestamp},
+    service::Service,
 };
-use keyseal::SecretAccess;
 
-pub(super) fn serve(shared: &Shared, request: &Request) -> Result<Reply, ApiError> {
-    let caller = operations::authenticate(shared, request)?;
+pub(super) fn serve(service: &Service, request: &Request) -> Result<Reply, ApiError> {
+    let caller = service.authenticate(request)?;
     if !caller.has_full_access() {
         return Err(ApiError::PermissionsDenied {
             action: "write",
@@ -31,69 +33,83 @@ pub(super) fn serve(shared: &Shared, request: &Request) -> Result<Reply, ApiErro
     let path = request.path().strip_prefix(CONTROL).unwrap_or_default();
     match (request.method(), path) {
         ("GET", "faults") => {
-            let rules = shared.faults().rules().iter().map(Shown::from).collect();
+            let rules = service
+                .faults()
+                .rules()
+                .iter()
+                .map(RuleReply::from)
+                .collect();
             Reply::of(&FaultsReply { faults: rules })
         }
         ("POST", "faults") => {
             let script = String::from_utf8_lossy(request.body());
             let rules = FaultRule::parse_script(&script);
             for rule in rules.map_err(|error| invalid("faults", error.to_string()))? {
-                shared.faults().add(rule);
+                service.faults().add(rule);
             }
             Ok(Reply::NoContent)
         }
         ("DELETE", "faults") => {
-            shared.faults().clear();
+            service.faults().clear();
             Ok(Reply::NoContent)
         }
-        ("GET", "clock") => Reply::of(&ClockReply { now: shared.now() }),
-        ("POST", "clock") => {
-            let fields = Fields::parse(request.body())?;
-            let step = fields
-                .text("advance")?
-                .ok_or(ApiError::required("advance"))?;
-            let help = "must be a duration in seconds, such as 604800s";
-            let step = Seconds::parse(step).ok_or_else(|| ApiError::format("advance", help))?;
-            shared.advance_clock(step.0)?;
-            Reply::of(&ClockReply { now: shared.now() })
-        }
+        ("GET", "clock") => Reply::of(&ClockReply { now: service.now() }),
+        ("POST", "clock") => advance_clock(service, &Fields::parse(request.body())?),
         ("POST", "identities") => {
-            let fields = Fields::parse(request.body())?;
-            let mut identity = caller.colleague()?.created_at(shared.now());
-            if let Some(names) = fields.texts("permissions")? {
-                identity = identity.with_permissions(permissions(&names)?);
-            }
-            let reply = Reply::of(&IdentityReply {
-                access_key: identity.access_key(),
-                secret_key: identity.secret_key(SecretAccess::insecure()),
-            });
-            shared.add_identity(identity);
-            reply
+            let identity = caller.colleague()?.created_at(service.now());
+            add_identity(service, identity, &Fields::parse(request.body())?)
         }
         ("GET", "exchanges") => {
-            let exchanges = shared.exchanges();
+            let exchanges = service.exchanges();
             Reply::of(&ExchangesReply {
                 exchanges: exchanges.iter().map(Into::into).collect(),
             })
         }
         ("DELETE", "exchanges") => {
-            shared.exchanges().clear();
+            service.exchanges().clear();
             Ok(Reply::NoContent)
         }
-        ("POST", path) => lock(shared, path),
+        ("POST", path) => lock(service, path),
         _ => Err(ApiError::UnknownRoute),
     }
 }
 
+fn advance_clock(service: &Service, fields: &Fields) -> Result<Reply, ApiError> {
+    let step = fields
+        .text("advance")?
+        .ok_or(ApiError::required("advance"))?;
+    let help = "must be a duration in seconds, such as 604800s";
+    let step = step.parse::<Seconds>();
+    let step = step.map_err(|_| ApiError::format("advance", help))?;
+    service.advance_clock(step.duration())?;
+    Reply::of(&ClockReply { now: service.now() })
+}
+
+fn add_identity(
+    service: &Service,
+    mut identity: Identity,
+    fields: &Fields,
+) -> Result<Reply, ApiError> {
+    if let Some(names) = fields.texts("permissions")? {
+        identity = identity.with_permissions(permissions(&names)?);
+    }
+    let reply = Reply::of(&IdentityReply {
+        access_key: identity.access_key(),
+        secret_key: identity.secret_key(SecretAccess::insecure()),
+    });
+    service.add_identity(identity);
+    reply
+}
+
 /// `keys/{key_id}/lock` and `keys/{key_id}/unlock`.
-fn lock(shared: &Shared, path: &str) -> Result<Reply, ApiError> {
+fn lock(service: &Service, path: &str) -> Result<Reply, ApiError> {
     let rest = path.strip_prefix("keys/").ok_or(ApiError::UnknownRoute)?;
     let (id, locked) = match rest.split_once('/') {
         Some((id, "lock")) => (id, true),
         Some((id, "unlock")) => (id, false),
         _ => return Err(ApiError::UnknownRoute),
     };
-    manage::reply(&*shared.set_locked(id, locked)?)
+    Reply::of_key(&*service.set_locked(id, locked)?)
 }
 
 fn permissions(names: &[String]) -> Result<Vec<Permission>, ApiError> {
@@ -114,7 +130,7 @@ fn invalid(name: &'static str, help: String) -> ApiError {
 
 #[derive(Serialize)]
 struct FaultsReply {
-    faults: Vec<Shown>,
+    faults: Vec<RuleReply>,
 }
 
 #[derive(Serialize)]

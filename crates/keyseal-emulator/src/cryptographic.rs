@@ -3,16 +3,17 @@
 use zeroize::Zeroizing;
 
 use super::{
-    Parsing,
     algorithm::{Algorithm, RsaSize, Usage},
-    asymmetric, crypto,
+    asymmetric,
+    call::Call,
     errors::ApiError,
     keys::{Key, LiveRotation},
-    operations::Call,
     reply::{
         Base64, DataKeyReply, DecryptReply, EncryptReply, PublicKeyReply, Reply, SignReply,
         VerifyReply,
     },
+    settings::Parsing,
+    symmetric,
 };
 use crate::random::ACCESS;
 
@@ -26,21 +27,21 @@ pub(super) fn generate_data_key(call: &Call<'_>) -> Result<Reply, ApiError> {
     let algorithm = Algorithm::Aes256Gcm.name();
     match call.fields.choice("algorithm")? {
         Some(name) if name == algorithm => {}
-        None if call.shared.settings.parsing == Parsing::Lenient => {}
+        None if call.service.settings.parsing == Parsing::Lenient => {}
         None => return Err(ApiError::required("algorithm")),
         Some(_) => return Err(ApiError::constraint("algorithm", "must be aes_256_gcm")),
     }
     let without_plaintext = call.fields.boolean("without_plaintext")?;
     let key = call.key()?;
     let newest = key.newest(Usage::SymmetricEncryption)?;
-    let data_key = crypto::fresh_material()?;
-    let ciphertext = crypto::encrypt(newest.key, newest.index, data_key.expose(ACCESS), b"")?;
+    let data_key = symmetric::fresh_material()?;
+    let ciphertext = symmetric::encrypt(newest.key, newest.index, data_key.expose(ACCESS), b"")?;
     Reply::of(&DataKeyReply {
         key_id: key.id,
         algorithm,
         ciphertext: Base64(&ciphertext),
         plaintext: (!without_plaintext).then(|| Base64(data_key.expose(ACCESS))),
-        created_at: call.shared.now(),
+        created_at: call.service.now(),
     })
 }
 
@@ -59,7 +60,7 @@ pub(super) fn encrypt(call: &Call<'_>) -> Result<Reply, ApiError> {
         _ => {
             let help = "must be between 1 and 65535 bytes";
             require_length("plaintext", &plaintext, MAX_PLAINTEXT, help)?;
-            crypto::encrypt(newest.key, newest.index, &plaintext, &associated_data)?
+            symmetric::encrypt(newest.key, newest.index, &plaintext, &associated_data)?
         }
     };
     Reply::of(&EncryptReply {
@@ -83,13 +84,13 @@ pub(super) fn decrypt(call: &Call<'_>) -> Result<Reply, ApiError> {
         return decrypted(&key, &plaintext, None);
     }
     let rotation = rotation_of(&key, &ciphertext)?;
-    let plaintext = crypto::decrypt(rotation.key, &ciphertext, &associated_data)
+    let plaintext = symmetric::decrypt(rotation.key, &ciphertext, &associated_data)
         .ok_or(ApiError::does_not_open())?;
     if rotation.index == newest.index {
         return decrypted(&key, &plaintext, None);
     }
     // An older rotation made it, so the answer includes its replacement.
-    let renewed = crypto::encrypt(newest.key, newest.index, &plaintext, &associated_data)?;
+    let renewed = symmetric::encrypt(newest.key, newest.index, &plaintext, &associated_data)?;
     decrypted(&key, &plaintext, Some(&renewed))
 }
 
@@ -158,7 +159,7 @@ fn encryption_usage(key: &Key) -> Usage {
 }
 
 fn rotation_of<'a>(key: &'a Key, ciphertext: &[u8]) -> Result<LiveRotation<'a>, ApiError> {
-    let index = crypto::rotation_index(ciphertext).ok_or(ApiError::does_not_open())?;
+    let index = symmetric::rotation_index(ciphertext).ok_or(ApiError::does_not_open())?;
     let help = "key rotation does not exist";
     key.live_rotations()
         .find(|rotation| rotation.index == index)

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use keyseal::kms::scaleway::Uuid;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{http::Response, id::Uuid};
+use super::http::Response;
 use crate::random::RandomError;
 
 /// Why the service refuses a request.
@@ -161,24 +162,18 @@ impl ApiError {
                 "message": "quota(s) exceeded for this resource",
                 "type": "quotas_exceeded",
             }),
-            Self::NotFound { resource, id } => json!({
-                "message": "resource is not found",
-                "resource": resource,
-                "resource_id": id,
-                "type": "not_found",
-            }),
+            Self::NotFound { resource, id } => {
+                of_resource("resource is not found", resource, id, "not_found")
+            }
             Self::PreconditionFailed { precondition, help } => json!({
                 "help_message": help,
                 "message": "precondition is not respected",
                 "precondition": precondition,
                 "type": "precondition_failed",
             }),
-            Self::Locked { resource, id } => json!({
-                "message": "resource is locked",
-                "resource": resource,
-                "resource_id": id.to_string(),
-                "type": "locked",
-            }),
+            Self::Locked { resource, id } => {
+                of_resource("resource is locked", resource, &id.to_string(), "locked")
+            }
             Self::TooManyRequests {
                 quota,
                 reset_seconds,
@@ -213,6 +208,10 @@ impl Reason {
             Self::Required => "required",
         }
     }
+}
+
+fn of_resource(message: &str, resource: &str, id: &str, kind: &str) -> Value {
+    json!({"message": message, "resource": resource, "resource_id": id, "type": kind})
 }
 
 fn simple(message: &str, kind: &str) -> Value {

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use keyseal::kms::scaleway::{Seconds, Timestamp};
 use zeroize::Zeroizing;
 
 use super::{
     errors::ApiError,
     http::{Delivery, Response},
-    id::Uuid,
     routes::Operation,
-    time::{Seconds, Timestamp},
 };
 
 /// Names one fault.
@@ -219,7 +218,7 @@ impl Strike {
             }
             Fault::RateLimitedJson { retry_after } => {
                 let seconds = retry_after.as_secs();
-                let reset_at = now.plus(Duration::from_secs(seconds)).to_string();
+                let reset_at = now.saturating_add(Duration::from_secs(seconds)).to_string();
                 let mut response = ApiError::TooManyRequests {
                     quota: 100,
                     reset_seconds: seconds,
@@ -279,7 +278,7 @@ impl Strike {
                 });
             }
             Some(Fault::WrongKeyId) => {
-                let other = Uuid::unique().map(|id| id.to_string()).ok();
+                let other = crate::random::uuid().map(|id| id.to_string()).ok();
                 for member in ["key_id", "id"] {
                     replace_text(&mut response.body, member, |_| other.clone());
                 }
@@ -348,8 +347,8 @@ impl Fault {
     /// Returns the duration of a fault that has one, as scripts write it.
     pub(super) fn duration(&self) -> Option<Seconds> {
         match self {
-            Self::Latency(duration) | Self::ClockJump(duration) => Some(Seconds(*duration)),
-            Self::RateLimitedJson { retry_after } => Some(Seconds(*retry_after)),
+            Self::Latency(duration) | Self::ClockJump(duration) => Some((*duration).into()),
+            Self::RateLimitedJson { retry_after } => Some((*retry_after).into()),
             _ => None,
         }
     }

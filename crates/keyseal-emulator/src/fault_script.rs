@@ -1,12 +1,14 @@
 //! Fault rules as JSON: for the command line and the control route.
 
+use std::time::Duration;
+
+use keyseal::kms::scaleway::Seconds;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
     fault::{ErrorBody, Fault, FaultRule},
     routes::Operation,
-    time::Seconds,
 };
 
 /// A fault script cannot be understood.
@@ -60,15 +62,34 @@ impl FaultRule {
 
 fn parse_rule(members: Map<String, Value>) -> Result<FaultRule, String> {
     let mut members = Members(members);
+    let fault = parse_fault(&mut members)?;
+    let mut rule = FaultRule::new(fault);
+    if let Some(operation) = members.text("operation")? {
+        let unknown = || format!("there is no operation `{operation}`");
+        rule = rule.on(Operation::named(&operation).ok_or_else(unknown)?);
+    }
+    if let Some(requests) = members.number("after")? {
+        rule = rule.after(requests);
+    }
+    if let Some(times) = members.number("times")? {
+        rule = rule.times(times);
+    }
+    match members.0.keys().next() {
+        Some(unknown) => Err(format!("`{unknown}` means nothing here")),
+        None => Ok(rule),
+    }
+}
+
+fn parse_fault(members: &mut Members) -> Result<Fault, String> {
     let name = members.text("fault")?.ok_or("`fault` is required")?;
-    let fault = match name.as_str() {
-        "latency" => Fault::Latency(members.duration()?.0),
-        "clock-jump" => Fault::ClockJump(members.duration()?.0),
+    Ok(match name.as_str() {
+        "latency" => Fault::Latency(members.duration()?),
+        "clock-jump" => Fault::ClockJump(members.duration()?),
         "reset-before" => Fault::ResetBefore,
         "reset-after" => Fault::ResetAfter,
         "rate-limited" => Fault::RateLimited,
         "rate-limited-json" => Fault::RateLimitedJson {
-            retry_after: members.duration()?.0,
+            retry_after: members.duration()?,
         },
         "server-error" => {
             let status = members.number("status")?.unwrap_or(500);
@@ -103,22 +124,7 @@ fn parse_rule(members: Map<String, Value>) -> Result<FaultRule, String> {
         "corrupted-ciphertext" => Fault::CorruptedCiphertext,
         "wrong-key-id" => Fault::WrongKeyId,
         other => return Err(format!("there is no fault `{other}`")),
-    };
-    let mut rule = FaultRule::new(fault);
-    if let Some(operation) = members.text("operation")? {
-        let unknown = || format!("there is no operation `{operation}`");
-        rule = rule.on(Operation::named(&operation).ok_or_else(unknown)?);
-    }
-    if let Some(requests) = members.number("after")? {
-        rule = rule.after(requests);
-    }
-    if let Some(times) = members.number("times")? {
-        rule = rule.times(times);
-    }
-    match members.0.keys().next() {
-        Some(unknown) => Err(format!("`{unknown}` means nothing here")),
-        None => Ok(rule),
-    }
+    })
 }
 
 /// Members, each removed when it is read, so that only unknown ones are left.
@@ -141,16 +147,17 @@ impl Members {
             .transpose()
     }
 
-    fn duration(&mut self) -> Result<Seconds, String> {
+    fn duration(&mut self) -> Result<Duration, String> {
         let text = self.text("duration")?.ok_or("`duration` is required")?;
         let wrong = "`duration` must be seconds with at most nine decimals, such as 0.250s";
-        Seconds::parse(&text).ok_or_else(|| wrong.to_owned())
+        let seconds = text.parse::<Seconds>();
+        seconds.map(Seconds::duration).map_err(|_| wrong.to_owned())
     }
 }
 
 /// A rule as the control route shows it: in the words of a script.
 #[derive(Serialize)]
-pub(super) struct Shown {
+pub(super) struct RuleReply {
     fault: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     duration: Option<Seconds>,
@@ -160,7 +167,7 @@ pub(super) struct Shown {
     times: Option<u64>,
 }
 
-impl From<&FaultRule> for Shown {
+impl From<&FaultRule> for RuleReply {
     fn from(rule: &FaultRule) -> Self {
         Self {
             fault: rule.fault().name(),

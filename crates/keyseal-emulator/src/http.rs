@@ -4,6 +4,10 @@ use std::{fmt, time::Duration};
 
 use zeroize::Zeroizing;
 
+/// The longest request body, in bytes. The longest valid one is a ciphertext of 131,071 bytes
+/// with associated data, both in base64.
+pub(super) const MAX_BODY: usize = 1 << 20;
+
 /// Holds one HTTP request.
 ///
 /// The body and the header values are wiped when the request is dropped.

@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     algorithm::{Algorithm, Usage},
-    crypto,
     errors::ApiError,
-    id::Uuid,
     routes::Region,
-    time::{Seconds, Timestamp},
+    symmetric,
 };
 use crate::random::ACCESS;
-use keyseal::SecretBytes;
+use keyseal::{
+    SecretBytes,
+    kms::scaleway::{Seconds, Timestamp, Uuid},
+};
 
 /// How long a deleted key can be restored.
 const DELETION_DELAY: Duration = Duration::from_secs(7 * 86_400);
@@ -29,7 +30,7 @@ pub(super) enum Origin {
 /// The state of a key that is not scheduled for deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum State {
+pub(super) enum KeyState {
     Enabled,
     Disabled,
     PendingKeyMaterial,
@@ -60,7 +61,7 @@ pub(super) struct Rotation {
     pub(super) created_at: Timestamp,
     pub(super) deleted_at: Option<Timestamp>,
     /// An AES key, or a PKCS #8 private key; `None` once it was deleted.
-    #[serde(with = "super::state::secret")]
+    #[serde(with = "crate::stored::secret")]
     key: Option<SecretBytes>,
 }
 
@@ -90,7 +91,7 @@ pub(super) struct Key {
     pub(super) name: String,
     pub(super) algorithm: Algorithm,
     /// The state, but for [`deletion_requested_at`](Self::deletion_requested_at).
-    pub(super) state: State,
+    pub(super) state: KeyState,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) rotated_at: Option<Timestamp>,
@@ -112,9 +113,9 @@ impl Key {
     pub(super) const fn state_name(&self) -> &'static str {
         match self.state {
             _ if self.deletion_requested_at.is_some() => "scheduled_for_deletion",
-            State::Enabled => "enabled",
-            State::Disabled => "disabled",
-            State::PendingKeyMaterial => "pending_key_material",
+            KeyState::Enabled => "enabled",
+            KeyState::Disabled => "disabled",
+            KeyState::PendingKeyMaterial => "pending_key_material",
         }
     }
 
@@ -141,9 +142,9 @@ impl Key {
     pub(super) fn require_usable(&self, usage: Usage) -> Result<(), ApiError> {
         self.require_editable()?;
         match self.state {
-            State::Enabled => {}
-            State::Disabled => return Err(ApiError::state("key is disabled")),
-            State::PendingKeyMaterial => return Err(ApiError::state("key has no key material")),
+            KeyState::Enabled => {}
+            KeyState::Disabled => return Err(ApiError::state("key is disabled")),
+            KeyState::PendingKeyMaterial => return Err(ApiError::state("key has no key material")),
         }
         if self.algorithm.usage() == usage {
             return Ok(());
@@ -177,7 +178,7 @@ impl Key {
                 "key material is external, import a new one instead",
             ));
         }
-        if self.state != State::Enabled {
+        if self.state != KeyState::Enabled {
             return Err(ApiError::state("key is disabled"));
         }
         self.add_fresh_rotation(Trigger::Manual, now)
@@ -190,10 +191,12 @@ impl Key {
         };
         while policy.next_rotation_at <= now && policy.next_rotation_at < Timestamp::MAX {
             // A key that cannot be used on its date does not rotate, and does not catch up later.
-            if self.state == State::Enabled && self.require_editable().is_ok() {
+            if self.state == KeyState::Enabled && self.require_editable().is_ok() {
                 self.add_fresh_rotation(Trigger::Automatic, policy.next_rotation_at)?;
             }
-            policy.next_rotation_at = policy.next_rotation_at.plus(policy.rotation_period.0);
+            policy.next_rotation_at = policy
+                .next_rotation_at
+                .saturating_add(policy.rotation_period.duration());
         }
         self.rotation_policy = Some(policy);
         Ok(())
@@ -211,11 +214,11 @@ impl Key {
     }
 
     pub(super) fn enable(&mut self, now: Timestamp) -> Result<(), ApiError> {
-        self.switch(State::Enabled, now)
+        self.switch(KeyState::Enabled, now)
     }
 
     pub(super) fn disable(&mut self, now: Timestamp) -> Result<(), ApiError> {
-        self.switch(State::Disabled, now)
+        self.switch(KeyState::Disabled, now)
     }
 
     /// Schedules the deletion.
@@ -244,7 +247,7 @@ impl Key {
     /// Returns when a key that is scheduled for deletion is gone.
     pub(super) fn gone_at(&self) -> Option<Timestamp> {
         self.deletion_requested_at
-            .map(|requested| requested.plus(DELETION_DELAY))
+            .map(|requested| requested.saturating_add(DELETION_DELAY))
     }
 
     /// Makes a rotation from imported material.
@@ -255,12 +258,12 @@ impl Key {
         now: Timestamp,
     ) -> Result<(), ApiError> {
         self.require_external()?;
-        if self.state == State::Disabled {
+        if self.state == KeyState::Disabled {
             return Err(ApiError::state("key is disabled"));
         }
-        let key = crypto::rotation_key(material, salt, self.id)?;
+        let key = symmetric::rotation_key(material, salt, self.id)?;
         self.add_rotation(key, Trigger::Manual, now);
-        self.state = State::Enabled;
+        self.state = KeyState::Enabled;
         Ok(())
     }
 
@@ -290,7 +293,7 @@ impl Key {
         rotation.key = None;
         rotation.deleted_at = Some(now);
         if self.live_rotations().next().is_none() {
-            self.state = State::PendingKeyMaterial;
+            self.state = KeyState::PendingKeyMaterial;
         }
         self.updated_at = now;
         Ok(())
@@ -311,14 +314,15 @@ impl Key {
     }
 
     fn add_fresh_rotation(&mut self, trigger: Trigger, now: Timestamp) -> Result<(), ApiError> {
-        let key = crypto::rotation_key(crypto::fresh_material()?.expose(ACCESS), None, self.id)?;
+        let key =
+            symmetric::rotation_key(symmetric::fresh_material()?.expose(ACCESS), None, self.id)?;
         self.add_rotation(key, trigger, now);
         Ok(())
     }
 
-    fn switch(&mut self, state: State, now: Timestamp) -> Result<(), ApiError> {
+    fn switch(&mut self, state: KeyState, now: Timestamp) -> Result<(), ApiError> {
         self.require_editable()?;
-        if self.state == State::PendingKeyMaterial {
+        if self.state == KeyState::PendingKeyMaterial {
             return Err(ApiError::state("key has no key material"));
         }
         self.state = state;

@@ -2,15 +2,16 @@
 
 use std::{cmp::Ordering, sync::Arc};
 
+use keyseal::kms::scaleway::Uuid;
+
 use super::{
     algorithm::{Algorithm, Usage},
+    call::Call,
     errors::ApiError,
-    id::Uuid,
     keys::{Key, Rotation},
-    operations::Call,
     reply::{AlgorithmsReply, KeyReply, ListReply, Reply, RotationReply, RotationsReply, SOFTWARE},
+    settings::Parsing,
 };
-use crate::Parsing;
 
 const DEFAULT_PAGE_SIZE: u32 = 20;
 const MAX_PAGE_SIZE: u32 = 100;
@@ -19,7 +20,7 @@ pub(super) fn keys(call: &Call<'_>) -> Result<Reply, ApiError> {
     let filter = Filter::read(call)?;
     let order = order(call.query.first("order_by"))?;
     let page = Page::read(call)?;
-    let mut keys: Vec<Arc<Key>> = call.shared.read(|state, _| {
+    let mut keys: Vec<Arc<Key>> = call.service.read(|state| {
         let visible = state
             .keys()
             .filter(|key| call.may_see(key) && filter.matches(key));
@@ -133,7 +134,7 @@ impl<'a> Filter<'a> {
             ));
         }
         let has_owner = filter.organization_id.is_some() || filter.project_id.is_some();
-        if call.shared.settings.parsing == Parsing::Strict && !has_owner {
+        if call.service.settings.parsing == Parsing::Strict && !has_owner {
             return Err(ApiError::required("project_id"));
         }
         Ok(filter)

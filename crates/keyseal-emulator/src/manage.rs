@@ -2,19 +2,23 @@
 
 use std::time::Duration;
 
+use keyseal::{
+    SecretBytes,
+    kms::scaleway::{Seconds, Timestamp, Uuid},
+};
+
 use super::{
     algorithm::{Algorithm, NotAlgorithm, Usage},
     asymmetric,
     body::Fields,
-    crypto,
+    call::Call,
     errors::ApiError,
-    id::Uuid,
-    keys::{Key, Origin, RotationPolicy, State, Trigger},
-    operations::Call,
-    reply::{KeyReply, Reply, SOFTWARE},
-    time::{Seconds, Timestamp},
+    keys::{Key, KeyState, Origin, RotationPolicy, Trigger},
+    reply::{Reply, SOFTWARE},
+    state::State,
+    symmetric,
 };
-use crate::random::ACCESS;
+use crate::random::{self, ACCESS};
 
 /// The bounds of a rotation period: a day, and 876,000 hours.
 const MIN_PERIOD: Duration = Duration::from_secs(86_400);
@@ -23,18 +27,14 @@ const MAX_PERIOD: Duration = Duration::from_secs(876_000 * 3_600);
 const MIN_MATERIAL: usize = 16;
 const MAX_MATERIAL: usize = 1_024;
 
-pub(super) fn reply(key: &Key) -> Result<Reply, ApiError> {
-    Reply::of(&KeyReply::from(key))
-}
-
 pub(super) fn get(call: &Call<'_>) -> Result<Reply, ApiError> {
-    reply(&*call.key()?)
+    Reply::of_key(&*call.key()?)
 }
 
 pub(super) fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let fields = &call.fields;
     let project_id = project(call)?;
-    let id = Uuid::unique()?;
+    let id = random::uuid()?;
     let name = match fields.text("name")? {
         Some(name) if !name.is_empty() => name.to_owned(),
         Some(_) | None => format!("key-{}", id.to_string().get(..8).unwrap_or_default()),
@@ -44,44 +44,17 @@ pub(super) fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let description = fields.text("description")?.map(str::to_owned);
     let tags = fields.texts("tags")?.unwrap_or_default();
     let protected = !fields.boolean("unprotected")?;
-    match fields.choice("protection_level")? {
-        None | Some(SOFTWARE) => {}
-        Some(_) => {
-            let help = "this protection level is not offered by the emulator";
-            return Err(ApiError::constraint("protection_level", help));
-        }
-    }
+    require_software(fields)?;
     let policy = PolicyFields::read(fields)?;
     if policy.is_some() {
         require_rotatable(algorithm, origin)?;
     }
     // Outside the lock, because an RSA key takes seconds.
-    let material = match (origin, algorithm) {
-        (Origin::External, _) => None,
-        (Origin::ScalewayKms, Algorithm::Aes256Gcm) => {
-            let material = crypto::fresh_material()?;
-            Some(crypto::rotation_key(material.expose(ACCESS), None, id)?)
-        }
-        (Origin::ScalewayKms, _) => Some(asymmetric::generate(algorithm)?),
-    };
-    call.shared.transact(|state, now| {
-        let quota = call.shared.settings.key_quota;
-        let current = state
-            .keys()
-            .filter(|key| key.project_id == project_id)
-            .count();
-        if current >= quota {
-            return Err(ApiError::QuotaExceeded {
-                resource: "key",
-                quota,
-                current,
-            });
-        }
-        let now = now.in_micros();
-        let rotation_policy = match policy {
-            Some(policy) => Some(policy.resolve(None, now)?),
-            None => None,
-        };
+    let material = generate(origin, algorithm, id)?;
+    call.service.transact(|state, now| {
+        require_quota(call, state, project_id)?;
+        let now = now.to_microseconds();
+        let rotation_policy = policy.map(|policy| policy.resolve(None, now));
         let mut key = Key {
             id,
             region: call.region,
@@ -90,9 +63,9 @@ pub(super) fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
             name,
             algorithm,
             state: if material.is_some() {
-                State::Enabled
+                KeyState::Enabled
             } else {
-                State::PendingKeyMaterial
+                KeyState::PendingKeyMaterial
             },
             created_at: now,
             updated_at: now,
@@ -101,7 +74,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
             locked: false,
             description,
             tags,
-            rotation_policy,
+            rotation_policy: rotation_policy.transpose()?,
             origin,
             deletion_requested_at: None,
             rotations: Vec::new(),
@@ -109,7 +82,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
         if let Some(material) = material {
             key.add_rotation(material, Trigger::Automatic, now);
         }
-        let created = reply(&key);
+        let created = Reply::of_key(&key);
         state.insert(key);
         created
     })
@@ -175,6 +148,46 @@ pub(super) fn import_parameters(call: &Call<'_>) -> Result<Reply, ApiError> {
     call.key()?.require_external()?;
     let help = "wrapped key material is not offered by the emulator";
     Err(ApiError::constraint("wrapping_algorithm", help))
+}
+
+/// Generates the first material of a key; `None` if its owner will import it.
+fn generate(
+    origin: Origin,
+    algorithm: Algorithm,
+    id: Uuid,
+) -> Result<Option<SecretBytes>, ApiError> {
+    match (origin, algorithm) {
+        (Origin::External, _) => Ok(None),
+        (Origin::ScalewayKms, Algorithm::Aes256Gcm) => {
+            let material = symmetric::fresh_material()?;
+            symmetric::rotation_key(material.expose(ACCESS), None, id).map(Some)
+        }
+        (Origin::ScalewayKms, _) => asymmetric::generate(algorithm).map(Some),
+    }
+}
+
+fn require_quota(call: &Call<'_>, state: &State, project_id: Uuid) -> Result<(), ApiError> {
+    let quota = call.service.settings.key_quota;
+    let in_project = state.keys().filter(|key| key.project_id == project_id);
+    let current = in_project.count();
+    if current < quota {
+        return Ok(());
+    }
+    Err(ApiError::QuotaExceeded {
+        resource: "key",
+        quota,
+        current,
+    })
+}
+
+fn require_software(fields: &Fields) -> Result<(), ApiError> {
+    match fields.choice("protection_level")? {
+        None | Some(SOFTWARE) => Ok(()),
+        Some(_) => {
+            let help = "this protection level is not offered by the emulator";
+            Err(ApiError::constraint("protection_level", help))
+        }
+    }
 }
 
 fn project(call: &Call<'_>) -> Result<Uuid, ApiError> {
@@ -257,11 +270,13 @@ impl PolicyFields {
         let period = match policy.text("rotation_period")? {
             None => None,
             Some(text) => {
-                let period = Seconds::parse(text).ok_or(ApiError::format(
-                    "rotation_policy.rotation_period",
-                    "must be a duration in seconds, such as 2592000s",
-                ))?;
-                if !(MIN_PERIOD..=MAX_PERIOD).contains(&period.0) {
+                let period = text.parse::<Seconds>().map_err(|_| {
+                    ApiError::format(
+                        "rotation_policy.rotation_period",
+                        "must be a duration in seconds, such as 2592000s",
+                    )
+                })?;
+                if !(MIN_PERIOD..=MAX_PERIOD).contains(&period.duration()) {
                     return Err(ApiError::constraint(
                         "rotation_policy.rotation_period",
                         "must be between 24 and 876000 hours",
@@ -272,10 +287,12 @@ impl PolicyFields {
         };
         let next = match policy.text("next_rotation_at")? {
             None => None,
-            Some(text) => Some(Timestamp::parse(text).ok_or(ApiError::format(
-                "rotation_policy.next_rotation_at",
-                "must be an RFC 3339 time",
-            ))?),
+            Some(text) => Some(text.parse().map_err(|_| {
+                ApiError::format(
+                    "rotation_policy.next_rotation_at",
+                    "must be an RFC 3339 time",
+                )
+            })?),
         };
         Ok((period.is_some() || next.is_some()).then_some(Self { period, next }))
     }
@@ -290,7 +307,9 @@ impl PolicyFields {
             .period
             .or_else(|| before.map(|policy| policy.rotation_period))
             .ok_or(ApiError::required("rotation_policy.rotation_period"))?;
-        let next_rotation_at = self.next.unwrap_or_else(|| now.plus(rotation_period.0));
+        let next_rotation_at = self
+            .next
+            .unwrap_or_else(|| now.saturating_add(rotation_period.duration()));
         if next_rotation_at <= now {
             let name = "rotation_policy.next_rotation_at";
             return Err(ApiError::constraint(name, "must be in the future"));

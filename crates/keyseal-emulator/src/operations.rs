@@ -3,34 +3,22 @@
 use std::sync::Arc;
 
 use super::{
-    Shared,
-    auth::{self, Identity},
+    auth::Identity,
     body::{Fields, Query},
+    call::Call,
     cryptographic,
     errors::ApiError,
     http::Request,
-    id::Uuid,
     keys::Key,
     listing, manage,
     reply::{ApiKeyReply, DOMAIN, MetadataReply, Reply},
     routes::{Operation, Region, Route},
-    state::State,
-    time::Timestamp,
+    service::Service,
 };
-
-/// A request to Key Manager that passed authentication and authorization.
-pub(super) struct Call<'a> {
-    pub(super) shared: &'a Shared,
-    pub(super) identity: Arc<Identity>,
-    pub(super) region: Region,
-    pub(super) route: &'a Route<'a>,
-    pub(super) fields: Fields,
-    pub(super) query: Query,
-}
 
 /// Answers `request`, which is on `route`.
 pub(super) fn serve(
-    shared: &Shared,
+    service: &Service,
     request: &Request,
     route: &Route<'_>,
 ) -> Result<Reply, ApiError> {
@@ -42,16 +30,16 @@ pub(super) fn serve(
             domain,
         });
     }
-    let identity = authenticate(shared, request)?;
+    let identity = service.authenticate(request)?;
     if route.operation == Operation::GetApiKey {
-        return api_key(shared, &identity, route.id);
+        return api_key(service, &identity, route.id);
     }
     let region = Region::parse(route.region)?;
     identity.authorize(route.operation)?;
     // Some clients send a body with these; it is ignored.
     let has_body = !matches!(request.method(), "GET" | "DELETE");
     let call = Call {
-        shared,
+        service,
         identity,
         region,
         route,
@@ -62,10 +50,14 @@ pub(super) fn serve(
         },
         query: Query::parse(request.query())?,
     };
-    match route.operation {
-        Operation::CreateKey => manage::create(&call),
-        Operation::GetKey => manage::get(&call),
-        Operation::UpdateKey => manage::update(&call),
+    perform(&call)
+}
+
+fn perform(call: &Call<'_>) -> Result<Reply, ApiError> {
+    match call.route.operation {
+        Operation::CreateKey => manage::create(call),
+        Operation::GetKey => manage::get(call),
+        Operation::UpdateKey => manage::update(call),
         Operation::DeleteKey => call.change(Key::delete).map(|_| Reply::NoContent),
         Operation::RestoreKey => call.changed_key(Key::restore),
         Operation::RotateKey => call.changed_key(Key::rotate),
@@ -73,78 +65,31 @@ pub(super) fn serve(
         Operation::UnprotectKey => call.changed_key(|key, now| key.set_protected(false, now)),
         Operation::EnableKey => call.changed_key(Key::enable),
         Operation::DisableKey => call.changed_key(Key::disable),
-        Operation::ImportKeyMaterial => manage::import_key_material(&call),
-        Operation::GetImportParameters => manage::import_parameters(&call),
-        Operation::DeleteKeyMaterial => manage::delete_key_material(&call),
-        Operation::ListKeys => listing::keys(&call),
-        Operation::ListAlgorithms => listing::algorithms(&call),
-        Operation::ListKeyRotations => listing::rotations(&call),
-        Operation::GenerateDataKey => cryptographic::generate_data_key(&call),
-        Operation::Encrypt => cryptographic::encrypt(&call),
-        Operation::Decrypt => cryptographic::decrypt(&call),
-        Operation::Sign => cryptographic::sign(&call),
-        Operation::Verify => cryptographic::verify(&call),
-        Operation::GetPublicKey => cryptographic::public_key(&call),
+        Operation::ImportKeyMaterial => manage::import_key_material(call),
+        Operation::GetImportParameters => manage::import_parameters(call),
+        Operation::DeleteKeyMaterial => manage::delete_key_material(call),
+        Operation::ListKeys => listing::keys(call),
+        Operation::ListAlgorithms => listing::algorithms(call),
+        Operation::ListKeyRotations => listing::rotations(call),
+        Operation::GenerateDataKey => cryptographic::generate_data_key(call),
+        Operation::Encrypt => cryptographic::encrypt(call),
+        Operation::Decrypt => cryptographic::decrypt(call),
+        Operation::Sign => cryptographic::sign(call),
+        Operation::Verify => cryptographic::verify(call),
+        Operation::GetPublicKey => cryptographic::public_key(call),
         // The service has these for ML-KEM keys alone, which the emulator does not have.
-        Operation::WrapKey | Operation::UnwrapKey => cryptographic::refuse_usage(&call),
+        Operation::WrapKey | Operation::UnwrapKey => cryptographic::refuse_usage(call),
         Operation::GetMetadata | Operation::GetApiKey => Err(ApiError::UnknownRoute),
     }
 }
 
-/// Finds who sent `request`.
-pub(super) fn authenticate(shared: &Shared, request: &Request) -> Result<Arc<Identity>, ApiError> {
-    auth::authenticate(
-        &shared.identities(),
-        shared.settings.anonymous,
-        request,
-        shared.now(),
-    )
-}
-
-impl Call<'_> {
-    /// Finds the key of the path: in this region, in a project of the caller.
-    pub(super) fn key(&self) -> Result<Arc<Key>, ApiError> {
-        let id = self.route.key_id()?;
-        self.shared.read(|state, _| self.find(state, id).cloned())
-    }
-
-    /// Changes the key of the path.
-    pub(super) fn change(
-        &self,
-        change: impl FnOnce(&mut Key, Timestamp) -> Result<(), ApiError>,
-    ) -> Result<Arc<Key>, ApiError> {
-        let id = self.route.key_id()?;
-        self.shared.transact(|state, now| {
-            self.find(state, id)?;
-            state.change(id, |key| change(key, now.in_micros()))
-        })
-    }
-
-    /// Changes the key of the path, and answers with the key.
-    pub(super) fn changed_key(
-        &self,
-        change: impl FnOnce(&mut Key, Timestamp) -> Result<(), ApiError>,
-    ) -> Result<Reply, ApiError> {
-        manage::reply(&*self.change(change)?)
-    }
-
-    pub(super) fn may_see(&self, key: &Key) -> bool {
-        key.region == self.region && self.identity.has_project(key.project_id)
-    }
-
-    fn find<'s>(&self, state: &'s State, id: Uuid) -> Result<&'s Arc<Key>, ApiError> {
-        let key = state.key(id).filter(|key| self.may_see(key));
-        key.ok_or_else(|| ApiError::key_not_found(id))
-    }
-}
-
 /// Scaleway's command-line program asks when its own API key expires.
-fn api_key(shared: &Shared, caller: &Identity, access_key: &str) -> Result<Reply, ApiError> {
+fn api_key(service: &Service, caller: &Identity, access_key: &str) -> Result<Reply, ApiError> {
     let not_found = || ApiError::NotFound {
         resource: "api_key",
         id: access_key.to_owned(),
     };
-    let identities = shared.identities();
+    let identities = service.identities();
     let same_organization = |identity: &&Arc<Identity>| {
         identity.access_key() == access_key && identity.organization() == caller.organization()
     };

@@ -1,6 +1,6 @@
 //! Randomness from the operating system.
 
-use keyseal::{SecretAccess, SecretBytes};
+use keyseal::{SecretAccess, SecretBytes, kms::scaleway::Uuid};
 use zeroize::Zeroizing;
 
 /// The emulator's keys live in the memory of a test process, and this token says so.
@@ -20,6 +20,13 @@ impl From<getrandom::Error> for RandomError {
 /// Fills `bytes` with randomness.
 pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), RandomError> {
     Ok(getrandom::fill(bytes)?)
+}
+
+/// Draws a UUID of version 4.
+pub(crate) fn uuid() -> Result<Uuid, RandomError> {
+    let mut bytes = [0; 16];
+    fill(&mut bytes)?;
+    Ok(Uuid::from_random_bytes(bytes))
 }
 
 /// Draws a secret of `len` bytes.

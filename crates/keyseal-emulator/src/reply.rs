@@ -3,16 +3,15 @@
 use std::io::{self, Write};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use keyseal::kms::scaleway::{Timestamp, Uuid};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use zeroize::Zeroizing;
 
 use super::{
     algorithm::Algorithm,
     errors::ApiError,
-    id::Uuid,
     keys::{Key, Origin, Rotation, RotationPolicy, Trigger},
     routes::Region,
-    time::Timestamp,
 };
 
 /// The domain of resource names.
@@ -31,6 +30,10 @@ pub(super) enum Reply {
 impl Reply {
     pub(super) fn of(body: &impl Serialize) -> Result<Self, ApiError> {
         json(body).map(Self::Json)
+    }
+
+    pub(super) fn of_key(key: &Key) -> Result<Self, ApiError> {
+        Self::of(&KeyReply::from(key))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Routing: from a method and a path to an operation.
 
-use super::{errors::ApiError, id::Uuid};
+use keyseal::kms::scaleway::Uuid;
+
+use super::errors::ApiError;
 
 const KEY_MANAGER: &str = "/key-manager/v1alpha1/regions/";
 const API_KEYS: &str = "/iam/v1alpha1/api-keys/";

@@ -33,8 +33,8 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use super::{
-    Emulator, MAX_BODY,
-    http::{Delivery, Request, Response},
+    emulator::Emulator,
+    http::{Delivery, MAX_BODY, Request, Response},
 };
 
 /// How long pending answers may take once the server stops.

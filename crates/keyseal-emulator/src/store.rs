@@ -12,7 +12,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use zeroize::Zeroizing;
 
 use super::{
-    lock,
+    lock::lock,
     log::{self, Log, SealError},
     state::State,
 };

@@ -44,8 +44,8 @@ impl WrappedDataKey {
 
     /// Returns when it was made.
     #[must_use]
-    pub const fn created_at(&self) -> Option<&Timestamp> {
-        self.created_at.as_ref()
+    pub const fn created_at(&self) -> Option<Timestamp> {
+        self.created_at
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Timestamp, Uuid, api::crypto::Unbelievable};
+use super::{Timestamp, Uuid, api::Unbelievable};
 
 /// One version of a key: the material from one rotation.
 ///
@@ -40,20 +40,20 @@ impl KeyRotation {
 
     /// Returns when the version was made.
     #[must_use]
-    pub const fn created_at(&self) -> Option<&Timestamp> {
-        self.created_at.as_ref()
+    pub const fn created_at(&self) -> Option<Timestamp> {
+        self.created_at
     }
 
     /// Returns when the version was last changed.
     #[must_use]
-    pub const fn updated_at(&self) -> Option<&Timestamp> {
-        self.updated_at.as_ref()
+    pub const fn updated_at(&self) -> Option<Timestamp> {
+        self.updated_at
     }
 
     /// Returns when the version's material was deleted.
     #[must_use]
-    pub const fn deleted_at(&self) -> Option<&Timestamp> {
-        self.deleted_at.as_ref()
+    pub const fn deleted_at(&self) -> Option<Timestamp> {
+        self.deleted_at
     }
 }
 
@@ -117,7 +117,7 @@ impl RotationReply {
         {
             return Err("it is about another key");
         }
-        let time = |text: Option<String>| text.and_then(|text| text.parse().ok());
+        let time = |text: Option<String>| Timestamp::parse(&text?);
         Ok(KeyRotation {
             index: self.index,
             status: match self.status.as_str() {

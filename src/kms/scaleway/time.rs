@@ -1,4 +1,4 @@
-//! [`Timestamp`], and the service's notation for durations.
+//! [`Timestamp`] and [`Seconds`]: the service's notation for times and durations.
 
 use std::{
     fmt,
@@ -6,41 +6,89 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use jiff::{
+    SignedDuration,
+    civil::{DateTime, date},
+    fmt::temporal::Pieces,
+};
+
 use crate::error::{KmsError, KmsErrorKind};
 
-const SECS_PER_DAY: i64 = 86_400;
+const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 
-/// A point in time in the service's notation: RFC 3339, such as `2026-07-07T07:46:06.350936Z`.
+/// A point in time between the years 1 and 9999, to the nanosecond.
 ///
-/// The text is kept unchanged, with all its digits.
+/// It reads RFC 3339 with any offset, and prints UTC as the service does, with 0, 3, 6 or 9
+/// decimals, such as `2026-07-07T07:46:06.350936Z`.
+///
+/// # Source
+/// RFC 3339, and protobuf's JSON form of `google.protobuf.Timestamp`.
 ///
 /// # Example
 /// ```
 /// use std::time::{Duration, SystemTime};
 /// use keyseal::kms::scaleway::Timestamp;
 ///
-/// let time: Timestamp = "2001-09-09T01:46:40Z".parse()?;
-/// assert_eq!(time.system_time(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000));
-/// assert_eq!(Timestamp::from(time.system_time()), time);
+/// let time: Timestamp = "2001-09-09T03:46:40.5+02:00".parse()?;
+/// assert_eq!(time.to_string(), "2001-09-09T01:46:40.500Z");
+/// let since_1970 = Duration::from_millis(1_000_000_000_500);
+/// assert_eq!(time.system_time(), SystemTime::UNIX_EPOCH + since_1970);
 /// # Ok::<(), keyseal::KmsError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Timestamp {
-    text: String,
-    time: SystemTime,
-}
+// In UTC. `jiff::Timestamp` ends 26 hours before the year 9999 does; protobuf's ends with it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(DateTime);
 
 impl Timestamp {
-    /// Returns the text.
+    /// The first point in time, 0001-01-01T00:00:00Z.
+    pub const MIN: Self = Self(date(1, 1, 1).at(0, 0, 0, 0));
+    /// The last point in time, 9999-12-31T23:59:59.999999999Z.
+    pub const MAX: Self = Self(DateTime::MAX);
+
+    /// Returns the time as a type of the standard library, or the epoch where the platform's clock
+    /// does not reach that far.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
+    pub fn system_time(self) -> SystemTime {
+        let since = self.0.duration_since(EPOCH);
+        let time = if since.is_negative() {
+            SystemTime::UNIX_EPOCH.checked_sub(since.unsigned_abs())
+        } else {
+            SystemTime::UNIX_EPOCH.checked_add(since.unsigned_abs())
+        };
+        time.unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    /// Returns the time as a type of the standard library.
+    /// Adds `duration`, up to [`MAX`](Self::MAX).
     #[must_use]
-    pub const fn system_time(&self) -> SystemTime {
-        self.time
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(duration))
+    }
+
+    /// Rounds down to microseconds, as the service does for the times of a key.
+    #[must_use]
+    pub fn to_microseconds(self) -> Self {
+        let nanos = self.0.subsec_nanosecond() % 1_000;
+        Self(
+            self.0
+                .saturating_sub(SignedDuration::from_nanos(nanos.into())),
+        )
+    }
+
+    /// Reads RFC 3339 and nothing else of what jiff reads: ISO 8601 without separators or seconds,
+    /// signed years, time zones by name, leap seconds.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (date_time, rest) = text.split_at_checked(19)?;
+        let (fraction, offset) = rest.split_at(rest.find(['Z', 'z', '+', '-'])?);
+        let is_strict = is_shaped(date_time, "0000-00-00T00:00:00")
+            && !date_time.ends_with("60")
+            && (fraction.is_empty() || is_fraction(fraction.strip_prefix('.')?))
+            && (matches!(offset, "Z" | "z")
+                || is_shaped(offset.get(1..)?, "00:00") && offset.get(1..3)? < "24");
+        let pieces = is_strict.then(|| Pieces::parse(text).ok())??;
+        let local = pieces.date().to_datetime(pieces.time()?);
+        let offset = SignedDuration::from_secs(pieces.to_numeric_offset()?.seconds().into());
+        let time = Self(local.checked_sub(offset).ok()?);
+        (time >= Self::MIN).then_some(time)
     }
 }
 
@@ -48,174 +96,129 @@ impl FromStr for Timestamp {
     type Err = KmsError;
 
     fn from_str(text: &str) -> Result<Self, KmsError> {
-        let time = parse(text).ok_or_else(|| {
+        Self::parse(text).ok_or_else(|| {
             KmsError::new(KmsErrorKind::InvalidInput)
                 .with_message("a time must be RFC 3339, such as 2026-07-07T07:46:06Z")
-        })?;
-        Ok(Self {
-            text: text.to_owned(),
-            time,
         })
     }
 }
 
+/// A time before the year 1 or after 9999 becomes the nearest one within.
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
-        Self {
-            text: print(time),
-            time,
-        }
+        let time = match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => EPOCH.saturating_add(after),
+            Err(before) => EPOCH.saturating_sub(before.duration()),
+        };
+        Self(time).max(Self::MIN)
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        let nanos = self.0.subsec_nanosecond().unsigned_abs();
+        write!(f, "{:.*}Z", decimals(nanos), self.0)
     }
 }
 
-/// Prints seconds as the service does, such as `2592000s`. A fraction has nine digits.
-pub(crate) fn print_period(period: Duration) -> String {
-    match period.subsec_nanos() {
-        0 => format!("{}s", period.as_secs()),
-        nanos => format!("{}.{nanos:09}s", period.as_secs()),
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
-/// Reads seconds with up to nine digits after the point, such as `2592000s` or `0.500s`.
-pub(crate) fn parse_period(text: &str) -> Option<Duration> {
-    let number = text.strip_suffix('s')?;
-    let (secs, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    if !digits(secs) {
-        return None;
+/// A duration in the service's notation, such as `2592000s` or `0.500s`. Never negative.
+///
+/// # Source
+/// protobuf's JSON form of `google.protobuf.Duration`.
+///
+/// # Example
+/// ```
+/// use std::time::Duration;
+/// use keyseal::kms::scaleway::Seconds;
+///
+/// let month: Seconds = "2592000.000000000s".parse()?;
+/// assert_eq!(month.duration(), Duration::from_secs(30 * 86_400));
+/// assert_eq!(month.to_string(), "2592000s");
+/// # Ok::<(), keyseal::KmsError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seconds(Duration);
+
+impl Seconds {
+    /// Returns the duration as a type of the standard library.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        self.0
     }
-    Some(Duration::new(secs.parse().ok()?, nanos(fraction)?))
+
+    /// Reads seconds with up to nine decimals.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let number = text.strip_suffix('s')?;
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+        if !is_digits(whole) || !is_fraction(fraction) {
+            return None;
+        }
+        let nanos = format!("{fraction:0<9}").parse().ok()?;
+        Some(Self(Duration::new(whole.parse().ok()?, nanos)))
+    }
 }
 
-fn digits(text: &str) -> bool {
+impl FromStr for Seconds {
+    type Err = KmsError;
+
+    fn from_str(text: &str) -> Result<Self, KmsError> {
+        Self::parse(text).ok_or_else(|| {
+            KmsError::new(KmsErrorKind::InvalidInput)
+                .with_message("a duration must be seconds, such as 2592000s or 0.5s")
+        })
+    }
+}
+
+impl From<Duration> for Seconds {
+    fn from(duration: Duration) -> Self {
+        Self(duration)
+    }
+}
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, nanos) = (self.0.as_secs(), self.0.subsec_nanos());
+        let all = format!("{nanos:09}");
+        match all.get(..decimals(nanos)) {
+            None | Some("") => write!(f, "{seconds}s"),
+            Some(fraction) => write!(f, "{seconds}.{fraction}s"),
+        }
+    }
+}
+
+/// Returns how many decimals protobuf's JSON writes: the fewest of 0, 3, 6 and 9 that are exact.
+const fn decimals(nanos: u32) -> usize {
+    match nanos {
+        0 => 0,
+        nanos if nanos.is_multiple_of(1_000_000) => 3,
+        nanos if nanos.is_multiple_of(1_000) => 6,
+        _ => 9,
+    }
+}
+
+/// Returns whether `text` has a digit wherever `shape` has one. RFC 3339 takes `t` and a space for
+/// the `T`.
+fn is_shaped(text: &str, shape: &str) -> bool {
+    text.len() == shape.len()
+        && text.bytes().zip(shape.bytes()).all(|pair| match pair {
+            (byte, b'0') => byte.is_ascii_digit(),
+            (byte, b'T') => matches!(byte, b'T' | b't' | b' '),
+            (byte, separator) => byte == separator,
+        })
+}
+
+fn is_fraction(text: &str) -> bool {
+    is_digits(text) && text.len() <= 9
+}
+
+fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Reads the digits after a decimal point as billionths.
-fn nanos(fraction: &str) -> Option<u32> {
-    let missing = 9_u32.checked_sub(u32::try_from(fraction.len()).ok()?)?;
-    digits(fraction).then(|| {
-        fraction
-            .parse::<u32>()
-            .ok()?
-            .checked_mul(10_u32.pow(missing))
-    })?
-}
-
-fn parse(text: &str) -> Option<SystemTime> {
-    let number = |from: usize, to: usize| {
-        text.get(from..to)
-            .filter(|part| digits(part))?
-            .parse::<i64>()
-            .ok()
-    };
-    let is = |at: usize, options: &[u8]| {
-        text.as_bytes()
-            .get(at)
-            .is_some_and(|byte| options.contains(byte))
-    };
-    let separated = is(4, b"-") && is(7, b"-") && is(10, b"Tt ") && is(13, b":") && is(16, b":");
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    let in_range = (1..=12).contains(&month)
-        && (1..=days_in_month(year, month)).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second <= 60;
-    if !separated || !in_range {
-        return None;
-    }
-
-    let rest = text.get(19..)?;
-    let zone_at = rest.find(['Z', 'z', '+', '-'])?;
-    let (fraction, zone) = rest.split_at(zone_at);
-    let nanos = match fraction.strip_prefix('.') {
-        Some(fraction) => nanos(fraction)?,
-        None if fraction.is_empty() => 0,
-        None => return None,
-    };
-    let secs =
-        days_from_civil(year, month, day) * SECS_PER_DAY + hour * 3600 + minute * 60 + second
-            - offset(zone)?;
-    let whole = Duration::from_secs(secs.unsigned_abs());
-    let time = if secs < 0 {
-        SystemTime::UNIX_EPOCH.checked_sub(whole)?
-    } else {
-        SystemTime::UNIX_EPOCH.checked_add(whole)?
-    };
-    time.checked_add(Duration::from_nanos(nanos.into()))
-}
-
-/// Reads `Z` or `±hh:mm` as seconds.
-fn offset(zone: &str) -> Option<i64> {
-    if zone.eq_ignore_ascii_case("z") {
-        return Some(0);
-    }
-    let sign = if zone.starts_with('-') { -1 } else { 1 };
-    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-    let two_digits =
-        |part: &str| (part.len() == 2 && digits(part)).then(|| part.parse::<i64>().ok())?;
-    Some(sign * (two_digits(hours)? * 3600 + two_digits(minutes)? * 60))
-}
-
-fn print(time: SystemTime) -> String {
-    let (secs, nanos) = match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(after) => (
-            i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
-            after.subsec_nanos(),
-        ),
-        // Rounded down to whole seconds: nobody schedules a rotation before 1970.
-        Err(before) => (
-            -i64::try_from(before.duration().as_secs()).unwrap_or(i64::MAX),
-            0,
-        ),
-    };
-    let (year, month, day) = civil_from_days(secs.div_euclid(SECS_PER_DAY));
-    let second = secs.rem_euclid(SECS_PER_DAY);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let fraction = match nanos {
-        0 => String::new(),
-        nanos if nanos % 1_000_000 == 0 => format!(".{:03}", nanos / 1_000_000),
-        nanos if nanos % 1_000 == 0 => format!(".{:06}", nanos / 1_000),
-        nanos => format!(".{nanos:09}"),
-    };
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
-}
-
-fn days_in_month(year: i64, month: i64) -> i64 {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Counts the days from 1970-01-01. Years start in March, so that the leap day is the last one.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let year_of_era = year.rem_euclid(400);
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]
@@ -223,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_times_are_read_and_printed() {
+    fn reads_and_prints_known_times() {
         for (text, secs, nanos) in [
             ("1970-01-01T00:00:00Z", 0, 0),
             ("2000-02-29T23:59:59Z", 951_868_799, 0),
@@ -234,64 +237,129 @@ mod tests {
             let time: Timestamp = text.parse().expect(text);
             let wanted = SystemTime::UNIX_EPOCH + Duration::new(secs, nanos);
             assert_eq!(time.system_time(), wanted, "{text}");
-            assert_eq!(Timestamp::from(wanted).as_str(), text);
+            assert_eq!(Timestamp::from(wanted).to_string(), text);
         }
     }
 
     #[test]
-    fn offsets_and_short_fractions_are_read() {
-        let utc: Timestamp = "2026-08-21T10:26:52.500Z".parse().expect("it is RFC 3339");
-        for same in [
-            "2026-08-21T12:26:52.5+02:00",
-            "2026-08-21t04:56:52.500000-05:30",
+    fn prints_utc_with_the_fewest_decimals_that_lose_nothing() {
+        for (input, wanted) in [
+            ("2026-07-07T07:46:06.404700Z", "2026-07-07T07:46:06.404700Z"),
+            ("2026-07-07T07:46:08.5Z", "2026-07-07T07:46:08.500Z"),
+            ("2026-07-07T07:46:08.000000Z", "2026-07-07T07:46:08Z"),
+            ("2026-07-07T09:46:08+02:00", "2026-07-07T07:46:08Z"),
+            ("2026-07-06T21:46:08.25-10:00", "2026-07-07T07:46:08.250Z"),
+            ("2026-07-08T07:45:08+23:59", "2026-07-07T07:46:08Z"),
+            ("2024-02-29t00:00:00z", "2024-02-29T00:00:00Z"),
+            ("2024-02-29 00:00:00Z", "2024-02-29T00:00:00Z"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+            (
+                "9999-12-31T23:59:59.999999999Z",
+                "9999-12-31T23:59:59.999999999Z",
+            ),
         ] {
-            let time: Timestamp = same.parse().expect(same);
-            assert_eq!(time.system_time(), utc.system_time());
-            assert_eq!(time.as_str(), same);
+            let time: Timestamp = input.parse().expect(input);
+            assert_eq!(time.to_string(), wanted);
+            assert_eq!(wanted.parse::<Timestamp>().expect(wanted), time);
         }
     }
 
     #[test]
-    fn every_day_of_eight_centuries_survives_the_calendar() {
-        for day in -150_000..150_000 {
-            let (year, month, of_month) = civil_from_days(day);
-            assert_eq!(days_from_civil(year, month, of_month), day);
-            assert!(of_month <= days_in_month(year, month));
-        }
-    }
-
-    #[test]
-    fn what_is_no_time_is_refused() {
+    fn refuses_all_but_rfc_3339() {
         for bad in [
             "",
             "2026-07-07",
             "2026-07-07T07:46:06",
+            "2026-07-07T07:46Z",
+            "20260707T074606Z",
             "2026-02-29T00:00:00Z",
+            "1900-02-29T07:46:06Z",
             "2026-13-01T00:00:00Z",
+            "2026-00-07T07:46:06Z",
             "2026-07-07T24:00:00Z",
+            "2026-07-07T07:60:00Z",
+            "2026-07-07T07:46:60Z",
             "2026-07-07T07:46:06.Z",
+            "2026-07-07T07:46:06,5Z",
             "2026-07-07T07:46:06.1234567890Z",
             "2026-07-07T07:46:06+2:00",
+            "2026-07-07T07:46:06+0200",
+            "2026-07-07T07:46:06+02",
+            "2026-07-07T07:46:06+24:00",
+            "2026-07-07T07:46:06+02:60",
+            "2026-07-07T07:46:06+02:00:00",
+            "2026-07-07T07:46:06Z[UTC]",
+            "2026-7-07T07:46:06Z",
             "2026-07-07T07:46:06Zé",
+            "2026-07-07T07:46:0éZ",
             "+026-07-07T07:46:06Z",
+            "-000001-07-07T07:46:06Z",
+            "0000-12-31T00:00:00Z",
+            "0001-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
         ] {
             assert!(bad.parse::<Timestamp>().is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn periods_are_read_in_every_form_and_printed_in_the_service_s() {
-        for (text, period, printed) in [
+    fn system_times_convert_on_both_sides_of_1970_and_saturate() {
+        for (time, wanted) in [
+            (SystemTime::UNIX_EPOCH, "1970-01-01T00:00:00Z"),
+            (
+                SystemTime::UNIX_EPOCH + Duration::from_nanos(1),
+                "1970-01-01T00:00:00.000000001Z",
+            ),
+            (
+                SystemTime::UNIX_EPOCH - Duration::from_millis(1),
+                "1969-12-31T23:59:59.999Z",
+            ),
+        ] {
+            assert_eq!(Timestamp::from(time).to_string(), wanted);
+            assert_eq!(Timestamp::from(time).system_time(), time);
+        }
+        let far = Duration::from_secs(400_000_000_000);
+        let after = Timestamp::from(SystemTime::UNIX_EPOCH + far);
+        assert_eq!(after, Timestamp::MAX);
+        assert_eq!(after.saturating_add(Duration::MAX), Timestamp::MAX);
+        let before = Timestamp::from(SystemTime::UNIX_EPOCH - far);
+        assert_eq!(before, Timestamp::MIN);
+    }
+
+    #[test]
+    fn microseconds_are_rounded_down() {
+        for (exact, wanted) in [
+            (
+                "2026-07-07T07:46:08.576401298Z",
+                "2026-07-07T07:46:08.576401Z",
+            ),
+            (
+                "1969-12-31T23:59:59.999999999Z",
+                "1969-12-31T23:59:59.999999Z",
+            ),
+        ] {
+            let exact: Timestamp = exact.parse().expect(exact);
+            assert_eq!(exact.to_microseconds().to_string(), wanted);
+        }
+    }
+
+    #[test]
+    fn reads_every_form_of_a_duration_and_prints_the_shortest() {
+        for (text, duration, printed) in [
             ("2592000s", Duration::from_secs(2_592_000), "2592000s"),
             (
                 "2592000.000000000s",
                 Duration::from_secs(2_592_000),
                 "2592000s",
             ),
-            ("0.5s", Duration::from_millis(500), "0.500000000s"),
+            ("0s", Duration::ZERO, "0s"),
+            ("0.5s", Duration::from_millis(500), "0.500s"),
+            ("1.000001s", Duration::from_micros(1_000_001), "1.000001s"),
+            ("1.000000001s", Duration::new(1, 1), "1.000000001s"),
         ] {
-            assert_eq!(parse_period(text), Some(period));
-            assert_eq!(print_period(period), printed);
+            let read: Seconds = text.parse().expect(text);
+            assert_eq!(read, Seconds(duration));
+            assert_eq!(read.to_string(), printed);
         }
         for bad in [
             "",
@@ -304,8 +372,10 @@ mod tests {
             "1.0000000000s",
             "1ss",
             "1m",
+            "1e3s",
+            "18446744073709551616s",
         ] {
-            assert_eq!(parse_period(bad), None, "{bad}");
+            assert!(bad.parse::<Seconds>().is_err(), "{bad}");
         }
     }
 }

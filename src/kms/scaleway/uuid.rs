@@ -8,6 +8,9 @@ use crate::error::{KmsError, KmsErrorKind};
 ///
 /// Any version is accepted, in upper or lower case, and printed in lower case.
 ///
+/// # Source
+/// RFC 9562.
+///
 /// # Example
 /// ```
 /// use keyseal::kms::scaleway::Uuid;
@@ -17,24 +20,27 @@ use crate::error::{KmsError, KmsErrorKind};
 /// # Ok::<(), keyseal::KmsError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Uuid([u8; Self::SIZE]);
+pub struct Uuid(uuid::Uuid);
 
 impl Uuid {
     /// The length in bytes of the text.
-    pub const SIZE: usize = 36;
+    pub const SIZE: usize = uuid::fmt::Hyphenated::LENGTH;
 
-    /// Returns the text.
+    /// Makes an id of version 4 from 16 random bytes, six bits of which it replaces.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        // Hexadecimal digits and hyphens: see `parse`.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+    pub const fn from_random_bytes(random: [u8; 16]) -> Self {
+        Self(uuid::Builder::from_random_bytes(random).into_uuid())
+    }
+
+    /// Returns the 16 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let text = Some(text).filter(|text| Self::is_well_formed(text))?;
-        let mut bytes: [u8; Self::SIZE] = text.as_bytes().try_into().ok()?;
-        bytes.make_ascii_lowercase();
-        Some(Self(bytes))
+        // The crate also reads ids without hyphens, in braces and as URNs, none of them this long.
+        (text.len() == Self::SIZE).then(|| uuid::Uuid::try_parse(text).ok().map(Self))?
     }
 
     /// Returns whether `text` is a UUID, without copying it: secret keys have this form too.
@@ -60,13 +66,13 @@ impl FromStr for Uuid {
 
 impl fmt::Display for Uuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.0.hyphenated().fmt(f)
     }
 }
 
 impl fmt::Debug for Uuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -75,11 +81,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn prints_in_lower_case_what_it_read() {
+        let id: Uuid = "11111111-2222-4333-8444-5555ABCDEF01"
+            .parse()
+            .expect("a UUID");
+        assert_eq!(id.to_string(), "11111111-2222-4333-8444-5555abcdef01");
+        assert_eq!(id.to_string().len(), Uuid::SIZE);
+    }
+
+    #[test]
+    fn random_bytes_become_version_4() {
+        for (random, wanted) in [
+            ([0; 16], "00000000-0000-4000-8000-000000000000"),
+            ([0xff; 16], "ffffffff-ffff-4fff-bfff-ffffffffffff"),
+        ] {
+            assert_eq!(Uuid::from_random_bytes(random).to_string(), wanted);
+        }
+    }
+
+    #[test]
     fn only_the_hyphenated_form_is_an_id() {
         for bad in [
             "",
             "0da9f41e7b1c4a779f4c3d0f8c8d5a10",
             "{0da9f41e-7b1c-4a77-9f4c-3d0f8c8d5a10}",
+            "{0da9f41e-7b1c-4a77-9f4c-3d0f8c8d5a}",
+            "urn:uuid:0da9f41e7b1c4a779f4c3d0f8c8d5a10",
+            "urn:uuid:0da9f41e-7b1c-4a77-9f4c-3d0",
             "0da9f41e-7b1c-4a77-9f4c-3d0f8c8d5a1",
             "0da9f41e-7b1c-4a77-9f4c-3d0f8c8d5a100",
             "0da9f41e-7b1c-4a77-9f4c-3d0f8c8d5a1g",
@@ -87,6 +115,7 @@ mod tests {
             "0da9f41e-7b1c-4a77-9f4c-3d0f8c8d5aé",
         ] {
             assert!(bad.parse::<Uuid>().is_err(), "{bad}");
+            assert!(!Uuid::is_well_formed(bad), "{bad}");
         }
     }
 

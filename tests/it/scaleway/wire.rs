@@ -8,9 +8,9 @@ use std::{
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind, RemoteAead, SecretAccess, SecretBytes,
     kms::scaleway::{
-        Algorithm, CreateKey, KeyMaterial, KeyOrder, KeyState, KeyUsage, ListKeys, ProtectionLevel,
-        Region, Request, Response, RetryPolicy, RotationPolicy, RotationStatus, Timer, Timestamp,
-        Transport, UpdateKey, UsageKind,
+        Algorithm, CreateKey, HttpRequest, HttpResponse, KeyMaterial, KeyOrder, KeyState, KeyUsage,
+        ListKeys, ProtectionLevel, Region, RetryPolicy, RotationPolicy, RotationStatus, Timer,
+        Timestamp, Transport, UpdateKey, UsageKind,
     },
 };
 
@@ -108,9 +108,9 @@ async fn generate_data_key_gives_the_wrapped_key_and_the_secret() {
     assert_eq!(wrapped.ciphertext(), ciphertext_of("replies/data_key.json"));
     assert_eq!(wrapped.ciphertext().len(), 65);
     assert_eq!(wrapped.algorithm(), &Algorithm::AES_256_GCM);
-    assert_eq!(wrapped.key_id().as_str(), KEY_ID);
-    let created_at = wrapped.created_at().map(Timestamp::as_str);
-    assert_eq!(created_at, Some("2026-07-07T07:46:08.576401298Z"));
+    assert_eq!(wrapped.key_id().to_string(), KEY_ID);
+    let created_at = wrapped.created_at().unwrap();
+    assert_eq!(created_at.to_string(), "2026-07-07T07:46:08.576401298Z");
     assert_eq!(
         service.sent(),
         post("generate-data-key", "requests/generate_data_key.json")
@@ -156,7 +156,7 @@ async fn create_key_sends_what_was_asked_for_and_no_more() {
     ] {
         let service = Scripted::new([Answer::golden(200, "replies/key.json")]);
         let made = service.client().create_key(&key).await.unwrap();
-        assert_eq!(made.id().as_str(), KEY_ID);
+        assert_eq!(made.id().to_string(), KEY_ID);
         let target = "/key-manager/v1alpha1/regions/fr-par/keys";
         assert_eq!(service.sent(), sent("POST", target, Some(body)));
     }
@@ -201,8 +201,8 @@ async fn get_reads_every_field_of_a_key() {
     let key = service.key().get().await.unwrap();
     assert_eq!(service.sent(), sent("GET", KEY_PATH, None));
 
-    assert_eq!(key.id().as_str(), KEY_ID);
-    assert_eq!(key.project_id().unwrap().as_str(), PROJECT_ID);
+    assert_eq!(key.id().to_string(), KEY_ID);
+    assert_eq!(key.project_id().unwrap().to_string(), PROJECT_ID);
     assert_eq!(
         key.uri().to_string(),
         format!("scw-kms://regions/fr-par/keys/{KEY_ID}")
@@ -221,15 +221,15 @@ async fn get_reads_every_field_of_a_key() {
     let policy = key.rotation_policy().unwrap();
     assert_eq!(policy.period(), Some(Duration::from_secs(2_592_000)));
     assert_eq!(
-        policy.next().unwrap().as_str(),
+        policy.next().unwrap().to_string(),
         "2026-08-21T10:26:52.942709Z"
     );
     assert_eq!(
-        key.created_at().unwrap().as_str(),
+        key.created_at().unwrap().to_string(),
         "2026-07-07T07:46:06.350936Z"
     );
     assert_eq!(
-        key.updated_at().unwrap().as_str(),
+        key.updated_at().unwrap().to_string(),
         "2026-07-22T10:26:52.942709Z"
     );
     assert_eq!(key.rotated_at(), key.updated_at());
@@ -428,11 +428,11 @@ async fn versions_are_listed_with_the_index_that_deletes_their_material() {
     assert_eq!(old.status(), &RotationStatus::Deleted);
     assert_eq!(new.status(), &RotationStatus::Enabled);
     assert!(!old.is_manual() && new.is_manual());
-    let deleted = old.deleted_at().map(Timestamp::as_str);
-    assert_eq!(deleted, Some("2026-08-07T07:46:06.350936Z"));
+    let deleted = old.deleted_at().unwrap();
+    assert_eq!(deleted.to_string(), "2026-08-07T07:46:06.350936Z");
     assert_eq!(old.updated_at(), old.deleted_at());
-    let created = new.created_at().map(Timestamp::as_str);
-    assert_eq!(created, Some("2026-07-08T07:46:06.350936Z"));
+    let created = new.created_at().unwrap();
+    assert_eq!(created.to_string(), "2026-07-08T07:46:06.350936Z");
     assert_eq!(new.deleted_at(), None);
 }
 
@@ -669,7 +669,10 @@ async fn listing_ends_in_time_on_a_server_that_always_has_another_page() {
     /// New keys on every page, each after half a second of the clock.
     struct Endless(AtomicU32, FakeTimer);
     impl Transport for Endless {
-        fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>> {
+        fn send<'a>(
+            &'a self,
+            request: &'a HttpRequest,
+        ) -> BoxFuture<'a, Result<HttpResponse, KmsError>> {
             Box::pin(async move {
                 self.1.sleep(Duration::from_millis(500)).await;
                 let first = self.0.fetch_add(100, Ordering::Relaxed);

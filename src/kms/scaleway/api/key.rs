@@ -7,9 +7,8 @@ use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use crate::kms::scaleway::{
-    Timestamp, Uuid,
-    info::{Algorithm, KeyUsage, ProtectionLevel, UsageKind},
-    time::print_period,
+    Seconds, Timestamp, Uuid,
+    info::{Algorithm, KeyUsage, ProtectionLevel, RotationPolicy, UsageKind},
 };
 
 /// The number of keys on a page of a list, which is the platform's maximum.
@@ -147,7 +146,7 @@ impl CreateKey {
     pub(crate) fn body(&self, project_id: Uuid) -> Zeroizing<Vec<u8>> {
         #[derive(Serialize)]
         struct Body<'a> {
-            project_id: &'a str,
+            project_id: Uuid,
             #[serde(skip_serializing_if = "Option::is_none")]
             name: Option<&'a str>,
             usage: serde_json::Value,
@@ -156,7 +155,7 @@ impl CreateKey {
             #[serde(skip_serializing_if = "<[String]>::is_empty")]
             tags: &'a [String],
             #[serde(skip_serializing_if = "Option::is_none")]
-            rotation_policy: Option<PolicyBody<'a>>,
+            rotation_policy: Option<PolicyBody>,
             unprotected: bool,
             #[serde(skip_serializing_if = "Option::is_none")]
             origin: Option<&'a str>,
@@ -164,7 +163,7 @@ impl CreateKey {
             protection_level: Option<&'a str>,
         }
         json(&Body {
-            project_id: project_id.as_str(),
+            project_id,
             name: self.name.as_deref(),
             usage: serde_json::json!({ self.usage.kind().name(): self.usage.algorithm().as_str() }),
             description: self.description.as_deref(),
@@ -239,7 +238,7 @@ impl UpdateKey {
             #[serde(skip_serializing_if = "Option::is_none")]
             tags: Option<&'a [String]>,
             #[serde(skip_serializing_if = "Option::is_none")]
-            rotation_policy: Option<PolicyBody<'a>>,
+            rotation_policy: Option<PolicyBody>,
         }
         json(&Body {
             name: self.name.as_deref(),
@@ -250,71 +249,19 @@ impl UpdateKey {
     }
 }
 
-/// When the service makes a new version of a key by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RotationPolicy {
-    period: Option<Duration>,
-    next: Option<Timestamp>,
-}
-
-impl RotationPolicy {
-    /// Rotates every `period`, first after one period. At least 24 hours.
-    #[must_use]
-    pub const fn every(period: Duration) -> Self {
-        Self {
-            period: Some(period),
-            next: None,
-        }
-    }
-
-    /// Rotates next at `next`. The period of the key's existing policy does not change.
-    #[must_use]
-    pub fn next_at(next: impl Into<Timestamp>) -> Self {
-        Self {
-            period: None,
-            next: Some(next.into()),
-        }
-    }
-
-    /// Rotates first at `next`.
-    #[must_use]
-    pub fn starting_at(self, next: impl Into<Timestamp>) -> Self {
-        Self {
-            next: Some(next.into()),
-            ..self
-        }
-    }
-
-    /// Returns the time between two rotations.
-    #[must_use]
-    pub const fn period(&self) -> Option<Duration> {
-        self.period
-    }
-
-    /// Returns the time of the next rotation.
-    #[must_use]
-    pub const fn next(&self) -> Option<&Timestamp> {
-        self.next.as_ref()
-    }
-
-    pub(crate) const fn of(period: Option<Duration>, next: Option<Timestamp>) -> Self {
-        Self { period, next }
-    }
-}
-
 #[derive(Serialize)]
-struct PolicyBody<'a> {
+struct PolicyBody {
     #[serde(skip_serializing_if = "Option::is_none")]
-    rotation_period: Option<String>,
+    rotation_period: Option<Seconds>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_rotation_at: Option<&'a str>,
+    next_rotation_at: Option<Timestamp>,
 }
 
-impl<'a> From<&'a RotationPolicy> for PolicyBody<'a> {
-    fn from(policy: &'a RotationPolicy) -> Self {
+impl From<&RotationPolicy> for PolicyBody {
+    fn from(policy: &RotationPolicy) -> Self {
         Self {
-            rotation_period: policy.period.map(print_period),
-            next_rotation_at: policy.next.as_ref().map(Timestamp::as_str),
+            rotation_period: policy.period().map(Seconds::from),
+            next_rotation_at: policy.next(),
         }
     }
 }
@@ -433,12 +380,12 @@ impl ListKeys {
         }
         add("order_by", self.order.name());
         if let Some(id) = organization_id {
-            add("organization_id", id.as_str());
+            add("organization_id", &id.to_string());
         }
         add("page", &page.to_string());
         add("page_size", &PAGE_SIZE.to_string());
         if let Some(id) = project_id {
-            add("project_id", id.as_str());
+            add("project_id", &id.to_string());
         }
         if let Some(level) = &self.protection_level {
             add("protection_level", level.name());

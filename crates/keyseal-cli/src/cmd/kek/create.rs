@@ -100,7 +100,7 @@ fn wanted(args: &CreateArgs) -> CreateKey {
     if let Some(period) = args.rotate_every {
         let policy = RotationPolicy::every(period);
         key = key.rotation(match &args.next_rotation {
-            Some(time) => policy.starting_at(time.clone()),
+            Some(time) => policy.starting_at(*time),
             None => policy,
         });
     }

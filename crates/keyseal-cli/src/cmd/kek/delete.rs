@@ -25,7 +25,7 @@ pub(super) fn run(args: &DeleteArgs, context: &Context) -> Result<(), Failure> {
     // The service's answer is empty, and a caller who may delete a key is not always allowed to
     // read it.
     let said = json!({
-        "id": uri.key_id().as_str(),
+        "id": uri.key_id(),
         "region": uri.region().map(|region| region.as_str()),
         "state": "scheduled_for_deletion",
     });

@@ -111,7 +111,7 @@ pub(super) fn delete(args: &DeleteMaterialArgs, context: &Context) -> Result<(),
     };
     context.report(
         &format!("{uri}: {version} has no material any more"),
-        &json!({ "id": uri.key_id().as_str(), "version": args.version }),
+        &json!({ "id": uri.key_id(), "version": args.version }),
         false,
     )
 }

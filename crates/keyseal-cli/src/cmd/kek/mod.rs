@@ -12,7 +12,7 @@ mod state;
 mod update;
 
 use clap::{Args, Subcommand, ValueEnum};
-use keyseal::kms::scaleway::{KeyInfo, ProtectionLevel, Timestamp, UsageKind};
+use keyseal::kms::scaleway::{KeyMetadata, ProtectionLevel, Timestamp, UsageKind};
 use serde_json::Value;
 
 use crate::{
@@ -155,22 +155,22 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
 }
 
 /// Reports a change of a key; the JSON form is the service's own object.
-fn report(done: &str, key: &KeyInfo, context: &Context) -> Result<(), Failure> {
+fn report(done: &str, key: &KeyMetadata, context: &Context) -> Result<(), Failure> {
     context.report(done, &as_json(key), false)
 }
 
 /// Returns the service's own object.
-fn as_json(key: &KeyInfo) -> Value {
+fn as_json(key: &KeyMetadata) -> Value {
     // This text was parsed from JSON before.
     serde_json::from_str(key.json()).unwrap_or_default()
 }
 
 /// Returns the words for a key in a sentence: its name and its URI.
-fn name(key: &KeyInfo) -> String {
+fn name(key: &KeyMetadata) -> String {
     format!("{} ({})", printable(key.name()), key.uri())
 }
 
-fn usage(key: &KeyInfo) -> String {
+fn usage(key: &KeyMetadata) -> String {
     match key.usage_member() {
         Some((_, algorithm)) => printable(algorithm),
         None => "unknown".to_owned(),

@@ -42,7 +42,7 @@ pub(super) fn run(args: &PublicKeyArgs, context: &Context) -> Result<(), Failure
     let output = args.output.plan(&[], Holds::Data, context)?;
     let (manager, key) = args.choice.open(context)?;
     let pem = manager.run("cannot get the public key", key.public_key())?;
-    let report = json!({ "key_id": key.uri().key_id().as_str(), "pem": pem });
+    let report = json!({ "key_id": key.uri().key_id(), "pem": pem });
     if context.json && output.is_standard() {
         return context.print_json(&report);
     }

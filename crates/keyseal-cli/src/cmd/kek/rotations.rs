@@ -47,18 +47,18 @@ pub(super) fn run(args: &RotationsArgs, context: &Context) -> Result<(), Failure
     context.print(Lines::of_text(&table(head, rows)))
 }
 
-fn time(time: Option<&Timestamp>) -> String {
+fn time(time: Option<Timestamp>) -> String {
     time.map_or_else(|| "-".to_owned(), printable)
 }
 
 /// Returns the members under the service's names.
 fn as_json(rotation: &KeyRotation) -> Value {
     json!({
-        "created_at": rotation.created_at().map(Timestamp::as_str),
-        "deleted_at": rotation.deleted_at().map(Timestamp::as_str),
+        "created_at": rotation.created_at().map(|time| time.to_string()),
+        "deleted_at": rotation.deleted_at().map(|time| time.to_string()),
         "index": rotation.index(),
         "manually_rotated": rotation.is_manual(),
         "status": rotation.status().to_string(),
-        "updated_at": rotation.updated_at().map(Timestamp::as_str),
+        "updated_at": rotation.updated_at().map(|time| time.to_string()),
     })
 }

@@ -122,17 +122,13 @@ pub(super) fn sign(args: &SignArgs, context: &Context) -> Result<(), Failure> {
         let done = format!("signed {}", args.message.input.name());
         let to_stdout = output.is_standard();
         output.write(&signature)?;
-        return context.report(
-            &done,
-            &json!({ "key_id": key.uri().key_id().as_str() }),
-            to_stdout,
-        );
+        return context.report(&done, &json!({ "key_id": key.uri().key_id() }), to_stdout);
     }
     let text = to_base64(&signature);
     let text = String::from_utf8_lossy(&text);
     match context.json {
         true => context.print_json(&json!({
-            "key_id": key.uri().key_id().as_str(),
+            "key_id": key.uri().key_id(),
             "signature": text,
         })),
         false => context.print(&format!("{text}\n")),
@@ -187,6 +183,6 @@ pub(super) fn verify(args: &VerifyArgs, context: &Context) -> Result<(), Failure
     let name = args.message.input.name();
     let what = format!("cannot verify {name}");
     manager.run(&what, key.verify(&digest, &signature))?;
-    let value = json!({ "key_id": key.uri().key_id().as_str(), "valid": true });
+    let value = json!({ "key_id": key.uri().key_id(), "valid": true });
     context.report(&format!("verified {name}"), &value, false)
 }

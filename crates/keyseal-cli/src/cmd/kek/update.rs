@@ -51,9 +51,9 @@ pub(super) fn run(args: &UpdateArgs, context: &Context) -> Result<(), Failure> {
         changes = changes.tags(&args.tag);
     }
     let policy = match (args.rotate_every, &args.next_rotation) {
-        (Some(period), Some(next)) => Some(RotationPolicy::every(period).starting_at(next.clone())),
+        (Some(period), Some(next)) => Some(RotationPolicy::every(period).starting_at(*next)),
         (Some(period), None) => Some(RotationPolicy::every(period)),
-        (None, Some(next)) => Some(RotationPolicy::next_at(next.clone())),
+        (None, Some(next)) => Some(RotationPolicy::next_at(*next)),
         (None, None) => None,
     };
     if let Some(policy) = policy {
