@@ -14,28 +14,11 @@ use crate::{
     kek::Kek,
     kek_uri::KekUri,
     keysets::Access,
-    kms::KmsArgs,
+    kms_args::KmsArgs,
 };
 
 /// The longest associated data that is read from a file, in bytes.
 const AAD_LIMIT: u64 = 64 << 20;
-
-/// What every command has.
-#[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct Globals {
-    /// Print reports and errors as JSON
-    ///
-    /// Errors are on standard error. Reports are on standard output, and on standard error where
-    /// the data goes to standard output.
-    #[arg(long, global = true, help_heading = "Messages")]
-    pub(crate) json: bool,
-    /// Print nothing but errors
-    #[arg(short, long, global = true, help_heading = "Messages")]
-    pub(crate) quiet: bool,
-    /// Say more about each step
-    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Messages")]
-    pub(crate) verbose: u8,
-}
 
 /// Associated data or a salt as text, from a file or in hexadecimal.
 macro_rules! associated_data {
@@ -398,43 +381,6 @@ impl ChangedData {
         match self.break_hard_links {
             true => HardLinks::Break,
             false => HardLinks::Refuse("--break-hard-links replaces it under this name alone"),
-        }
-    }
-}
-
-/// How a keyset is written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FormatName {
-    /// Tink's JSON
-    Json,
-    /// Tink's binary form
-    Binary,
-    /// The bare ciphertext of a binary keyset, as BigQuery's wrapped keysets
-    Wrapped,
-}
-
-impl FormatName {
-    pub(crate) const fn format(self) -> Format {
-        match self {
-            Self::Json => Format::Json,
-            Self::Binary | Self::Wrapped => Format::Binary,
-        }
-    }
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Json => "JSON",
-            Self::Binary => "binary",
-            Self::Wrapped => "wrapped",
-        }
-    }
-}
-
-impl From<Format> for FormatName {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Json => Self::Json,
-            Format::Binary => Self::Binary,
         }
     }
 }

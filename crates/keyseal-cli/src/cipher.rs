@@ -2,10 +2,10 @@
 
 use keyseal::{
     Aead, DecryptError, DeterministicAead as _, EncryptError, KeysetAead, KeysetDeterministicAead,
-    KeysetRemoteAead, KeysetStreamingAead, SecretAccess,
+    KeysetRemoteAead, KeysetStreamingAead,
     key::{KeyKind, OutputPrefix, kms_aead::KmsAeadKey, kms_envelope_aead::KmsEnvelopeAeadKey},
     keyset::{Entry, Status},
-    kms::{KmsClients, blocking::BlockingAead, file::FileKmsClient},
+    kms::{KmsClients, blocking::BlockingAead},
 };
 
 use crate::{
@@ -14,8 +14,9 @@ use crate::{
     exit::Exit,
     input::Place,
     kek_uri::KekUri,
-    keysets::{Keyset, cleartext_failure, keyset_failure},
-    kms::{KeyManager, new_worker},
+    keyset_failure::{cleartext_failure, keyset_failure},
+    keysets::Keyset,
+    kms::{PROVIDERS, new_worker},
 };
 
 /// The primitive of a keyset.
@@ -99,8 +100,7 @@ pub(crate) fn has_remote_keys(keyset: &Keyset) -> bool {
 pub(crate) fn files_of_keys(keyset: &Keyset) -> Vec<Place> {
     let uris = keyset.handle.entries();
     let uris = uris.filter_map(|entry| KekUri::parse(key_uri(&entry)?).ok());
-    uris.filter_map(|uri| Some(Place::File(uri.file()?.to_owned())))
-        .collect()
+    uris.filter_map(|uri| uri.file().map(Place::File)).collect()
 }
 
 /// Returns the URI of a key that is stored elsewhere.
@@ -124,21 +124,23 @@ fn remote_aead(
             enabled.push(KekUri::parse(uri)?);
         }
     }
+    if !cleartext && enabled.iter().any(|uri| uri.file().is_some()) {
+        return Err(cleartext_failure(
+            &format!("cannot use keyset {}", place.name()),
+            "a key of it is a cleartext file",
+        ));
+    }
     let mut clients = KmsClients::new();
     let mut worker = None;
-    if enabled.iter().any(|uri| uri.file().is_none()) {
-        let manager = KeyManager::new(context.kms(), context)?;
-        clients = clients.with(manager.client().clone());
-        worker = Some(manager.worker().clone());
-    }
-    if enabled.iter().any(|uri| uri.file().is_some()) {
-        if !cleartext {
-            return Err(cleartext_failure(
-                &format!("cannot use keyset {}", place.name()),
-                "a key of it is a cleartext file",
-            ));
+    for provider in &PROVIDERS {
+        if enabled
+            .iter()
+            .any(|uri| uri.provider().scheme == provider.scheme)
+        {
+            let client = (provider.client)(clients, context)?;
+            clients = client.clients;
+            worker = worker.or(client.worker);
         }
-        clients = clients.with(FileKmsClient::new(SecretAccess::insecure()));
     }
     let aead = KeysetRemoteAead::new(&keyset.handle, &clients)
         .map_err(|error| keyset_failure(&place.name(), error))?;

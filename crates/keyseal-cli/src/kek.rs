@@ -1,31 +1,22 @@
 //! Key-encryption keys: opening them, and finding the version that encrypted something.
 
-use std::{
-    fmt,
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
 use keyseal::{
-    Aead, BoxFuture, DecryptError, KeysetAead, KeysetError, KeysetHandle, KmsEnvelopeAead,
-    KmsError, KmsErrorKind, RemoteAead, SecretAccess,
-    keyset::{Finding, Format, Protection},
-    kms::{
-        LocalAead,
-        blocking::{BlockingAead, Worker},
-        scaleway::ScalewayKey,
-    },
+    Aead, BoxFuture, DecryptError, KeysetError, KeysetHandle, KmsEnvelopeAead, KmsError,
+    KmsErrorKind, RemoteAead, SecretAccess,
+    keyset::{Finding, Format},
+    kms::blocking::{BlockingAead, Worker},
 };
 use zeroize::Zeroizing;
 
 use crate::{
     context::Context,
     error::{Failure, chain},
-    exit::Exit,
-    input::{KEYSET_LIMIT, Place},
-    kek_uri::{ENVELOPE, KekUri, KeyLocation},
-    keysets::{self, keyset_failure},
-    kms::{KeyManager, new_worker},
+    input::Place,
+    kek_uri::{ENVELOPE, KekUri},
+    keyset_failure::{keyset_failure, unknown_template},
+    kms::{OpenKey, Unwrapped, Witness, WrappingKey},
     text::{is_text, printable},
 };
 
@@ -47,179 +38,18 @@ pub(crate) struct Kek {
     place: Option<Place>,
 }
 
-/// A plaintext, and the version that its ciphertext is under.
-pub(crate) struct Unwrapped {
-    pub(crate) plaintext: Zeroizing<Vec<u8>>,
-    pub(crate) age: Age,
-}
-
-/// The version of a key that a ciphertext is under.
-pub(crate) enum Age {
-    /// The version that encrypts now.
-    Newest,
-    /// An older version. The service encrypted the plaintext again; this is the new ciphertext.
-    Refreshed(Vec<u8>),
-    /// An older version.
-    Older,
-}
-
-/// A key that can tell which of its versions made a ciphertext.
-pub(crate) trait WrappingKey: RemoteAead {
-    fn unwrap<'a>(
-        &'a self,
-        ciphertext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Unwrapped, KmsError>>;
-}
-
-impl WrappingKey for ScalewayKey {
-    fn unwrap<'a>(
-        &'a self,
-        ciphertext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Unwrapped, KmsError>> {
-        Box::pin(async move {
-            let decrypted = self
-                .decrypt_with_refresh(ciphertext, associated_data)
-                .await?;
-            let age = match decrypted.rewrapped() {
-                Some(refreshed) => Age::Refreshed(refreshed.to_vec()),
-                None => Age::Newest,
-            };
-            Ok(Unwrapped {
-                plaintext: Zeroizing::new(decrypted.into_plaintext()),
-                age,
-            })
-        })
-    }
-}
-
-/// The keys of a keyset file.
-struct FileKey {
-    all: LocalAead<KeysetAead>,
-    primary: KeysetAead,
-}
-
-impl RemoteAead for FileKey {
-    fn encrypt<'a>(
-        &'a self,
-        plaintext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
-        self.all.encrypt(plaintext, associated_data)
-    }
-
-    fn decrypt<'a>(
-        &'a self,
-        ciphertext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
-        self.all.decrypt(ciphertext, associated_data)
-    }
-}
-
-impl WrappingKey for FileKey {
-    fn unwrap<'a>(
-        &'a self,
-        ciphertext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Unwrapped, KmsError>> {
-        Box::pin(async move {
-            let (plaintext, age) = match self.primary.decrypt(ciphertext, associated_data) {
-                Ok(plaintext) => (plaintext, Age::Newest),
-                Err(_) => (
-                    self.all.decrypt(ciphertext, associated_data).await?,
-                    Age::Older,
-                ),
-            };
-            let plaintext = Zeroizing::new(plaintext);
-            Ok(Unwrapped { plaintext, age })
-        })
-    }
-}
-
-/// Remembers the last decryption of a key. A service then need not re-encrypt a data key that is
-/// already under its newest version.
-pub(crate) struct Witness {
-    key: Arc<dyn WrappingKey>,
-    last: Mutex<Option<Unwrapped>>,
-}
-
-impl Witness {
-    fn last(&self) -> MutexGuard<'_, Option<Unwrapped>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns whether the last ciphertext was under the version that encrypts now.
-    pub(crate) fn saw_newest(&self) -> bool {
-        matches!(
-            &*self.last(),
-            Some(Unwrapped {
-                age: Age::Newest,
-                ..
-            })
-        )
-    }
-}
-
-impl RemoteAead for Witness {
-    fn encrypt<'a>(
-        &'a self,
-        plaintext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
-        if let Some(Unwrapped {
-            plaintext: known,
-            age: Age::Refreshed(ciphertext),
-        }) = &*self.last()
-            && **known == plaintext
-        {
-            let ciphertext = ciphertext.clone();
-            return Box::pin(async move { Ok(ciphertext) });
-        }
-        self.key.encrypt(plaintext, associated_data)
-    }
-
-    fn decrypt<'a>(
-        &'a self,
-        ciphertext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
-        Box::pin(async move {
-            *self.last() = None;
-            let unwrapped = self.key.unwrap(ciphertext, associated_data).await?;
-            let plaintext = unwrapped.plaintext.to_vec();
-            *self.last() = Some(unwrapped);
-            Ok(plaintext)
-        })
-    }
-}
-
-/// Returns whether this build has a client for the URI of a key.
-pub(crate) fn is_served(uri: &str) -> bool {
-    KekUri::parse(uri).is_ok()
-}
-
 impl Kek {
     /// Opens the key of a URI. `cleartext` allows one that is a cleartext file.
     pub(crate) fn open(uri: &KekUri, cleartext: bool, context: &Context) -> Result<Self, Failure> {
         context.detail(&format!("key-encryption key: {}", uri.printable()));
-        let (key, worker, canonical): (Arc<dyn WrappingKey>, _, _) = match uri.key() {
-            KeyLocation::Scaleway(reference) => {
-                let manager = KeyManager::new(context.kms(), context)?;
-                let key = manager.key(reference, context)?;
-                let canonical = key.uri().to_string();
-                (Arc::new(key), manager.worker().clone(), canonical)
-            }
-            KeyLocation::File(path) => (
-                Arc::new(open_file(path, cleartext, context)?),
-                new_worker()?,
-                uri.printable(),
-            ),
-        };
+        let OpenKey {
+            key,
+            worker,
+            canonical,
+        } = uri.open(cleartext, context)?;
         Ok(Self {
             aead: aead(uri.is_envelope(), &worker, key.clone())?,
-            place: uri.file().map(|path| Place::File(path.to_owned())),
+            place: uri.file().map(Place::File),
             uri: uri.clone(),
             key,
             canonical,
@@ -239,10 +69,7 @@ impl Kek {
     /// Returns the same key, with a witness of its decryptions: the key itself, or an envelope under
     /// it.
     pub(crate) fn witnessed(&self, as_envelope: bool) -> Result<(Self, Arc<Witness>), Failure> {
-        let witness = Arc::new(Witness {
-            key: Arc::clone(&self.key),
-            last: Mutex::default(),
-        });
+        let witness = Arc::new(Witness::of(Arc::clone(&self.key)));
         let aead = aead(as_envelope, &self.worker, witness.clone())?;
         let kek = Self {
             aead,
@@ -452,7 +279,7 @@ fn aead(
 
 fn envelope(key: Arc<dyn RemoteAead>, template: &str) -> Result<KmsEnvelopeAead, Failure> {
     KmsEnvelopeAead::new(key, template).map_err(|error| match error {
-        keyseal::KeyError::UnknownTemplate { name } => keysets::unknown_template(&name),
+        keyseal::KeyError::UnknownTemplate { name } => unknown_template(&name),
         error => Failure::usage(
             "dek_template",
             format!("cannot use template {}", printable(template)),
@@ -472,43 +299,4 @@ impl RemoteAead for Answered {
     fn decrypt<'a>(&'a self, _: &'a [u8], _: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
         Box::pin(async { Ok(self.0.to_vec()) })
     }
-}
-
-fn open_file(path: &Path, cleartext: bool, context: &Context) -> Result<FileKey, Failure> {
-    let place = Place::File(path.to_owned());
-    let bytes = place.read_small(KEYSET_LIMIT, context)?;
-    let name = place.name();
-    let seen = keysets::detect(&name, &bytes)?;
-    if seen.protection() == Protection::Encrypted {
-        return Err(Failure::new(
-            Exit::KeysetInvalid,
-            "kek_encrypted",
-            format!("cannot use {name} as a key-encryption key"),
-            "it is itself encrypted",
-        ));
-    }
-    if !cleartext && !place.is_its_owners_alone() {
-        return Err(Failure::usage(
-            "kek_file_open",
-            format!("cannot use {name} as a key-encryption key"),
-            "others than its owner can read the file",
-        )
-        .hint(format!("chmod 600 {}", place.argument()))
-        .hint("--insecure-cleartext allows it as it is"));
-    }
-    let access = SecretAccess::insecure();
-    let keys = KeysetHandle::read_cleartext(&bytes, seen.format(), access).and_then(|handle| {
-        let primary = handle.entries().find(keyseal::keyset::Entry::is_primary);
-        let primary = primary.and_then(|entry| Some((entry.key()?.clone(), entry.id())));
-        let all: KeysetAead = handle.primitive()?;
-        let primary = match primary {
-            Some((key, id)) => KeysetHandle::with_id(key, id).primitive()?,
-            None => all.clone(),
-        };
-        Ok(FileKey {
-            all: LocalAead::new(all),
-            primary,
-        })
-    });
-    keys.map_err(|error| keyset_failure(&name, error))
 }

@@ -22,7 +22,7 @@ use crate::{
     duration::parse_duration,
     error::{Failure, chain},
     exit::Exit,
-    keysets::unknown_template,
+    keyset_failure::unknown_template,
     text::{Lines, size},
 };
 

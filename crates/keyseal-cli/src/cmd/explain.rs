@@ -20,8 +20,9 @@ use crate::{
     exit::Exit,
     input::{KEYSET_LIMIT, Place, check_one_standard_input},
     job::MESSAGE_LIMIT,
-    keysets::{self, Keyset},
-    shape::Shape,
+    keyset_failure::detect,
+    keysets::Keyset,
+    shape::{Prefix, Shape},
     text::{Lines, count, short_type},
 };
 
@@ -61,7 +62,29 @@ pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure>
         Some(opened) => Some(opened.handle.info()),
         None => described(&keyset.keyset, context)?,
     };
-    match (&seen.kind, &info) {
+    compare_all(
+        &seen.kind,
+        info.as_ref(),
+        opened.as_ref(),
+        &keyset,
+        &mut report,
+    );
+    let decrypts = match &opened {
+        Some(opened) => try_it(&input, &aad, &keyset, opened, context, &mut report)?,
+        None => None,
+    };
+    report.print(&input.name(), decrypts, context)
+}
+
+/// Compares an input with a keyset, as far as both are known.
+fn compare_all(
+    kind: &Kind,
+    info: Option<&KeysetInfo>,
+    opened: Option<&Keyset>,
+    keyset: &KeysetChoice,
+    report: &mut Report,
+) {
+    match (kind, info) {
         (Kind::Bytes(shape), Some(info)) => {
             report.fact(format!(
                 "{} has {}, key {} is primary",
@@ -69,17 +92,16 @@ pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure>
                 count(info.keys().len(), "key"),
                 info.primary_id()
             ));
-            match other_kind(info) {
-                Some(KeyKind::StreamingAead) => {
-                    if let Some(opened) = &opened {
-                        compare_stream(*shape, opened, &mut report);
-                    }
+            match (other_kind(info), opened) {
+                (Some(KeyKind::StreamingAead), Some(opened)) => {
+                    compare_stream(*shape, opened, report);
                 }
-                Some(kind) => report.problem(
+                (Some(KeyKind::StreamingAead), None) => {}
+                (Some(kind), _) => report.problem(
                     "other_kind",
                     format!("the keyset is for {}, not for this", kind.with_article()),
                 ),
-                None => compare(*shape, info, &mut report),
+                (None, _) => compare(*shape, info, report),
             }
         }
         (Kind::Bytes(_), None) if !report.problems.is_empty() => {}
@@ -97,11 +119,6 @@ pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure>
             report.problem("input_is_keyset", "the input is a keyset, no ciphertext");
         }
     }
-    let decrypts = match &opened {
-        Some(opened) => try_it(&input, &aad, &keyset, opened, context, &mut report)?,
-        None => None,
-    };
-    report.print(&input.name(), decrypts, context)
 }
 
 #[derive(Default)]
@@ -191,7 +208,7 @@ fn open(
 fn described(keyset: &Place, context: &Context) -> Result<Option<KeysetInfo>, Failure> {
     let bytes = keyset.read_small(KEYSET_LIMIT, context)?;
     // If it is not a keyset, opening it has already said so.
-    let Ok(seen) = keysets::detect(&keyset.name(), &bytes) else {
+    let Ok(seen) = detect(&keyset.name(), &bytes) else {
         return Ok(None);
     };
     if seen.protection() == Protection::Encrypted && seen.info().is_some() {
@@ -276,44 +293,13 @@ fn compare(shape: Shape, info: &KeysetInfo, report: &mut Report) {
         ));
         (prefix, info.keys().iter().find(|key| key.id() == prefix.id))
     });
-    let problem = match named {
-        None => None,
-        Some((prefix, None)) => Some((
+    let problem = named.and_then(|(prefix, key)| match key {
+        Some(key) => compare_with(key, prefix, shape.size, report),
+        None => Some((
             "key_not_in_keyset",
             format!("the keyset has no key {}", prefix.id),
         )),
-        Some((prefix, Some(key))) => match (key.status(), key.variant()) {
-            (_, Some(variant)) if !prefix.start.is_of(variant) => Some((
-                "other_prefix",
-                format!("key {} has the prefix type {variant}", key.id()),
-            )),
-            (Some(Status::Disabled), _) => {
-                Some(("key_disabled", format!("key {} is disabled", key.id())))
-            }
-            (Some(Status::Destroyed), _) => {
-                Some(("key_destroyed", format!("key {} is destroyed", key.id())))
-            }
-            _ => {
-                let least = overhead(key).map(|bytes| bytes + OutputPrefix::SIZE as u64);
-                report.fact(format!(
-                    "key {} is enabled: {}",
-                    key.id(),
-                    short_type(key.type_url())
-                ));
-                least.filter(|least| shape.size < *least).map(|least| {
-                    (
-                        "too_short",
-                        format!(
-                            "the input has {} bytes, and no ciphertext of key {} has less than \
-                             {least}: it was cut short",
-                            shape.size,
-                            key.id()
-                        ),
-                    )
-                })
-            }
-        },
-    };
+    });
     // Raw keys are tried whatever the prefix is.
     if raws > 0 {
         report.fact(format!(
@@ -338,6 +324,36 @@ fn compare(shape: Shape, info: &KeysetInfo, report: &mut Report) {
             "the input names no key, and the keyset has no enabled raw key",
         ),
         None => {}
+    }
+}
+
+/// Returns the reason why a key cannot have made a ciphertext that names it.
+fn compare_with(
+    key: &KeyInfo,
+    prefix: Prefix,
+    size: u64,
+    report: &mut Report,
+) -> Option<(&'static str, String)> {
+    let id = key.id();
+    match (key.status(), key.variant()) {
+        (_, Some(variant)) if !prefix.start.is_of(variant) => Some((
+            "other_prefix",
+            format!("key {id} has the prefix type {variant}"),
+        )),
+        (Some(Status::Disabled), _) => Some(("key_disabled", format!("key {id} is disabled"))),
+        (Some(Status::Destroyed), _) => Some(("key_destroyed", format!("key {id} is destroyed"))),
+        _ => {
+            report.fact(format!(
+                "key {id} is enabled: {}",
+                short_type(key.type_url())
+            ));
+            let least = least_overhead(key.type_url())? + OutputPrefix::SIZE as u64;
+            let text = format!(
+                "the input has {size} bytes, and no ciphertext of key {id} has less than {least}: \
+                 it was cut short"
+            );
+            (size < least).then_some(("too_short", text))
+        }
     }
 }
 

@@ -333,27 +333,7 @@ fn bytes_report(seen: &Seen, shape: Shape) -> (String, Value) {
         }
     }
     text.push_str("  if it is a ciphertext, its plaintext has\n");
-    let mut candidates = Vec::new();
-    for overhead in overheads() {
-        let taken = overhead.bytes + shape.prefix_size();
-        let Some(plaintext) = seen.size.checked_sub(taken) else {
-            continue;
-        };
-        let types: Vec<String> = overhead
-            .type_urls
-            .iter()
-            .map(|url| short_type(url))
-            .collect();
-        text.push_str(&format!(
-            "    {plaintext} bytes with {}\n",
-            types.join(", ")
-        ));
-        candidates.push(json!({
-            "overhead": taken,
-            "plaintext_size": plaintext,
-            "types": types,
-        }));
-    }
+    let candidates = plaintexts(seen.size, shape, &mut text);
     // A stream starts with the length of its header, and a raw ciphertext with any byte.
     let stream = matches!(shape.first, Some(24 | 40)).then(|| segments_json(seen.size));
     if stream.is_some() {
@@ -377,6 +357,29 @@ fn bytes_report(seen: &Seen, shape: Shape) -> (String, Value) {
         insert(&mut value, "stream", json!(stream));
     }
     (text, value)
+}
+
+/// Adds a line for each size that the plaintext may have, and returns them for programs.
+fn plaintexts(size: u64, shape: Shape, text: &mut String) -> Vec<Value> {
+    let mut candidates = Vec::new();
+    for overhead in overheads() {
+        let taken = overhead.bytes + shape.prefix_size();
+        let Some(plaintext) = size.checked_sub(taken) else {
+            continue;
+        };
+        let types = overhead.type_urls.iter().map(|url| short_type(url));
+        let types: Vec<String> = types.collect();
+        text.push_str(&format!(
+            "    {plaintext} bytes with {}\n",
+            types.join(", ")
+        ));
+        candidates.push(json!({
+            "overhead": taken,
+            "plaintext_size": plaintext,
+            "types": types,
+        }));
+    }
+    candidates
 }
 
 pub(crate) fn insert(value: &mut Value, name: &str, member: Value) {

@@ -10,7 +10,6 @@ use clap_mangen::{
 use serde_json::json;
 
 use crate::{
-    command_line::command,
     context::Context,
     error::Failure,
     exit::Exit,
@@ -35,7 +34,7 @@ pub(crate) struct ManArgs {
 
 pub(crate) fn run(args: ManArgs, context: &Context) -> Result<Exit, Failure> {
     let mut pages = Vec::new();
-    let mut program = command().disable_help_subcommand(true);
+    let mut program = (context.program.command)().disable_help_subcommand(true);
     program.build();
     render(&program, &mut pages).map_err(|error| Failure::io("cannot make the manual", &error))?;
     fs::create_dir_all(&args.folder)

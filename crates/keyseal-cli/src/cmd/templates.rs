@@ -11,7 +11,7 @@ use crate::{
     context::Context,
     error::Failure,
     exit::Exit,
-    keysets::unknown_template,
+    keyset_failure::unknown_template,
     text::{Lines, about, short_type},
 };
 

@@ -11,19 +11,19 @@ use keyseal::{KeyId, KeyTypes, keyset::KeysetInfo};
 
 use super::keyset::{
     edit::{Change, NewKeys, apply},
-    generate_keyset,
+    generate::generate_keyset,
     list::{prefix, status},
 };
 use crate::{
-    args::FormatName,
     context::Context,
     error::Failure,
     exit::Exit,
     files::{Holds, Output, Overwrite},
+    format_name::FormatName,
     input::Place,
     kek::Kek,
     keysets::{Access, Keyset, Seal},
-    kms::KmsArgs,
+    kms_args::KmsArgs,
     text::{LONGEST_NAME, Lines, cut, printable},
 };
 

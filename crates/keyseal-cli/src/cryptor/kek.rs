@@ -9,7 +9,7 @@ use keyseal::{
     streaming::{Offset, RandomAccess},
 };
 
-use super::{
+use super::contract::{
     Cryptor, Done, Form, Reason, Recognised, check_no_range, message_not_decrypted, no_message,
     no_stream, not_encrypted,
 };
@@ -20,8 +20,8 @@ use crate::{
     input::Place,
     job::{Job, Release, Sizes},
     kek::{Age, Kek, Unwrapped},
-    keysets::{keyset_failure, unknown_template},
-    kms::kms_failure,
+    keyset_failure::{keyset_failure, unknown_template},
+    kms_failure::kms_failure,
     range::Range,
     shape::{
         MAX_WRAPPED, SAMPLE, Shape, looks_random, may_be_ciphertext, may_be_stream, split_envelope,

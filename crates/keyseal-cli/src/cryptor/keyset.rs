@@ -8,7 +8,7 @@ use keyseal::{
     streaming::RandomAccess,
 };
 
-use super::{
+use super::contract::{
     Cryptor, Done, Form, Reason, Recognised, check_no_range, message_not_decrypted, no_message,
     no_stream, not_encrypted,
 };

@@ -3,11 +3,12 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::UsageName;
+use super::choice::UsageName;
 use crate::{
     context::Context,
     error::Failure,
-    kms::{KeyManager, KmsArgs},
+    kms::KeyManager,
+    kms_args::KmsArgs,
     text::{Lines, printable},
 };
 

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::KeyChoice;
+use super::choice::KeyChoice;
 use crate::{context::Context, error::Failure, text::Lines};
 
 /// Schedule a key for deletion: it cannot be used from now on, and is gone in 7 days

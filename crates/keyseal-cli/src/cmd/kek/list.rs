@@ -4,11 +4,15 @@ use clap::Args;
 use keyseal::kms::scaleway::{KeyInfo, ListKeys, Uuid};
 use serde_json::Value;
 
-use super::{Level, UsageName, as_json, table, usage};
+use super::{
+    choice::{Level, UsageName},
+    report::{as_json, table, usage},
+};
 use crate::{
     context::Context,
     error::Failure,
-    kms::{KeyManager, KmsArgs},
+    kms::KeyManager,
+    kms_args::KmsArgs,
     text::{Lines, count, printable},
 };
 

@@ -4,7 +4,10 @@ use clap::Args;
 use keyseal::{SecretAccess, SecretBytes, kms::scaleway::KeyMaterial};
 use serde_json::json;
 
-use super::{KeyChoice, name, report};
+use super::{
+    choice::KeyChoice,
+    report::{name, report},
+};
 use crate::{
     context::Context,
     encoding::{from_base64, from_hex},

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::KeyChoice;
+use super::choice::KeyChoice;
 use crate::{
     args::NewFile,
     context::Context,

@@ -4,7 +4,7 @@ use clap::Args;
 use keyseal::kms::scaleway::{KeyRotation, Timestamp};
 use serde_json::{Value, json};
 
-use super::{KeyChoice, table};
+use super::{choice::KeyChoice, report::table};
 use crate::{
     context::Context,
     error::Failure,

@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256, Sha384};
 use zeroize::Zeroizing;
 
-use super::KeyChoice;
+use super::choice::KeyChoice;
 use crate::{
     context::Context,
     encoding::{from_base64, to_base64},

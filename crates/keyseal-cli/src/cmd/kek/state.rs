@@ -4,7 +4,10 @@
 use clap::Args;
 use keyseal::kms::scaleway::KeyInfo;
 
-use super::{KeyChoice, as_json, columns, name, report};
+use super::{
+    choice::KeyChoice,
+    report::{as_json, columns, name, report},
+};
 use crate::{
     context::Context,
     error::Failure,

@@ -12,11 +12,12 @@ use zeroize::Zeroizing;
 
 use super::list;
 use crate::{
-    args::{ChangedFile, FormatName},
+    args::ChangedFile,
     context::Context,
     error::Failure,
     exit::Exit,
     files::{HardLinks, Holds, Output, changed},
+    format_name::FormatName,
     input::{Input, KEYSET_LIMIT, Place},
     keysets::{Access, Keyset},
     text::{Lines, size},

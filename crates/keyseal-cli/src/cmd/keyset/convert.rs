@@ -4,13 +4,15 @@ use clap::Args;
 
 use super::change::KeysetEdit;
 use crate::{
-    args::{ChangedFile, FormatName, KeysetAccess, NewKeysetAad},
+    args::{ChangedFile, KeysetAccess, NewKeysetAad},
     context::Context,
     error::Failure,
     exit::Exit,
+    format_name::FormatName,
     input::{Place, check_one_standard_input},
     kek::Kek,
-    keysets::{Seal, cleartext_failure},
+    keyset_failure::cleartext_failure,
+    keysets::Seal,
 };
 
 /// Write a keyset in another format, or under another key-encryption key

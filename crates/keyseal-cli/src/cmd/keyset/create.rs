@@ -2,13 +2,14 @@
 
 use clap::Args;
 
-use super::{generate_keyset, list};
+use super::{generate::generate_keyset, list};
 use crate::{
-    args::{FormatName, KeysetAccess, NewFile, VariantName},
+    args::{KeysetAccess, NewFile, VariantName},
     context::Context,
     error::Failure,
     exit::Exit,
     files::Holds,
+    format_name::FormatName,
     input::{Place, check_one_standard_input},
     keysets::Seal,
 };

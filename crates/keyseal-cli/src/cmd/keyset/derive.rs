@@ -5,13 +5,15 @@ use keyseal::KeysetDeriver;
 
 use super::list;
 use crate::{
-    args::{FormatName, KeysetAccess, NewFile, Salt},
+    args::{KeysetAccess, NewFile, Salt},
     context::Context,
     error::Failure,
     exit::Exit,
     files::Holds,
+    format_name::FormatName,
     input::{Place, check_one_standard_input},
-    keysets::{Keyset, keyset_failure},
+    keyset_failure::keyset_failure,
+    keysets::Keyset,
 };
 
 /// Derive the keyset of a salt, such as a tenant's name

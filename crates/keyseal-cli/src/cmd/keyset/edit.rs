@@ -4,14 +4,16 @@
 use clap::Args;
 use keyseal::{Key, KeyId, KeysetError, KeysetHandle};
 
-use super::{change::KeysetEdit, generate};
+use super::{change::KeysetEdit, generate::generate};
 use crate::{
-    args::{ChangedFile, FormatName, KeysetAccess, VariantName},
+    args::{ChangedFile, KeysetAccess, VariantName},
     context::Context,
     error::Failure,
     exit::Exit,
+    format_name::FormatName,
     input::{Place, check_one_standard_input},
-    keysets::{Access, keyset_failure},
+    keyset_failure::keyset_failure,
+    keysets::Access,
 };
 
 /// A change of a keyset, and its output.

@@ -7,14 +7,16 @@ use zeroize::Zeroizing;
 
 use super::{list, material::material};
 use crate::{
-    args::{FormatName, KeysetAccess, NewFile},
+    args::{KeysetAccess, NewFile},
     context::Context,
     encoding::{to_base64, to_hex},
     error::Failure,
     exit::Exit,
     files::Holds,
+    format_name::FormatName,
     input::{Place, check_one_standard_input},
-    keysets::{Keyset, Seal, cleartext_failure, keyset_failure},
+    keyset_failure::{cleartext_failure, keyset_failure},
+    keysets::{Keyset, Seal},
 };
 
 /// Write a keyset in cleartext, or one of its keys as bare bytes

@@ -14,14 +14,16 @@ use super::{
     parameters::{Parameters, parameters_of},
 };
 use crate::{
-    args::{ChangedFile, FormatName, KeysetAccess, VariantName},
+    args::{ChangedFile, KeysetAccess, VariantName},
     context::Context,
     encoding::{from_base64, from_hex},
     error::{Failure, chain},
     exit::Exit,
     files::Holds,
+    format_name::FormatName,
     input::{Place, check_one_standard_input},
-    keysets::{Access, Seal, keyset_failure},
+    keyset_failure::keyset_failure,
+    keysets::{Access, Seal},
     text::{Lines, closest, folded, printable, short_type},
 };
 

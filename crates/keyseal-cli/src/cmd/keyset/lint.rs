@@ -17,7 +17,8 @@ use crate::{
     error::Failure,
     exit::Exit,
     input::{KEYSET_LIMIT, Place, check_one_standard_input},
-    kek::{Kek, is_served},
+    kek::Kek,
+    kek_uri::is_served,
     keysets::Access,
     text::{Lines, count, cut, printable},
 };

@@ -10,7 +10,8 @@ use crate::{
     error::Failure,
     exit::Exit,
     input::{KEYSET_LIMIT, Place, check_one_standard_input},
-    keysets::{self, Keyset},
+    keyset_failure::detect,
+    keysets::Keyset,
     text::{LONGEST_NAME, Lines, cut, short_type},
 };
 
@@ -37,7 +38,7 @@ pub(crate) fn run(args: ListArgs, context: &Context) -> Result<Exit, Failure> {
     let described = match access.kek {
         Some(_) => None,
         None => {
-            let seen = keysets::detect(&name, &bytes)?;
+            let seen = detect(&name, &bytes)?;
             if seen.protection() == Protection::Encrypted && seen.info().is_some() {
                 context.detail("this is what the file says of itself; --keyset-kek verifies it");
             }

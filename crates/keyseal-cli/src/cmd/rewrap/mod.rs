@@ -17,7 +17,7 @@ use crate::{
     folder::Item,
     input::{Input, Place, check_one_standard_input},
     kek::Kek,
-    kms::KmsArgs,
+    kms_args::KmsArgs,
     plan,
     progress::Progress,
     report::{Outcome, Verb},

@@ -14,8 +14,8 @@ use crate::{
     exit::Exit,
     input::{InOrder, Input, KEYSET_LIMIT},
     kek::Kek,
-    keysets::keyset_failure,
-    kms::kms_failure,
+    keyset_failure::keyset_failure,
+    kms_failure::kms_failure,
     shape::{LENGTH_SIZE, MAX_WRAPPED, split_envelope},
 };
 
