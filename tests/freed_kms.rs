@@ -19,7 +19,7 @@ use keyseal::{
     BoxFuture, KeyTypes, KmsEnvelopeAead, KmsError, Provider, RemoteAead, SecretAccess,
     SecretBytes,
     kms::scaleway::{
-        Environment, Operation, Request, Response, ScalewayClient, ScalewayKey, Transport,
+        Environment, HttpRequest, HttpResponse, ScalewayClient, ScalewayKey, Transport,
     },
 };
 use zeroize::Zeroizing;
@@ -79,14 +79,17 @@ const EVERYTHING: &[&[u8]] = &[PLAINTEXT, PLAINTEXT_BASE64, SECRET_KEY.as_bytes(
 struct Planted;
 
 impl Transport for Planted {
-    fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>> {
+    fn send<'a>(
+        &'a self,
+        request: &'a HttpRequest,
+    ) -> BoxFuture<'a, Result<HttpResponse, KmsError>> {
         // Blocks that this transport drops while it writes are not searched.
         let searched = SEARCHED.replace(&[]);
         let planted = String::from_utf8(PLAINTEXT_BASE64.to_vec()).unwrap();
         let (status, field) = match request.operation() {
-            Operation::Encrypt => (200, r#""ciphertext":"AQ==""#.to_owned()),
-            Operation::Sign => (200, format!(r#""plaintext":["{planted}"]"#)),
-            Operation::ImportKeyMaterial => (400, r#""message":"no""#.to_owned()),
+            "encrypt" => (200, r#""ciphertext":"AQ==""#.to_owned()),
+            "sign" => (200, format!(r#""plaintext":["{planted}"]"#)),
+            "import key material" => (400, r#""message":"no""#.to_owned()),
             _ => (
                 200,
                 format!(r#""ciphertext":"AQ==","plaintext":"{planted}""#),
@@ -95,7 +98,7 @@ impl Transport for Planted {
         let body = format!(r#"{{"key_id":"{KEY_ID}",{field}}}"#);
         drop((planted, field));
         SEARCHED.set(searched);
-        Box::pin(async move { Ok(Response::json(status, body)) })
+        Box::pin(async move { Ok(HttpResponse::json(status, body)) })
     }
 }
 
@@ -221,6 +224,44 @@ fn an_envelope_leaves_no_data_encryption_key_behind() {
                     aead.decrypt(&sealed, b"other").await.unwrap_err();
                     // Cancelled in the middle.
                     drop(aead.encrypt(PLAINTEXT, b"data"));
+                });
+            });
+            assert_eq!(found, 0, "{template:?} {provider:?}");
+        }
+    }
+}
+
+#[cfg(feature = "cache")]
+#[test]
+fn a_cache_leaves_no_data_encryption_key_behind() {
+    use keyseal::envelope::{CachePolicy, DecryptCache, EncryptCache};
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for template in ["AES256_GCM", "AES256_CTR_HMAC_SHA256", "XCHACHA20_POLY1305"] {
+        for provider in Provider::ALL {
+            let template = KeyTypes::default().template(template).unwrap();
+            let template = template.key_template();
+            let found = leaks(&[], || {
+                let aead = KmsEnvelopeAead::with_provider(Watching, template, *provider).unwrap();
+                let policy = CachePolicy::new()
+                    .encrypt(EncryptCache::new().max_messages(2).prefetch(true))
+                    .decrypt(DecryptCache::new().max_entries(1));
+                let aead = aead.cached(policy).unwrap();
+                runtime.block_on(async {
+                    for _ in 0..5 {
+                        let sealed = aead.encrypt(PLAINTEXT, b"data").await.unwrap();
+                        aead.decrypt(&sealed, b"data").await.unwrap();
+                        aead.decrypt(&sealed, b"other").await.unwrap_err();
+                        aead.partition(b"one")
+                            .encrypt(PLAINTEXT, b"")
+                            .await
+                            .unwrap();
+                        drop(aead.encrypt(PLAINTEXT, b"data"));
+                    }
+                    aead.clear();
                 });
             });
             assert_eq!(found, 0, "{template:?} {provider:?}");

@@ -62,6 +62,12 @@ impl KmsError {
         }))
     }
 
+    /// Makes an error about the client's settings.
+    #[cfg(feature = "kms-client")]
+    pub(crate) fn configuration(message: impl Into<String>) -> Self {
+        Self::new(KmsErrorKind::Configuration).with_message(message)
+    }
+
     /// Adds the name of the call, such as `decrypt with scw-kms://…`.
     #[must_use]
     pub fn with_context(mut self, context: impl Into<String>) -> Self {
@@ -332,6 +338,13 @@ impl KmsErrorKind {
                 | Self::Unavailable
                 | Self::Unreachable
         )
+    }
+
+    /// Returns whether the service gave no answer that says anything about the key: it was not
+    /// reached, did not answer in time, or limits the rate of calls.
+    #[must_use]
+    pub const fn is_outage(self) -> bool {
+        self.is_transient() || matches!(self, Self::UnknownHost)
     }
 
     /// Returns whether a call with the same client and key but a different input would fail in the

@@ -14,38 +14,23 @@ use crate::{
     wire,
 };
 
-pub mod aes_cmac;
-pub mod aes_cmac_prf;
-pub mod aes_ctr_hmac;
-pub mod aes_ctr_hmac_streaming;
-pub mod aes_eax;
-pub mod aes_gcm;
-pub mod aes_gcm_hkdf_streaming;
-pub mod aes_gcm_siv;
-pub mod aes_siv;
-pub mod chacha20_poly1305;
-pub mod hkdf_prf;
-pub mod hmac;
-pub mod hmac_prf;
-pub mod kms_aead;
-pub mod kms_envelope_aead;
-pub mod prf_based_deriver;
-pub mod x_aes_gcm;
-pub mod xchacha20_poly1305;
-
 mod capabilities;
 mod dek;
 mod deriver;
-mod envelope;
-#[cfg(any(feature = "blocking", feature = "scaleway"))]
-mod long_message;
 mod material;
 mod prefix_map;
-mod prefixed;
+mod prefixed_aead;
 mod prefixed_mac;
+mod remote_key;
 mod spec;
-mod streaming;
 mod template;
+mod types;
+
+pub use types::{
+    aes_cmac, aes_cmac_prf, aes_ctr_hmac, aes_ctr_hmac_streaming, aes_eax, aes_gcm,
+    aes_gcm_hkdf_streaming, aes_gcm_siv, aes_siv, chacha20_poly1305, hkdf_prf, hmac, hmac_prf,
+    kms_aead, kms_envelope_aead, prf_based_deriver, x_aes_gcm, xchacha20_poly1305,
+};
 
 pub use crate::{
     kind::KeyKind,
@@ -53,13 +38,11 @@ pub use crate::{
 };
 pub(crate) use dek::DekTemplate;
 pub(crate) use deriver::KeyDeriver;
-pub(crate) use envelope::Envelope;
-#[cfg(feature = "blocking")]
-pub(crate) use long_message::on_blocking_thread;
 use material::{Material, OpaqueKey, Typed};
 pub(crate) use prefix_map::{PrefixMap, Prefixed};
-pub(crate) use prefixed::PrefixedAead;
+pub(crate) use prefixed_aead::PrefixedAead;
 pub(crate) use prefixed_mac::{PrefixedMac, RunningPrefixedMac};
+pub(crate) use remote_key::RemoteKey;
 pub use spec::{KeyParameters, TypedKey};
 pub(crate) use spec::{KeySource, KeySpec, check_version};
 pub use template::{KeyProperties, KeyTemplate, Template};

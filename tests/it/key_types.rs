@@ -124,7 +124,7 @@ fn templates_have_the_bytes_of_the_other_tinks() {
 
 #[test]
 fn every_type_has_a_file_and_every_file_is_in_the_table() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/key");
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/key/types");
     let mut in_files = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

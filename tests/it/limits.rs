@@ -1,5 +1,5 @@
 //! Sizes at their limits. Limits that would take an allocation of gigabytes are tested in
-//! `src/key/prefixed.rs`.
+//! `src/key/prefixed_aead.rs`.
 
 use std::slice::from_ref;
 

@@ -25,7 +25,7 @@ impl Comparison {
     }
 
     /// Returns whether the bytes written are the whole content of the reader.
-    pub(crate) fn is_equal(mut self) -> io::Result<bool> {
+    pub(crate) fn same(mut self) -> io::Result<bool> {
         Ok(self.is_equal && read_full(&mut self.reader, &mut [0])? == 0)
     }
 }
@@ -76,7 +76,7 @@ mod tests {
             parts
                 .iter()
                 .for_each(|part| comparison.write_all(part).unwrap());
-            comparison.is_equal().unwrap()
+            comparison.same().unwrap()
         };
         assert!(is_equal(&[b"content"]));
         assert!(is_equal(&[b"", b"con", b"tent"]));

@@ -269,12 +269,12 @@ impl<'c> Output<'c> {
     }
 
     /// Returns whether the output is the file that it is compared with.
-    pub(crate) fn is_equal(self) -> Result<bool, Failure> {
+    pub(crate) fn same(self) -> Result<bool, Failure> {
         let what = format!("cannot read {}", self.name);
         match self.sink {
-            Some(Sink::Compared(comparison)) => comparison
-                .is_equal()
-                .map_err(|error| Failure::io(what, &error)),
+            Some(Sink::Compared(comparison)) => {
+                comparison.same().map_err(|error| Failure::io(what, &error))
+            }
             _ => Ok(false),
         }
     }

@@ -3,10 +3,11 @@
 use std::{fmt, sync::Arc};
 
 use keyseal::{
-    Aead, BoxFuture, DecryptError, KeysetError, KeysetHandle, KmsEnvelopeAead, KmsError,
+    Aead, BoxFuture, DecryptError, Decrypted, KeysetError, KeysetHandle, KmsEnvelopeAead, KmsError,
     KmsErrorKind, RemoteAead, SecretAccess,
     keyset::{Finding, Format},
     kms::blocking::{BlockingAead, Worker},
+    rewrap::Witness,
 };
 use zeroize::Zeroizing;
 
@@ -16,7 +17,7 @@ use crate::{
     input::Place,
     kek_uri::{ENVELOPE, KekUri},
     keyset_failure::{keyset_failure, unknown_template},
-    kms::{OpenKey, Unwrapped, Witness, WrappingKey},
+    kms::OpenKey,
     text::{is_text, printable},
 };
 
@@ -27,7 +28,7 @@ const ENVELOPE_TEMPLATE: &str = "AES256_GCM";
 #[derive(Clone)]
 pub(crate) struct Kek {
     uri: KekUri,
-    key: Arc<dyn WrappingKey>,
+    key: Arc<dyn RemoteAead>,
     /// The key itself or an envelope under it, as the URI says.
     aead: BlockingAead,
     /// The URI in its one canonical form.
@@ -48,7 +49,7 @@ impl Kek {
             canonical,
         } = uri.open(cleartext, context)?;
         Ok(Self {
-            aead: aead(uri.is_envelope(), &worker, key.clone())?,
+            aead: BlockingAead::new(&worker, remote(uri.is_envelope(), key.clone())?),
             place: uri.file().map(Place::File),
             uri: uri.clone(),
             key,
@@ -69,10 +70,10 @@ impl Kek {
     /// Returns the same key, with a witness of its decryptions: the key itself, or an envelope under
     /// it.
     pub(crate) fn witnessed(&self, as_envelope: bool) -> Result<(Self, Arc<Witness>), Failure> {
-        let witness = Arc::new(Witness::of(Arc::clone(&self.key)));
-        let aead = aead(as_envelope, &self.worker, witness.clone())?;
+        let witness = Arc::new(Witness::new(self.key.clone()));
+        let remote = remote(as_envelope, witness.clone())?;
         let kek = Self {
-            aead,
+            aead: BlockingAead::new(&self.worker, remote),
             ..self.clone()
         };
         Ok((kek, witness))
@@ -111,8 +112,8 @@ impl Kek {
     }
 
     /// Unwraps a data key, and says whether it is under the version that encrypts now.
-    pub(crate) fn unwrap(&self, wrapped: &[u8]) -> Result<Unwrapped, KmsError> {
-        self.worker.run(self.key.unwrap(wrapped, b""))
+    pub(crate) fn unwrap(&self, wrapped: &[u8]) -> Result<Decrypted, KmsError> {
+        self.worker.run(self.key.decrypt_with_refresh(wrapped, b""))
     }
 
     /// Returns an AEAD that makes a data key of `template` for each message and wraps it with this
@@ -123,12 +124,9 @@ impl Kek {
     }
 
     /// Returns an AEAD for the payload of one envelope, whose data key was unwrapped.
-    pub(crate) fn payload(
-        &self,
-        template: &str,
-        dek: &Zeroizing<Vec<u8>>,
-    ) -> Result<BlockingAead, Failure> {
-        let envelope = envelope(Arc::new(Answered(dek.clone())), template)?;
+    pub(crate) fn payload(&self, template: &str, dek: &Decrypted) -> Result<BlockingAead, Failure> {
+        let dek = Zeroizing::new(dek.plaintext().to_vec());
+        let envelope = envelope(Arc::new(Answered(dek)), template)?;
         Ok(BlockingAead::new(&self.worker, envelope))
     }
 
@@ -152,18 +150,23 @@ impl Kek {
         handle
             .write_encrypted(format, &self.aead, aad)
             .map(Zeroizing::new)
-            .map_err(|error| match error {
-                KeysetError::TooLargeForKek { size, source } => Failure::usage(
-                    "keyset_too_large",
-                    "cannot encrypt the keyset",
-                    format!("it has {size} bytes: {}", printable(chain(&source))),
-                )
-                .hint(format!(
-                    "as an envelope it has any size, and is read with the same URI: {ENVELOPE}{}",
-                    self.uri()
-                )),
-                error => keyset_failure(&self.uri(), error),
-            })
+            .map_err(|error| self.not_written(error))
+    }
+
+    /// Explains why a keyset was not encrypted.
+    pub(crate) fn not_written(&self, error: KeysetError) -> Failure {
+        match error {
+            KeysetError::TooLargeForKek { size, source } => Failure::usage(
+                "keyset_too_large",
+                "cannot encrypt the keyset",
+                format!("it has {size} bytes: {}", printable(chain(&source))),
+            )
+            .hint(format!(
+                "as an envelope it has any size, and is read with the same URI: {ENVELOPE}{}",
+                self.uri()
+            )),
+            error => keyset_failure(&self.uri(), error),
+        }
     }
 
     /// Returns whether bytes may be a ciphertext of this key, which holds a keyset. Text never is,
@@ -266,14 +269,10 @@ fn is_outside_limits(error: &KmsError) -> bool {
 }
 
 /// Returns the key itself or an envelope under it.
-fn aead(
-    as_envelope: bool,
-    worker: &Worker,
-    key: Arc<dyn RemoteAead>,
-) -> Result<BlockingAead, Failure> {
+fn remote(as_envelope: bool, key: Arc<dyn RemoteAead>) -> Result<Arc<dyn RemoteAead>, Failure> {
     Ok(match as_envelope {
-        true => BlockingAead::new(worker, envelope(key, ENVELOPE_TEMPLATE)?),
-        false => BlockingAead::new(worker, key),
+        true => Arc::new(envelope(key, ENVELOPE_TEMPLATE)?),
+        false => key,
     })
 }
 

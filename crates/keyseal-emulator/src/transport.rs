@@ -8,7 +8,10 @@ use super::{
 };
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind, SecretAccess,
-    kms::scaleway::{self, ScalewayClient, ScalewayClientBuilder, Transport},
+    kms::{
+        client::{HttpRequest, HttpResponse, Transport},
+        scaleway::{ScalewayClient, ScalewayClientBuilder},
+    },
 };
 
 impl Emulator {
@@ -44,19 +47,18 @@ impl Emulator {
 impl Transport for Emulator {
     fn send<'a>(
         &'a self,
-        request: &'a scaleway::Request,
-    ) -> BoxFuture<'a, Result<scaleway::Response, KmsError>> {
+        request: &'a HttpRequest,
+    ) -> BoxFuture<'a, Result<HttpResponse, KmsError>> {
         Box::pin(async move {
             let access = SecretAccess::insecure();
-            let token = str::from_utf8(request.secret_key().expose(access))
-                .map_err(|_| KmsErrorKind::Configuration)?;
-            let mut sent = Request::new(request.method(), request.target())
-                .with_header("X-Auth-Token", token)
-                .with_header("User-Agent", request.user_agent());
-            if let Some(json) = request.json() {
-                sent = sent
-                    .with_header("Content-Type", "application/json")
-                    .with_body(json);
+            let mut sent = Request::new(request.method(), request.target());
+            for header in request.headers() {
+                let value = str::from_utf8(header.expose(access))
+                    .map_err(|_| KmsErrorKind::Configuration)?;
+                sent = sent.with_header(header.name(), value);
+            }
+            if let Some(body) = request.body() {
+                sent = sent.with_body(body);
             }
             let mut response = self.handle(sent);
             if !response.latency().is_zero() {
@@ -66,7 +68,7 @@ impl Transport for Emulator {
                 return Err(KmsErrorKind::Interrupted.into());
             }
             let body = std::mem::take(&mut *response.body);
-            let mut received = scaleway::Response::new(response.status(), body);
+            let mut received = HttpResponse::new(response.status(), body);
             for (name, value) in response.headers() {
                 received = received.header(name, value);
             }

@@ -5,13 +5,34 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use super::{
     RegionConflict, ScalewayClient,
     config::{self, Environment, Setting, Settings, Sources},
-    http::{HttpOptions, HttpTransport},
-    proxy::Proxy,
-    retry::{RetryPolicy, Retrying, Timer, TokioTimer},
-    trace,
-    transport::Transport,
 };
-use crate::error::KmsError;
+use crate::{
+    error::KmsError,
+    kms::client::{
+        HttpTransport, RetryPolicy, Retrying, Timer, TokioTimer, Transport, base_url::BaseUrl,
+        http::HttpOptions, proxy::Proxy, trace,
+    },
+};
+
+impl ScalewayClient {
+    /// Reads the settings from the process's environment and the configuration file.
+    ///
+    /// See [`Environment`] for the variables. To add explicit settings, start with
+    /// `ScalewayClient::builder().environment(Environment::of_process())`.
+    ///
+    /// # Errors
+    /// [`KmsError`] of kind `Configuration` if a setting is missing or malformed.
+    pub fn from_env() -> Result<Self, KmsError> {
+        Self::builder()
+            .environment(Environment::of_process())
+            .build()
+    }
+
+    /// Starts without any settings.
+    pub fn builder() -> ScalewayClientBuilder {
+        ScalewayClientBuilder::new()
+    }
+}
 
 /// Collects the settings of a [`ScalewayClient`].
 ///
@@ -185,8 +206,8 @@ impl ScalewayClientBuilder {
         let transport = match self.transport {
             Some(transport) => transport,
             None => Box::new(HttpTransport::new(HttpOptions {
-                proxy: Proxy::of(&proxies, &settings.api_url)?,
-                api_url: settings.api_url.clone(),
+                proxy: proxy(&proxies, &settings.api_url)?,
+                base_url: settings.api_url.clone(),
                 ca_certificates: self.ca_certificates,
                 accept_any_certificate: settings.accept_any_certificate,
             })?),
@@ -205,6 +226,19 @@ impl fmt::Debug for ScalewayClientBuilder {
         f.debug_struct("ScalewayClientBuilder")
             .field("policy", &self.policy)
             .finish_non_exhaustive()
+    }
+}
+
+/// Returns the proxy for calls to `api_url`, or `None` if they go there directly.
+///
+/// A call without TLS never uses one, because it only goes to this machine.
+fn proxy(environment: &Environment, api_url: &BaseUrl) -> Result<Option<Proxy>, KmsError> {
+    match environment.proxy()?.filter(|_| api_url.is_tls()) {
+        Some(named) => {
+            let exceptions = environment.no_proxy()?.unwrap_or_default();
+            Proxy::from_variable(named, exceptions, api_url)
+        }
+        None => Ok(None),
     }
 }
 

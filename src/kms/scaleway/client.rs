@@ -1,30 +1,25 @@
 //! [`ScalewayClient`]: finds, creates and lists keys.
 
-use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
-
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    api::{
-        self,
-        crypto::Unbelievable,
-        key::{CreateKey, ListKeys, algorithms_query},
-    },
-    builder::ScalewayClientBuilder,
-    config::{Environment, Resolved},
-    info::{AlgorithmsReply, KeyInfo, KeyPage, KeysReply, OfferedAlgorithm, UsageKind},
+    api::key::{CreateKey, ListKeys, algorithms_query},
+    call::Call,
+    config::Resolved,
+    connection::Connection,
+    info::{AlgorithmsReply, KeyMetadata, KeyPage, KeysReply, OfferedAlgorithm, UsageKind},
     key::ScalewayKey,
-    retry::Retrying,
-    secret_key::SecretKey,
-    trace,
-    transport::{Operation, Request, Response, Transport},
+    operation::Operation,
+    pages::Pages,
     uri::{KeyUri, Region},
     uuid::Uuid,
 };
 use crate::{
     error::{KmsError, KmsErrorKind},
-    kms::KmsClient,
+    kms::{
+        KmsClient,
+        client::{Retrying, Transport, trace},
+    },
     remote::RemoteAead,
 };
 
@@ -48,18 +43,14 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct ScalewayClient {
-    shared: Arc<Shared>,
+    connection: Connection,
     region: Option<Region>,
-    /// The time by which every call must have ended, by the timer's clock.
-    deadline: Option<Duration>,
+    settings: Arc<ClientSettings>,
 }
 
-struct Shared {
-    transport: Retrying<Box<dyn Transport>>,
-    secret_key: SecretKey,
+struct ClientSettings {
     organization_id: Option<Uuid>,
     project_id: Option<Uuid>,
-    user_agent: String,
     conflict: RegionConflict,
     warnings: Vec<String>,
 }
@@ -79,42 +70,21 @@ pub enum RegionConflict {
 }
 
 impl ScalewayClient {
-    /// Reads the settings from the process's environment and the configuration file.
-    ///
-    /// See [`Environment`] for the variables. To add explicit settings, start with
-    /// `ScalewayClient::builder().environment(Environment::of_process())`.
-    ///
-    /// # Errors
-    /// [`KmsError`] of kind `Configuration` if a setting is missing or malformed.
-    pub fn from_env() -> Result<Self, KmsError> {
-        Self::builder()
-            .environment(Environment::of_process())
-            .build()
-    }
-
-    /// Starts without any settings.
-    pub fn builder() -> ScalewayClientBuilder {
-        ScalewayClientBuilder::new()
-    }
-
     pub(super) fn of(
         transport: Retrying<Box<dyn Transport>>,
         settings: Resolved,
         conflict: RegionConflict,
     ) -> Self {
-        let shared = Shared {
-            transport,
-            secret_key: settings.secret_key,
-            organization_id: settings.organization_id,
-            project_id: settings.project_id,
-            user_agent: settings.user_agent,
-            conflict,
-            warnings: settings.warnings,
-        };
+        let region = settings.region;
         Self {
-            shared: Arc::new(shared),
-            region: settings.region,
-            deadline: None,
+            connection: Connection::new(transport, settings.secret_key, settings.user_agent),
+            region,
+            settings: Arc::new(ClientSettings {
+                organization_id: settings.organization_id,
+                project_id: settings.project_id,
+                conflict,
+                warnings: settings.warnings,
+            }),
         }
     }
 
@@ -122,7 +92,7 @@ impl ScalewayClient {
     /// certificates that are not checked.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
-        &self.shared.warnings
+        &self.settings.warnings
     }
 
     /// Returns the region that is used when a call or a URI does not name one.
@@ -161,18 +131,12 @@ impl ScalewayClient {
     /// ```
     #[must_use]
     pub fn within(&self, time: Duration) -> Self {
-        self.until(self.shared.transport.deadline_in(time))
+        self.over(self.connection.within(time))
     }
 
-    /// Returns the same client, for a list whose pages share the time limit of a single call.
-    pub(super) fn for_all_pages(&self) -> Self {
-        self.until(self.shared.transport.deadline())
-    }
-
-    fn until(&self, deadline: Duration) -> Self {
-        let earlier = self.deadline.unwrap_or(deadline).min(deadline);
+    fn over(&self, connection: Connection) -> Self {
         Self {
-            deadline: Some(earlier),
+            connection,
             ..self.clone()
         }
     }
@@ -184,7 +148,7 @@ impl ScalewayClient {
     /// client uses [`RegionConflict::Refuse`].
     pub fn key(&self, uri: &KeyUri) -> Result<ScalewayKey, KmsError> {
         let region = match (uri.region(), &self.region) {
-            (Some(named), Some(own)) if named != own => match self.shared.conflict {
+            (Some(named), Some(own)) if named != own => match self.settings.conflict {
                 RegionConflict::UseClient => own,
                 RegionConflict::UseUri => {
                     trace::warning(&format!(
@@ -203,7 +167,8 @@ impl ScalewayClient {
                     .with_message("neither it nor the client names a region"));
             }
         };
-        Ok(ScalewayKey::new(self.clone(), region.clone(), uri.key_id()))
+        let connection = self.connection.clone();
+        Ok(ScalewayKey::new(connection, region.clone(), uri.key_id()))
     }
 
     /// Creates a key in the client's region.
@@ -214,18 +179,18 @@ impl ScalewayClient {
     /// # Errors
     /// [`KmsError`] of kind `Configuration` without a region or a project, or another kind if the
     /// call fails.
-    pub async fn create_key(&self, key: &CreateKey) -> Result<KeyInfo, KmsError> {
-        let project_id = key.project_id().or(self.shared.project_id).ok_or_else(|| {
-            KmsError::new(KmsErrorKind::Configuration).with_message(
+    pub async fn create_key(&self, key: &CreateKey) -> Result<KeyMetadata, KmsError> {
+        let project_id = key
+            .project_id()
+            .or(self.settings.project_id)
+            .ok_or_else(|| {
+                KmsError::new(KmsErrorKind::Configuration).with_message(
                 "a new key needs a project: SCW_DEFAULT_PROJECT_ID, or one in the profile in use",
             )
-        })?;
+            })?;
         let region = self.own_region()?;
-        let request = self
-            .request(Operation::CreateKey, region)
-            .path("keys")
-            .body(key.body(project_id));
-        self.key_info(&request).await
+        let call = Call::new(Operation::CreateKey, region, "keys").body(key.body(project_id));
+        self.connection.key_metadata(call).await
     }
 
     /// Lists keys of the client's region: all pages, each key once.
@@ -236,35 +201,16 @@ impl ScalewayClient {
     /// # Errors
     /// [`KmsError`] of kind `Configuration` without a region, of kind `InvalidReply` if a page
     /// repeats only keys of earlier pages though more are due, or another kind if the call fails.
-    pub async fn list_keys(&self, which: &ListKeys) -> Result<Vec<KeyInfo>, KmsError> {
-        let all_pages = self.for_all_pages();
-        let mut keys: Vec<KeyInfo> = Vec::new();
-        let mut seen = HashSet::new();
-        let mut listed = 0;
-        for page in 1.. {
-            let KeyPage {
-                keys: found,
-                total_count,
-            } = all_pages.list_keys_page(which, page).await?;
-            listed += found.len() as u64;
-            let found_none = found.is_empty();
-            let at_end = found_none || listed >= total_count;
-            let known = keys.len();
-            // A key created in the meantime moves another from one page to the next.
-            keys.extend(found.into_iter().filter(|key| seen.insert(key.id())));
-            if !found_none && keys.len() == known && (known as u64) < total_count {
-                return Err(KmsError::new(KmsErrorKind::InvalidReply)
-                    .with_context(format!("list keys in {}", self.own_region()?))
-                    .with_message(format!(
-                        "page {page} has only keys of earlier pages, and {known} of {total_count} \
-                         are known"
-                    )));
-            }
-            if at_end {
-                break;
-            }
+    pub async fn list_keys(&self, which: &ListKeys) -> Result<Vec<KeyMetadata>, KmsError> {
+        let client = self.over(self.connection.for_all_pages());
+        let mut pages = Pages::new("keys", KeyMetadata::id);
+        while let Some(page) = pages.due() {
+            let KeyPage { keys, total_count } = client.list_keys_page(which, page).await?;
+            let added = pages.add(keys, total_count);
+            let region = self.own_region()?;
+            added.map_err(|error| error.with_context(format!("list keys in {region}")))?;
         }
-        Ok(keys)
+        Ok(pages.into_items())
     }
 
     /// Lists one page of up to 100 keys of the client's region. The first page is 1.
@@ -273,11 +219,14 @@ impl ScalewayClient {
     /// [`KmsError`] of kind `Configuration` without a region, or another kind if the call fails.
     pub async fn list_keys_page(&self, which: &ListKeys, page: u32) -> Result<KeyPage, KmsError> {
         let region = self.own_region()?;
-        let query = which.query(page, self.shared.project_id, self.shared.organization_id);
-        let request = self
-            .request(Operation::ListKeys, region)
-            .path(&format!("keys?{query}"));
-        self.call(&request, |reply: KeysReply| reply.page(region))
+        let query = which.query(
+            page,
+            self.settings.project_id,
+            self.settings.organization_id,
+        );
+        let call = Call::new(Operation::ListKeys, region, &format!("keys?{query}"));
+        self.connection
+            .answer(call, |reply: KeysReply| reply.page(region))
             .await
     }
 
@@ -295,59 +244,8 @@ impl ScalewayClient {
             "" => "algorithms".to_owned(),
             query => format!("algorithms?{query}"),
         };
-        let request = self.request(Operation::ListAlgorithms, region).path(&path);
-        self.call(&request, AlgorithmsReply::list).await
-    }
-
-    pub(super) fn request(&self, operation: Operation, region: &Region) -> Request {
-        Request::new(
-            operation,
-            region,
-            (&self.shared.secret_key, &self.shared.user_agent),
-        )
-        .until(self.deadline)
-    }
-
-    pub(super) async fn key_info(&self, request: &Request) -> Result<KeyInfo, KmsError> {
-        self.call(request, |json: Box<RawValue>| {
-            KeyInfo::parse_one(json, (request.region(), request.key_id()))
-        })
-        .await
-    }
-
-    /// Sends `request` and converts the answer's JSON with `read`.
-    pub(super) async fn call<R, T>(
-        &self,
-        request: &Request,
-        read: impl FnOnce(R) -> Result<T, Unbelievable> + Send,
-    ) -> Result<T, KmsError>
-    where
-        R: for<'a> Deserialize<'a>,
-    {
-        let response = self.send(request).await?;
-        api::parse(&response)
-            .and_then(read)
-            .map_err(|why| unbelievable(request, &response, why))
-    }
-
-    /// Sends `request` and returns the answer if it is successful.
-    pub(super) async fn send(&self, request: &Request) -> Result<Response, KmsError> {
-        let response = match self.shared.transport.send(request).await {
-            Ok(response) => response,
-            Err(error) => {
-                let lost = !request.operation().is_repeatable() && error.kind().may_be_done();
-                let error = if lost { error.not_repeatable() } else { error };
-                return Err(error.with_context(context(request)));
-            }
-        };
-        match response.status() {
-            200..=299 => Ok(response),
-            _ => Err(describe(
-                request,
-                &response,
-                api::error::of_response(request, &response),
-            )),
-        }
+        let call = Call::new(Operation::ListAlgorithms, region, &path);
+        self.connection.answer(call, AlgorithmsReply::list).await
     }
 
     fn own_region(&self) -> Result<&Region, KmsError> {
@@ -368,33 +266,7 @@ impl fmt::Debug for ScalewayClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ScalewayClient")
             .field("region", &self.region)
-            .field("project_id", &self.shared.project_id)
+            .field("project_id", &self.settings.project_id)
             .finish_non_exhaustive()
-    }
-}
-
-pub(super) fn unbelievable(request: &Request, response: &Response, why: Unbelievable) -> KmsError {
-    // The request took effect, but we do not know its result.
-    let error = KmsError::new(KmsErrorKind::InvalidReply)
-        .with_message(why)
-        .with_status(response.status());
-    describe(request, response, error)
-}
-
-fn describe(request: &Request, response: &Response, error: KmsError) -> KmsError {
-    let error = error
-        .with_context(context(request))
-        .with_attempts(response.attempts());
-    match response.request_id() {
-        Some(id) if !api::error::echoes_a_secret(request, id) => error.with_request_id(id),
-        _ => error,
-    }
-}
-
-fn context(request: &Request) -> String {
-    let name = request.operation().name();
-    match request.key_id() {
-        Some(key_id) => format!("{name}, {}", KeyUri::new(request.region().clone(), key_id)),
-        None => format!("{name} in {}", request.region()),
     }
 }

@@ -1,20 +1,17 @@
-//! [`KeyInfo`]: a key's properties.
+//! [`KeyMetadata`]: a key's properties.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt, time::Duration};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{
-    KeyUri, Region, Seconds, Timestamp, Uuid,
-    api::{crypto::Unbelievable, key::RotationPolicy},
-};
+use super::{KeyUri, Region, Seconds, Timestamp, Uuid, api::Unbelievable};
 
 /// A key's properties, as the service reports them.
 ///
 /// None of them is secret.
 #[derive(Clone, Debug)]
-pub struct KeyInfo {
+pub struct KeyMetadata {
     json: Box<RawValue>,
     id: Uuid,
     region: Region,
@@ -53,7 +50,7 @@ struct Policy {
     next_rotation_at: Option<String>,
 }
 
-impl KeyInfo {
+impl KeyMetadata {
     /// Parses a key of the region that was `asked`.
     ///
     /// A key of another region means that the answer is not for our request: its URI would lead to
@@ -246,6 +243,58 @@ impl KeyInfo {
 
 fn time(text: &Option<String>) -> Option<Timestamp> {
     Timestamp::parse(text.as_deref()?)
+}
+
+/// When the service makes a new version of a key by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RotationPolicy {
+    period: Option<Duration>,
+    next: Option<Timestamp>,
+}
+
+impl RotationPolicy {
+    /// Rotates every `period`, first after one period. At least 24 hours.
+    #[must_use]
+    pub const fn every(period: Duration) -> Self {
+        Self {
+            period: Some(period),
+            next: None,
+        }
+    }
+
+    /// Rotates next at `next`. The period of the key's existing policy does not change.
+    #[must_use]
+    pub fn next_at(next: impl Into<Timestamp>) -> Self {
+        Self {
+            period: None,
+            next: Some(next.into()),
+        }
+    }
+
+    /// Rotates first at `next`.
+    #[must_use]
+    pub fn starting_at(self, next: impl Into<Timestamp>) -> Self {
+        Self {
+            next: Some(next.into()),
+            ..self
+        }
+    }
+
+    /// Returns the time between two rotations.
+    #[must_use]
+    pub const fn period(&self) -> Option<Duration> {
+        self.period
+    }
+
+    /// Returns the time of the next rotation.
+    #[must_use]
+    pub const fn next(&self) -> Option<Timestamp> {
+        self.next
+    }
+
+    const fn of(period: Option<Duration>, next: Option<Timestamp>) -> Self {
+        Self { period, next }
+    }
 }
 
 /// An algorithm, by the service's name for it.
@@ -451,7 +500,7 @@ pub struct OfferedAlgorithm {
 #[non_exhaustive]
 pub struct KeyPage {
     /// The keys of this page. An empty page means that there are no more.
-    pub keys: Vec<KeyInfo>,
+    pub keys: Vec<KeyMetadata>,
     /// The number of keys on all pages together.
     pub total_count: u64,
 }
@@ -467,7 +516,7 @@ impl KeysReply {
         let keys = self.keys.ok_or("it has no list of keys")?;
         let keys: Vec<_> = keys
             .into_iter()
-            .map(|key| KeyInfo::parse(key, asked))
+            .map(|key| KeyMetadata::parse(key, asked))
             .collect::<Result<_, _>>()?;
         let total_count = self
             .total_count

@@ -1,31 +1,30 @@
 //! [`ScalewayKey`]: one key and its operations.
 
-use std::{collections::HashSet, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::{
     api::{
-        self,
-        crypto::{
-            self, CryptoReply, DataKeyPlaintext, Decrypted, ImportParameters, KeyMaterial,
-            Unbelievable,
-        },
+        self, Unbelievable,
+        crypto::{self, CryptoReply, DataKeyPlaintext, ImportParameters, KeyMaterial},
         key::{UpdateKey, page_query},
     },
-    client::{ScalewayClient, unbelievable},
+    call::Call,
+    connection::Connection,
     data_key::{DataKey, DataKeySecret, WrappedDataKey},
-    info::{Algorithm, KeyInfo},
+    info::{Algorithm, KeyMetadata},
+    operation::Operation,
+    pages::Pages,
     rotation::{KeyRotation, RotationsReply},
-    transport::{Operation, Request},
     uri::{KeyUri, Region},
     uuid::Uuid,
 };
 use crate::{
     error::{KmsError, KmsErrorKind},
     kms::KmsClient,
-    remote::{BoxFuture, RemoteAead},
+    remote::{BoxFuture, Decrypted, RemoteAead},
     secret::SecretBytes,
 };
 
@@ -42,15 +41,15 @@ use crate::{
 /// require those two permissions and no others.
 #[derive(Clone)]
 pub struct ScalewayKey {
-    client: ScalewayClient,
+    connection: Connection,
     region: Region,
     key_id: Uuid,
 }
 
 impl ScalewayKey {
-    pub(super) const fn new(client: ScalewayClient, region: Region, key_id: Uuid) -> Self {
+    pub(super) const fn new(connection: Connection, region: Region, key_id: Uuid) -> Self {
         Self {
-            client,
+            connection,
             region,
             key_id,
         }
@@ -62,34 +61,16 @@ impl ScalewayKey {
         KeyUri::new(self.region.clone(), self.key_id)
     }
 
-    /// Decrypts `ciphertext` and, if the key was rotated, returns a newer one to store instead.
-    ///
-    /// # Errors
-    /// [`KmsError`] of kind `InvalidInput` for a ciphertext that does not have 1 to 131,071 bytes,
-    /// of kind `DecryptionFailed` for one that cannot be decrypted.
-    pub async fn decrypt_with_refresh(
-        &self,
-        ciphertext: &[u8],
-        associated_data: &[u8],
-    ) -> Result<Decrypted, KmsError> {
-        let body = self.checked(
-            Operation::Decrypt,
-            crypto::decrypt(ciphertext, associated_data),
-        )?;
-        let request = self.request(Operation::Decrypt, "decrypt").body(body);
-        self.crypto(&request, |reply, id| reply.decrypted(id)).await
-    }
-
     /// Asks the service for a 32-byte AES key, and returns it both wrapped and in the clear.
     ///
     /// # Errors
     /// [`KmsError`] if the call fails.
     pub async fn generate_data_key(&self) -> Result<DataKey, KmsError> {
         let body = crypto::generate_data_key(DataKeyPlaintext::Wanted);
-        let request = self
-            .request(Operation::GenerateDataKey, "generate-data-key")
+        let call = self
+            .call(Operation::GenerateDataKey, "generate-data-key")
             .body(body);
-        self.crypto(&request, |reply, id| reply.data_key(id)).await
+        self.crypto(call, |reply, id| reply.data_key(id)).await
     }
 
     /// Asks the service for a 32-byte AES key, and returns it only wrapped.
@@ -100,10 +81,10 @@ impl ScalewayKey {
     /// [`KmsError`] if the call fails.
     pub async fn generate_wrapped_data_key(&self) -> Result<WrappedDataKey, KmsError> {
         let body = crypto::generate_data_key(DataKeyPlaintext::Withheld);
-        let request = self
-            .request(Operation::GenerateDataKey, "generate-data-key")
+        let call = self
+            .call(Operation::GenerateDataKey, "generate-data-key")
             .body(body);
-        self.crypto(&request, |reply, id| reply.wrapped_data_key(id))
+        self.crypto(call, |reply, id| reply.wrapped_data_key(id))
             .await
     }
 
@@ -112,10 +93,7 @@ impl ScalewayKey {
     /// # Errors
     /// [`KmsError`] of kind `DecryptionFailed` if it is not a data key wrapped by this key.
     pub async fn open_data_key(&self, wrapped: &[u8]) -> Result<DataKeySecret, KmsError> {
-        let plaintext = self
-            .decrypt_with_refresh(wrapped, b"")
-            .await?
-            .into_plaintext();
+        let plaintext = self.decrypt_checked(wrapped, b"").await?.into_plaintext();
         DataKeySecret::new(Zeroizing::new(plaintext)).ok_or_else(|| {
             let error = KmsError::new(KmsErrorKind::DecryptionFailed);
             self.failed(Operation::Decrypt, error.with_message("it is no data key"))
@@ -126,9 +104,9 @@ impl ScalewayKey {
     ///
     /// # Errors
     /// [`KmsError`] if the call fails.
-    pub async fn get(&self) -> Result<KeyInfo, KmsError> {
-        self.client
-            .key_info(&self.request(Operation::GetKey, ""))
+    pub async fn get(&self) -> Result<KeyMetadata, KmsError> {
+        self.connection
+            .key_metadata(self.call(Operation::GetKey, ""))
             .await
     }
 
@@ -136,9 +114,9 @@ impl ScalewayKey {
     ///
     /// # Errors
     /// [`KmsError`] if the call fails.
-    pub async fn update(&self, changes: &UpdateKey) -> Result<KeyInfo, KmsError> {
-        let request = self.request(Operation::UpdateKey, "").body(changes.body());
-        self.client.key_info(&request).await
+    pub async fn update(&self, changes: &UpdateKey) -> Result<KeyMetadata, KmsError> {
+        let call = self.call(Operation::UpdateKey, "").body(changes.body());
+        self.connection.key_metadata(call).await
     }
 
     /// Makes a new version, which encrypts from now on. The older versions still decrypt.
@@ -147,7 +125,7 @@ impl ScalewayKey {
     ///
     /// # Errors
     /// [`KmsError`] if the call fails.
-    pub async fn rotate(&self) -> Result<KeyInfo, KmsError> {
+    pub async fn rotate(&self) -> Result<KeyMetadata, KmsError> {
         self.act(Operation::RotateKey, "rotate").await
     }
 
@@ -155,7 +133,7 @@ impl ScalewayKey {
     ///
     /// # Errors
     /// [`KmsError`] if the call fails.
-    pub async fn enable(&self) -> Result<KeyInfo, KmsError> {
+    pub async fn enable(&self) -> Result<KeyMetadata, KmsError> {
         self.act(Operation::EnableKey, "enable").await
     }
 
@@ -163,7 +141,7 @@ impl ScalewayKey {
     ///
     /// # Errors
     /// [`KmsError`] if the call fails.
-    pub async fn disable(&self) -> Result<KeyInfo, KmsError> {
+    pub async fn disable(&self) -> Result<KeyMetadata, KmsError> {
         self.act(Operation::DisableKey, "disable").await
     }
 
@@ -171,7 +149,7 @@ impl ScalewayKey {
     ///
     /// # Errors
     /// [`KmsError`] if the call fails.
-    pub async fn protect(&self) -> Result<KeyInfo, KmsError> {
+    pub async fn protect(&self) -> Result<KeyMetadata, KmsError> {
         self.act(Operation::ProtectKey, "protect").await
     }
 
@@ -179,7 +157,7 @@ impl ScalewayKey {
     ///
     /// # Errors
     /// [`KmsError`] if the call fails.
-    pub async fn unprotect(&self) -> Result<KeyInfo, KmsError> {
+    pub async fn unprotect(&self) -> Result<KeyMetadata, KmsError> {
         self.act(Operation::UnprotectKey, "unprotect").await
     }
 
@@ -189,17 +167,16 @@ impl ScalewayKey {
     /// [`KmsError`] of kind `PreconditionFailed` while the key is protected, or another kind if the
     /// call fails.
     pub async fn delete(&self) -> Result<(), KmsError> {
-        self.client
-            .send(&self.request(Operation::DeleteKey, ""))
+        self.connection
+            .send(self.call(Operation::DeleteKey, ""))
             .await
-            .map(drop)
     }
 
     /// Cancels the scheduled deletion of the key. The service charges for it.
     ///
     /// # Errors
     /// [`KmsError`] if the call fails.
-    pub async fn restore(&self) -> Result<KeyInfo, KmsError> {
+    pub async fn restore(&self) -> Result<KeyMetadata, KmsError> {
         self.act(Operation::RestoreKey, "restore").await
     }
 
@@ -215,12 +192,12 @@ impl ScalewayKey {
         &self,
         key_material: &SecretBytes,
         salt: &[u8],
-    ) -> Result<KeyInfo, KmsError> {
+    ) -> Result<KeyMetadata, KmsError> {
         let body = crypto::import_key_material(key_material.bytes(), salt);
-        let request = self
-            .request(Operation::ImportKeyMaterial, "import-key-material")
+        let call = self
+            .call(Operation::ImportKeyMaterial, "import-key-material")
             .body(body);
-        self.client.key_info(&request).await
+        self.connection.key_metadata(call).await
     }
 
     /// Asks for a public key and a token, so that key material leaves this machine wrapped.
@@ -238,10 +215,10 @@ impl ScalewayKey {
         &self,
         wrapping: &Algorithm,
     ) -> Result<ImportParameters, KmsError> {
-        let request = self
-            .request(Operation::GenerateImportParameters, "import-parameters")
+        let call = self
+            .call(Operation::GenerateImportParameters, "import-parameters")
             .body(crypto::import_parameters(wrapping));
-        self.crypto(&request, |reply, id| reply.import_parameters(id))
+        self.crypto(call, |reply, id| reply.import_parameters(id))
             .await
     }
 
@@ -268,34 +245,18 @@ impl ScalewayKey {
     /// # }
     /// ```
     pub async fn list_rotations(&self) -> Result<Vec<KeyRotation>, KmsError> {
-        let client = self.client.for_all_pages();
-        let mut rotations: Vec<KeyRotation> = Vec::new();
-        let mut seen = HashSet::new();
-        let mut listed = 0;
-        for page in 1.. {
+        let connection = self.connection.for_all_pages();
+        let mut pages = Pages::new("versions", KeyRotation::index);
+        while let Some(page) = pages.due() {
             let action = format!("rotations?{}", page_query("created_at_asc", page));
-            let request = client
-                .request(Operation::ListKeyRotations, &self.region)
-                .key(self.key_id, &action);
+            let call = self.call(Operation::ListKeyRotations, &action);
             let read = |reply: RotationsReply| reply.page(self.key_id);
-            let (found, total_count) = client.call(&request, read).await?;
-            listed += found.len() as u64;
-            let found_none = found.is_empty();
-            let at_end = found_none || listed >= total_count;
-            let known = rotations.len();
-            rotations.extend(found.into_iter().filter(|one| seen.insert(one.index())));
-            if !found_none && rotations.len() == known && (known as u64) < total_count {
-                let error = KmsError::new(KmsErrorKind::InvalidReply).with_message(format!(
-                    "page {page} has only versions of earlier pages, and {known} of {total_count} \
-                     are known"
-                ));
-                return Err(self.failed(Operation::ListKeyRotations, error));
-            }
-            if at_end {
-                break;
-            }
+            let (found, total_count) = connection.answer(call, read).await?;
+            pages
+                .add(found, total_count)
+                .map_err(|error| self.failed(Operation::ListKeyRotations, error))?;
         }
-        Ok(rotations)
+        Ok(pages.into_items())
     }
 
     /// Deletes imported key material. You lose all data that was encrypted with it.
@@ -304,10 +265,10 @@ impl ScalewayKey {
     /// [`KmsError`] if the call fails.
     pub async fn delete_key_material(&self, which: KeyMaterial) -> Result<(), KmsError> {
         let body = crypto::delete_key_material(which);
-        let request = self
-            .request(Operation::DeleteKeyMaterial, "delete-key-material")
+        let call = self
+            .call(Operation::DeleteKeyMaterial, "delete-key-material")
             .body(body);
-        self.client.send(&request).await.map(drop)
+        self.connection.send(call).await
     }
 
     /// Signs `digest`, which must have the length of the key's hash: 32 or 48 bytes.
@@ -315,10 +276,10 @@ impl ScalewayKey {
     /// # Errors
     /// [`KmsError`] if the call fails.
     pub async fn sign(&self, digest: &[u8]) -> Result<Vec<u8>, KmsError> {
-        let request = self
-            .request(Operation::Sign, "sign")
+        let call = self
+            .call(Operation::Sign, "sign")
             .body(crypto::sign(digest));
-        self.crypto(&request, |reply, id| reply.signature(id)).await
+        self.crypto(call, |reply, id| reply.signature(id)).await
     }
 
     /// Checks that this key made `signature` over `digest`.
@@ -327,8 +288,8 @@ impl ScalewayKey {
     /// [`KmsError`] of kind `InvalidSignature` if it did not, or another kind if the call fails.
     pub async fn verify(&self, digest: &[u8], signature: &[u8]) -> Result<(), KmsError> {
         let body = crypto::verify(digest, signature);
-        let request = self.request(Operation::Verify, "verify").body(body);
-        if self.crypto(&request, |reply, id| reply.valid(id)).await? {
+        let call = self.call(Operation::Verify, "verify").body(body);
+        if self.crypto(call, |reply, id| reply.valid(id)).await? {
             return Ok(());
         }
         Err(self.failed(Operation::Verify, KmsErrorKind::InvalidSignature.into()))
@@ -338,7 +299,7 @@ impl ScalewayKey {
     ///
     /// # Compatibility
     /// Besides `PUBLIC KEY` the service is known to use the labels `EC PUBLIC KEY` for an ordinary
-    /// SubjectPublicKeyInfo and `RSA PUBLIC KEY` for PKCS #1.
+    /// SubjectPublicKeyMetadata and `RSA PUBLIC KEY` for PKCS #1.
     ///
     /// # Errors
     /// [`KmsError`] if the call fails.
@@ -347,9 +308,9 @@ impl ScalewayKey {
         struct Reply {
             pem: String,
         }
-        let request = self.request(Operation::PublicKey, "public-key");
-        self.client
-            .call(&request, |reply: Reply| Ok(reply.pem))
+        let call = self.call(Operation::PublicKey, "public-key");
+        self.connection
+            .answer(call, |reply: Reply| Ok(reply.pem))
             .await
     }
 
@@ -366,8 +327,8 @@ impl ScalewayKey {
     ) -> Result<Vec<u8>, KmsError> {
         let body = crypto::wrap(key.bytes(), associated_data);
         let body = self.checked(Operation::WrapKey, body)?;
-        let request = self.request(Operation::WrapKey, "wrap").body(body);
-        self.crypto(&request, |reply, id| reply.encrypted(id)).await
+        let call = self.call(Operation::WrapKey, "wrap").body(body);
+        self.crypto(call, |reply, id| reply.encrypted(id)).await
     }
 
     /// Unwraps a key that [`wrap_key`](Self::wrap_key) wrapped.
@@ -384,8 +345,21 @@ impl ScalewayKey {
             Operation::UnwrapKey,
             crypto::decrypt(wrapped, associated_data),
         )?;
-        let request = self.request(Operation::UnwrapKey, "unwrap").body(body);
-        self.crypto(&request, |reply, id| reply.unwrapped(id)).await
+        let call = self.call(Operation::UnwrapKey, "unwrap").body(body);
+        self.crypto(call, |reply, id| reply.unwrapped(id)).await
+    }
+
+    async fn decrypt_checked(
+        &self,
+        ciphertext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Decrypted, KmsError> {
+        let body = self.checked(
+            Operation::Decrypt,
+            crypto::decrypt(ciphertext, associated_data),
+        )?;
+        let call = self.call(Operation::Decrypt, "decrypt").body(body);
+        self.crypto(call, |reply, id| reply.decrypted(id)).await
     }
 
     async fn encrypt_checked(
@@ -397,33 +371,28 @@ impl ScalewayKey {
             Operation::Encrypt,
             crypto::encrypt(plaintext, associated_data),
         )?;
-        let request = self.request(Operation::Encrypt, "encrypt").body(body);
-        self.crypto(&request, |reply, id| reply.encrypted(id)).await
+        let call = self.call(Operation::Encrypt, "encrypt").body(body);
+        self.crypto(call, |reply, id| reply.encrypted(id)).await
     }
 
-    fn request(&self, operation: Operation, action: &str) -> Request {
-        self.client
-            .request(operation, &self.region)
-            .key(self.key_id, action)
+    fn call(&self, operation: Operation, action: &str) -> Call {
+        Call::of_key(operation, &self.region, self.key_id, action)
     }
 
-    async fn act(&self, operation: Operation, action: &str) -> Result<KeyInfo, KmsError> {
+    async fn act(&self, operation: Operation, action: &str) -> Result<KeyMetadata, KmsError> {
         let body = Zeroizing::new(b"{}".to_vec());
-        self.client
-            .key_info(&self.request(operation, action).body(body))
-            .await
+        let call = self.call(operation, action).body(body);
+        self.connection.key_metadata(call).await
     }
 
-    /// Like [`ScalewayClient::call`], for an answer that borrows its secrets from the body.
     async fn crypto<T>(
         &self,
-        request: &Request,
+        call: Call,
         read: fn(&CryptoReply<'_>, Uuid) -> Result<T, Unbelievable>,
     ) -> Result<T, KmsError> {
-        let response = self.client.send(request).await?;
-        api::parse(&response)
-            .and_then(|reply| read(&reply, self.key_id))
-            .map_err(|why| unbelievable(request, &response, why))
+        self.connection
+            .borrowed_answer(call, |response| read(&api::parse(response)?, self.key_id))
+            .await
     }
 
     fn checked<T>(&self, operation: Operation, input: Result<T, KmsError>) -> Result<T, KmsError> {
@@ -450,10 +419,17 @@ impl RemoteAead for ScalewayKey {
         associated_data: &'a [u8],
     ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
         Box::pin(async move {
-            self.decrypt_with_refresh(ciphertext, associated_data)
-                .await
-                .map(Decrypted::into_plaintext)
+            let decrypted = self.decrypt_checked(ciphertext, associated_data).await?;
+            Ok(decrypted.into_plaintext())
         })
+    }
+
+    fn decrypt_with_refresh<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Decrypted, KmsError>> {
+        Box::pin(self.decrypt_checked(ciphertext, associated_data))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Scaleway Key Manager.
 //!
 //! [`ScalewayClient`] reads the settings of Scaleway's own tools and finds keys. [`ScalewayKey`] is
-//! one key and its operations. There are three layers, each replaceable: `api` (requests and
-//! answers, without I/O), [`Retrying`] (time-outs and retries), [`Transport`] (HTTP).
+//! one key and its operations. `api` writes requests and reads answers without I/O;
+//! [`client`](super::client) sends them.
 //!
 //! # Security
 //! Only the secret key is sent, in a header, over TLS, to the configured host and nowhere else. We
@@ -27,39 +27,40 @@
 mod api;
 mod as_text;
 mod builder;
+mod call;
 mod client;
 mod config;
+mod connection;
 mod data_key;
-mod http;
 mod info;
 mod key;
-mod proxy;
-mod retry;
+mod operation;
+mod pages;
 mod rotation;
 mod secret_key;
 mod time;
-mod trace;
-mod transport;
 mod uri;
 mod uuid;
 
 pub use api::{
-    crypto::{Decrypted, ImportParameters, KeyMaterial, MAX_CIPHERTEXT_SIZE, MAX_PLAINTEXT_SIZE},
-    key::{CreateKey, KeyOrder, ListKeys, RotationPolicy, UpdateKey},
+    crypto::{ImportParameters, KeyMaterial, MAX_CIPHERTEXT_SIZE, MAX_PLAINTEXT_SIZE},
+    key::{CreateKey, KeyOrder, ListKeys, UpdateKey},
 };
 pub use builder::ScalewayClientBuilder;
 pub use client::{RegionConflict, ScalewayClient};
 pub use config::Environment;
 pub use data_key::{DataKey, DataKeySecret, WrappedDataKey};
-pub use http::HttpTransport;
 pub use info::{
-    Algorithm, KeyInfo, KeyPage, KeyState, KeyUsage, OfferedAlgorithm, ProtectionLevel, UsageKind,
+    Algorithm, KeyMetadata, KeyPage, KeyState, KeyUsage, OfferedAlgorithm, ProtectionLevel,
+    RotationPolicy, UsageKind,
 };
 pub use key::ScalewayKey;
-pub use retry::{RetryPolicy, Retrying, Timer, TokioTimer};
 pub use rotation::{KeyRotation, RotationStatus};
-pub use secret_key::SecretKey;
 pub use time::{Seconds, Timestamp};
-pub use transport::{MAX_REPLY_SIZE, Operation, Request, Response, Transport};
 pub use uri::{KeyUri, Region};
 pub use uuid::Uuid;
+
+pub use super::client::{
+    HttpRequest, HttpResponse, HttpTransport, MAX_REPLY_SIZE, RetryPolicy, Retrying, Timer,
+    TokioTimer, Transport,
+};

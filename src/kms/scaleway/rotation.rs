@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Timestamp, Uuid, api::crypto::Unbelievable};
+use super::{Timestamp, Uuid, api::Unbelievable};
 
 /// One version of a key: the material from one rotation.
 ///

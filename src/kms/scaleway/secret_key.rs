@@ -6,13 +6,13 @@ use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use super::Uuid;
-use crate::{secret::SecretAccess, wire};
+use crate::wire;
 
 /// The secret half of a Scaleway API key, sent in the header `X-Auth-Token`.
 ///
 /// Clones share it without copying. It is wiped when the last is dropped, and never printed.
 #[derive(Clone)]
-pub struct SecretKey(Bytes);
+pub(crate) struct SecretKey(Bytes);
 
 impl SecretKey {
     /// Copies a secret key, which must be a UUID in upper or lower case.
@@ -20,12 +20,6 @@ impl SecretKey {
         // Keep the case: the service compares the text.
         Uuid::is_well_formed(text)
             .then(|| Self(wire::secret(Zeroizing::new(text.as_bytes().to_vec()))))
-    }
-
-    /// Shows the key: 36 bytes of ASCII text.
-    #[must_use]
-    pub fn expose(&self, _access: SecretAccess) -> &[u8] {
-        &self.0
     }
 
     pub(crate) fn bytes(&self) -> &Bytes {

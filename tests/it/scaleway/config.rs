@@ -119,15 +119,19 @@ async fn secret_key(home: &TempDir, variables: &[(&str, &str)]) -> String {
 
     use keyseal::{
         BoxFuture, SecretAccess,
-        kms::scaleway::{Request, Response, Transport},
+        kms::client::{HttpRequest, HttpResponse, Transport},
     };
 
     struct Spy(Arc<Mutex<String>>);
     impl Transport for Spy {
-        fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>> {
-            let key = request.secret_key().expose(SecretAccess::insecure());
+        fn send<'a>(
+            &'a self,
+            request: &'a HttpRequest,
+        ) -> BoxFuture<'a, Result<HttpResponse, KmsError>> {
+            let mut credentials = request.headers().iter().filter(|header| header.is_secret());
+            let key = credentials.next().unwrap().expose(SecretAccess::insecure());
             *self.0.lock().unwrap() = String::from_utf8(key.to_vec()).unwrap();
-            Box::pin(async { Ok(Response::new(404, Vec::new())) })
+            Box::pin(async { Ok(HttpResponse::new(404, Vec::new())) })
         }
     }
 

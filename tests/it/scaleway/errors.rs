@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use keyseal::{
-    KmsError, KmsErrorKind, RemoteAead, SecretAccess, SecretBytes, kms::scaleway::Response,
+    KmsError, KmsErrorKind, RemoteAead, SecretAccess, SecretBytes, kms::client::HttpResponse,
 };
 
 use super::scripted::{Answer, KEY_ID, SECRET_KEY, Scripted, full_text, vector};
@@ -134,7 +134,7 @@ async fn statuses_alone_become_kinds() {
         (100, InvalidReply, false),
         (600, InvalidReply, false),
     ] {
-        let html = Response::new(status, b"<html>Bad Gateway</html>".to_vec())
+        let html = HttpResponse::new(status, b"<html>Bad Gateway</html>".to_vec())
             .header("content-type", "text/html");
         for answer in [
             Answer::empty(status),
@@ -249,7 +249,7 @@ async fn a_success_must_be_labelled_as_json() {
         (Some("application/jsonp"), false),
         (None, false),
     ] {
-        let response = Response::new(200, body.clone());
+        let response = HttpResponse::new(200, body.clone());
         let response = match label {
             Some(label) => response.header("Content-Type", label),
             None => response,
@@ -294,7 +294,7 @@ fn echoes(secret: &str) -> Vec<Answer> {
         .map(|body| Answer::json(400, body.as_str()))
         .collect();
     answers.push(Answer::Reply(
-        Response::json(400, "{}").header("X-Request-Id", secret),
+        HttpResponse::json(400, "{}").header("X-Request-Id", secret),
     ));
     answers.push(Answer::json(200, quoted));
     answers.push(Answer::json(
@@ -376,6 +376,6 @@ async fn debug_of_everything_hides_the_secret_key_and_inputs() {
     let text = format!("{client:?} {key:?} {data_key:?}");
     assert!(!text.contains(SECRET_KEY));
     assert!(text.contains("SecretBytes(32 bytes)"));
-    let response = Response::json(200, vector("replies/decrypt.json"));
+    let response = HttpResponse::json(200, vector("replies/decrypt.json"));
     assert!(!format!("{response:?}").contains("aGVsbG8"));
 }

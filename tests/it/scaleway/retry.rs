@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind, RemoteAead,
     kms::scaleway::{
-        CreateKey, Request, Response, RetryPolicy, ScalewayClient, ScalewayKey, Timer, TokioTimer,
-        Transport,
+        CreateKey, HttpRequest, HttpResponse, RetryPolicy, ScalewayClient, ScalewayKey, Timer,
+        TokioTimer, Transport,
     },
 };
 
@@ -189,7 +189,7 @@ async fn waits_are_random_and_grow_up_to_their_cap() {
 
 #[tokio::test]
 async fn the_service_s_own_wait_is_kept() {
-    let busy = || Answer::Reply(Response::new(429, Vec::new()).header("retry-after", " 7 "));
+    let busy = || Answer::Reply(HttpResponse::new(429, Vec::new()).header("retry-after", " 7 "));
     let service = Scripted::new([busy(), ok()]);
     let (key, timer) = key_with(&service, RetryPolicy::new());
     key.get().await.unwrap();
@@ -214,7 +214,7 @@ async fn a_wait_until_a_date_is_kept() {
 #[tokio::test]
 async fn a_wait_that_would_not_end_in_time_is_not_begun() {
     for text in ["61", "18446744073709551615"] {
-        let busy = Answer::Reply(Response::new(429, Vec::new()).header("Retry-After", text));
+        let busy = Answer::Reply(HttpResponse::new(429, Vec::new()).header("Retry-After", text));
         let service = Scripted::new([busy]);
         let (key, timer) = key_with(&service, RetryPolicy::new());
         let error = key.get().await.unwrap_err();
@@ -351,7 +351,10 @@ async fn a_patient_policy_outlasts_rate_limits_and_not_a_service_that_is_down() 
 struct Slow(Duration, Scripted);
 
 impl Transport for Slow {
-    fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>> {
+    fn send<'a>(
+        &'a self,
+        request: &'a HttpRequest,
+    ) -> BoxFuture<'a, Result<HttpResponse, KmsError>> {
         Box::pin(async move {
             tokio::time::sleep(self.0).await;
             self.1.send(request).await

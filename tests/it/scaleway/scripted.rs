@@ -8,9 +8,9 @@ use std::{
 
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind,
-    kms::scaleway::{
-        Request, Response, RetryPolicy, ScalewayClient, ScalewayClientBuilder, ScalewayKey, Timer,
-        Transport,
+    kms::{
+        client::{HttpRequest, HttpResponse, RetryPolicy, Timer, Transport},
+        scaleway::{ScalewayClient, ScalewayClientBuilder, ScalewayKey},
     },
 };
 
@@ -30,7 +30,7 @@ pub(crate) fn vector(name: &str) -> String {
 }
 
 pub(crate) enum Answer {
-    Reply(Response),
+    Reply(HttpResponse),
     Fail(KmsErrorKind),
     Never,
 }
@@ -41,11 +41,11 @@ impl Answer {
     }
 
     pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self::Reply(Response::json(status, body).header("X-Request-Id", "req-1"))
+        Self::Reply(HttpResponse::json(status, body).header("X-Request-Id", "req-1"))
     }
 
     pub(crate) fn empty(status: u16) -> Self {
-        Self::Reply(Response::new(status, Vec::new()))
+        Self::Reply(HttpResponse::new(status, Vec::new()))
     }
 }
 
@@ -108,13 +108,16 @@ pub(crate) fn key_of(client: &ScalewayClient) -> ScalewayKey {
 }
 
 impl Transport for Scripted {
-    fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>> {
+    fn send<'a>(
+        &'a self,
+        request: &'a HttpRequest,
+    ) -> BoxFuture<'a, Result<HttpResponse, KmsError>> {
         Box::pin(async move {
             self.sent.lock().unwrap().push(Sent {
                 method: request.method(),
                 target: request.target().to_owned(),
                 body: request
-                    .json()
+                    .body()
                     .map(|body| String::from_utf8(body.to_vec()).unwrap()),
             });
             let answer = self.answers.lock().unwrap().pop_front();

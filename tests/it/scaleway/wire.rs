@@ -8,9 +8,9 @@ use std::{
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind, RemoteAead, SecretAccess, SecretBytes,
     kms::scaleway::{
-        Algorithm, CreateKey, KeyMaterial, KeyOrder, KeyState, KeyUsage, ListKeys, ProtectionLevel,
-        Region, Request, Response, RetryPolicy, RotationPolicy, RotationStatus, Timer, Timestamp,
-        Transport, UpdateKey, UsageKind,
+        Algorithm, CreateKey, HttpRequest, HttpResponse, KeyMaterial, KeyOrder, KeyState, KeyUsage,
+        ListKeys, ProtectionLevel, Region, RetryPolicy, RotationPolicy, RotationStatus, Timer,
+        Timestamp, Transport, UpdateKey, UsageKind,
     },
 };
 
@@ -669,7 +669,10 @@ async fn listing_ends_in_time_on_a_server_that_always_has_another_page() {
     /// New keys on every page, each after half a second of the clock.
     struct Endless(AtomicU32, FakeTimer);
     impl Transport for Endless {
-        fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Response, KmsError>> {
+        fn send<'a>(
+            &'a self,
+            request: &'a HttpRequest,
+        ) -> BoxFuture<'a, Result<HttpResponse, KmsError>> {
             Box::pin(async move {
                 self.1.sleep(Duration::from_millis(500)).await;
                 let first = self.0.fetch_add(100, Ordering::Relaxed);

@@ -3,7 +3,8 @@
 use std::io::{self, Read as _};
 
 use keyseal::{
-    KeyId, KeysetHandle, KeysetStreamingAead, SealedStreamHeader, StreamingAead as _, Variant,
+    Envelope, KeyId, KeysetHandle, KeysetStreamingAead, SealedStreamHeader, StreamingAead as _,
+    Variant,
     keyset::{Entry, Status},
     streaming::RandomAccess,
 };
@@ -22,14 +23,11 @@ use crate::{
     job::{Job, Release, Sizes},
     keysets::Keyset,
     range::Range,
-    shape::{
-        LENGTH_SIZE, MAX_WRAPPED, Prefix, SAMPLE, Shape, looks_random, may_be_ciphertext,
-        may_be_stream, split_envelope,
-    },
+    shape::{Prefix, SAMPLE, Shape, envelope, looks_random, may_be_ciphertext, may_be_stream},
 };
 
 /// The bytes of an envelope up to those that show whether its payload may be one.
-const ENVELOPE_SAMPLE: usize = LENGTH_SIZE + MAX_WRAPPED as usize + SAMPLE;
+const ENVELOPE_SAMPLE: usize = Envelope::MAX_HEAD_SIZE + SAMPLE;
 /// Says of a stream that no key of the keyset decrypts it.
 const NOT_DECRYPTED: &str = "stream_not_decrypted";
 
@@ -369,8 +367,8 @@ fn sealed_stream() -> Reason {
 /// Recognises a file that is under no key of the keyset.
 fn of_another_key(start: &[u8], size: Option<u64>) -> Recognised {
     let size = size.unwrap_or(u64::MAX);
-    match split_envelope(start, size) {
-        Some((_, payload)) if looks_random(payload) => Recognised::Closed(envelope()),
+    match envelope(start, size) {
+        Some(envelope) if looks_random(envelope.payload()) => Recognised::Closed(in_envelope()),
         _ if may_be_ciphertext(start, size) => {
             Recognised::Plain(match Shape::of(start, size).prefix {
                 Some(Prefix { id, .. }) => Reason::new(
@@ -390,7 +388,7 @@ fn of_another_key(start: &[u8], size: Option<u64>) -> Recognised {
     }
 }
 
-fn envelope() -> Reason {
+fn in_envelope() -> Reason {
     let text = "it is an envelope, which has its wrapped key inside: --kek URI decrypts it";
     Reason::new("envelope", text)
 }

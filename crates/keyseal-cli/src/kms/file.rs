@@ -6,16 +6,12 @@ use std::{
 };
 
 use keyseal::{
-    Aead as _, BoxFuture, KeysetAead, KeysetHandle, KmsError, RemoteAead, SecretAccess,
+    KeysetHandle, SecretAccess,
     keyset::Protection,
-    kms::{LocalAead, file::FileKmsClient},
+    kms::{LocalKek, file::FileKmsClient},
 };
-use zeroize::Zeroizing;
 
-use super::{
-    provider::{Client, OpenKey, Provider, new_worker},
-    wrapping::{Age, Unwrapped, WrappingKey},
-};
+use super::provider::{Client, OpenKey, Provider, new_worker};
 use crate::{
     context::Context,
     error::Failure,
@@ -52,51 +48,7 @@ fn no_path() -> Failure {
         .hint("file-kms://kek.json names a file in this folder, file-kms:///srv/kek.json any file")
 }
 
-/// The keys of a keyset file.
-struct FileKey {
-    all: LocalAead<KeysetAead>,
-    primary: KeysetAead,
-}
-
-impl RemoteAead for FileKey {
-    fn encrypt<'a>(
-        &'a self,
-        plaintext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
-        self.all.encrypt(plaintext, associated_data)
-    }
-
-    fn decrypt<'a>(
-        &'a self,
-        ciphertext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
-        self.all.decrypt(ciphertext, associated_data)
-    }
-}
-
-impl WrappingKey for FileKey {
-    fn unwrap<'a>(
-        &'a self,
-        ciphertext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Unwrapped, KmsError>> {
-        Box::pin(async move {
-            let (plaintext, age) = match self.primary.decrypt(ciphertext, associated_data) {
-                Ok(plaintext) => (plaintext, Age::Newest),
-                Err(_) => (
-                    self.all.decrypt(ciphertext, associated_data).await?,
-                    Age::Older,
-                ),
-            };
-            let plaintext = Zeroizing::new(plaintext);
-            Ok(Unwrapped { plaintext, age })
-        })
-    }
-}
-
-fn open(path: &Path, cleartext: bool, context: &Context) -> Result<FileKey, Failure> {
+fn open(path: &Path, cleartext: bool, context: &Context) -> Result<LocalKek, Failure> {
     let place = Place::File(path.to_owned());
     let bytes = place.read_small(KEYSET_LIMIT, context)?;
     let name = place.name();
@@ -119,18 +71,7 @@ fn open(path: &Path, cleartext: bool, context: &Context) -> Result<FileKey, Fail
         .hint("--insecure-cleartext allows it as it is"));
     }
     let access = SecretAccess::insecure();
-    let keys = KeysetHandle::read_cleartext(&bytes, seen.format(), access).and_then(|handle| {
-        let primary = handle.entries().find(keyseal::keyset::Entry::is_primary);
-        let primary = primary.and_then(|entry| Some((entry.key()?.clone(), entry.id())));
-        let all: KeysetAead = handle.primitive()?;
-        let primary = match primary {
-            Some((key, id)) => KeysetHandle::with_id(key, id).primitive()?,
-            None => all.clone(),
-        };
-        Ok(FileKey {
-            all: LocalAead::new(all),
-            primary,
-        })
-    });
-    keys.map_err(|error| keyset_failure(&name, error))
+    KeysetHandle::read_cleartext(&bytes, seen.format(), access)
+        .and_then(|handle| LocalKek::new(&handle))
+        .map_err(|error| keyset_failure(&name, error))
 }

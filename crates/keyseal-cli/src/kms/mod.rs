@@ -3,12 +3,10 @@
 mod file;
 mod provider;
 mod scaleway;
-mod wrapping;
 
 pub(crate) use self::{
     provider::{OpenKey, Provider, new_worker},
     scaleway::KeyManager,
-    wrapping::{Age, Unwrapped, Witness, WrappingKey},
 };
 
 /// The providers of this build.

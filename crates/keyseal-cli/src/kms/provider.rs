@@ -2,9 +2,11 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use keyseal::kms::{KmsClients, blocking::Worker};
+use keyseal::{
+    RemoteAead,
+    kms::{KmsClients, blocking::Worker},
+};
 
-use super::wrapping::WrappingKey;
 use crate::{context::Context, error::Failure, exit::Exit};
 
 /// A service, or a kind of file, that holds keys. Its functions take the part of a URI that follows
@@ -23,7 +25,7 @@ pub(crate) struct Provider {
 
 /// A key that was opened.
 pub(crate) struct OpenKey {
-    pub(crate) key: Arc<dyn WrappingKey>,
+    pub(crate) key: Arc<dyn RemoteAead>,
     /// Waits for the key's answers: its connections stay with this worker.
     pub(crate) worker: Worker,
     /// The one canonical URI of the key.

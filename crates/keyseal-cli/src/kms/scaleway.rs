@@ -3,18 +3,14 @@
 use std::{fs::File, io::Read as _, path::Path, sync::Arc, time::Duration};
 
 use keyseal::{
-    BoxFuture, KmsError,
+    KmsError,
     kms::{
         blocking::Worker,
         scaleway::{KeyUri, Region, RegionConflict, RetryPolicy, ScalewayClient, ScalewayKey},
     },
 };
-use zeroize::Zeroizing;
 
-use super::{
-    provider::{Client, OpenKey, Provider, new_worker},
-    wrapping::{Age, Unwrapped, WrappingKey},
-};
+use super::provider::{Client, OpenKey, Provider, new_worker};
 use crate::{
     context::Context, error::Failure, kms_args::KmsArgs, kms_failure::kms_failure, text::printable,
 };
@@ -171,26 +167,4 @@ fn read_ca_file(file: &Path) -> Result<Vec<u8>, Failure> {
         format!("cannot use --ca-file {}", printable(file.display())),
         why,
     ))
-}
-
-impl WrappingKey for ScalewayKey {
-    fn unwrap<'a>(
-        &'a self,
-        ciphertext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Unwrapped, KmsError>> {
-        Box::pin(async move {
-            let decrypted = self
-                .decrypt_with_refresh(ciphertext, associated_data)
-                .await?;
-            let age = match decrypted.rewrapped() {
-                Some(rewrapped) => Age::Refreshed(rewrapped.to_vec()),
-                None => Age::Newest,
-            };
-            Ok(Unwrapped {
-                plaintext: Zeroizing::new(decrypted.into_plaintext()),
-                age,
-            })
-        })
-    }
 }

@@ -16,7 +16,7 @@ fn largest() -> usize {
 
 /// The memory that a run may take, in KiB: eight times the largest file, and the program itself.
 fn memory() -> usize {
-    (8 * largest() >> 10) + (8 << 10)
+    ((8 * largest()) >> 10) + (8 << 10)
 }
 
 /// The memory for a configuration file of at most 1 MiB, in KiB.
@@ -55,10 +55,10 @@ fn filled(start: &str, part: &str, end: &str) -> Vec<u8> {
 
 /// A field of a protobuf message.
 fn field(number: u8, content: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![number << 3 | 2];
+    let mut bytes = vec![(number << 3) | 2];
     let mut length = content.len();
     while length > 127 {
-        bytes.push((length & 127) as u8 | 128);
+        bytes.push(((length & 127) as u8) | 128);
         length >>= 7;
     }
     bytes.push(length as u8);

@@ -11,7 +11,11 @@ use crate::{
         KmsError, KmsErrorKind,
         kms::{MAX_MESSAGE_SIZE, first_bytes},
     },
-    kms::scaleway::transport::{Operation, Request, Response},
+    kms::{
+        client::{HttpResponse, retry::is_transient},
+        scaleway::{call::Call, operation::Operation},
+    },
+    secret::SecretAccess,
 };
 
 /// The shortest input whose repetition in an answer we look for: shorter ones occur by chance.
@@ -49,23 +53,23 @@ struct Detail {
 }
 
 /// Turns an answer whose status is not 2xx into an error.
-pub(crate) fn of_response(request: &Request, response: &Response) -> KmsError {
+pub(crate) fn of_response(call: &Call, response: &HttpResponse) -> KmsError {
     let body = response
         .is_json()
         .then(|| serde_json::from_slice::<Body>(response.body()).ok())
         .flatten()
         .unwrap_or_default();
     let status = response.status();
-    let kind = kind(request.operation(), status, &body);
+    let kind = kind(call.operation(), status, &body);
     let mut error = KmsError::new(kind).with_status(status);
     // With any other status the request took effect, or was refused and would be again.
-    if !request.operation().is_repeatable() || !is_transient(status) {
+    if !call.request().is_repeatable() || !is_transient(status) {
         error = error.not_repeatable();
     }
     if let Some(name) = body
         .r#type
         .as_ref()
-        .filter(|name| !echoes_a_secret(request, name))
+        .filter(|name| !echoes_a_secret(call, name))
     {
         error = error.with_service_type(name);
     }
@@ -73,7 +77,7 @@ pub(crate) fn of_response(request: &Request, response: &Response) -> KmsError {
     let message =
         message(status, kind, &body).map(|text| first_bytes(&text, MAX_MESSAGE_SIZE).to_owned());
     match message {
-        Some(text) if echoes_a_secret(request, &text) => {
+        Some(text) if echoes_a_secret(call, &text) => {
             error.with_message("the service's message repeats an input and is withheld")
         }
         Some(text) => error.with_message(text),
@@ -81,14 +85,9 @@ pub(crate) fn of_response(request: &Request, response: &Response) -> KmsError {
     }
 }
 
-/// Returns whether the same request may get a different answer a little later.
-pub(crate) fn is_transient(status: u16) -> bool {
-    matches!(status, 429 | 500 | 502 | 503 | 504)
-}
-
 /// Returns whether `text` repeats any part of the secret key or of the encoded inputs in the
 /// request's body.
-pub(crate) fn echoes_a_secret(request: &Request, text: &str) -> bool {
+pub(crate) fn echoes_a_secret(call: &Call, text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let parts: HashSet<&[u8]> = text.as_bytes().windows(TELLING_SIZE).collect();
     let repeats = |secret: &[u8]| {
@@ -104,16 +103,21 @@ pub(crate) fn echoes_a_secret(request: &Request, text: &str) -> bool {
                 .any(|part| parts.contains(part)),
         }
     };
-    repeats(request.secret_key().bytes())
-        || inputs(request)
+    let mut credentials = call
+        .request()
+        .headers()
+        .iter()
+        .filter(|one| one.is_secret());
+    credentials.any(|one| repeats(one.expose(SecretAccess::insecure())))
+        || inputs(call)
             .iter()
             .any(|(base64, plain)| repeats(base64.as_bytes()) || repeats(plain))
 }
 
 /// Returns the byte strings of the request, encoded and plain. All copies are wiped.
-fn inputs(request: &Request) -> Vec<(&str, Zeroizing<Vec<u8>>)> {
+fn inputs(call: &Call) -> Vec<(&str, Zeroizing<Vec<u8>>)> {
     let has_inputs = matches!(
-        request.operation(),
+        call.operation(),
         Operation::Decrypt
             | Operation::Encrypt
             | Operation::ImportKeyMaterial
@@ -122,7 +126,11 @@ fn inputs(request: &Request) -> Vec<(&str, Zeroizing<Vec<u8>>)> {
             | Operation::Verify
             | Operation::WrapKey
     );
-    let body = request.json().filter(|_| has_inputs).unwrap_or(b"{}");
+    let body = call
+        .request()
+        .body()
+        .filter(|_| has_inputs)
+        .unwrap_or(b"{}");
     let fields: BTreeMap<&str, &str> = serde_json::from_slice(body).unwrap_or_default();
     let plain = |base64: &str| {
         let mut bytes = Zeroizing::new(vec![0; base64.len() / 4 * 3]);

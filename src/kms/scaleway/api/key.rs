@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::kms::scaleway::{
     Seconds, Timestamp, Uuid,
-    info::{Algorithm, KeyUsage, ProtectionLevel, UsageKind},
+    info::{Algorithm, KeyUsage, ProtectionLevel, RotationPolicy, UsageKind},
 };
 
 /// The number of keys on a page of a list, which is the platform's maximum.
@@ -249,58 +249,6 @@ impl UpdateKey {
     }
 }
 
-/// When the service makes a new version of a key by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RotationPolicy {
-    period: Option<Duration>,
-    next: Option<Timestamp>,
-}
-
-impl RotationPolicy {
-    /// Rotates every `period`, first after one period. At least 24 hours.
-    #[must_use]
-    pub const fn every(period: Duration) -> Self {
-        Self {
-            period: Some(period),
-            next: None,
-        }
-    }
-
-    /// Rotates next at `next`. The period of the key's existing policy does not change.
-    #[must_use]
-    pub fn next_at(next: impl Into<Timestamp>) -> Self {
-        Self {
-            period: None,
-            next: Some(next.into()),
-        }
-    }
-
-    /// Rotates first at `next`.
-    #[must_use]
-    pub fn starting_at(self, next: impl Into<Timestamp>) -> Self {
-        Self {
-            next: Some(next.into()),
-            ..self
-        }
-    }
-
-    /// Returns the time between two rotations.
-    #[must_use]
-    pub const fn period(&self) -> Option<Duration> {
-        self.period
-    }
-
-    /// Returns the time of the next rotation.
-    #[must_use]
-    pub const fn next(&self) -> Option<Timestamp> {
-        self.next
-    }
-
-    pub(crate) const fn of(period: Option<Duration>, next: Option<Timestamp>) -> Self {
-        Self { period, next }
-    }
-}
-
 #[derive(Serialize)]
 struct PolicyBody {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -312,8 +260,8 @@ struct PolicyBody {
 impl From<&RotationPolicy> for PolicyBody {
     fn from(policy: &RotationPolicy) -> Self {
         Self {
-            rotation_period: policy.period.map(Seconds::from),
-            next_rotation_at: policy.next,
+            rotation_period: policy.period().map(Seconds::from),
+            next_rotation_at: policy.next(),
         }
     }
 }

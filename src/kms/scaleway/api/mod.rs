@@ -6,16 +6,16 @@
 pub(crate) mod crypto;
 pub(crate) mod error;
 pub(crate) mod key;
-pub(crate) mod secret_json;
 
 use serde::Deserialize;
 
-use super::transport::Response;
+use crate::kms::client::HttpResponse;
+
+/// The reason why an answer is rejected.
+pub(crate) type Unbelievable = &'static str;
 
 /// Parses the body of a successful answer.
-pub(crate) fn parse<'a, T: Deserialize<'a>>(
-    response: &'a Response,
-) -> Result<T, crypto::Unbelievable> {
+pub(crate) fn parse<'a, T: Deserialize<'a>>(response: &'a HttpResponse) -> Result<T, Unbelievable> {
     if !response.is_json() {
         return Err("its content type is not JSON");
     }

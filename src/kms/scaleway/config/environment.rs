@@ -8,7 +8,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{Origin, Setting, Settings, refused};
+use super::settings::{Origin, Setting, Settings};
 use crate::error::KmsError;
 
 /// The variable of each setting, and the older names that are read if it is not set.
@@ -269,7 +269,9 @@ impl Environment {
         match self.0.get(name) {
             None => Ok(None),
             Some(Value::Text(text)) => Ok(Some(text)),
-            Some(Value::Other(_)) => Err(refused(format!("{name} is not valid Unicode"))),
+            Some(Value::Other(_)) => Err(KmsError::configuration(format!(
+                "{name} is not valid Unicode"
+            ))),
         }
     }
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_saphyr::{DuplicateKeyPolicy, MergeKeyPolicy, Spanned};
 use zeroize::Zeroizing;
 
-use super::{Origin, Setting, Settings, refused};
+use super::settings::{Origin, Setting, Settings};
 use crate::error::KmsError;
 
 /// The largest file in bytes that is read.
@@ -158,13 +158,14 @@ fn from_yaml<T: DeserializeOwned + Default>(path: &Path, text: &str) -> Result<T
             serde_saphyr::Error::DuplicateMappingKey { .. } => "a name is there twice",
             _ => "it is not YAML as scw writes it",
         };
-        refused(format!("{}{line}: {why}", path.display()))
+        KmsError::configuration(format!("{}{line}: {why}", path.display()))
     })
 }
 
 fn load(path: &Path, warnings: &mut Vec<String>) -> Result<Zeroizing<String>, KmsError> {
     let failed = |error: std::io::Error| {
-        refused(format!("the file {} cannot be read", path.display())).with_source(error)
+        KmsError::configuration(format!("the file {} cannot be read", path.display()))
+            .with_source(error)
     };
     let mut file = fs::File::open(path).map_err(failed)?;
     #[cfg(unix)]
@@ -191,12 +192,16 @@ fn load(path: &Path, warnings: &mut Vec<String>) -> Result<Zeroizing<String>, Km
         }
     }
     if filled > MAX_FILE_SIZE {
-        return Err(refused(format!("{} is longer than 1 MiB", path.display())));
+        return Err(KmsError::configuration(format!(
+            "{} is longer than 1 MiB",
+            path.display()
+        )));
     }
     let text = bytes
         .get(..filled)
         .and_then(|bytes| std::str::from_utf8(bytes).ok());
-    let text = text.ok_or_else(|| refused(format!("{} is not UTF-8 text", path.display())))?;
+    let text = text
+        .ok_or_else(|| KmsError::configuration(format!("{} is not UTF-8 text", path.display())))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 

@@ -2,120 +2,28 @@
 //!
 //! Each source is read as text into [`Settings`]. The sources are merged field by field, and the
 //! result is checked once. The names, the order and the rules are those of Scaleway's Go SDK and
-//! CLI. Every text keeps its [`Origin`], so that an error names the variable or the line.
+//! CLI. Every text keeps its origin, so that an error names the variable or the line.
 
 mod environment;
 mod file;
+mod settings;
 
 pub use environment::Environment;
+pub(crate) use settings::{Setting, Settings};
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
-
-use zeroize::Zeroizing;
+use std::path::{Path, PathBuf};
 
 use self::file::ConfigFile;
-use super::{Region, SecretKey, Uuid, http::ApiUrl};
-use crate::error::{KmsError, KmsErrorKind};
+use super::{Region, Uuid, secret_key::SecretKey};
+use crate::{
+    error::{KmsError, KmsErrorKind},
+    kms::client::base_url::BaseUrl,
+};
 
+/// The API of Scaleway itself.
+const DEFAULT_API_URL: &str = "https://api.scaleway.com";
 /// The longest user agent in bytes.
 const MAX_USER_AGENT_SIZE: usize = 512;
-
-/// An unchecked text and its origin. It is wiped, because it may be the secret key.
-#[derive(Clone)]
-pub(crate) struct Setting {
-    text: Zeroizing<String>,
-    origin: Origin,
-}
-
-/// The origin of a setting.
-#[derive(Clone)]
-enum Origin {
-    Explicit,
-    Variable(&'static str),
-    Line(Arc<Path>, u64),
-}
-
-impl Setting {
-    pub(crate) fn explicit(text: &str) -> Self {
-        Self {
-            text: Zeroizing::new(text.to_owned()),
-            origin: Origin::Explicit,
-        }
-    }
-
-    /// Makes an error about a setting. It omits the text, which may be a secret in the wrong place.
-    fn refused(&self, message: impl fmt::Display) -> KmsError {
-        match &self.origin {
-            Origin::Explicit => refused(message.to_string()),
-            Origin::Variable(name) => refused(format!("{name}: {message}")),
-            Origin::Line(file, line) => {
-                refused(format!("{}, line {line}: {message}", file.display()))
-            }
-        }
-    }
-
-    /// Parses the text, or reports which `name` breaks which `rule`.
-    fn checked<T>(
-        &self,
-        name: &str,
-        rule: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Result<T, KmsError> {
-        let text = self.text.as_str();
-        parse(text).ok_or_else(|| {
-            let fault = match text {
-                "" => "is empty",
-                text if text.ends_with('\n') => "ends in a line feed",
-                text if text.trim() != text => "begins or ends with white space",
-                _ => rule,
-            };
-            self.refused(format!("the {name} {fault}"))
-        })
-    }
-}
-
-/// The settings of one source.
-#[derive(Clone, Default)]
-pub(crate) struct Settings {
-    pub(crate) access_key: Option<Setting>,
-    pub(crate) secret_key: Option<Setting>,
-    pub(crate) organization_id: Option<Setting>,
-    pub(crate) project_id: Option<Setting>,
-    pub(crate) region: Option<Setting>,
-    pub(crate) zone: Option<Setting>,
-    pub(crate) api_url: Option<Setting>,
-    pub(crate) user_agent: Option<Setting>,
-    pub(crate) insecure: Option<bool>,
-    /// The host that we may call without TLS.
-    pub(crate) http_host: Option<Setting>,
-}
-
-impl Settings {
-    /// Merges `self` over `below`.
-    pub(crate) fn over(self, below: Self) -> Self {
-        Self {
-            access_key: self.access_key.or(below.access_key),
-            secret_key: self.secret_key.or(below.secret_key),
-            organization_id: self.organization_id.or(below.organization_id),
-            project_id: self.project_id.or(below.project_id),
-            region: self.region.or(below.region),
-            zone: self.zone.or(below.zone),
-            api_url: self.api_url.or(below.api_url),
-            user_agent: self.user_agent.or(below.user_agent),
-            insecure: self.insecure.or(below.insecure),
-            http_host: self.http_host.or(below.http_host),
-        }
-    }
-
-    /// Returns whether these settings alone suffice to use keys.
-    const fn suffices(&self) -> bool {
-        self.secret_key.is_some() && (self.region.is_some() || self.zone.is_some())
-    }
-}
 
 /// Which sources to read besides the explicit options.
 #[derive(Clone, Default)]
@@ -131,7 +39,7 @@ pub(crate) struct Resolved {
     pub(crate) organization_id: Option<Uuid>,
     pub(crate) project_id: Option<Uuid>,
     pub(crate) region: Option<Region>,
-    pub(crate) api_url: ApiUrl,
+    pub(crate) api_url: BaseUrl,
     pub(crate) user_agent: String,
     pub(crate) accept_any_certificate: bool,
     /// Warnings about the settings.
@@ -183,7 +91,7 @@ fn read_file(
         return match profile {
             Some(profile) if sources.profile.is_some() => {
                 let why = no_file(environment).unwrap_or_else(|| "no file is named".to_owned());
-                Err(refused(format!(
+                Err(KmsError::configuration(format!(
                     "there is no profile `{}`: {why}",
                     profile.text.as_str()
                 )))
@@ -305,11 +213,11 @@ fn region_of_zone(zone: &str) -> Option<Region> {
     Region::parse(region).filter(|_| well_formed)
 }
 
-fn api_url(setting: Option<&Setting>, http_host: Option<&Setting>) -> Result<ApiUrl, KmsError> {
-    let default = Setting::explicit(ApiUrl::DEFAULT);
+fn api_url(setting: Option<&Setting>, http_host: Option<&Setting>) -> Result<BaseUrl, KmsError> {
+    let default = Setting::explicit(DEFAULT_API_URL);
     let setting = setting.unwrap_or(&default);
     let http_host = http_host.map(|host| host.text.as_str());
-    match ApiUrl::parse(&setting.text, http_host) {
+    match BaseUrl::parse(&setting.text, http_host) {
         Ok(url) => Ok(url),
         Err(reason) => setting.checked("API URL", reason, |_| None),
     }
@@ -324,9 +232,4 @@ fn user_agent(setting: Option<&Setting>) -> Result<String, KmsError> {
         let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         (printable && text.len() <= MAX_USER_AGENT_SIZE).then(|| text.to_owned())
     })
-}
-
-/// Makes an error about the settings.
-pub(crate) fn refused(message: impl Into<String>) -> KmsError {
-    KmsError::new(KmsErrorKind::Configuration).with_message(message)
 }

@@ -1,7 +1,7 @@
 //! `kek list`: the keys of a region.
 
 use clap::Args;
-use keyseal::kms::scaleway::{KeyInfo, ListKeys, Uuid};
+use keyseal::kms::scaleway::{KeyMetadata, ListKeys, Uuid};
 use serde_json::Value;
 
 use super::{
@@ -94,7 +94,7 @@ fn wanted(args: &ListArgs) -> ListKeys {
 }
 
 /// Returns a line for each key. An empty list has no header either.
-fn lines(keys: &[KeyInfo]) -> String {
+fn lines(keys: &[KeyMetadata]) -> String {
     let head = [
         "NAME",
         "STATE",

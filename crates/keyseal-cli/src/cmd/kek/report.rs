@@ -1,27 +1,27 @@
 //! Keys in reports.
 
-use keyseal::kms::scaleway::KeyInfo;
+use keyseal::kms::scaleway::KeyMetadata;
 use serde_json::Value;
 
 use crate::{context::Context, error::Failure, text::printable};
 
 /// Reports a change of a key; the JSON form is the service's own object.
-pub(super) fn report(done: &str, key: &KeyInfo, context: &Context) -> Result<(), Failure> {
+pub(super) fn report(done: &str, key: &KeyMetadata, context: &Context) -> Result<(), Failure> {
     context.report(done, &as_json(key), false)
 }
 
 /// Returns the service's own object.
-pub(super) fn as_json(key: &KeyInfo) -> Value {
+pub(super) fn as_json(key: &KeyMetadata) -> Value {
     // This text was parsed from JSON before.
     serde_json::from_str(key.json()).unwrap_or_default()
 }
 
 /// Returns the words for a key in a sentence: its name and its URI.
-pub(super) fn name(key: &KeyInfo) -> String {
+pub(super) fn name(key: &KeyMetadata) -> String {
     format!("{} ({})", printable(key.name()), key.uri())
 }
 
-pub(super) fn usage(key: &KeyInfo) -> String {
+pub(super) fn usage(key: &KeyMetadata) -> String {
     match key.usage_member() {
         Some((_, algorithm)) => printable(algorithm),
         None => "unknown".to_owned(),

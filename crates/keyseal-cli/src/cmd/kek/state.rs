@@ -2,7 +2,7 @@
 //! key.
 
 use clap::Args;
-use keyseal::kms::scaleway::KeyInfo;
+use keyseal::kms::scaleway::KeyMetadata;
 
 use super::{
     choice::KeyChoice,
@@ -40,7 +40,7 @@ pub(super) fn show(args: &ShowArgs, context: &Context) -> Result<(), Failure> {
 
 /// Returns the fields that have a value, in the order of `scw`; times are as the service gives
 /// them.
-fn fields(key: &KeyInfo) -> Vec<(String, String)> {
+fn fields(key: &KeyMetadata) -> Vec<(String, String)> {
     let mut fields: Vec<(String, String)> = Vec::new();
     let mut add = |name: &str, value: Option<String>| {
         fields.extend(value.map(|value| (name.to_owned(), printable(value))));
@@ -109,7 +109,7 @@ macro_rules! changes {
                 let (manager, key) = self.choice.open(context)?;
                 let what = concat!("cannot ", stringify!($call), " the key");
                 let key = manager.run(what, key.$call())?;
-                let done: fn(&KeyInfo) -> String = $done;
+                let done: fn(&KeyMetadata) -> String = $done;
                 report(&format!("{}: {}", name(&key), done(&key)), &key, context)
             }
         }

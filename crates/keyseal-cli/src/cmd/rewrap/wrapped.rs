@@ -3,7 +3,8 @@
 use std::io::{self, Read as _};
 
 use keyseal::{
-    DecryptError, KeysetError, KeysetHandle, KmsErrorKind, SealedStreamHeader, SecretAccess,
+    DecryptError, Envelope, Freshness, KeysetError, KeysetHandle, KmsErrorKind, SealedStreamHeader,
+    SecretAccess,
     keyset::{Format, KeysetFile, Protection},
 };
 use zeroize::Zeroizing;
@@ -16,7 +17,7 @@ use crate::{
     kek::Kek,
     keyset_failure::keyset_failure,
     kms_failure::kms_failure,
-    shape::{LENGTH_SIZE, MAX_WRAPPED, split_envelope},
+    shape::envelope,
 };
 
 /// The old key-encryption key, and the new one unless it is the same.
@@ -85,9 +86,9 @@ impl Keks {
             return self.open_sealed_stream(input.name(), &start);
         }
         let size = input.size().unwrap_or(u64::MAX);
-        let envelope = split_envelope(&start, size);
-        if let Some((wrapped, _)) = envelope
-            && let Some(opened) = self.open_envelope(input.name(), wrapped)?
+        let envelope = envelope(&start, size);
+        if let Some(envelope) = &envelope
+            && let Some(opened) = self.open_envelope(input.name(), envelope)?
         {
             return Ok(opened);
         }
@@ -113,9 +114,10 @@ impl Keks {
         opened.ok_or_else(|| self.not_unwrapped(name))
     }
 
-    fn open_envelope(&self, name: &str, wrapped: &[u8]) -> Result<Option<Opened>, Failure> {
-        self.try_both(LENGTH_SIZE + wrapped.len(), false, &|kek| {
-            let dek = kek.aead().decrypt(wrapped, b"").map(Zeroizing::new);
+    fn open_envelope(&self, name: &str, file: &Envelope<'_>) -> Result<Option<Opened>, Failure> {
+        self.try_both(file.head().len(), false, &|kek| {
+            let dek = kek.aead().decrypt(file.wrapped_key(), b"");
+            let dek = dek.map(Zeroizing::new);
             Ok(opened(name, dek.map_err(KeysetError::Decrypt))?.map(Secret::Envelope))
         })
     }
@@ -174,7 +176,7 @@ impl Keks {
                 return Ok(Some(Opened {
                     secret,
                     start: start as u64,
-                    is_newest: is_target && seen.saw_newest(),
+                    is_newest: is_target && seen.freshness() == Freshness::Newest,
                     kek: match to {
                         Some(to) if !is_target => to.witnessed(is_keyset && to.is_envelope())?.0,
                         _ => kek,
@@ -197,11 +199,7 @@ impl Keks {
             Secret::Envelope(dek) => {
                 let wrapped = kek.aead().encrypt(dek, b"");
                 let wrapped = wrapped.map_err(|error| failed(name, KeysetError::Encrypt(error)))?;
-                let length = u32::try_from(wrapped.len())
-                    .ok()
-                    .filter(|length| (1..=MAX_WRAPPED).contains(length))
-                    .ok_or_else(|| self.unknown(name))?;
-                Ok([&length.to_be_bytes(), &wrapped[..]].concat())
+                Envelope::head_of(&wrapped).map_err(|_| self.unknown(name))
             }
             Secret::Keyset(handle, format) => Ok(kek.write(handle, *format, &self.aad)?.to_vec()),
             Secret::WrappedKeyset(handle) => Ok(kek.write_wrapped(handle, &self.aad)?.to_vec()),
@@ -249,7 +247,7 @@ pub(super) fn is_same_content(
     let mut rest = InOrder(file, opened.start);
     let copied = io::copy(&mut rest.by_ref(), &mut comparison);
     copied.map_err(|error| input.unreadable(&error))?;
-    comparison.is_equal().map_err(unreadable)
+    comparison.same().map_err(unreadable)
 }
 
 /// Returns the key that was opened; `None` if it is under another one.

@@ -1,0 +1,181 @@
+//! `AesEaxKey`: AES-EAX with a random IV of 12 or 16 bytes.
+//!
+//! Shape: `prefix(0|5) ‖ iv(12|16) ‖ ciphertext ‖ tag(16)`.
+//!
+//! # Security
+//! At most 2³² messages under one key: with a 12-byte IV because IVs are random, with 16 bytes
+//! because of the mode's own bound, which is about 2⁴⁸ blocks in all.
+//!
+//! # Source
+//! Bellare, Rogaway, Wagner, "The EAX Mode of Operation", 2004; Tink's `aes_eax.proto`. Not every
+//! Tink has this key type: Go lacks it.
+
+use crate::{
+    cipher::{self, Provider, RawAead},
+    error::KeyError,
+    key::{
+        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+    },
+    secret::SecretBytes,
+    wire::{self, proto},
+};
+
+/// The key type `AesEaxKey`, for a list of [`KeyTypes`](crate::KeyTypes).
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
+pub struct AesEaxKeyType;
+
+/// The parameters of an AES-EAX key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AesEaxParameters {
+    key_size: usize,
+    iv_size: usize,
+}
+
+impl AesEaxParameters {
+    /// Takes the size of the key in bytes, 16 or 32, and that of the IV, 12 or 16.
+    ///
+    /// # Errors
+    /// [`KeyError::Parameter`]
+    pub const fn new(key_size: usize, iv_size: usize) -> Result<Self, KeyError> {
+        match (key_size, iv_size) {
+            (16 | 32, 12 | 16) => Ok(Self { key_size, iv_size }),
+            (16 | 32, _) => Err(KeyError::parameter("IV size", iv_size, "12 or 16 bytes")),
+            _ => Err(KeyError::parameter("key size", key_size, "16 or 32 bytes")),
+        }
+    }
+
+    /// Returns the size of the key in bytes.
+    #[must_use]
+    pub const fn key_size(&self) -> usize {
+        self.key_size
+    }
+
+    /// Returns the size of the IV in bytes.
+    #[must_use]
+    pub const fn iv_size(&self) -> usize {
+        self.iv_size
+    }
+}
+
+/// An AES-EAX key of 16 or 32 bytes, and the size of its IVs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AesEaxKey {
+    parameters: AesEaxParameters,
+    key: SecretBytes,
+}
+
+impl AesEaxKey {
+    /// Takes the key itself, and the size of the IV in bytes.
+    ///
+    /// # Errors
+    /// [`KeyError::Parameter`] unless the key is 16 or 32 bytes and the IV 12 or 16.
+    pub fn new(key: SecretBytes, iv_size: usize) -> Result<Self, KeyError> {
+        let parameters = AesEaxParameters::new(key.len(), iv_size)?;
+        Ok(Self { parameters, key })
+    }
+
+    /// Returns the key itself.
+    #[must_use]
+    pub const fn key(&self) -> &SecretBytes {
+        &self.key
+    }
+
+    /// Returns the sizes.
+    #[must_use]
+    pub const fn parameters(&self) -> AesEaxParameters {
+        self.parameters
+    }
+}
+
+impl TypedKey for AesEaxKey {
+    type Spec = AesEaxKeyType;
+}
+
+impl KeyParameters for AesEaxParameters {
+    type Spec = AesEaxKeyType;
+}
+
+const AES128: AesEaxParameters = AesEaxParameters {
+    key_size: 16,
+    iv_size: 16,
+};
+const AES256: AesEaxParameters = AesEaxParameters {
+    key_size: 32,
+    iv_size: 16,
+};
+
+impl KeySpec for AesEaxKeyType {
+    type Key = AesEaxKey;
+    type Parameters = AesEaxParameters;
+    type Message = proto::AesEaxKey;
+    type Format = proto::AesEaxKeyFormat;
+
+    const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.AesEaxKey";
+    const TEMPLATES: &'static [(&'static str, Variant, AesEaxParameters)] = &[
+        ("AES128_EAX", Variant::Tink, AES128),
+        ("AES128_EAX_RAW", Variant::Raw, AES128),
+        ("AES256_EAX", Variant::Tink, AES256),
+        ("AES256_EAX_RAW", Variant::Raw, AES256),
+    ];
+
+    fn read(message: proto::AesEaxKey) -> Result<AesEaxKey, KeyError> {
+        check_version(message.version)?;
+        let iv_size = message.params.unwrap_or_default().iv_size;
+        AesEaxKey::new(
+            SecretBytes::copy_of(&message.key_value),
+            wire::size(iv_size),
+        )
+    }
+
+    fn write(key: &AesEaxKey) -> proto::AesEaxKey {
+        let iv_size = wire::size_field(key.parameters.iv_size);
+        proto::AesEaxKey {
+            version: 0,
+            params: Some(proto::AesEaxParams { iv_size }),
+            key_value: wire::secret_copy(&key.key),
+        }
+    }
+
+    fn read_format(format: proto::AesEaxKeyFormat) -> Result<AesEaxParameters, KeyError> {
+        let iv_size = format.params.unwrap_or_default().iv_size;
+        AesEaxParameters::new(wire::size(format.key_size), wire::size(iv_size))
+    }
+
+    fn write_format(parameters: &AesEaxParameters) -> proto::AesEaxKeyFormat {
+        let iv_size = wire::size_field(parameters.iv_size);
+        proto::AesEaxKeyFormat {
+            params: Some(proto::AesEaxParams { iv_size }),
+            key_size: wire::size_field(parameters.key_size),
+        }
+    }
+
+    fn parameters(key: &AesEaxKey) -> AesEaxParameters {
+        key.parameters
+    }
+
+    fn generate(
+        parameters: &AesEaxParameters,
+        source: KeySource<'_>,
+    ) -> Result<AesEaxKey, KeyError> {
+        let key = SecretBytes::filled(parameters.key_size, source)?;
+        Ok(AesEaxKey {
+            parameters: *parameters,
+            key,
+        })
+    }
+
+    fn properties(parameters: &AesEaxParameters) -> KeyProperties {
+        KeyProperties {
+            key_size: parameters.key_size,
+            overhead: parameters.iv_size + 16,
+            messages_log2: 32,
+            max_plaintext: aes_gcm::P_MAX,
+            advice: "to read what others wrote; AES-GCM is faster",
+        }
+    }
+
+    fn aead(key: &AesEaxKey, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+        Some(cipher::aes_eax(key.key.bytes(), key.parameters.iv_size))
+    }
+}

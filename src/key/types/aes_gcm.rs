@@ -1,0 +1,167 @@
+//! `AesGcmKey`: AES-GCM with a random 12-byte nonce.
+//!
+//! Shape: `prefix(0|5) ‖ nonce(12) ‖ ciphertext ‖ tag(16)`.
+//!
+//! # Security
+//! At most 2³² messages under one key: nonces are random, and two messages under one nonce give
+//! the authentication key away. AES-GCM does not commit to its key: with several raw keys in a
+//! keyset, a ciphertext can be made that opens under two of them.
+//!
+//! # Source
+//! NIST SP 800-38D; Tink's `aes_gcm.proto`.
+
+use crate::{
+    cipher::{self, Provider, RawAead},
+    error::KeyError,
+    key::{
+        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+    },
+    secret::SecretBytes,
+    wire::{self, proto},
+};
+
+/// The key type `AesGcmKey`, for a list of [`KeyTypes`](crate::KeyTypes).
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
+pub struct AesGcmKeyType;
+
+/// The parameters of an AES-GCM key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AesGcmParameters {
+    key_size: usize,
+}
+
+impl AesGcmParameters {
+    /// Takes the size of the key in bytes: 16 or 32.
+    ///
+    /// # Errors
+    /// [`KeyError::Parameter`]
+    pub const fn new(key_size: usize) -> Result<Self, KeyError> {
+        match key_size {
+            16 | 32 => Ok(Self { key_size }),
+            _ => Err(KeyError::parameter("key size", key_size, "16 or 32 bytes")),
+        }
+    }
+
+    /// Returns the size of the key in bytes.
+    #[must_use]
+    pub const fn key_size(&self) -> usize {
+        self.key_size
+    }
+}
+
+/// An AES-GCM key of 16 or 32 bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AesGcmKey {
+    key: SecretBytes,
+}
+
+impl AesGcmKey {
+    /// Takes the key itself.
+    ///
+    /// # Errors
+    /// [`KeyError::Parameter`] unless there are 16 or 32 bytes.
+    pub fn new(key: SecretBytes) -> Result<Self, KeyError> {
+        AesGcmParameters::new(key.len())?;
+        Ok(Self { key })
+    }
+
+    /// Returns the key itself.
+    #[must_use]
+    pub const fn key(&self) -> &SecretBytes {
+        &self.key
+    }
+}
+
+impl TypedKey for AesGcmKey {
+    type Spec = AesGcmKeyType;
+}
+
+impl KeyParameters for AesGcmParameters {
+    type Spec = AesGcmKeyType;
+}
+
+impl KeySpec for AesGcmKeyType {
+    type Key = AesGcmKey;
+    type Parameters = AesGcmParameters;
+    type Message = proto::AesGcmKey;
+    type Format = proto::AesGcmKeyFormat;
+
+    const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.AesGcmKey";
+    const DERIVABLE: bool = true;
+    const TEMPLATES: &'static [(&'static str, Variant, AesGcmParameters)] = &[
+        (
+            "AES128_GCM",
+            Variant::Tink,
+            AesGcmParameters { key_size: 16 },
+        ),
+        (
+            "AES128_GCM_RAW",
+            Variant::Raw,
+            AesGcmParameters { key_size: 16 },
+        ),
+        (
+            "AES256_GCM",
+            Variant::Tink,
+            AesGcmParameters { key_size: 32 },
+        ),
+        (
+            "AES256_GCM_RAW",
+            Variant::Raw,
+            AesGcmParameters { key_size: 32 },
+        ),
+    ];
+
+    fn read(message: proto::AesGcmKey) -> Result<AesGcmKey, KeyError> {
+        check_version(message.version)?;
+        AesGcmKey::new(SecretBytes::copy_of(&message.key_value))
+    }
+
+    fn write(key: &AesGcmKey) -> proto::AesGcmKey {
+        proto::AesGcmKey {
+            version: 0,
+            key_value: wire::secret_copy(&key.key),
+        }
+    }
+
+    fn read_format(format: proto::AesGcmKeyFormat) -> Result<AesGcmParameters, KeyError> {
+        check_version(format.version)?;
+        AesGcmParameters::new(wire::size(format.key_size))
+    }
+
+    fn write_format(parameters: &AesGcmParameters) -> proto::AesGcmKeyFormat {
+        proto::AesGcmKeyFormat {
+            key_size: wire::size_field(parameters.key_size),
+            version: 0,
+        }
+    }
+
+    fn parameters(key: &AesGcmKey) -> AesGcmParameters {
+        AesGcmParameters {
+            key_size: key.key.len(),
+        }
+    }
+
+    fn generate(
+        parameters: &AesGcmParameters,
+        source: KeySource<'_>,
+    ) -> Result<AesGcmKey, KeyError> {
+        Ok(AesGcmKey {
+            key: SecretBytes::filled(parameters.key_size, source)?,
+        })
+    }
+
+    fn properties(parameters: &AesGcmParameters) -> KeyProperties {
+        KeyProperties {
+            key_size: parameters.key_size,
+            overhead: 28,
+            messages_log2: 32,
+            max_plaintext: aes_gcm::P_MAX,
+            advice: "the usual choice; fast wherever the processor has AES instructions",
+        }
+    }
+
+    fn aead(key: &AesGcmKey, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+        Some(cipher::aes_gcm(provider, key.key.bytes()))
+    }
+}

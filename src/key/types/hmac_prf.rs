@@ -1,0 +1,192 @@
+//! `HmacPrfKey`: HMAC as a pseudorandom function, with any of the five hashes.
+//!
+//! Shape: up to one digest.
+//!
+//! # Security
+//! Inputs have no practical limit in number: two of them meet in HMAC's inner state after
+//! 2^(4 · digest size).
+//!
+//! # Source
+//! RFC 2104, FIPS 198-1; Tink's `hmac_prf.proto`.
+
+use super::hmac::{KEY_SIZES, is_key_size, messages_log2};
+use crate::{
+    cipher::{self, Hash, RawPrf},
+    error::KeyError,
+    key::{
+        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
+        spec::KeySource,
+    },
+    secret::SecretBytes,
+    wire::{self, proto},
+};
+
+/// The key type `HmacPrfKey`, for a list of [`KeyTypes`](crate::KeyTypes).
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
+pub struct HmacPrfKeyType;
+
+/// The parameters of an HMAC PRF key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HmacPrfParameters {
+    key_size: usize,
+    hash: Hash,
+}
+
+impl HmacPrfParameters {
+    /// Takes the size of the key in bytes, at least 16, and the hash.
+    ///
+    /// # Errors
+    /// [`KeyError::Parameter`]
+    pub const fn new(key_size: usize, hash: Hash) -> Result<Self, KeyError> {
+        if !is_key_size(key_size) {
+            return Err(KeyError::parameter("key size", key_size, KEY_SIZES));
+        }
+        Ok(Self { key_size, hash })
+    }
+
+    /// Returns the size of the key in bytes.
+    #[must_use]
+    pub const fn key_size(&self) -> usize {
+        self.key_size
+    }
+
+    /// Returns the hash.
+    #[must_use]
+    pub const fn hash(&self) -> Hash {
+        self.hash
+    }
+}
+
+/// An HMAC PRF key of 16 bytes or more, with its hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HmacPrfKey {
+    parameters: HmacPrfParameters,
+    key: SecretBytes,
+}
+
+impl HmacPrfKey {
+    /// Takes the key itself, and the hash.
+    ///
+    /// # Errors
+    /// [`KeyError::Parameter`] when there are fewer than 16 bytes.
+    pub fn new(key: SecretBytes, hash: Hash) -> Result<Self, KeyError> {
+        let parameters = HmacPrfParameters::new(key.len(), hash)?;
+        Ok(Self { parameters, key })
+    }
+
+    /// Returns the key itself.
+    #[must_use]
+    pub const fn key(&self) -> &SecretBytes {
+        &self.key
+    }
+
+    /// Returns size and hash.
+    #[must_use]
+    pub const fn parameters(&self) -> HmacPrfParameters {
+        self.parameters
+    }
+}
+
+impl TypedKey for HmacPrfKey {
+    type Spec = HmacPrfKeyType;
+}
+
+impl KeyParameters for HmacPrfParameters {
+    type Spec = HmacPrfKeyType;
+}
+
+impl KeySpec for HmacPrfKeyType {
+    type Key = HmacPrfKey;
+    type Parameters = HmacPrfParameters;
+    type Message = proto::HmacPrfKey;
+    type Format = proto::HmacPrfKeyFormat;
+
+    const TYPE_URL: &'static str = "type.googleapis.com/google.crypto.tink.HmacPrfKey";
+    const KIND: KeyKind = KeyKind::Prf;
+    const DERIVABLE: bool = true;
+    const CHECKS_KEY_MATERIAL_TYPE: bool = false;
+    const VARIANTS: &'static [Variant] = &[Variant::Raw];
+    const TEMPLATES: &'static [(&'static str, Variant, HmacPrfParameters)] = &[
+        (
+            "HMAC_SHA256_PRF",
+            Variant::Raw,
+            HmacPrfParameters {
+                key_size: 32,
+                hash: Hash::Sha256,
+            },
+        ),
+        (
+            "HMAC_SHA512_PRF",
+            Variant::Raw,
+            HmacPrfParameters {
+                key_size: 64,
+                hash: Hash::Sha512,
+            },
+        ),
+    ];
+
+    fn read(message: proto::HmacPrfKey) -> Result<HmacPrfKey, KeyError> {
+        check_version(message.version)?;
+        HmacPrfKey::new(
+            SecretBytes::copy_of(&message.key_value),
+            Hash::read(message.params.unwrap_or_default().hash)?,
+        )
+    }
+
+    fn write(key: &HmacPrfKey) -> proto::HmacPrfKey {
+        proto::HmacPrfKey {
+            version: 0,
+            params: Self::write_format(&key.parameters).params,
+            key_value: wire::secret_copy(&key.key),
+        }
+    }
+
+    fn read_format(format: proto::HmacPrfKeyFormat) -> Result<HmacPrfParameters, KeyError> {
+        check_version(format.version)?;
+        HmacPrfParameters::new(
+            wire::size(format.key_size),
+            Hash::read(format.params.unwrap_or_default().hash)?,
+        )
+    }
+
+    fn write_format(parameters: &HmacPrfParameters) -> proto::HmacPrfKeyFormat {
+        proto::HmacPrfKeyFormat {
+            params: Some(proto::HmacPrfParams {
+                hash: parameters.hash.to_proto().into(),
+            }),
+            key_size: wire::size_field(parameters.key_size),
+            version: 0,
+        }
+    }
+
+    fn parameters(key: &HmacPrfKey) -> HmacPrfParameters {
+        key.parameters
+    }
+
+    fn generate(
+        parameters: &HmacPrfParameters,
+        source: KeySource<'_>,
+    ) -> Result<HmacPrfKey, KeyError> {
+        Ok(HmacPrfKey {
+            parameters: *parameters,
+            key: SecretBytes::filled(parameters.key_size, source)?,
+        })
+    }
+
+    fn properties(parameters: &HmacPrfParameters) -> KeyProperties {
+        KeyProperties {
+            key_size: parameters.key_size,
+            overhead: 0,
+            messages_log2: messages_log2(parameters.hash),
+            max_plaintext: u64::MAX,
+            advice: "for outputs of up to one digest",
+        }
+    }
+
+    fn prf(key: &HmacPrfKey) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
+        let hash = key.parameters.hash;
+        let mac = cipher::hmac(key.key.bytes(), hash, hash.digest_size());
+        Some(cipher::of_mac(mac))
+    }
+}
