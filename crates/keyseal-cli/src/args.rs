@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 use crate::{
     context::Context,
     error::Failure,
-    files::{HardLinks, Holds, Output},
-    input::Place,
+    files::{Content, HardLinks, Output},
+    input::FileArg,
     kek::Kek,
     kek_uri::KekUri,
     keysets::Access,
@@ -29,13 +29,13 @@ macro_rules! associated_data {
             #[arg(id = $text, long = $text, value_name = "TEXT", help = $what)]
             text: Option<String>,
             #[arg(id = $file, long = $file, value_name = "FILE", help = "The same, from a file")]
-            file: Option<Place>,
+            file: Option<FileArg>,
             #[arg(id = $hex, long = $hex, value_name = "HEX", help = "The same, in hexadecimal")]
             hex: Option<String>,
         }
 
         impl $name {
-            pub(crate) fn place(&self) -> Option<&Place> {
+            pub(crate) fn place(&self) -> Option<&FileArg> {
                 self.file.as_ref()
             }
 
@@ -121,7 +121,7 @@ pub(crate) struct KeysetAccess {
 }
 
 impl KeysetAccess {
-    pub(crate) fn places(&self) -> impl Iterator<Item = &Place> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = &FileArg> {
         self.aad.place().into_iter()
     }
 
@@ -168,7 +168,7 @@ pub(crate) struct KeysetChoice {
         env = "KEYSEAL_KEYSET",
         hide_env_values = true
     )]
-    pub(crate) keyset: Place,
+    pub(crate) keyset: FileArg,
     #[command(flatten)]
     pub(crate) access: KeysetAccess,
 }
@@ -186,7 +186,7 @@ pub(crate) struct CryptosystemChoice {
         env = "KEYSEAL_KEYSET",
         hide_env_values = true
     )]
-    keyset: Option<Place>,
+    keyset: Option<FileArg>,
     /// The key that wraps the keys of files
     ///
     /// It is scw-kms://regions/REGION/keys/ID of Scaleway Key Manager, or file-kms://PATH of a keyset
@@ -215,11 +215,11 @@ pub(crate) struct CryptosystemChoice {
 
 impl CryptosystemChoice {
     /// Returns the files that are read.
-    pub(crate) fn places(&self) -> Vec<&Place> {
+    pub(crate) fn places(&self) -> Vec<&FileArg> {
         self.keyset.iter().chain(self.access.places()).collect()
     }
 
-    pub(crate) const fn keyset(&self) -> Option<&Place> {
+    pub(crate) const fn keyset(&self) -> Option<&FileArg> {
         self.keyset.as_ref()
     }
 
@@ -296,7 +296,7 @@ pub(crate) struct NewFile {
         default_value = "-",
         hide_default_value = true
     )]
-    output: Place,
+    output: FileArg,
     /// Replace an existing file; write binary to a terminal
     #[arg(long)]
     force: bool,
@@ -305,8 +305,8 @@ pub(crate) struct NewFile {
 impl NewFile {
     pub(crate) fn plan<'c>(
         &self,
-        inputs: &[&Place],
-        holds: Holds,
+        inputs: &[&FileArg],
+        holds: Content,
         context: &'c Context,
     ) -> Result<Output<'c>, Failure> {
         Output::new(&self.output, inputs, holds, self.force.into(), context)
@@ -319,7 +319,7 @@ impl NewFile {
 pub(crate) struct ChangedFile {
     /// The output [default: standard output, `-`]
     #[arg(short, long, value_name = "OUT", conflicts_with = "in_place")]
-    output: Option<Place>,
+    output: Option<FileArg>,
     /// Replace the input, all at once
     ///
     /// Its mode, owner and extended attributes stay.
@@ -334,16 +334,16 @@ impl ChangedFile {
     /// Plans the output of `input`, and refuses one that is among `others`.
     pub(crate) fn plan<'c>(
         &self,
-        input: &Place,
-        others: &[&Place],
-        holds: Holds,
+        input: &FileArg,
+        others: &[&FileArg],
+        holds: Content,
         context: &'c Context,
     ) -> Result<Output<'c>, Failure> {
         if self.in_place {
             return Output::in_place(input, others, holds, context);
         }
-        let place = self.output.as_ref().unwrap_or(&Place::Standard);
-        let inputs: Vec<&Place> = others.iter().copied().chain([input]).collect();
+        let place = self.output.as_ref().unwrap_or(&FileArg::Standard);
+        let inputs: Vec<&FileArg> = others.iter().copied().chain([input]).collect();
         Output::new(place, &inputs, holds, self.force.into(), context)
     }
 }
@@ -353,7 +353,7 @@ impl ChangedFile {
         self.in_place
     }
 
-    pub(crate) const fn output(&self) -> Option<&Place> {
+    pub(crate) const fn output(&self) -> Option<&FileArg> {
         self.output.as_ref()
     }
 

@@ -14,6 +14,7 @@ use keyseal::kms::scaleway::Environment;
 use serde_json::{Value, json};
 
 use crate::{
+    display::{Lines, json_text},
     error::Failure,
     exit::Exit,
     hints::Flags,
@@ -21,7 +22,6 @@ use crate::{
     kms_args::KmsArgs,
     style::Style,
     terminal::{say, say_json},
-    text::{Lines, json_text},
 };
 
 /// What every command has.

@@ -13,12 +13,12 @@ use zeroize::Zeroizing;
 
 use crate::{
     context::Context,
+    display::{is_text, printable},
     error::{Failure, chain},
-    input::Place,
+    input::FileArg,
     kek_uri::{ENVELOPE, KekUri},
     keyset_failure::{keyset_failure, unknown_template},
     kms::OpenKey,
-    text::{is_text, printable},
 };
 
 /// The template of the data keys of `envelope+`.
@@ -36,7 +36,7 @@ pub(crate) struct Kek {
     /// Waits for the key's answers: its connections stay with this worker.
     worker: Worker,
     /// The file that holds the key, if one does.
-    place: Option<Place>,
+    place: Option<FileArg>,
 }
 
 impl Kek {
@@ -50,7 +50,7 @@ impl Kek {
         } = uri.open(cleartext, context)?;
         Ok(Self {
             aead: BlockingAead::new(&worker, remote(uri.is_envelope(), key.clone())?),
-            place: uri.file().map(Place::File),
+            place: uri.file().map(FileArg::File),
             uri: uri.clone(),
             key,
             canonical,
@@ -97,7 +97,7 @@ impl Kek {
     }
 
     /// Returns the file that holds the key, if one does.
-    pub(crate) const fn place(&self) -> Option<&Place> {
+    pub(crate) const fn place(&self) -> Option<&FileArg> {
         self.place.as_ref()
     }
 

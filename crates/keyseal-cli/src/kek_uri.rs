@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use crate::{
     context::Context,
+    display::printable,
     error::Failure,
     kms::{OpenKey, PROVIDERS, Provider},
-    text::printable,
 };
 
 /// Precedes the URI of a key that wraps a data key, which encrypts the keyset. Nothing in a file

@@ -3,10 +3,10 @@
 use keyseal::{DecryptError, EncryptError, KeyError, KeyTypes, KeysetError, keyset::KeysetFile};
 
 use crate::{
+    display::{closest, printable},
     error::{Failure, chain},
     exit::Exit,
     kms_failure::kms_failure,
-    text::{closest, printable},
 };
 
 /// Recognises a keyset file, or fails.

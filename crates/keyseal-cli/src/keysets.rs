@@ -8,14 +8,14 @@ use zeroize::Zeroizing;
 
 use crate::{
     context::Context,
+    display::count,
     error::Failure,
     exit::Exit,
     files::Output,
     format_name::FormatName,
-    input::{KEYSET_LIMIT, Place},
+    input::{FileArg, KEYSET_LIMIT},
     kek::Kek,
     keyset_failure::{cleartext_failure, keyset_failure},
-    text::count,
 };
 
 /// The means by which a command may open keysets.
@@ -47,14 +47,18 @@ pub(crate) struct Keyset {
 
 impl Keyset {
     /// Reads and opens a keyset file.
-    pub(crate) fn open(place: &Place, access: Access, context: &Context) -> Result<Self, Failure> {
+    pub(crate) fn open(
+        place: &FileArg,
+        access: Access,
+        context: &Context,
+    ) -> Result<Self, Failure> {
         let bytes = place.read_small(KEYSET_LIMIT, context)?;
         Self::parse(place, &bytes, access, context)
     }
 
     /// Opens the bytes of a keyset file.
     pub(crate) fn parse(
-        place: &Place,
+        place: &FileArg,
         bytes: &[u8],
         access: Access,
         context: &Context,
@@ -149,7 +153,7 @@ impl Keyset {
     /// Makes a primitive of the keyset.
     pub(crate) fn primitive<P: keyseal::keyset::Primitive>(
         &self,
-        place: &Place,
+        place: &FileArg,
     ) -> Result<P, Failure> {
         let made = self.handle.primitive();
         made.map_err(|error| keyset_failure(&place.name(), error))

@@ -3,9 +3,9 @@
 use keyseal::{KmsError, KmsErrorKind};
 
 use crate::{
+    display::printable,
     error::{Failure, chain},
     exit::Exit,
-    text::printable,
 };
 
 /// Explains why a call failed. The code and the exit code depend on the kind.

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
-mod cipher;
+mod byte_range;
 mod cli;
 mod cmd;
 mod command_line;
@@ -11,11 +11,13 @@ mod comparison;
 mod completion;
 mod context;
 mod cryptor;
+mod display;
 mod duration;
 mod encoding;
 mod error;
 mod exit;
 mod files;
+mod first_bytes;
 mod folder;
 mod format_name;
 mod hints;
@@ -30,14 +32,12 @@ mod kms;
 mod kms_args;
 mod kms_failure;
 mod plan;
+mod primitive;
 mod progress;
-mod range;
 mod report;
-mod shape;
 mod standard;
 mod style;
 mod terminal;
-mod text;
 mod usage;
 
 use std::{env, ffi::OsString, process::ExitCode};

@@ -11,19 +11,19 @@ use keyseal::{
 };
 use serde_json::json;
 
-use super::inspect::{Kind, Seen};
+use super::inspect::{FileKind, Seen};
 use crate::{
     args::{Aad, KeysetChoice},
-    cipher::Cipher,
     context::Context,
+    display::{Lines, count, short_type},
     error::Failure,
     exit::Exit,
-    input::{KEYSET_LIMIT, Place, check_one_standard_input},
+    first_bytes::{FirstBytes, Prefix},
+    input::{FileArg, KEYSET_LIMIT, check_one_standard_input},
     job::MESSAGE_LIMIT,
     keyset_failure::detect,
     keysets::Keyset,
-    shape::{Prefix, Shape},
-    text::{Lines, count, short_type},
+    primitive::KeysetPrimitive,
 };
 
 /// Say why a file does not decrypt with a keyset, from public facts
@@ -37,7 +37,7 @@ Example:
 pub(crate) struct ExplainArgs {
     /// The file that does not decrypt
     #[arg(value_name = "IN")]
-    input: Place,
+    input: FileArg,
     #[command(flatten)]
     aad: Aad,
     #[command(flatten)]
@@ -46,7 +46,7 @@ pub(crate) struct ExplainArgs {
 
 pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure> {
     let ExplainArgs { input, aad, keyset } = args;
-    if input == Place::Standard || keyset.keyset == Place::Standard {
+    if input == FileArg::Standard || keyset.keyset == FileArg::Standard {
         return Err(Failure::usage(
             "two_readings",
             "cannot explain standard input",
@@ -78,14 +78,14 @@ pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure>
 
 /// Compares an input with a keyset, as far as both are known.
 fn compare_all(
-    kind: &Kind,
+    kind: &FileKind,
     info: Option<&KeysetInfo>,
     opened: Option<&Keyset>,
     keyset: &KeysetChoice,
     report: &mut Report,
 ) {
     match (kind, info) {
-        (Kind::Bytes(shape), Some(info)) => {
+        (FileKind::Bytes(shape), Some(info)) => {
             report.fact(format!(
                 "{} has {}, key {} is primary",
                 keyset.keyset.name(),
@@ -104,18 +104,18 @@ fn compare_all(
                 (None, _) => compare(*shape, info, report),
             }
         }
-        (Kind::Bytes(_), None) if !report.problems.is_empty() => {}
-        (Kind::Bytes(_), None) => report.fact(format!(
+        (FileKind::Bytes(_), None) if !report.problems.is_empty() => {}
+        (FileKind::Bytes(_), None) => report.fact(format!(
             "{} says nothing of its keys: --keyset-kek opens it",
             keyset.keyset.name()
         )),
-        (Kind::SealedStream { .. }, _) => report.problem(
+        (FileKind::SealedStream { .. }, _) => report.problem(
             "input_is_sealed_stream",
             "the input is a sealed stream, which has its keyset inside: decrypt it with --kek URI",
         ),
-        (Kind::Text, _) => report.problem("input_is_text", "the input is text, no ciphertext"),
-        (Kind::Empty, _) => report.problem("input_empty", "the input is empty"),
-        (Kind::Keyset { .. } | Kind::Damaged(_), _) => {
+        (FileKind::Text, _) => report.problem("input_is_text", "the input is text, no ciphertext"),
+        (FileKind::Empty, _) => report.problem("input_empty", "the input is empty"),
+        (FileKind::Keyset { .. } | FileKind::Damaged(_), _) => {
             report.problem("input_is_keyset", "the input is a keyset, no ciphertext");
         }
     }
@@ -205,7 +205,7 @@ fn open(
     }
 }
 
-fn described(keyset: &Place, context: &Context) -> Result<Option<KeysetInfo>, Failure> {
+fn described(keyset: &FileArg, context: &Context) -> Result<Option<KeysetInfo>, Failure> {
     let bytes = keyset.read_small(KEYSET_LIMIT, context)?;
     // If it is not a keyset, opening it has already said so.
     let Ok(seen) = detect(&keyset.name(), &bytes) else {
@@ -229,7 +229,7 @@ fn other_kind(info: &KeysetInfo) -> Option<KeyKind> {
 }
 
 /// Compares a file with the streams that the keys of a keyset write.
-fn compare_stream(shape: Shape, keyset: &Keyset, report: &mut Report) {
+fn compare_stream(shape: FirstBytes, keyset: &Keyset, report: &mut Report) {
     let enabled = keyset
         .handle
         .entries()
@@ -274,7 +274,7 @@ fn compare_stream(shape: Shape, keyset: &Keyset, report: &mut Report) {
     }
 }
 
-fn compare(shape: Shape, info: &KeysetInfo, report: &mut Report) {
+fn compare(shape: FirstBytes, info: &KeysetInfo, report: &mut Report) {
     let raw = |key: &&KeyInfo| {
         key.variant() == Some(Variant::Raw) && key.status() == Some(Status::Enabled)
     };
@@ -358,7 +358,7 @@ fn compare_with(
 }
 
 fn try_it(
-    input: &Place,
+    input: &FileArg,
     aad: &Aad,
     keyset: &KeysetChoice,
     opened: &Keyset,
@@ -367,7 +367,7 @@ fn try_it(
 ) -> Result<Option<bool>, Failure> {
     let cleartext = keyset.access.allows_cleartext();
     let context = &context.with_kms(keyset.access.kms());
-    let cipher = match Cipher::of(opened, &keyset.keyset, cleartext, context) {
+    let cipher = match KeysetPrimitive::of(opened, &keyset.keyset, cleartext, context) {
         Ok(cipher) => cipher,
         Err(failure) => {
             if report.problems.is_empty() {
@@ -377,7 +377,7 @@ fn try_it(
         }
     };
     let aad = aad.read(context)?;
-    if let Cipher::Streaming(aead) = &cipher {
+    if let KeysetPrimitive::Streaming(aead) = &cipher {
         let mut stream = aead.decrypting_reader(input.open(context)?, &aad);
         return Ok(Some(io::copy(&mut stream, &mut io::sink()).is_ok()));
     }

@@ -11,11 +11,11 @@ use serde_json::json;
 
 use crate::{
     context::Context,
+    display::{count, printable},
     error::Failure,
     exit::Exit,
-    files::{Holds, Output},
-    input::Place,
-    text::{count, printable},
+    files::{Content, Output},
+    input::FileArg,
 };
 
 /// Write manual pages into a folder
@@ -43,8 +43,8 @@ pub(crate) fn run(args: ManArgs, context: &Context) -> Result<Exit, Failure> {
     let outputs = pages
         .iter()
         .map(|(name, _)| {
-            let place = Place::File(args.folder.join(format!("{name}.1")));
-            Output::new(&place, &[], Holds::Data, args.force.into(), context)
+            let place = FileArg::File(args.folder.join(format!("{name}.1")));
+            Output::new(&place, &[], Content::Data, args.force.into(), context)
         })
         .collect::<Result<Vec<_>, _>>()?;
     for (output, (_, page)) in outputs.into_iter().zip(&pages) {

@@ -3,14 +3,14 @@
 use keyseal::{DecryptError, EncryptError, KeyId};
 
 use crate::{
+    byte_range::ByteRange,
+    display::printable,
     error::{Failure, chain},
     exit::Exit,
     files::Output,
-    input::Place,
+    input::FileArg,
     job::{Job, Release, Sizes, not_decrypted},
     kms_failure::kms_failure,
-    range::Range,
-    text::printable,
 };
 
 /// Encrypts and decrypts files under one keyset or key-encryption key.
@@ -24,16 +24,16 @@ pub(crate) trait Cryptor: Sync {
         job: &mut Job<'_>,
         form: Form,
         output: &mut Output<'_>,
-    ) -> Result<Done, Failure>;
+    ) -> Result<Summary, Failure>;
 
     /// Decrypts the input. The output is not yet final.
     fn decrypt(
         &self,
         job: &mut Job<'_>,
-        range: Option<Range>,
+        range: Option<ByteRange>,
         release: Release,
         output: &mut Output<'_>,
-    ) -> Result<Done, Failure>;
+    ) -> Result<Summary, Failure>;
 
     /// Returns the form that a later run can recognise as encrypted.
     fn recognisable_form(&self) -> Form;
@@ -42,7 +42,7 @@ pub(crate) trait Cryptor: Sync {
     fn cannot_tell(&self) -> Option<String>;
 
     /// Returns the files that hold keys.
-    fn places(&self) -> Vec<Place>;
+    fn places(&self) -> Vec<FileArg>;
 
     /// Returns whether a service is asked about each file, so that most of the time is waiting.
     fn is_remote(&self) -> bool;
@@ -99,7 +99,7 @@ pub(crate) enum Form {
 
 /// The outcome of an encryption or decryption.
 #[derive(Clone, Debug)]
-pub(crate) struct Done {
+pub(crate) struct Summary {
     pub(crate) sizes: Sizes,
     pub(crate) form: &'static str,
     pub(crate) key: Option<KeyId>,
@@ -138,7 +138,7 @@ pub(super) fn no_message() -> Failure {
     )
 }
 
-pub(super) fn check_no_range(range: Option<Range>) -> Result<(), Failure> {
+pub(super) fn check_no_range(range: Option<ByteRange>) -> Result<(), Failure> {
     match range {
         None => Ok(()),
         Some(_) => Err(Failure::usage(

@@ -16,7 +16,7 @@ use crate::{
     context::Context,
     error::Failure,
     exit::Exit,
-    input::{KEYSET_LIMIT, Place},
+    input::{FileArg, KEYSET_LIMIT},
     keyset_failure::{detect, keyset_failure},
 };
 
@@ -49,7 +49,7 @@ fn no_path() -> Failure {
 }
 
 fn open(path: &Path, cleartext: bool, context: &Context) -> Result<LocalKek, Failure> {
-    let place = Place::File(path.to_owned());
+    let place = FileArg::File(path.to_owned());
     let bytes = place.read_small(KEYSET_LIMIT, context)?;
     let name = place.name();
     let seen = detect(&name, &bytes)?;

@@ -12,7 +12,8 @@ use keyseal::{
 
 use super::provider::{Client, OpenKey, Provider, new_worker};
 use crate::{
-    context::Context, error::Failure, kms_args::KmsArgs, kms_failure::kms_failure, text::printable,
+    context::Context, display::printable, error::Failure, kms_args::KmsArgs,
+    kms_failure::kms_failure,
 };
 
 pub(super) const PROVIDER: Provider = Provider {

@@ -26,10 +26,10 @@ use zeroize::Zeroizing;
 use self::{address::PublicUrl, requests::Requests};
 use crate::{
     context::Context,
+    display::{Lines, printable},
     error::{Failure, chain},
     exit::Exit,
-    input::Place,
-    text::{Lines, printable},
+    input::FileArg,
 };
 
 /// The largest fault script that is read, in bytes.
@@ -101,7 +101,7 @@ pub(crate) struct EmulatorArgs {
     state_key_file: Option<PathBuf>,
     /// Go wrong as this script says: see docs/emulator.md
     #[arg(long, value_name = "FILE")]
-    faults: Option<Place>,
+    faults: Option<FileArg>,
     /// Refuse requests that the service is not documented to accept
     #[arg(long)]
     strict: bool,
@@ -323,7 +323,7 @@ fn find(emulator: &Emulator, name: &str) -> Option<String> {
     Some(id.to_owned())
 }
 
-fn rules(place: Option<&Place>, context: &Context) -> Result<Vec<FaultRule>, Failure> {
+fn rules(place: Option<&FileArg>, context: &Context) -> Result<Vec<FaultRule>, Failure> {
     let Some(place) = place else {
         return Ok(Vec::new());
     };

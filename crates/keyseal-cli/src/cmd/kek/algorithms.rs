@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use super::choice::UsageName;
 use crate::{
     context::Context,
+    display::{Lines, printable},
     error::Failure,
     kms::KeyManager,
     kms_args::KmsArgs,
-    text::{Lines, printable},
 };
 
 /// List the algorithms that Key Manager offers in a region

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::choice::KeyChoice;
-use crate::{context::Context, error::Failure, text::Lines};
+use crate::{context::Context, display::Lines, error::Failure};
 
 /// Schedule a key for deletion: it cannot be used from now on, and is gone in 7 days
 ///

@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{
     context::Context,
+    display::{Lines, count, printable},
     error::Failure,
     kms::KeyManager,
     kms_args::KmsArgs,
-    text::{Lines, count, printable},
 };
 
 /// List the keys of a region, by name

@@ -3,7 +3,7 @@
 use keyseal::kms::scaleway::KeyMetadata;
 use serde_json::Value;
 
-use crate::{context::Context, error::Failure, text::printable};
+use crate::{context::Context, display::printable, error::Failure};
 
 /// Reports a change of a key; the JSON form is the service's own object.
 pub(super) fn report(done: &str, key: &KeyMetadata, context: &Context) -> Result<(), Failure> {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{choice::KeyChoice, report::table};
 use crate::{
     context::Context,
+    display::{Lines, printable},
     error::Failure,
-    text::{Lines, printable},
 };
 
 /// List the versions of a key, the oldest first

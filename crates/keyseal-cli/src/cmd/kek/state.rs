@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     context::Context,
+    display::{Lines, printable},
     error::Failure,
-    text::{Lines, printable},
 };
 
 /// Show a key: state, versions, rotation

@@ -9,7 +9,7 @@ use crate::{
     error::Failure,
     exit::Exit,
     format_name::FormatName,
-    input::{Place, check_one_standard_input},
+    input::{FileArg, check_one_standard_input},
     kek::Kek,
     keyset_failure::cleartext_failure,
     keysets::Seal,
@@ -29,7 +29,7 @@ Examples:
 pub(crate) struct ConvertArgs {
     /// The keyset file; `-` is standard input
     #[arg(value_name = "FILE")]
-    keyset: Place,
+    keyset: FileArg,
     /// The format of the output
     #[arg(
         long,
@@ -58,7 +58,7 @@ pub(crate) struct ConvertArgs {
 }
 
 pub(crate) fn run(args: ConvertArgs, context: &Context) -> Result<Exit, Failure> {
-    let mut others: Vec<&Place> = args.access.places().chain(args.new_aad.place()).collect();
+    let mut others: Vec<&FileArg> = args.access.places().chain(args.new_aad.place()).collect();
     check_one_standard_input(others.iter().copied().chain([&args.keyset]))?;
     if args.new_keyset_kek.is_none() && args.new_aad.is_given() {
         return Err(Failure::usage(

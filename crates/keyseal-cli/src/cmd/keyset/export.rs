@@ -12,9 +12,9 @@ use crate::{
     encoding::{to_base64, to_hex},
     error::Failure,
     exit::Exit,
-    files::Holds,
+    files::Content,
     format_name::FormatName,
-    input::{Place, check_one_standard_input},
+    input::{FileArg, check_one_standard_input},
     keyset_failure::{cleartext_failure, keyset_failure},
     keysets::{Keyset, Seal},
 };
@@ -32,7 +32,7 @@ Examples:
 pub(crate) struct ExportArgs {
     /// The keyset file; `-` is standard input
     #[arg(value_name = "FILE")]
-    keyset: Place,
+    keyset: FileArg,
     /// Write the bytes of this key instead of the keyset
     #[arg(long, value_name = "ID")]
     key_id: Option<u32>,
@@ -68,7 +68,7 @@ struct Encoding {
 }
 
 pub(crate) fn run(args: ExportArgs, context: &Context) -> Result<Exit, Failure> {
-    let mut inputs: Vec<&Place> = args.access.places().chain([&args.keyset]).collect();
+    let mut inputs: Vec<&FileArg> = args.access.places().chain([&args.keyset]).collect();
     check_one_standard_input(inputs.iter().copied())?;
     if !args.access.allows_cleartext() {
         return Err(cleartext_failure(
@@ -79,7 +79,7 @@ pub(crate) fn run(args: ExportArgs, context: &Context) -> Result<Exit, Failure> 
     let access = args.access.resolve(context)?;
     let kek = access.kek.clone();
     inputs.extend(kek.as_ref().and_then(|kek| kek.place()));
-    let output = args.output.plan(&inputs, Holds::Keys, context)?;
+    let output = args.output.plan(&inputs, Content::Keys, context)?;
     let (name, standard) = (output.name(), output.is_standard());
     let keyset = Keyset::open(&args.keyset, access, context)?;
     match args.key_id.map(KeyId::new) {

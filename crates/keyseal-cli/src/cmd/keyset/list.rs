@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use crate::{
     args::KeysetAccess,
     context::Context,
+    display::{LONGEST_NAME, Lines, cut, short_type},
     error::Failure,
     exit::Exit,
-    input::{KEYSET_LIMIT, Place, check_one_standard_input},
+    input::{FileArg, KEYSET_LIMIT, check_one_standard_input},
     keyset_failure::detect,
     keysets::Keyset,
-    text::{LONGEST_NAME, Lines, cut, short_type},
 };
 
 /// List the keys of a keyset; none of it is secret
@@ -25,7 +25,7 @@ Example:
 pub(crate) struct ListArgs {
     /// The keyset file; `-` is standard input
     #[arg(value_name = "FILE")]
-    keyset: Place,
+    keyset: FileArg,
     #[command(flatten)]
     access: KeysetAccess,
 }

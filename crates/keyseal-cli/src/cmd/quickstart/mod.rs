@@ -21,9 +21,9 @@ use self::{
 };
 use crate::{
     context::Context,
+    display::{printable, quoted},
     error::Failure,
     exit::Exit,
-    text::{printable, quoted},
 };
 
 /// The text to encrypt if there is no file.

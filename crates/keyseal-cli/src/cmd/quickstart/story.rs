@@ -15,9 +15,9 @@ use serde_json::json;
 use super::folder::Folder;
 use crate::{
     context::Context,
+    display::{Lines, printable, quoted},
     error::{Failure, chain},
     exit::Exit,
-    text::{Lines, printable, quoted},
 };
 
 /// The state file of an emulator that is kept, and the file with its key.

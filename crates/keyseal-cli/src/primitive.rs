@@ -12,7 +12,7 @@ use crate::{
     context::Context,
     error::Failure,
     exit::Exit,
-    input::Place,
+    input::FileArg,
     kek_uri::KekUri,
     keyset_failure::{cleartext_failure, keyset_failure},
     keysets::Keyset,
@@ -20,17 +20,17 @@ use crate::{
 };
 
 /// The primitive of a keyset.
-pub(crate) enum Cipher {
+pub(crate) enum KeysetPrimitive {
     Aead(Box<dyn Aead>),
     Deterministic(KeysetDeterministicAead),
     Streaming(KeysetStreamingAead),
 }
 
-impl Cipher {
+impl KeysetPrimitive {
     /// Makes the primitive of the primary key's kind. `cleartext` allows keys whose URI is a file.
     pub(crate) fn of(
         keyset: &Keyset,
-        place: &Place,
+        place: &FileArg,
         cleartext: bool,
         context: &Context,
     ) -> Result<Self, Failure> {
@@ -97,10 +97,11 @@ pub(crate) fn has_remote_keys(keyset: &Keyset) -> bool {
 }
 
 /// Returns the files that hold the keyset's keys, whatever their status.
-pub(crate) fn files_of_keys(keyset: &Keyset) -> Vec<Place> {
+pub(crate) fn files_of_keys(keyset: &Keyset) -> Vec<FileArg> {
     let uris = keyset.handle.entries();
     let uris = uris.filter_map(|entry| KekUri::parse(key_uri(&entry)?).ok());
-    uris.filter_map(|uri| uri.file().map(Place::File)).collect()
+    uris.filter_map(|uri| uri.file().map(FileArg::File))
+        .collect()
 }
 
 /// Returns the URI of a key that is stored elsewhere.
@@ -114,7 +115,7 @@ fn key_uri<'e>(entry: &Entry<'e>) -> Option<&'e str> {
 
 fn remote_aead(
     keyset: &Keyset,
-    place: &Place,
+    place: &FileArg,
     cleartext: bool,
     context: &Context,
 ) -> Result<BlockingAead, Failure> {
