@@ -120,6 +120,7 @@ impl<'a> KeyTypes<'a> {
             .find(|template| template.name() == name)
             .ok_or_else(|| KeyError::UnknownTemplate {
                 name: name.to_owned(),
+                suggestion: template::closest_name(self.templates(), name),
             })
     }
 

@@ -278,7 +278,7 @@ fn remote(as_envelope: bool, key: Arc<dyn RemoteAead>) -> Result<Arc<dyn RemoteA
 
 fn envelope(key: Arc<dyn RemoteAead>, template: &str) -> Result<KmsEnvelopeAead, Failure> {
     KmsEnvelopeAead::new(key, template).map_err(|error| match error {
-        keyseal::KeyError::UnknownTemplate { name } => unknown_template(&name),
+        keyseal::KeyError::UnknownTemplate { name, .. } => unknown_template(&name),
         error => Failure::usage(
             "dek_template",
             format!("cannot use template {}", printable(template)),

@@ -47,7 +47,7 @@ pub(crate) fn keyset_failure(name: &str, error: KeysetError) -> Failure {
         | KeysetError::NotEnabled { .. }
         | KeysetError::Destroyed { .. }
         | KeysetError::OtherKind { .. } => not_changed(name, &error, why),
-        KeysetError::Template(KeyError::UnknownTemplate { name }) => unknown_template(&name),
+        KeysetError::Template(KeyError::UnknownTemplate { name, .. }) => unknown_template(&name),
         KeysetError::Random(_) | KeysetError::Template(_) | KeysetError::Encrypt(_) => {
             Failure::new(Exit::Failed, "failed", what, why)
         }
