@@ -2,8 +2,7 @@
 
 use std::{num::NonZeroUsize, thread};
 
-use clap::{ArgAction, Args, ValueEnum};
-use keyseal::keyset::Format;
+use clap::{Args, ValueEnum};
 use zeroize::Zeroizing;
 
 use crate::{

@@ -97,10 +97,6 @@ impl KeyManager {
         &self.client
     }
 
-    pub(crate) const fn worker(&self) -> &Worker {
-        &self.worker
-    }
-
     /// Returns the key of a URI, of `region/id` or of an id.
     pub(crate) fn key(&self, reference: &str, context: &Context) -> Result<ScalewayKey, Failure> {
         let failed = |error: KmsError| {
