@@ -2,40 +2,22 @@
 
 use std::{num::NonZeroUsize, thread};
 
-use clap::{ArgAction, Args, ValueEnum};
-use keyseal::keyset::Format;
+use clap::{Args, ValueEnum};
 use zeroize::Zeroizing;
 
 use crate::{
     context::Context,
     error::Failure,
-    files::{HardLinks, Holds, Output},
-    input::Place,
+    files::{Content, HardLinks, Output},
+    input::FileArg,
     kek::Kek,
     kek_uri::KekUri,
     keysets::Access,
-    kms::KmsArgs,
+    kms_args::KmsArgs,
 };
 
 /// The longest associated data that is read from a file, in bytes.
 const AAD_LIMIT: u64 = 64 << 20;
-
-/// What every command has.
-#[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct Globals {
-    /// Print reports and errors as JSON
-    ///
-    /// Errors are on standard error. Reports are on standard output, and on standard error where
-    /// the data goes to standard output.
-    #[arg(long, global = true, help_heading = "Messages")]
-    pub(crate) json: bool,
-    /// Print nothing but errors
-    #[arg(short, long, global = true, help_heading = "Messages")]
-    pub(crate) quiet: bool,
-    /// Say more about each step
-    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Messages")]
-    pub(crate) verbose: u8,
-}
 
 /// Associated data or a salt as text, from a file or in hexadecimal.
 macro_rules! associated_data {
@@ -46,13 +28,13 @@ macro_rules! associated_data {
             #[arg(id = $text, long = $text, value_name = "TEXT", help = $what)]
             text: Option<String>,
             #[arg(id = $file, long = $file, value_name = "FILE", help = "The same, from a file")]
-            file: Option<Place>,
+            file: Option<FileArg>,
             #[arg(id = $hex, long = $hex, value_name = "HEX", help = "The same, in hexadecimal")]
             hex: Option<String>,
         }
 
         impl $name {
-            pub(crate) fn place(&self) -> Option<&Place> {
+            pub(crate) fn place(&self) -> Option<&FileArg> {
                 self.file.as_ref()
             }
 
@@ -138,7 +120,7 @@ pub(crate) struct KeysetAccess {
 }
 
 impl KeysetAccess {
-    pub(crate) fn places(&self) -> impl Iterator<Item = &Place> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = &FileArg> {
         self.aad.place().into_iter()
     }
 
@@ -185,7 +167,7 @@ pub(crate) struct KeysetChoice {
         env = "KEYSEAL_KEYSET",
         hide_env_values = true
     )]
-    pub(crate) keyset: Place,
+    pub(crate) keyset: FileArg,
     #[command(flatten)]
     pub(crate) access: KeysetAccess,
 }
@@ -203,7 +185,7 @@ pub(crate) struct CryptosystemChoice {
         env = "KEYSEAL_KEYSET",
         hide_env_values = true
     )]
-    keyset: Option<Place>,
+    keyset: Option<FileArg>,
     /// The key that wraps the keys of files
     ///
     /// It is scw-kms://regions/REGION/keys/ID of Scaleway Key Manager, or file-kms://PATH of a keyset
@@ -232,11 +214,11 @@ pub(crate) struct CryptosystemChoice {
 
 impl CryptosystemChoice {
     /// Returns the files that are read.
-    pub(crate) fn places(&self) -> Vec<&Place> {
+    pub(crate) fn places(&self) -> Vec<&FileArg> {
         self.keyset.iter().chain(self.access.places()).collect()
     }
 
-    pub(crate) const fn keyset(&self) -> Option<&Place> {
+    pub(crate) const fn keyset(&self) -> Option<&FileArg> {
         self.keyset.as_ref()
     }
 
@@ -313,7 +295,7 @@ pub(crate) struct NewFile {
         default_value = "-",
         hide_default_value = true
     )]
-    output: Place,
+    output: FileArg,
     /// Replace an existing file; write binary to a terminal
     #[arg(long)]
     force: bool,
@@ -322,8 +304,8 @@ pub(crate) struct NewFile {
 impl NewFile {
     pub(crate) fn plan<'c>(
         &self,
-        inputs: &[&Place],
-        holds: Holds,
+        inputs: &[&FileArg],
+        holds: Content,
         context: &'c Context,
     ) -> Result<Output<'c>, Failure> {
         Output::new(&self.output, inputs, holds, self.force.into(), context)
@@ -336,7 +318,7 @@ impl NewFile {
 pub(crate) struct ChangedFile {
     /// The output [default: standard output, `-`]
     #[arg(short, long, value_name = "OUT", conflicts_with = "in_place")]
-    output: Option<Place>,
+    output: Option<FileArg>,
     /// Replace the input, all at once
     ///
     /// Its mode, owner and extended attributes stay.
@@ -351,16 +333,16 @@ impl ChangedFile {
     /// Plans the output of `input`, and refuses one that is among `others`.
     pub(crate) fn plan<'c>(
         &self,
-        input: &Place,
-        others: &[&Place],
-        holds: Holds,
+        input: &FileArg,
+        others: &[&FileArg],
+        holds: Content,
         context: &'c Context,
     ) -> Result<Output<'c>, Failure> {
         if self.in_place {
             return Output::in_place(input, others, holds, context);
         }
-        let place = self.output.as_ref().unwrap_or(&Place::Standard);
-        let inputs: Vec<&Place> = others.iter().copied().chain([input]).collect();
+        let place = self.output.as_ref().unwrap_or(&FileArg::Standard);
+        let inputs: Vec<&FileArg> = others.iter().copied().chain([input]).collect();
         Output::new(place, &inputs, holds, self.force.into(), context)
     }
 }
@@ -370,7 +352,7 @@ impl ChangedFile {
         self.in_place
     }
 
-    pub(crate) const fn output(&self) -> Option<&Place> {
+    pub(crate) const fn output(&self) -> Option<&FileArg> {
         self.output.as_ref()
     }
 
@@ -398,43 +380,6 @@ impl ChangedData {
         match self.break_hard_links {
             true => HardLinks::Break,
             false => HardLinks::Refuse("--break-hard-links replaces it under this name alone"),
-        }
-    }
-}
-
-/// How a keyset is written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FormatName {
-    /// Tink's JSON
-    Json,
-    /// Tink's binary form
-    Binary,
-    /// The bare ciphertext of a binary keyset, as BigQuery's wrapped keysets
-    Wrapped,
-}
-
-impl FormatName {
-    pub(crate) const fn format(self) -> Format {
-        match self {
-            Self::Json => Format::Json,
-            Self::Binary | Self::Wrapped => Format::Binary,
-        }
-    }
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Json => "JSON",
-            Self::Binary => "binary",
-            Self::Wrapped => "wrapped",
-        }
-    }
-}
-
-impl From<Format> for FormatName {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Json => Self::Json,
-            Format::Binary => Self::Binary,
         }
     }
 }

@@ -4,7 +4,16 @@ use std::{env, ffi::OsString};
 
 use clap::{Command, CommandFactory as _, FromArgMatches as _, builder::Resettable};
 
-use crate::{Cli, hints::Flags};
+use crate::{
+    cli::Cli,
+    context::{Context, Program},
+    error::Failure,
+    exit::Exit,
+    hints::Flags,
+};
+
+/// The program, for commands that show it or run others of its commands.
+pub(crate) const PROGRAM: Program = Program { command, run };
 
 /// The start of the headings of options that only `--help` shows.
 const LONG_HELP: [&str; 3] = ["Key Manager", "More edits", "Parameters"];
@@ -23,6 +32,15 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<(Cli, Flags), clap::Error>
     let matches = command.try_get_matches_from_mut(arguments)?;
     let flags = Flags::of(&command, &matches);
     Ok((Cli::from_arg_matches(&matches)?, flags))
+}
+
+/// Runs a command line.
+fn run(arguments: &[OsString], context: &Context) -> Result<Exit, Failure> {
+    let (cli, _) = parse(arguments).map_err(|error| {
+        let what = "a command line was not understood";
+        Failure::new(Exit::Failed, "usage", what, error.to_string())
+    })?;
+    cli.run(context)
 }
 
 fn with_short_help(command: Command) -> Command {

@@ -13,11 +13,7 @@ use clap_complete::{
 };
 use keyseal::{KeyTypes, keyset::KeysetFile};
 
-use crate::{command_line::command, input::KEYSET_LIMIT};
-
-/// With this variable, which the script of `keyseal completions` sets, the program completes a
-/// line and does nothing else.
-pub(crate) const VARIABLE: &str = "KEYSEAL_COMPLETE";
+use crate::{cmd::COMPLETION_VARIABLE, command_line::command, input::KEYSET_LIMIT};
 
 /// Arguments that are names of templates, and ids of keys.
 const TEMPLATES: &[&str] = &["template", "add", "rotate", "names"];
@@ -28,7 +24,8 @@ const KEY_IDS: &[&str] = &[
 /// Completes a line if a shell asks for it. Returns whether it did.
 pub(crate) fn complete(arguments: &[OsString]) -> bool {
     let folder = env::current_dir().ok();
-    let completion = CompleteEnv::with_factory(|| with_candidates(command())).var(VARIABLE);
+    let completion =
+        CompleteEnv::with_factory(|| with_candidates(command())).var(COMPLETION_VARIABLE);
     // A shell that gets no candidates shows none.
     completion
         .try_complete(arguments, folder.as_deref())

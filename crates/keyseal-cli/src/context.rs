@@ -3,25 +3,52 @@
 #[cfg(unix)]
 use std::fs::File;
 use std::{
+    ffi::OsString,
     io::{self, Write as _},
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use clap::{ArgAction, Args};
 use keyseal::kms::scaleway::Environment;
 use serde_json::{Value, json};
 
 use crate::{
-    args::Globals,
+    display::{Lines, json_text},
     error::Failure,
     exit::Exit,
     hints::Flags,
     interrupt::Leftovers,
-    kms::KmsArgs,
+    kms_args::KmsArgs,
     style::Style,
     terminal::{say, say_json},
-    text::{Lines, json_text},
 };
+
+/// What every command has.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Globals {
+    /// Print reports and errors as JSON
+    ///
+    /// Errors are on standard error. Reports are on standard output, and on standard error where
+    /// the data goes to standard output.
+    #[arg(long, global = true, help_heading = "Messages")]
+    pub(crate) json: bool,
+    /// Print nothing but errors
+    #[arg(short, long, global = true, help_heading = "Messages")]
+    pub(crate) quiet: bool,
+    /// Say more about each step
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Messages")]
+    pub(crate) verbose: u8,
+}
+
+/// The program itself. Its commands do not know the command line that they are part of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Program {
+    /// Returns the command line, for help and manual pages.
+    pub(crate) command: fn() -> clap::Command,
+    /// Runs a command line.
+    pub(crate) run: fn(&[OsString], &Context) -> Result<Exit, Failure>,
+}
 
 /// How a command reports, and the files to remove when it is interrupted.
 #[derive(Clone, Debug)]
@@ -29,6 +56,7 @@ pub(crate) struct Context {
     pub(crate) json: bool,
     pub(crate) style: Style,
     pub(crate) leftovers: Leftovers,
+    pub(crate) program: Program,
     /// The flags that hints may name.
     flags: Arc<Flags>,
     quiet: bool,
@@ -72,11 +100,17 @@ impl Document {
 }
 
 impl Context {
-    pub(crate) fn new(globals: &Globals, flags: Flags, leftovers: Leftovers) -> Self {
+    pub(crate) fn new(
+        globals: &Globals,
+        flags: Flags,
+        program: Program,
+        leftovers: Leftovers,
+    ) -> Self {
         Self {
             json: globals.json,
             style: Style::detect(),
             leftovers,
+            program,
             flags: Arc::new(flags),
             quiet: globals.quiet,
             verbose: globals.verbose > 0,

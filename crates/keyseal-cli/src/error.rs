@@ -5,10 +5,10 @@ use std::{error::Error, io, path::Path};
 use serde_json::{Value, json};
 
 use crate::{
+    display::{cut, printable},
     exit::Exit,
     style::Style,
     terminal::{NotText, say, say_json},
-    text::{cut, printable},
 };
 
 /// The longest part of a message, in characters: a path may have 4096.

@@ -12,12 +12,12 @@ use tempfile::{Builder, NamedTempFile, PersistError};
 use crate::{
     comparison::Comparison,
     context::Context,
+    display::{is_text, printable},
     error::Failure,
     exit::Exit,
-    input::{InOrder, Input, Place},
+    input::{FileArg, InOrder, Input},
     standard::check_output,
     terminal::DataWriter,
-    text::{is_text, printable},
 };
 
 /// The suffix of a temporary file that is not yet an output.
@@ -25,7 +25,7 @@ const TEMPORARY: &str = ".keyseal-tmp";
 
 /// The kind of an output's content, which decides who may read the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Holds {
+pub(crate) enum Content {
     /// Readable by anyone who may read the input, as far as the user's `umask` allows.
     Data,
     /// Readable by its owner alone: 0600. It survives a power failure.
@@ -66,7 +66,7 @@ pub(crate) struct Output<'c> {
     target: Target,
     /// For messages.
     name: String,
-    holds: Holds,
+    holds: Content,
     overwrite: Overwrite,
     /// The mode of the input, which the output's does not exceed.
     mode: Option<u32>,
@@ -126,21 +126,21 @@ impl Write for Opened<'_> {
 impl<'c> Output<'c> {
     /// Plans an output, and refuses one that is also an input.
     pub(crate) fn new(
-        place: &Place,
-        inputs: &[&Place],
-        holds: Holds,
+        place: &FileArg,
+        inputs: &[&FileArg],
+        holds: Content,
         overwrite: Overwrite,
         context: &'c Context,
     ) -> Result<Self, Failure> {
         let target = match place {
-            Place::Standard => Target::Standard,
-            Place::File(path) => plan(path, inputs, overwrite)?,
+            FileArg::Standard => Target::Standard,
+            FileArg::File(path) => plan(path, inputs, overwrite)?,
         };
         Ok(Self {
             target,
             name: match place {
-                Place::Standard => "standard output".into(),
-                Place::File(path) => printable(path.display()),
+                FileArg::Standard => "standard output".into(),
+                FileArg::File(path) => printable(path.display()),
             },
             holds,
             overwrite,
@@ -153,7 +153,7 @@ impl<'c> Output<'c> {
     /// Plans an output in a tree, whose folders are made once something is written.
     pub(crate) fn in_tree(
         path: &Path,
-        inputs: &[&Place],
+        inputs: &[&FileArg],
         overwrite: Overwrite,
         context: &'c Context,
     ) -> Result<Self, Failure> {
@@ -166,7 +166,7 @@ impl<'c> Output<'c> {
         Ok(Self {
             target,
             name: printable(path.display()),
-            holds: Holds::Data,
+            holds: Content::Data,
             overwrite,
             mode: None,
             context,
@@ -177,9 +177,9 @@ impl<'c> Output<'c> {
     /// Plans to replace `input`, which keeps its name, mode and owner. Refuses an input that is
     /// also one of `others`.
     pub(crate) fn in_place(
-        input: &Place,
-        others: &[&Place],
-        holds: Holds,
+        input: &FileArg,
+        others: &[&FileArg],
+        holds: Content,
         context: &'c Context,
     ) -> Result<Self, Failure> {
         let what = || format!("cannot replace {}", input.name());
@@ -199,14 +199,14 @@ impl<'c> Output<'c> {
     /// would keep its old content under another name.
     pub(crate) fn replacing(
         input: &Input,
-        others: &[&Place],
+        others: &[&FileArg],
         hard_links: HardLinks,
         context: &'c Context,
     ) -> Result<Self, Failure> {
         let (Some(path), Some(metadata)) = (input.path(), input.metadata()) else {
             return Err(not_replaceable(input.name()));
         };
-        let output = Self::replace(path, &metadata, others, Holds::Data, context)?;
+        let output = Self::replace(path, &metadata, others, Content::Data, context)?;
         let links = links(&metadata);
         if let (2.., HardLinks::Refuse(hint)) = (links, hard_links) {
             return Err(Failure::new(
@@ -223,8 +223,8 @@ impl<'c> Output<'c> {
     fn replace(
         path: &Path,
         metadata: &Metadata,
-        others: &[&Place],
-        holds: Holds,
+        others: &[&FileArg],
+        holds: Content,
         context: &'c Context,
     ) -> Result<Self, Failure> {
         let name = printable(path.display());
@@ -260,7 +260,7 @@ impl<'c> Output<'c> {
         Ok(Self {
             target: Target::Compared,
             name: file.name().to_owned(),
-            holds: Holds::Data,
+            holds: Content::Data,
             overwrite: Overwrite::Never,
             mode: None,
             context,
@@ -420,7 +420,7 @@ impl<'c> Output<'c> {
         };
         // A replaced file is gone for good, and other files depend on keys: both must survive a
         // power failure. For other data the input still exists, as it does after `cp`.
-        let durable = self.holds != Holds::Data || path.exists();
+        let durable = self.holds != Content::Data || path.exists();
         if durable {
             temporary.as_file().sync_all().map_err(failed)?;
         }
@@ -485,7 +485,7 @@ impl<'c> Output<'c> {
         let mut builder = Builder::new();
         builder.prefix(&prefix).suffix(TEMPORARY);
         // In place, the mode is set at the end; until then only the owner can read the file.
-        if self.holds != Holds::Keys
+        if self.holds != Content::Keys
             && let Target::File(_, replaced) = &self.target
         {
             set_mode(
@@ -517,7 +517,7 @@ pub(crate) fn is_temporary(path: &Path) -> bool {
     })
 }
 
-fn plan(path: &Path, inputs: &[&Place], overwrite: Overwrite) -> Result<Target, Failure> {
+fn plan(path: &Path, inputs: &[&FileArg], overwrite: Overwrite) -> Result<Target, Failure> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(Failure::file(
             "write",

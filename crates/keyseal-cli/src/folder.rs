@@ -19,14 +19,14 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::{
     context::Context,
+    display::printable,
     error::Failure,
     exit::Exit,
     files::{HardLinks, Output, Overwrite, is_temporary},
-    input::{FileId, Input, Place, Stamp},
+    first_bytes::{SAMPLE, possible_prefix},
+    input::{FileArg, FileId, Input, Stamp},
     progress::Progress,
     report::{Outcome, Report, Verb, is_for_all},
-    shape::{SAMPLE, possible_prefix},
-    text::printable,
 };
 
 /// The suffix of encrypted files, which follows the name of the original.
@@ -66,7 +66,7 @@ pub(crate) struct Run<'r> {
     pub(crate) overwrite: Overwrite,
     pub(crate) verb: Verb,
     /// Files that hold keys or are inputs in another way: none of them is replaced.
-    pub(crate) protected: Vec<&'r Place>,
+    pub(crate) protected: Vec<&'r FileArg>,
     /// How many files are worked on at the same time.
     pub(crate) workers: NonZeroUsize,
     /// Whether nothing is written, not even a folder.
@@ -154,7 +154,7 @@ impl Run<'_> {
         gate: &Gate,
         each: &impl Fn(Item<'_>) -> Result<Outcome, Failure>,
     ) -> Result<Outcome, Failure> {
-        let place = Place::File(file.path.clone());
+        let place = FileArg::File(file.path.clone());
         let mut item = match (&self.destination, &file.output) {
             (Destination::Folder(_), Some(output)) => self.to_folder(&place, file, output)?,
             (Destination::InPlace(hard_links), _) => {
@@ -183,7 +183,7 @@ impl Run<'_> {
 
     fn to_folder<'i>(
         &'i self,
-        place: &Place,
+        place: &FileArg,
         file: &Planned,
         output: &Path,
     ) -> Result<Item<'i>, Failure> {
@@ -211,7 +211,7 @@ impl Run<'_> {
 
     /// Opens the file that has the output's name.
     fn earlier(&self, input: &Input, output: &Path) -> Result<Earlier, Failure> {
-        let earlier = Input::open(&Place::File(output.to_owned()), self.context)?;
+        let earlier = Input::open(&FileArg::File(output.to_owned()), self.context)?;
         let is_younger = match (input.opened(), earlier.metadata()) {
             (Some(opened), Some(written)) => opened.is_before(&written),
             _ => false,

@@ -52,7 +52,7 @@ fn flags_in(text: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kms::hints_by_kind;
+    use crate::kms_failure::hints_by_kind;
 
     /// Calls `see` with the path and the flags of every command.
     fn each_verb(command: &Command, path: &str, see: &mut dyn FnMut(&str, &Flags)) {

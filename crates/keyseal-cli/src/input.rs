@@ -13,11 +13,11 @@ use zeroize::Zeroizing;
 
 use crate::{
     context::Context,
+    display::{printable, size},
     error::Failure,
     exit::Exit,
     progress::Progress,
     standard::check_input,
-    text::{printable, size},
 };
 
 /// Bytes that are read at once.
@@ -28,12 +28,12 @@ pub(crate) const KEYSET_LIMIT: u64 = 16 << 20;
 
 /// A file, or standard input or output if it is `-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum FileArg {
     Standard,
     File(PathBuf),
 }
 
-impl From<OsString> for Place {
+impl From<OsString> for FileArg {
     fn from(argument: OsString) -> Self {
         if argument == "-" {
             Self::Standard
@@ -43,7 +43,7 @@ impl From<OsString> for Place {
     }
 }
 
-impl Place {
+impl FileArg {
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Self::Standard => None,
@@ -63,7 +63,7 @@ impl Place {
     pub(crate) fn argument(&self) -> String {
         match self {
             Self::Standard => "-".into(),
-            Self::File(path) => crate::text::quoted(path.as_os_str()),
+            Self::File(path) => crate::display::quoted(path.as_os_str()),
         }
     }
 
@@ -173,7 +173,7 @@ pub(crate) enum Source {
     Stream(Box<dyn Read + Send>),
 }
 
-impl Place {
+impl FileArg {
     /// Opens the input.
     pub(crate) fn open(&self, context: &Context) -> Result<Source, Failure> {
         let failed = |error: io::Error| Failure::io(format!("cannot read {}", self.name()), &error);
@@ -297,7 +297,7 @@ fn nanoseconds(time: Option<SystemTime>) -> i128 {
 }
 
 impl Input {
-    pub(crate) fn open(place: &Place, context: &Context) -> Result<Self, Failure> {
+    pub(crate) fn open(place: &FileArg, context: &Context) -> Result<Self, Failure> {
         let source = place.open(context)?;
         let opened = match &source {
             Source::File(file) => file.metadata().ok().as_ref().map(Stamp::of),
@@ -314,7 +314,7 @@ impl Input {
 
     /// Opens a file that will be replaced, and locks it until it is closed: a second run waits,
     /// and then opens the file that has taken the place of this one.
-    pub(crate) fn open_locked(place: &Place, context: &Context) -> Result<Self, Failure> {
+    pub(crate) fn open_locked(place: &FileArg, context: &Context) -> Result<Self, Failure> {
         loop {
             let input = Self::open(place, context)?;
             let (Source::File(file), Some(path)) = (&input.source, &input.path) else {
@@ -423,13 +423,17 @@ impl Input {
         &mut self,
         limit: u64,
         spare: usize,
+        progress: Option<&Progress>,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
         let expected = usize::try_from(self.size().unwrap_or_default()).unwrap_or(usize::MAX);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         if expected > limit {
             return Ok(None);
         }
-        let read = read_all(self.reader(), expected, limit, spare);
+        let read = match progress {
+            Some(progress) => read_all(progress.counting(self.reader()), expected, limit, spare),
+            None => read_all(self.reader(), expected, limit, spare),
+        };
         read.map_err(|error| self.unreadable(&error))
     }
 
@@ -451,11 +455,11 @@ impl<S: ReadAt> Read for InOrder<S> {
 
 /// Refuses a command that would read standard input for two purposes.
 pub(crate) fn check_one_standard_input<'p>(
-    places: impl IntoIterator<Item = &'p Place>,
+    places: impl IntoIterator<Item = &'p FileArg>,
 ) -> Result<(), Failure> {
     let standard = places
         .into_iter()
-        .filter(|place| **place == Place::Standard)
+        .filter(|place| **place == FileArg::Standard)
         .count();
     if standard > 1 {
         return Err(Failure::usage(

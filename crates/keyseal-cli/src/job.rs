@@ -17,14 +17,14 @@ use keyseal::{
 use zeroize::Zeroizing;
 
 use crate::{
+    byte_range::ByteRange,
     context::Context,
+    display::size,
     error::Failure,
     exit::Exit,
     files::{Opened, Output},
     input::{InOrder, Input},
     progress::Progress,
-    range::Range,
-    text::size,
 };
 
 /// The number of bytes that are copied at once on a single thread.
@@ -61,15 +61,40 @@ pub(crate) struct Job<'j> {
 }
 
 impl Job<'_> {
-    /// Reads a message, with room for `spare` bytes more.
-    pub(crate) fn read_message(&mut self, spare: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let read = self.input.read(MESSAGE_LIMIT + MOST_OVERHEAD, spare)?;
-        read.ok_or_else(|| too_large(self.input.name()))
+    /// Starts to show the progress of a message, until the value is dropped.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress::start(self.input.size(), self.context)
+    }
+
+    /// Reads a message to recognise it.
+    pub(crate) fn read_message(&mut self) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        self.read_up_to(MESSAGE_LIMIT + MOST_OVERHEAD, 0, None)
+    }
+
+    /// Reads a message that will be decrypted.
+    pub(crate) fn read_ciphertext(
+        &mut self,
+        progress: &Progress,
+    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        self.read_up_to(MESSAGE_LIMIT + MOST_OVERHEAD, 0, Some(progress))
     }
 
     /// Reads a message that will be encrypted, with room for `spare` bytes more.
-    pub(crate) fn read_plaintext(&mut self, spare: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let read = self.input.read(MESSAGE_LIMIT, spare)?;
+    pub(crate) fn read_plaintext(
+        &mut self,
+        spare: usize,
+        progress: &Progress,
+    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        self.read_up_to(MESSAGE_LIMIT, spare, Some(progress))
+    }
+
+    fn read_up_to(
+        &mut self,
+        limit: u64,
+        spare: usize,
+        progress: Option<&Progress>,
+    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let read = self.input.read(limit, spare, progress)?;
         read.ok_or_else(|| too_large(self.input.name()))
     }
 
@@ -134,7 +159,7 @@ impl Job<'_> {
         &mut self,
         aead: &KeysetStreamingAead,
         header_size: u64,
-        range: Option<Range>,
+        range: Option<ByteRange>,
         release: Release,
         output: &mut Output<'_>,
     ) -> Result<Sizes, Failure> {
@@ -235,7 +260,7 @@ impl Job<'_> {
         aead: &KeysetStreamingAead,
         file: &File,
         header_size: u64,
-        range: Range,
+        range: ByteRange,
         output: &mut Output<'_>,
     ) -> Result<Sizes, Failure> {
         let names = Names::new(&self.input, output, "decrypt");

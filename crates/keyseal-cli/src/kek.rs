@@ -1,28 +1,24 @@
 //! Key-encryption keys: opening them, and finding the version that encrypted something.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use keyseal::{
     Aead, BoxFuture, DecryptError, Decrypted, KeysetError, KeysetHandle, KmsEnvelopeAead, KmsError,
     KmsErrorKind, RemoteAead, SecretAccess,
-    keyset::{Finding, Format, Protection},
-    kms::{
-        LocalKek,
-        blocking::{BlockingAead, Worker},
-    },
+    keyset::{Finding, Format},
+    kms::blocking::{BlockingAead, Worker},
     rewrap::Witness,
 };
 use zeroize::Zeroizing;
 
 use crate::{
     context::Context,
+    display::{is_text, printable},
     error::{Failure, chain},
-    exit::Exit,
-    input::{KEYSET_LIMIT, Place},
-    kek_uri::{ENVELOPE, KekUri, KeyLocation},
-    keysets::{self, keyset_failure},
-    kms::{KeyManager, new_worker},
-    text::{is_text, printable},
+    input::FileArg,
+    kek_uri::{ENVELOPE, KekUri},
+    keyset_failure::{keyset_failure, unknown_template},
+    kms::OpenKey,
 };
 
 /// The template of the data keys of `envelope+`.
@@ -40,34 +36,21 @@ pub(crate) struct Kek {
     /// Waits for the key's answers: its connections stay with this worker.
     worker: Worker,
     /// The file that holds the key, if one does.
-    place: Option<Place>,
-}
-
-/// Returns whether this build has a client for the URI of a key.
-pub(crate) fn is_served(uri: &str) -> bool {
-    KekUri::parse(uri).is_ok()
+    place: Option<FileArg>,
 }
 
 impl Kek {
     /// Opens the key of a URI. `cleartext` allows one that is a cleartext file.
     pub(crate) fn open(uri: &KekUri, cleartext: bool, context: &Context) -> Result<Self, Failure> {
         context.detail(&format!("key-encryption key: {}", uri.printable()));
-        let (key, worker, canonical): (Arc<dyn RemoteAead>, _, _) = match uri.key() {
-            KeyLocation::Scaleway(reference) => {
-                let manager = KeyManager::new(context.kms(), context)?;
-                let key = manager.key(reference, context)?;
-                let canonical = key.uri().to_string();
-                (Arc::new(key), manager.worker().clone(), canonical)
-            }
-            KeyLocation::File(path) => (
-                Arc::new(open_file(path, cleartext, context)?),
-                new_worker()?,
-                uri.printable(),
-            ),
-        };
+        let OpenKey {
+            key,
+            worker,
+            canonical,
+        } = uri.open(cleartext, context)?;
         Ok(Self {
             aead: BlockingAead::new(&worker, remote(uri.is_envelope(), key.clone())?),
-            place: uri.file().map(|path| Place::File(path.to_owned())),
+            place: uri.file().map(FileArg::File),
             uri: uri.clone(),
             key,
             canonical,
@@ -114,7 +97,7 @@ impl Kek {
     }
 
     /// Returns the file that holds the key, if one does.
-    pub(crate) const fn place(&self) -> Option<&Place> {
+    pub(crate) const fn place(&self) -> Option<&FileArg> {
         self.place.as_ref()
     }
 
@@ -295,7 +278,7 @@ fn remote(as_envelope: bool, key: Arc<dyn RemoteAead>) -> Result<Arc<dyn RemoteA
 
 fn envelope(key: Arc<dyn RemoteAead>, template: &str) -> Result<KmsEnvelopeAead, Failure> {
     KmsEnvelopeAead::new(key, template).map_err(|error| match error {
-        keyseal::KeyError::UnknownTemplate { name, .. } => keysets::unknown_template(&name),
+        keyseal::KeyError::UnknownTemplate { name, .. } => unknown_template(&name),
         error => Failure::usage(
             "dek_template",
             format!("cannot use template {}", printable(template)),
@@ -315,32 +298,4 @@ impl RemoteAead for Answered {
     fn decrypt<'a>(&'a self, _: &'a [u8], _: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
         Box::pin(async { Ok(self.0.to_vec()) })
     }
-}
-
-fn open_file(path: &Path, cleartext: bool, context: &Context) -> Result<LocalKek, Failure> {
-    let place = Place::File(path.to_owned());
-    let bytes = place.read_small(KEYSET_LIMIT, context)?;
-    let name = place.name();
-    let seen = keysets::detect(&name, &bytes)?;
-    if seen.protection() == Protection::Encrypted {
-        return Err(Failure::new(
-            Exit::KeysetInvalid,
-            "kek_encrypted",
-            format!("cannot use {name} as a key-encryption key"),
-            "it is itself encrypted",
-        ));
-    }
-    if !cleartext && !place.is_its_owners_alone() {
-        return Err(Failure::usage(
-            "kek_file_open",
-            format!("cannot use {name} as a key-encryption key"),
-            "others than its owner can read the file",
-        )
-        .hint(format!("chmod 600 {}", place.argument()))
-        .hint("--insecure-cleartext allows it as it is"));
-    }
-    let access = SecretAccess::insecure();
-    KeysetHandle::read_cleartext(&bytes, seen.format(), access)
-        .and_then(|handle| LocalKek::new(&handle))
-        .map_err(|error| keyset_failure(&name, error))
 }

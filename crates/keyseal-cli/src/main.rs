@@ -3,66 +3,49 @@
 #![forbid(unsafe_code)]
 
 mod args;
-mod cipher;
+mod byte_range;
+mod cli;
 mod cmd;
 mod command_line;
 mod comparison;
 mod completion;
 mod context;
 mod cryptor;
+mod display;
 mod duration;
 mod encoding;
 mod error;
 mod exit;
 mod files;
+mod first_bytes;
 mod folder;
+mod format_name;
 mod hints;
 mod input;
 mod interrupt;
 mod job;
 mod kek;
 mod kek_uri;
+mod keyset_failure;
 mod keysets;
 mod kms;
+mod kms_args;
+mod kms_failure;
 mod plan;
+mod primitive;
 mod progress;
-mod range;
 mod report;
-mod shape;
 mod standard;
 mod style;
 mod terminal;
-mod text;
 mod usage;
 
 use std::{env, ffi::OsString, process::ExitCode};
 
-use clap::Parser;
-
 use crate::{
-    args::Globals, cmd::Command, context::Context, exit::Exit, hints::Flags, interrupt::Leftovers,
+    cli::Cli, command_line::PROGRAM, context::Context, exit::Exit, hints::Flags,
+    interrupt::Leftovers,
 };
-
-/// Encrypts with Tink's keysets, and takes care of them.
-#[derive(Debug, Parser)]
-#[command(
-    name = "keyseal",
-    version,
-    max_term_width = 100,
-    after_help = format!("{EXAMPLES}\n\n{}", Exit::table()),
-    arg_required_else_help = true,
-    subcommand_required = true
-)]
-pub(crate) struct Cli {
-    #[command(flatten)]
-    globals: Globals,
-    #[command(subcommand)]
-    command: Command,
-}
-
-const EXAMPLES: &str = "\
-Start here:
-  keyseal quickstart README.md";
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
@@ -78,9 +61,9 @@ fn main() -> ExitCode {
 
 fn start(cli: Cli, flags: Flags) -> Exit {
     let leftovers = Leftovers::default();
-    let context = Context::new(&cli.globals, flags, leftovers.clone());
+    let context = Context::new(&cli.globals, flags, PROGRAM, leftovers.clone());
     let outcome = leftovers
         .remove_on_signal(context.style, context.json)
-        .and_then(|()| cli.command.run(&context));
+        .and_then(|()| cli.run(&context));
     context.finish(outcome)
 }

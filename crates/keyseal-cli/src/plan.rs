@@ -8,9 +8,9 @@ use crate::{
     context::Context,
     cryptor::{Cryptor, KekCryptor, KeysetCryptor},
     error::Failure,
-    files::{self, Holds, Output, Overwrite},
+    files::{self, Content, Output, Overwrite},
     folder::{Destination, Item, Run},
-    input::{Input, Place},
+    input::{FileArg, Input},
     job::{Job, Release},
     kek::Kek,
     keysets::Keyset,
@@ -25,7 +25,7 @@ pub(crate) struct Keys {
     pub(crate) cryptor: Box<dyn Cryptor>,
     pub(crate) associated_data: Zeroizing<Vec<u8>>,
     /// The files that were read for them.
-    places: Vec<Place>,
+    places: Vec<FileArg>,
 }
 
 impl Keys {
@@ -36,9 +36,9 @@ impl Keys {
     ) -> Result<Self, Failure> {
         let access = choice.access();
         let cleartext = access.allows_cleartext();
-        let mut places: Vec<Place> = choice.places().into_iter().cloned().collect();
+        let mut places: Vec<FileArg> = choice.places().into_iter().cloned().collect();
         places.extend(aad.place().cloned());
-        places.extend(choice.kms().files().map(Place::File));
+        places.extend(choice.kms().files().map(FileArg::File));
         let cryptor: Box<dyn Cryptor> = match (choice.keyset(), choice.kek()?) {
             (Some(place), _) => {
                 let access = access.resolve(context)?;
@@ -67,7 +67,7 @@ impl Keys {
     }
 
     /// Returns the files that hold keys or are inputs in another way: none of them may be replaced.
-    pub(crate) fn places(&self) -> Vec<&Place> {
+    pub(crate) fn places(&self) -> Vec<&FileArg> {
         self.places.iter().collect()
     }
 
@@ -116,9 +116,9 @@ pub(crate) fn decrypts_to(
 
 /// Opens one input and plans its output.
 pub(crate) fn one_file<'c>(
-    place: &Place,
+    place: &FileArg,
     output: &ChangedData,
-    protected: &[&Place],
+    protected: &[&FileArg],
     context: &'c Context,
 ) -> Result<Item<'c>, Failure> {
     let file = &output.file;
@@ -140,7 +140,7 @@ pub(crate) fn one_file<'c>(
             has_twin: false,
         });
     }
-    let mut output = file.plan(place, protected, Holds::Data, context)?;
+    let mut output = file.plan(place, protected, Content::Data, context)?;
     let input = Input::open(place, context)?;
     output.limit_mode(&input);
     Ok(Item {
@@ -153,10 +153,10 @@ pub(crate) fn one_file<'c>(
 
 /// Plans the work on all files of a folder.
 pub(crate) fn folder<'p>(
-    place: &'p Place,
+    place: &'p FileArg,
     output: &'p ChangedData,
     verb: Verb,
-    protected: Vec<&'p Place>,
+    protected: Vec<&'p FileArg>,
     workers: std::num::NonZeroUsize,
     dry_run: bool,
     context: &'p Context,
@@ -170,7 +170,7 @@ pub(crate) fn folder<'p>(
         .path()
         .ok_or_else(|| wrong("--recursive takes a folder"))?;
     let file = &output.file;
-    let destination = match (file.is_in_place(), file.output().and_then(Place::path)) {
+    let destination = match (file.is_in_place(), file.output().and_then(FileArg::path)) {
         (true, _) => Destination::InPlace(output.hard_links()),
         (false, Some(path)) => Destination::Folder(path.to_owned()),
         (false, None) => return Err(wrong("no folder is named for the output")),

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::{
     context::Context,
+    display::{about, count},
     error::Failure,
     exit::Exit,
-    text::{about, count},
 };
 
 /// The operation of a run on each file.

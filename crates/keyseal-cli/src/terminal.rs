@@ -10,7 +10,7 @@ use std::{
 use indicatif::ProgressBar;
 use serde_json::Value;
 
-use crate::text::{Lines, json_text};
+use crate::display::{Lines, json_text};
 
 /// The bar on the screen, which makes room for messages.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);

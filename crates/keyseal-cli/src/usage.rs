@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::error::ErrorKind;
 
-use crate::{command_line::parse, error::Failure, exit::Exit, style::Style, text::printable};
+use crate::{command_line::parse, display::printable, error::Failure, exit::Exit, style::Style};
 
 /// Prints help where it was asked for, and a failure where the arguments are wrong.
 pub(crate) fn report(error: &clap::Error, arguments: &[OsString]) -> Exit {

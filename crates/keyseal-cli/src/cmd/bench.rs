@@ -21,12 +21,12 @@ use serde_json::{Value, json};
 
 use crate::{
     context::Context,
+    display::{Lines, size},
     duration::parse_duration,
     error::{Failure, chain},
     exit::Exit,
-    keysets::unknown_template,
+    keyset_failure::unknown_template,
     kms::new_worker,
-    text::{Lines, size},
 };
 
 /// The length in bytes of a large message.

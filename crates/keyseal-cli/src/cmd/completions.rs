@@ -3,7 +3,10 @@
 use clap::Args;
 use clap_complete::{Shell, env::Shells};
 
-use crate::{completion::VARIABLE, context::Context, error::Failure, exit::Exit, text::Lines};
+use crate::{context::Context, display::Lines, error::Failure, exit::Exit};
+
+/// With this variable, which the script sets, the program completes a line and does nothing else.
+pub(crate) const VARIABLE: &str = "KEYSEAL_COMPLETE";
 
 /// Print a completion script for a shell
 ///

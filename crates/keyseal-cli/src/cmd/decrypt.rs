@@ -5,15 +5,15 @@ use serde_json::json;
 
 use crate::{
     args::{Aad, ChangedData, CryptosystemChoice, Threads},
+    byte_range::ByteRange,
     context::Context,
     cryptor::Recognised,
     error::Failure,
     exit::Exit,
     folder::Item,
-    input::{Place, check_one_standard_input},
+    input::{FileArg, check_one_standard_input},
     job::Release,
     plan::{self, Keys},
-    range::Range,
     report::{Outcome, Verb},
 };
 
@@ -31,7 +31,7 @@ Examples:
 pub(crate) struct DecryptArgs {
     /// The ciphertext; `-` is standard input
     #[arg(value_name = "IN", default_value = "-", hide_default_value = true)]
-    input: Place,
+    input: FileArg,
     #[command(flatten)]
     aad: Aad,
     /// Decrypt every file of the folder IN
@@ -52,7 +52,7 @@ pub(crate) struct DecryptArgs {
     ///
     /// As in HTTP, 0-99 is the first hundred, 100- the rest, and -100 the last hundred. Reads no more of the file than it takes. The bytes are authenticated, and so is the end.
     #[arg(long, value_name = "A-B", allow_hyphen_values = true)]
-    range: Option<Range>,
+    range: Option<ByteRange>,
     /// Write each segment of a stream once it is authenticated
     ///
     /// For pipes. The output may be cut where this ends with another exit code than 0.

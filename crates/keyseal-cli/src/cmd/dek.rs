@@ -9,13 +9,13 @@ use super::kek::{KeyChoice, columns};
 use crate::{
     args::Aad,
     context::Context,
+    display::Lines,
     encoding::{from_base64, to_base64},
     error::Failure,
     exit::Exit,
-    files::{Holds, Output, Overwrite},
-    input::{Place, check_one_standard_input},
+    files::{Content, Output, Overwrite},
+    input::{FileArg, check_one_standard_input},
     standard::check_output,
-    text::Lines,
 };
 
 /// The largest file that may hold a ciphertext of Key Manager in base64, in bytes.
@@ -62,7 +62,7 @@ pub(crate) struct GenerateArgs {
     plaintext: PlaintextArgs,
     /// Write the wrapped key to this new file, as bytes
     #[arg(long, value_name = "FILE", help_heading = "Output")]
-    ciphertext_out: Option<Place>,
+    ciphertext_out: Option<FileArg>,
 }
 
 /// Where a plaintext goes.
@@ -71,7 +71,7 @@ pub(crate) struct GenerateArgs {
 struct PlaintextArgs {
     /// Write the key to this new file, as bytes; only its owner can read it
     #[arg(long, value_name = "FILE")]
-    plaintext_out: Option<Place>,
+    plaintext_out: Option<FileArg>,
     /// Show the key, in base64: it stays in the terminal and in logs
     #[arg(long)]
     show_plaintext: bool,
@@ -85,7 +85,7 @@ impl PlaintextArgs {
     fn plan<'c>(&self, context: &'c Context) -> Result<Option<Output<'c>>, Failure> {
         self.plaintext_out
             .as_ref()
-            .map(|place| new_file(place, Holds::Keys, context))
+            .map(|place| new_file(place, Content::Keys, context))
             .transpose()
     }
 }
@@ -98,7 +98,7 @@ fn generate(args: &GenerateArgs, context: &Context) -> Result<(), Failure> {
     let ciphertext_out = args
         .ciphertext_out
         .as_ref()
-        .map(|place| new_file(place, Holds::WrappedKey, context))
+        .map(|place| new_file(place, Content::WrappedKey, context))
         .transpose()?;
     let (manager, key) = args.choice.open(context)?;
     let what = "cannot generate a data key";
@@ -180,14 +180,14 @@ struct CiphertextArgs {
     ciphertext: Option<String>,
     /// A file with the bytes of the ciphertext; `-` is standard input
     #[arg(long, value_name = "FILE")]
-    ciphertext_file: Option<Place>,
+    ciphertext_file: Option<FileArg>,
     /// A file with the ciphertext in base64
     #[arg(long, value_name = "FILE")]
-    ciphertext_base64_file: Option<Place>,
+    ciphertext_base64_file: Option<FileArg>,
 }
 
 impl CiphertextArgs {
-    fn place(&self) -> Option<&Place> {
+    fn place(&self) -> Option<&FileArg> {
         self.ciphertext_file
             .as_ref()
             .or(self.ciphertext_base64_file.as_ref())
@@ -240,7 +240,11 @@ fn decrypt(args: &DecryptArgs, context: &Context) -> Result<(), Failure> {
 }
 
 /// Plans a new file, never a stream, because the report is on standard output.
-fn new_file<'c>(place: &Place, holds: Holds, context: &'c Context) -> Result<Output<'c>, Failure> {
+fn new_file<'c>(
+    place: &FileArg,
+    holds: Content,
+    context: &'c Context,
+) -> Result<Output<'c>, Failure> {
     let output = Output::new(place, &[], holds, Overwrite::Never, context)?;
     match output.is_standard() {
         false => Ok(output),

@@ -9,8 +9,9 @@ use crate::{
     cryptor::{Form, Reason, Recognised},
     error::Failure,
     exit::Exit,
+    files::Output,
     folder::{Earlier, Item},
-    input::{Input, Place, check_one_standard_input},
+    input::{FileArg, Input, check_one_standard_input},
     job::Job,
     plan::{self, Keys},
     report::{Outcome, Verb},
@@ -32,7 +33,7 @@ Examples:
 pub(crate) struct EncryptArgs {
     /// The plaintext; `-` is standard input
     #[arg(value_name = "IN", default_value = "-", hide_default_value = true)]
-    input: Place,
+    input: FileArg,
     #[command(flatten)]
     aad: Aad,
     /// Encrypt every file of the folder IN
@@ -164,31 +165,12 @@ fn encrypt_one(
 ) -> Result<Outcome, Failure> {
     let job = |input| keys.job(input, args.threads, true, context);
     let is_in_place = args.output.file.is_in_place();
-    if let Some(Earlier { input, is_younger }) = item.earlier {
-        let mut earlier = job(input);
-        let seen = keys.cryptor.recognise(&mut earlier)?;
-        let is_current = seen == Recognised::Current;
-        match seen {
-            // The input has not changed since: its ciphertext decrypts to it, and anything else is
-            // the ciphertext of another file.
-            Recognised::Current | Recognised::Older(_) if is_younger => {
-                match decrypts_to(keys, &mut earlier, &item.input, context)? {
-                    true if is_current => {
-                        return Ok(Outcome::UpToDate(
-                            "there is an output with the same content",
-                        ));
-                    }
-                    true => {}
-                    false => {
-                        let hint = "it is a ciphertext of something else than this input";
-                        return Err(item.output.exists().hint(hint));
-                    }
-                }
-            }
-            // Only a ciphertext is replaced by its newer self. Anything else is not ours.
-            Recognised::Plain(_) | Recognised::Unknown(_) => return Err(item.output.exists()),
-            Recognised::Current | Recognised::Older(_) | Recognised::Closed(_) => {}
-        }
+    if let Some(earlier) = item.earlier
+        && is_output(keys, args, earlier, &item.input, &item.output, context)?
+    {
+        return Ok(Outcome::UpToDate(
+            "there is an output with the same content",
+        ));
     }
     let mut job = job(item.input);
     if is_in_place || !args.allow_nested {
@@ -214,6 +196,37 @@ fn encrypt_one(
     let done = keys.cryptor.encrypt(&mut job, form, &mut output)?;
     output.commit_unchanged(&job.input)?;
     Ok(Outcome::Done(done.sizes.read))
+}
+
+/// Returns whether nothing is left to do, because an earlier run has encrypted this input under the
+/// key that encrypts now. Refuses to replace a file that no earlier run can have written.
+fn is_output(
+    keys: &Keys,
+    args: &EncryptArgs,
+    earlier: Earlier,
+    input: &Input,
+    output: &Output<'_>,
+    context: &Context,
+) -> Result<bool, Failure> {
+    let mut job = keys.job(earlier.input, args.threads, true, context);
+    let seen = keys.cryptor.recognise(&mut job)?;
+    match &seen {
+        // The input has not changed since: its ciphertext decrypts to it, and anything else is the
+        // ciphertext of another file.
+        Recognised::Current | Recognised::Older(_) if earlier.is_younger => {
+            match decrypts_to(keys, &mut job, input, context)? {
+                true => Ok(seen == Recognised::Current),
+                false => Err(output
+                    .exists()
+                    .hint("it is a ciphertext of something else than this input")),
+            }
+        }
+        Recognised::Current | Recognised::Older(_) | Recognised::Closed(_) => Ok(false),
+        // Under a key that was deleted from the keyset.
+        Recognised::Plain(reason) if !reason.is_plaintext() => Ok(false),
+        // Only a ciphertext is replaced by its newer self. Anything else is not ours.
+        Recognised::Plain(_) | Recognised::Unknown(_) => Err(output.exists()),
+    }
 }
 
 /// Returns whether the ciphertext of an earlier run is that of this input.

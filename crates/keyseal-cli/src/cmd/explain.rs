@@ -11,18 +11,19 @@ use keyseal::{
 };
 use serde_json::json;
 
-use super::inspect::{Kind, Seen};
+use super::inspect::{FileKind, Seen};
 use crate::{
     args::{Aad, KeysetChoice},
-    cipher::Cipher,
     context::Context,
+    display::{Lines, count, short_type},
     error::Failure,
     exit::Exit,
-    input::{KEYSET_LIMIT, Place, check_one_standard_input},
+    first_bytes::{FirstBytes, Prefix},
+    input::{FileArg, KEYSET_LIMIT, check_one_standard_input},
     job::MESSAGE_LIMIT,
-    keysets::{self, Keyset},
-    shape::Shape,
-    text::{Lines, count, short_type},
+    keyset_failure::detect,
+    keysets::Keyset,
+    primitive::KeysetPrimitive,
 };
 
 /// Say why a file does not decrypt with a keyset, from public facts
@@ -36,7 +37,7 @@ Example:
 pub(crate) struct ExplainArgs {
     /// The file that does not decrypt
     #[arg(value_name = "IN")]
-    input: Place,
+    input: FileArg,
     #[command(flatten)]
     aad: Aad,
     #[command(flatten)]
@@ -45,7 +46,7 @@ pub(crate) struct ExplainArgs {
 
 pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure> {
     let ExplainArgs { input, aad, keyset } = args;
-    if input == Place::Standard || keyset.keyset == Place::Standard {
+    if input == FileArg::Standard || keyset.keyset == FileArg::Standard {
         return Err(Failure::usage(
             "two_readings",
             "cannot explain standard input",
@@ -61,47 +62,63 @@ pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure>
         Some(opened) => Some(opened.handle.info()),
         None => described(&keyset.keyset, context)?,
     };
-    match (&seen.kind, &info) {
-        (Kind::Bytes(shape), Some(info)) => {
+    compare_all(
+        &seen.kind,
+        info.as_ref(),
+        opened.as_ref(),
+        &keyset,
+        &mut report,
+    );
+    let decrypts = match &opened {
+        Some(opened) => try_it(&input, &aad, &keyset, opened, context, &mut report)?,
+        None => None,
+    };
+    report.print(&input.name(), decrypts, context)
+}
+
+/// Compares an input with a keyset, as far as both are known.
+fn compare_all(
+    kind: &FileKind,
+    info: Option<&KeysetInfo>,
+    opened: Option<&Keyset>,
+    keyset: &KeysetChoice,
+    report: &mut Report,
+) {
+    match (kind, info) {
+        (FileKind::Bytes(shape), Some(info)) => {
             report.fact(format!(
                 "{} has {}, key {} is primary",
                 keyset.keyset.name(),
                 count(info.keys().len(), "key"),
                 info.primary_id()
             ));
-            match other_kind(info) {
-                Some(KeyKind::StreamingAead) => {
-                    if let Some(opened) = &opened {
-                        compare_stream(*shape, opened, &mut report);
-                    }
+            match (other_kind(info), opened) {
+                (Some(KeyKind::StreamingAead), Some(opened)) => {
+                    compare_stream(*shape, opened, report);
                 }
-                Some(kind) => report.problem(
+                (Some(KeyKind::StreamingAead), None) => {}
+                (Some(kind), _) => report.problem(
                     "other_kind",
                     format!("the keyset is for {}, not for this", kind.with_article()),
                 ),
-                None => compare(*shape, info, &mut report),
+                (None, _) => compare(*shape, info, report),
             }
         }
-        (Kind::Bytes(_), None) if !report.problems.is_empty() => {}
-        (Kind::Bytes(_), None) => report.fact(format!(
+        (FileKind::Bytes(_), None) if !report.problems.is_empty() => {}
+        (FileKind::Bytes(_), None) => report.fact(format!(
             "{} says nothing of its keys: --keyset-kek opens it",
             keyset.keyset.name()
         )),
-        (Kind::SealedStream { .. }, _) => report.problem(
+        (FileKind::SealedStream { .. }, _) => report.problem(
             "input_is_sealed_stream",
             "the input is a sealed stream, which has its keyset inside: decrypt it with --kek URI",
         ),
-        (Kind::Text, _) => report.problem("input_is_text", "the input is text, no ciphertext"),
-        (Kind::Empty, _) => report.problem("input_empty", "the input is empty"),
-        (Kind::Keyset { .. } | Kind::Damaged(_), _) => {
+        (FileKind::Text, _) => report.problem("input_is_text", "the input is text, no ciphertext"),
+        (FileKind::Empty, _) => report.problem("input_empty", "the input is empty"),
+        (FileKind::Keyset { .. } | FileKind::Damaged(_), _) => {
             report.problem("input_is_keyset", "the input is a keyset, no ciphertext");
         }
     }
-    let decrypts = match &opened {
-        Some(opened) => try_it(&input, &aad, &keyset, opened, context, &mut report)?,
-        None => None,
-    };
-    report.print(&input.name(), decrypts, context)
 }
 
 #[derive(Default)]
@@ -188,10 +205,10 @@ fn open(
     }
 }
 
-fn described(keyset: &Place, context: &Context) -> Result<Option<KeysetInfo>, Failure> {
+fn described(keyset: &FileArg, context: &Context) -> Result<Option<KeysetInfo>, Failure> {
     let bytes = keyset.read_small(KEYSET_LIMIT, context)?;
     // If it is not a keyset, opening it has already said so.
-    let Ok(seen) = keysets::detect(&keyset.name(), &bytes) else {
+    let Ok(seen) = detect(&keyset.name(), &bytes) else {
         return Ok(None);
     };
     if seen.protection() == Protection::Encrypted && seen.info().is_some() {
@@ -212,7 +229,7 @@ fn other_kind(info: &KeysetInfo) -> Option<KeyKind> {
 }
 
 /// Compares a file with the streams that the keys of a keyset write.
-fn compare_stream(shape: Shape, keyset: &Keyset, report: &mut Report) {
+fn compare_stream(shape: FirstBytes, keyset: &Keyset, report: &mut Report) {
     let enabled = keyset
         .handle
         .entries()
@@ -257,7 +274,7 @@ fn compare_stream(shape: Shape, keyset: &Keyset, report: &mut Report) {
     }
 }
 
-fn compare(shape: Shape, info: &KeysetInfo, report: &mut Report) {
+fn compare(shape: FirstBytes, info: &KeysetInfo, report: &mut Report) {
     let raw = |key: &&KeyInfo| {
         key.variant() == Some(Variant::Raw) && key.status() == Some(Status::Enabled)
     };
@@ -276,44 +293,13 @@ fn compare(shape: Shape, info: &KeysetInfo, report: &mut Report) {
         ));
         (prefix, info.keys().iter().find(|key| key.id() == prefix.id))
     });
-    let problem = match named {
-        None => None,
-        Some((prefix, None)) => Some((
+    let problem = named.and_then(|(prefix, key)| match key {
+        Some(key) => compare_with(key, prefix, shape.size, report),
+        None => Some((
             "key_not_in_keyset",
             format!("the keyset has no key {}", prefix.id),
         )),
-        Some((prefix, Some(key))) => match (key.status(), key.variant()) {
-            (_, Some(variant)) if !prefix.start.is_of(variant) => Some((
-                "other_prefix",
-                format!("key {} has the prefix type {variant}", key.id()),
-            )),
-            (Some(Status::Disabled), _) => {
-                Some(("key_disabled", format!("key {} is disabled", key.id())))
-            }
-            (Some(Status::Destroyed), _) => {
-                Some(("key_destroyed", format!("key {} is destroyed", key.id())))
-            }
-            _ => {
-                let least = overhead(key).map(|bytes| bytes + OutputPrefix::SIZE as u64);
-                report.fact(format!(
-                    "key {} is enabled: {}",
-                    key.id(),
-                    short_type(key.type_url())
-                ));
-                least.filter(|least| shape.size < *least).map(|least| {
-                    (
-                        "too_short",
-                        format!(
-                            "the input has {} bytes, and no ciphertext of key {} has less than \
-                             {least}: it was cut short",
-                            shape.size,
-                            key.id()
-                        ),
-                    )
-                })
-            }
-        },
-    };
+    });
     // Raw keys are tried whatever the prefix is.
     if raws > 0 {
         report.fact(format!(
@@ -341,8 +327,38 @@ fn compare(shape: Shape, info: &KeysetInfo, report: &mut Report) {
     }
 }
 
+/// Returns the reason why a key cannot have made a ciphertext that names it.
+fn compare_with(
+    key: &KeyInfo,
+    prefix: Prefix,
+    size: u64,
+    report: &mut Report,
+) -> Option<(&'static str, String)> {
+    let id = key.id();
+    match (key.status(), key.variant()) {
+        (_, Some(variant)) if !prefix.start.is_of(variant) => Some((
+            "other_prefix",
+            format!("key {id} has the prefix type {variant}"),
+        )),
+        (Some(Status::Disabled), _) => Some(("key_disabled", format!("key {id} is disabled"))),
+        (Some(Status::Destroyed), _) => Some(("key_destroyed", format!("key {id} is destroyed"))),
+        _ => {
+            report.fact(format!(
+                "key {id} is enabled: {}",
+                short_type(key.type_url())
+            ));
+            let least = least_overhead(key.type_url())? + OutputPrefix::SIZE as u64;
+            let text = format!(
+                "the input has {size} bytes, and no ciphertext of key {id} has less than {least}: \
+                 it was cut short"
+            );
+            (size < least).then_some(("too_short", text))
+        }
+    }
+}
+
 fn try_it(
-    input: &Place,
+    input: &FileArg,
     aad: &Aad,
     keyset: &KeysetChoice,
     opened: &Keyset,
@@ -351,7 +367,7 @@ fn try_it(
 ) -> Result<Option<bool>, Failure> {
     let cleartext = keyset.access.allows_cleartext();
     let context = &context.with_kms(keyset.access.kms());
-    let cipher = match Cipher::of(opened, &keyset.keyset, cleartext, context) {
+    let cipher = match KeysetPrimitive::of(opened, &keyset.keyset, cleartext, context) {
         Ok(cipher) => cipher,
         Err(failure) => {
             if report.problems.is_empty() {
@@ -361,7 +377,7 @@ fn try_it(
         }
     };
     let aad = aad.read(context)?;
-    if let Cipher::Streaming(aead) = &cipher {
+    if let KeysetPrimitive::Streaming(aead) = &cipher {
         let mut stream = aead.decrypting_reader(input.open(context)?, &aad);
         return Ok(Some(io::copy(&mut stream, &mut io::sink()).is_ok()));
     }

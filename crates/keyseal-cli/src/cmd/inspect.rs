@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use super::keyset::list;
 use crate::{
     context::Context,
+    display::{Lines, count, is_text, printable, short_type},
     error::{Failure, chain},
     exit::Exit,
-    input::{KEYSET_LIMIT, Place},
+    first_bytes::{FirstBytes, overheads},
+    input::{FileArg, KEYSET_LIMIT},
     keysets::format_name,
-    shape::{Shape, overheads},
-    text::{Lines, count, is_text, printable, short_type},
 };
 
 /// Say which kind a file is of, without any key
@@ -30,18 +30,18 @@ Example:
 pub(crate) struct InspectArgs {
     /// The file; `-` is standard input
     #[arg(value_name = "IN")]
-    input: Place,
+    input: FileArg,
 }
 
 pub(crate) fn run(args: InspectArgs, context: &Context) -> Result<Exit, Failure> {
     let seen = Seen::read(&args.input, context)?;
     let (text, value) = match &seen.kind {
-        Kind::Keyset { file, no_secret } => keyset_report(&seen, file, *no_secret),
-        Kind::Damaged(why) => damaged_report(&seen, why),
-        Kind::Text => plain_report(&seen, "text", "text, and nothing that keyseal writes"),
-        Kind::Empty => plain_report(&seen, "empty", "an empty file"),
-        Kind::SealedStream { keyset } => sealed_stream_report(&seen, *keyset),
-        Kind::Bytes(shape) => bytes_report(&seen, *shape),
+        FileKind::Keyset { file, no_secret } => keyset_report(&seen, file, *no_secret),
+        FileKind::Damaged(why) => damaged_report(&seen, why),
+        FileKind::Text => plain_report(&seen, "text", "text, and nothing that keyseal writes"),
+        FileKind::Empty => plain_report(&seen, "empty", "an empty file"),
+        FileKind::SealedStream { keyset } => sealed_stream_report(&seen, *keyset),
+        FileKind::Bytes(shape) => bytes_report(&seen, *shape),
     };
     if context.json {
         context.print_json(&value)?;
@@ -55,10 +55,10 @@ pub(crate) fn run(args: InspectArgs, context: &Context) -> Result<Exit, Failure>
 pub(crate) struct Seen {
     pub(crate) name: String,
     pub(crate) size: u64,
-    pub(crate) kind: Kind,
+    pub(crate) kind: FileKind,
 }
 
-pub(crate) enum Kind {
+pub(crate) enum FileKind {
     Keyset {
         file: KeysetFile,
         /// Whether its cleartext keys are all public or in a KMS.
@@ -72,12 +72,12 @@ pub(crate) enum Kind {
     SealedStream {
         keyset: u64,
     },
-    Bytes(Shape),
+    Bytes(FirstBytes),
 }
 
 impl Seen {
     /// Reads only as much as it needs: a large file is not a keyset.
-    pub(crate) fn read(input: &Place, context: &Context) -> Result<Self, Failure> {
+    pub(crate) fn read(input: &FileArg, context: &Context) -> Result<Self, Failure> {
         let name = input.name();
         let (bytes, size) = match input.read(KEYSET_LIMIT, 0, context)? {
             Some(bytes) => {
@@ -94,24 +94,24 @@ impl Seen {
     }
 }
 
-fn kind_of(bytes: &[u8], size: u64) -> Kind {
+fn kind_of(bytes: &[u8], size: u64) -> FileKind {
     if size == 0 {
-        return Kind::Empty;
+        return FileKind::Empty;
     }
     if SealedStreamHeader::detect(bytes) {
         // The start of a large file may not contain the whole header.
         let length = bytes.get(8..).and_then(|rest| rest.first_chunk());
         let keyset = length.map_or(0, |length| u32::from_be_bytes(*length).into());
-        return Kind::SealedStream { keyset };
+        return FileKind::SealedStream { keyset };
     }
     match KeysetFile::detect(bytes) {
-        Ok(file) => Kind::Keyset {
+        Ok(file) => FileKind::Keyset {
             no_secret: KeysetHandle::read_no_secret(bytes, file.format()).is_ok(),
             file,
         },
-        Err(error) if is_meant_as_keyset(bytes, &error) => Kind::Damaged(chain(&error)),
-        Err(_) if is_text(bytes) => Kind::Text,
-        Err(_) => Kind::Bytes(Shape::of(bytes, size)),
+        Err(error) if is_meant_as_keyset(bytes, &error) => FileKind::Damaged(chain(&error)),
+        Err(_) if is_text(bytes) => FileKind::Text,
+        Err(_) => FileKind::Bytes(FirstBytes::of(bytes, size)),
     }
 }
 
@@ -134,7 +134,7 @@ fn is_meant_as_keyset(bytes: &[u8], error: &KeysetError) -> bool {
 }
 
 /// Reads the first bytes of a file that is larger than any keyset.
-fn read_start(input: &Place) -> Result<(zeroize::Zeroizing<Vec<u8>>, u64), Failure> {
+fn read_start(input: &FileArg) -> Result<(zeroize::Zeroizing<Vec<u8>>, u64), Failure> {
     use std::io::Read as _;
     let failed = |error| Failure::io(format!("cannot read {}", input.name()), &error);
     let Some(path) = input.path() else {
@@ -310,7 +310,7 @@ fn segments_json(size: u64) -> Vec<Value> {
     all.collect()
 }
 
-fn bytes_report(seen: &Seen, shape: Shape) -> (String, Value) {
+fn bytes_report(seen: &Seen, shape: FirstBytes) -> (String, Value) {
     let mut text = format!(
         "{}: {} bytes. A guess from the first of them:\n",
         seen.name, seen.size
@@ -333,27 +333,7 @@ fn bytes_report(seen: &Seen, shape: Shape) -> (String, Value) {
         }
     }
     text.push_str("  if it is a ciphertext, its plaintext has\n");
-    let mut candidates = Vec::new();
-    for overhead in overheads() {
-        let taken = overhead.bytes + shape.prefix_size();
-        let Some(plaintext) = seen.size.checked_sub(taken) else {
-            continue;
-        };
-        let types: Vec<String> = overhead
-            .type_urls
-            .iter()
-            .map(|url| short_type(url))
-            .collect();
-        text.push_str(&format!(
-            "    {plaintext} bytes with {}\n",
-            types.join(", ")
-        ));
-        candidates.push(json!({
-            "overhead": taken,
-            "plaintext_size": plaintext,
-            "types": types,
-        }));
-    }
+    let candidates = plaintexts(seen.size, shape, &mut text);
     // A stream starts with the length of its header, and a raw ciphertext with any byte.
     let stream = matches!(shape.first, Some(24 | 40)).then(|| segments_json(seen.size));
     if stream.is_some() {
@@ -377,6 +357,29 @@ fn bytes_report(seen: &Seen, shape: Shape) -> (String, Value) {
         insert(&mut value, "stream", json!(stream));
     }
     (text, value)
+}
+
+/// Adds a line for each size that the plaintext may have, and returns them for programs.
+fn plaintexts(size: u64, shape: FirstBytes, text: &mut String) -> Vec<Value> {
+    let mut candidates = Vec::new();
+    for overhead in overheads() {
+        let taken = overhead.bytes + shape.prefix_size();
+        let Some(plaintext) = size.checked_sub(taken) else {
+            continue;
+        };
+        let types = overhead.type_urls.iter().map(|url| short_type(url));
+        let types: Vec<String> = types.collect();
+        text.push_str(&format!(
+            "    {plaintext} bytes with {}\n",
+            types.join(", ")
+        ));
+        candidates.push(json!({
+            "overhead": taken,
+            "plaintext_size": plaintext,
+            "types": types,
+        }));
+    }
+    candidates
 }
 
 pub(crate) fn insert(value: &mut Value, name: &str, member: Value) {

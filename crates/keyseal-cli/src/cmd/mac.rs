@@ -10,7 +10,7 @@ use crate::{
     encoding::to_hex,
     error::Failure,
     exit::Exit,
-    input::{Place, check_one_standard_input},
+    input::{FileArg, check_one_standard_input},
     keysets::Keyset,
 };
 
@@ -25,7 +25,7 @@ Example:
 pub(crate) struct MacArgs {
     /// The data; `-` is standard input
     #[arg(value_name = "IN", default_value = "-", hide_default_value = true)]
-    input: Place,
+    input: FileArg,
     #[command(flatten)]
     keyset: KeysetChoice,
 }
@@ -46,7 +46,7 @@ pub(crate) fn run(args: MacArgs, context: &Context) -> Result<Exit, Failure> {
 /// Opens the keyset that computes or verifies tags of `input`.
 pub(super) fn open(
     choice: &KeysetChoice,
-    input: &Place,
+    input: &FileArg,
     context: &Context,
 ) -> Result<KeysetMac, Failure> {
     check_one_standard_input(choice.access.places().chain([input, &choice.keyset]))?;

@@ -10,13 +10,12 @@ use clap_mangen::{
 use serde_json::json;
 
 use crate::{
-    command_line::command,
     context::Context,
+    display::{count, printable},
     error::Failure,
     exit::Exit,
-    files::{Holds, Output},
-    input::Place,
-    text::{count, printable},
+    files::{Content, Output},
+    input::FileArg,
 };
 
 /// Write manual pages into a folder
@@ -35,7 +34,7 @@ pub(crate) struct ManArgs {
 
 pub(crate) fn run(args: ManArgs, context: &Context) -> Result<Exit, Failure> {
     let mut pages = Vec::new();
-    let mut program = command().disable_help_subcommand(true);
+    let mut program = (context.program.command)().disable_help_subcommand(true);
     program.build();
     render(&program, &mut pages).map_err(|error| Failure::io("cannot make the manual", &error))?;
     fs::create_dir_all(&args.folder)
@@ -44,8 +43,8 @@ pub(crate) fn run(args: ManArgs, context: &Context) -> Result<Exit, Failure> {
     let outputs = pages
         .iter()
         .map(|(name, _)| {
-            let place = Place::File(args.folder.join(format!("{name}.1")));
-            Output::new(&place, &[], Holds::Data, args.force.into(), context)
+            let place = FileArg::File(args.folder.join(format!("{name}.1")));
+            Output::new(&place, &[], Content::Data, args.force.into(), context)
         })
         .collect::<Result<Vec<_>, _>>()?;
     for (output, (_, page)) in outputs.into_iter().zip(&pages) {

@@ -20,6 +20,8 @@ mod verify_mac;
 
 use clap::Subcommand;
 
+pub(crate) use self::completions::VARIABLE as COMPLETION_VARIABLE;
+
 use crate::{context::Context, error::Failure, exit::Exit};
 
 #[derive(Debug, Subcommand)]

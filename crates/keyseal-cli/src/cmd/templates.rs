@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::{
     context::Context,
+    display::{Lines, about, short_type},
     error::Failure,
     exit::Exit,
-    keysets::unknown_template,
-    text::{Lines, about, short_type},
+    keyset_failure::unknown_template,
 };
 
 /// A limit from here on means any length.

@@ -11,20 +11,20 @@ use keyseal::{KeyId, KeyTypes, keyset::KeysetInfo};
 
 use super::keyset::{
     edit::{Change, NewKeys, apply},
-    generate_keyset,
+    generate::generate_keyset,
     list::{prefix, status},
 };
 use crate::{
-    args::FormatName,
     context::Context,
+    display::{LONGEST_NAME, Lines, cut, printable},
     error::Failure,
     exit::Exit,
-    files::{Holds, Output, Overwrite},
-    input::Place,
+    files::{Content, Output, Overwrite},
+    format_name::FormatName,
+    input::FileArg,
     kek::Kek,
     keysets::{Access, Keyset, Seal},
-    kms::KmsArgs,
-    text::{LONGEST_NAME, Lines, cut, printable},
+    kms_args::KmsArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -74,7 +74,7 @@ pub(crate) struct TinkeyArgs {
         default_value = "-",
         hide_default_value = true
     )]
-    input: Place,
+    input: FileArg,
     /// The format of the input; recognised unless told
     #[arg(long, value_name = "FORMAT", ignore_case = true)]
     in_format: Option<TinkeyFormat>,
@@ -85,7 +85,7 @@ pub(crate) struct TinkeyArgs {
         default_value = "-",
         hide_default_value = true
     )]
-    output: Place,
+    output: FileArg,
     /// The format of the output
     #[arg(
         long,
@@ -105,13 +105,13 @@ pub(crate) struct TinkeyArgs {
     master_key_uri: Option<String>,
     /// Credentials for it; of Scaleway a configuration file like that of scw
     #[arg(long, value_name = "FILE")]
-    credential: Option<Place>,
+    credential: Option<FileArg>,
     /// The key-encryption key of convert-keyset's output
     #[arg(long, value_name = "URI")]
     new_master_key_uri: Option<String>,
     /// Credentials for it
     #[arg(long, value_name = "FILE")]
-    new_credential: Option<Place>,
+    new_credential: Option<FileArg>,
     /// Let convert-keyset write an encrypted keyset in cleartext; not one of Tinkey's flags
     #[arg(long)]
     insecure_cleartext: bool,
@@ -265,13 +265,13 @@ impl TinkeyArgs {
     fn kek(
         &self,
         uri: Option<&str>,
-        credential: Option<&Place>,
+        credential: Option<&FileArg>,
         context: &Context,
     ) -> Result<Option<Kek>, Failure> {
-        if let Some(path) = credential.and_then(Place::path) {
+        if let Some(path) = credential.and_then(FileArg::path) {
             std::fs::metadata(path).map_err(|error| Failure::file("read", path, &error))?;
         }
-        let file = credential.and_then(Place::path).map(Path::to_owned);
+        let file = credential.and_then(FileArg::path).map(Path::to_owned);
         let context = context.with_kms(&KmsArgs::of_credentials(file));
         uri.map(|uri| Kek::open_for_keyset(uri, true, &context))
             .transpose()
@@ -293,16 +293,16 @@ impl TinkeyArgs {
 
     fn output<'c>(
         &self,
-        inputs: &[&Place],
+        inputs: &[&FileArg],
         access: &Access,
         context: &'c Context,
     ) -> Result<Output<'c>, Failure> {
         let kek = access.kek.as_ref().and_then(Kek::place);
-        let inputs: Vec<&Place> = inputs.iter().copied().chain(kek).collect();
+        let inputs: Vec<&FileArg> = inputs.iter().copied().chain(kek).collect();
         Output::new(
             &self.output,
             &inputs,
-            Holds::Keys,
+            Content::Keys,
             Overwrite::Never,
             context,
         )

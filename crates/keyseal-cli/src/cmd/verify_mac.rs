@@ -7,7 +7,7 @@ use serde_json::json;
 use super::mac;
 use crate::{
     args::KeysetChoice, context::Context, encoding::from_hex, error::Failure, exit::Exit,
-    input::Place,
+    input::FileArg,
 };
 
 /// Check a tag of a file or of standard input
@@ -21,7 +21,7 @@ Example:
 pub(crate) struct VerifyMacArgs {
     /// The data; `-` is standard input
     #[arg(value_name = "IN", default_value = "-", hide_default_value = true)]
-    input: Place,
+    input: FileArg,
     /// The tag, in hexadecimal, as `keyseal mac` prints it
     #[arg(long, value_name = "HEX")]
     tag_hex: String,

@@ -9,21 +9,21 @@ use keyseal::{
     streaming::{Offset, RandomAccess},
 };
 
-use super::{
-    Cryptor, Done, Form, Reason, Recognised, check_no_range, message_not_decrypted, no_message,
+use super::contract::{
+    Cryptor, Form, Reason, Recognised, Summary, check_no_range, message_not_decrypted, no_message,
     no_stream, not_encrypted,
 };
 use crate::{
+    byte_range::ByteRange,
     error::Failure,
     exit::Exit,
     files::Output,
-    input::Place,
+    first_bytes::{FirstBytes, SAMPLE, envelope, looks_random, may_be_ciphertext, may_be_stream},
+    input::FileArg,
     job::{Job, Release, Sizes},
     kek::Kek,
-    keysets::{keyset_failure, unknown_template},
-    kms::kms_failure,
-    range::Range,
-    shape::{SAMPLE, Shape, envelope, looks_random, may_be_ciphertext, may_be_stream},
+    keyset_failure::{keyset_failure, unknown_template},
+    kms_failure::kms_failure,
 };
 
 /// Larger files become sealed streams.
@@ -119,7 +119,7 @@ impl KekCryptor {
         if job.input.file().is_none() {
             return Ok(Recognised::Closed(self.under_kek("envelope")));
         }
-        let message = job.read_message(0)?;
+        let message = job.read_message()?;
         let payload = self.kek.payload(self.envelope_template(), &dek)?;
         Ok(
             match (
@@ -184,7 +184,8 @@ impl KekCryptor {
         job: &mut Job<'_>,
         output: &mut Output<'_>,
     ) -> Result<Sizes, Failure> {
-        let message = job.read_message(0)?;
+        let progress = job.progress();
+        let message = job.read_ciphertext(&progress)?;
         let name = job.input.name();
         let envelope = envelope(&message, message.len() as u64)
             .ok_or_else(|| not_envelope(&message, message.len() as u64).failure(name))?;
@@ -222,14 +223,14 @@ impl Cryptor for KekCryptor {
         job: &mut Job<'_>,
         form: Form,
         output: &mut Output<'_>,
-    ) -> Result<Done, Failure> {
+    ) -> Result<Summary, Failure> {
         let name = job.input.name().to_owned();
         if self.writes_stream(form, job.input.size())? {
             let template = self.template.as_deref();
             let template = template.unwrap_or(SealedStreamHeader::TEMPLATE);
             let (header, aead) = SealedStreamHeader::generate(template, self.kek.aead())
                 .map_err(|error| self.failed(&format!("cannot encrypt {name}"), error))?;
-            return Ok(Done {
+            return Ok(Summary {
                 sizes: job.encrypt_stream(&aead, header.as_bytes(), output)?,
                 form: "sealed stream",
                 key: None,
@@ -238,13 +239,14 @@ impl Cryptor for KekCryptor {
         let envelope = self
             .kek
             .envelope(self.template.as_deref().unwrap_or(ENVELOPE_TEMPLATE))?;
-        let plaintext = job.read_plaintext(0)?;
+        let progress = job.progress();
+        let plaintext = job.read_plaintext(0, &progress)?;
         let ciphertext = envelope
             .encrypt(&plaintext, job.associated_data)
             .map_err(|error| not_encrypted(&name, &error))?;
         let read = plaintext.len() as u64;
         let written = job.write_message(&ciphertext, output)?;
-        Ok(Done {
+        Ok(Summary {
             sizes: Sizes { read, written },
             form: "envelope",
             key: None,
@@ -254,24 +256,24 @@ impl Cryptor for KekCryptor {
     fn decrypt(
         &self,
         job: &mut Job<'_>,
-        range: Option<Range>,
+        range: Option<ByteRange>,
         release: Release,
         output: &mut Output<'_>,
-    ) -> Result<Done, Failure> {
+    ) -> Result<Summary, Failure> {
         if SealedStreamHeader::detect(&job.input.peek(8)?) {
             let header = read_header(job)?;
             let what = format!("cannot decrypt {}", job.input.name());
             let opened = header.open(self.kek.aead());
             let aead = opened.map_err(|error| self.failed(&what, error))?;
             let header_size = header.as_bytes().len() as u64;
-            return Ok(Done {
+            return Ok(Summary {
                 sizes: job.decrypt_stream(&aead, header_size, range, release, output)?,
                 form: "sealed stream",
                 key: None,
             });
         }
         check_no_range(range)?;
-        Ok(Done {
+        Ok(Summary {
             sizes: self.decrypt_envelope(job, output)?,
             form: "envelope",
             key: None,
@@ -290,7 +292,7 @@ impl Cryptor for KekCryptor {
         None
     }
 
-    fn places(&self) -> Vec<Place> {
+    fn places(&self) -> Vec<FileArg> {
         self.kek.place().cloned().into_iter().collect()
     }
 
@@ -313,7 +315,7 @@ fn read_header(job: &mut Job<'_>) -> Result<SealedStreamHeader, Failure> {
 }
 
 fn not_envelope(start: &[u8], size: u64) -> Reason {
-    match Shape::of(start, size).prefix {
+    match FirstBytes::of(start, size).prefix {
         Some(prefix) if may_be_ciphertext(start, size) => {
             let id = prefix.id;
             let text = format!(

@@ -9,21 +9,23 @@ use keyseal::{
     streaming::RandomAccess,
 };
 
-use super::{
-    Cryptor, Done, Form, Reason, Recognised, check_no_range, message_not_decrypted, no_message,
+use super::contract::{
+    Cryptor, Form, Reason, Recognised, Summary, check_no_range, message_not_decrypted, no_message,
     no_stream, not_encrypted,
 };
 use crate::{
-    cipher::{Cipher, files_of_keys, has_remote_keys, overhead, primary},
+    byte_range::ByteRange,
     context::Context,
     error::Failure,
     exit::Exit,
     files::Output,
-    input::{Input, Place},
+    first_bytes::{
+        FirstBytes, Prefix, SAMPLE, envelope, looks_random, may_be_ciphertext, may_be_stream,
+    },
+    input::{FileArg, Input},
     job::{Job, Release, Sizes},
     keysets::Keyset,
-    range::Range,
-    shape::{Prefix, SAMPLE, Shape, envelope, looks_random, may_be_ciphertext, may_be_stream},
+    primitive::{KeysetPrimitive, files_of_keys, has_remote_keys, overhead, primary},
 };
 
 /// The bytes of an envelope up to those that show whether its payload may be one.
@@ -34,24 +36,24 @@ const NOT_DECRYPTED: &str = "stream_not_decrypted";
 /// Encrypts under the primary key of a keyset, and decrypts with any enabled key.
 pub(crate) struct KeysetCryptor {
     keyset: Keyset,
-    cipher: Cipher,
+    cipher: KeysetPrimitive,
     /// The primary key alone.
-    current: Cipher,
+    current: KeysetPrimitive,
     /// Every key for streams, the primary first, whatever its status.
     streams: Vec<(KeyId, Status, KeysetStreamingAead)>,
     /// The RAW keys that are not enabled. Only decrypting shows which files are theirs.
-    disabled_raw: Vec<(KeyId, Status, Cipher)>,
+    disabled_raw: Vec<(KeyId, Status, KeysetPrimitive)>,
 }
 
 impl KeysetCryptor {
     /// Makes the primitives of a keyset. `cleartext` allows keys whose URI is a file.
     pub(crate) fn new(
         keyset: Keyset,
-        place: &Place,
+        place: &FileArg,
         cleartext: bool,
         context: &Context,
     ) -> Result<Self, Failure> {
-        let cipher = Cipher::of(&keyset, place, cleartext, context)?;
+        let cipher = KeysetPrimitive::of(&keyset, place, cleartext, context)?;
         let only = |entry: &Entry<'_>| {
             let handle = KeysetHandle::with_id(entry.key()?.clone(), entry.id());
             Some(Keyset {
@@ -61,7 +63,7 @@ impl KeysetCryptor {
         };
         let current = primary(&keyset).and_then(|entry| only(&entry));
         let current = current.as_ref().unwrap_or(&keyset);
-        let current = Cipher::of(current, place, cleartext, context)?;
+        let current = KeysetPrimitive::of(current, place, cleartext, context)?;
         let is_disabled_raw = |entry: &Entry<'_>| {
             entry.status() != Status::Enabled && entry.variant() == Variant::Raw
         };
@@ -69,7 +71,7 @@ impl KeysetCryptor {
         let disabled_raw = raw.filter_map(|entry| {
             // No service is asked about every file whether a key that is disabled opens it.
             let alone = only(&entry).filter(|alone| !has_remote_keys(alone))?;
-            let cipher = Cipher::of(&alone, place, cleartext, context).ok()?;
+            let cipher = KeysetPrimitive::of(&alone, place, cleartext, context).ok()?;
             Some((entry.id(), entry.status(), cipher))
         });
         let disabled_raw = disabled_raw.collect();
@@ -197,7 +199,7 @@ impl KeysetCryptor {
 impl Cryptor for KeysetCryptor {
     fn recognise(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
         match &self.cipher {
-            Cipher::Streaming(_) => self.recognise_stream(job),
+            KeysetPrimitive::Streaming(_) => self.recognise_stream(job),
             _ => self.recognise_message(job),
         }
     }
@@ -207,24 +209,25 @@ impl Cryptor for KeysetCryptor {
         job: &mut Job<'_>,
         form: Form,
         output: &mut Output<'_>,
-    ) -> Result<Done, Failure> {
+    ) -> Result<Summary, Failure> {
         let key = Some(self.keyset.handle.primary_id());
         match (&self.cipher, form) {
-            (Cipher::Streaming(_), Form::Message) => Err(no_message()),
-            (Cipher::Streaming(aead), _) => Ok(Done {
+            (KeysetPrimitive::Streaming(_), Form::Message) => Err(no_message()),
+            (KeysetPrimitive::Streaming(aead), _) => Ok(Summary {
                 sizes: job.encrypt_stream(aead, &[], output)?,
                 form: "stream",
                 key,
             }),
             (_, Form::Stream) => Err(no_stream()),
             (cipher, _) => {
-                let mut buffer = job.read_plaintext(overhead(&self.keyset))?;
+                let progress = job.progress();
+                let mut buffer = job.read_plaintext(overhead(&self.keyset), &progress)?;
                 let read = buffer.len() as u64;
                 cipher
                     .encrypt(&mut buffer, job.associated_data)
                     .map_err(|error| not_encrypted(job.input.name(), &error))?;
                 let written = job.write_message(&buffer, output)?;
-                Ok(Done {
+                Ok(Summary {
                     sizes: Sizes { read, written },
                     form: "message",
                     key,
@@ -236,12 +239,12 @@ impl Cryptor for KeysetCryptor {
     fn decrypt(
         &self,
         job: &mut Job<'_>,
-        range: Option<Range>,
+        range: Option<ByteRange>,
         release: Release,
         output: &mut Output<'_>,
-    ) -> Result<Done, Failure> {
+    ) -> Result<Summary, Failure> {
         let start = job.input.peek(SAMPLE)?;
-        if let Cipher::Streaming(aead) = &self.cipher {
+        if let KeysetPrimitive::Streaming(aead) = &self.cipher {
             let decrypted = job.decrypt_stream(aead, 0, range, release, output);
             let explain = |failure| match job.input.file() {
                 // Why such a stream does not decrypt is not known.
@@ -251,14 +254,15 @@ impl Cryptor for KeysetCryptor {
                 },
                 None => failure,
             };
-            return Ok(Done {
+            return Ok(Summary {
                 sizes: decrypted.map_err(explain)?,
                 form: "stream",
                 key: None,
             });
         }
         check_no_range(range)?;
-        let mut buffer = job.read_message(0)?;
+        let progress = job.progress();
+        let mut buffer = job.read_ciphertext(&progress)?;
         let read = buffer.len() as u64;
         self.cipher
             .decrypt(&mut buffer, job.associated_data)
@@ -267,7 +271,7 @@ impl Cryptor for KeysetCryptor {
                 explained(failure, Ok(self.look_at(&start, Some(read))), &job.input)
             })?;
         let written = job.write_message(&buffer, output)?;
-        Ok(Done {
+        Ok(Summary {
             sizes: Sizes { read, written },
             form: "message",
             key: None,
@@ -281,7 +285,7 @@ impl Cryptor for KeysetCryptor {
     fn cannot_tell(&self) -> Option<String> {
         let id = match self.cipher {
             // Streams are inspected: each possible ciphertext is recognised or refused.
-            Cipher::Streaming(_) => None,
+            KeysetPrimitive::Streaming(_) => None,
             _ => self.raw_key(),
         }?;
         Some(format!(
@@ -290,7 +294,7 @@ impl Cryptor for KeysetCryptor {
         ))
     }
 
-    fn places(&self) -> Vec<Place> {
+    fn places(&self) -> Vec<FileArg> {
         files_of_keys(&self.keyset)
     }
 
@@ -305,8 +309,8 @@ fn alone(entry: &Entry<'_>) -> Option<(KeyId, Status, KeysetStreamingAead)> {
     Some((entry.id(), entry.status(), keyset.primitive().ok()?))
 }
 
-fn opens(cipher: &Cipher, job: &mut Job<'_>) -> Result<bool, Failure> {
-    let mut buffer = job.read_message(0)?;
+fn opens(cipher: &KeysetPrimitive, job: &mut Job<'_>) -> Result<bool, Failure> {
+    let mut buffer = job.read_message()?;
     match cipher.decrypt(&mut buffer, job.associated_data) {
         Ok(()) => Ok(true),
         Err(error) if error.kms_error().is_none() => Ok(false),
@@ -370,7 +374,7 @@ fn of_another_key(start: &[u8], size: Option<u64>) -> Recognised {
     match envelope(start, size) {
         Some(envelope) if looks_random(envelope.payload()) => Recognised::Closed(in_envelope()),
         _ if may_be_ciphertext(start, size) => {
-            Recognised::Plain(match Shape::of(start, size).prefix {
+            Recognised::Plain(match FirstBytes::of(start, size).prefix {
                 Some(Prefix { id, .. }) => Reason::new(
                     "key_not_in_keyset",
                     format!(

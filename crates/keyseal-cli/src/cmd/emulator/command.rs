@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{context::Context, error::Failure, exit::Exit, interrupt::Signal, text::printable};
+use crate::{context::Context, display::printable, error::Failure, exit::Exit, interrupt::Signal};
 
 /// How often we check whether the command has ended.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -26,10 +26,10 @@ use zeroize::Zeroizing;
 use self::{address::PublicUrl, requests::Requests};
 use crate::{
     context::Context,
+    display::{Lines, printable},
     error::{Failure, chain},
     exit::Exit,
-    input::Place,
-    text::{Lines, printable},
+    input::FileArg,
 };
 
 /// The largest fault script that is read, in bytes.
@@ -101,7 +101,7 @@ pub(crate) struct EmulatorArgs {
     state_key_file: Option<PathBuf>,
     /// Go wrong as this script says: see docs/emulator.md
     #[arg(long, value_name = "FILE")]
-    faults: Option<Place>,
+    faults: Option<FileArg>,
     /// Refuse requests that the service is not documented to accept
     #[arg(long)]
     strict: bool,
@@ -113,18 +113,9 @@ pub(crate) struct EmulatorArgs {
 pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure> {
     // From here on, a signal is the expected end.
     let stopped = context.leftovers.stopped();
+    // A script that is wrong leaves no state behind.
     let rules = rules(args.faults.as_ref(), context)?;
-    let mut builder = Emulator::builder();
-    if let Some(identity) = identity()? {
-        builder = builder.identity(identity);
-    }
-    if args.strict {
-        builder = builder.parsing(Parsing::Strict);
-    }
-    if let Some(path) = &args.state {
-        builder = builder.state_file(path, state_key(path, args.state_key_file.as_deref())?);
-    }
-    let emulator = builder.build().map_err(not_made)?;
+    let emulator = build(&args)?;
     let keys = args
         .seed_key
         .iter()
@@ -143,18 +134,7 @@ pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure
         announce(&variables, &keys, context)?;
         context.end_output()?;
     }
-    context.note(&format!(
-        "a Key Manager on {} until {}; its keys are {}",
-        server.url(),
-        match args.command.first() {
-            Some(program) => format!("{} ends", printable(program.to_string_lossy())),
-            None => "Ctrl-C".to_owned(),
-        },
-        match &args.state {
-            Some(path) => format!("in {}", printable(path.display())),
-            None => "in memory".to_owned(),
-        }
-    ));
+    context.note(&introduction(&args, &server.url()));
     let mut requests = Requests::of(&emulator);
     let ended = match args.command.split_first() {
         None => {
@@ -178,6 +158,33 @@ pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure
         Some(status) if !status.success() => command::end_like(status),
         Some(_) | None => Ok(Exit::Done),
     }
+}
+
+fn build(args: &EmulatorArgs) -> Result<Emulator, Failure> {
+    let mut builder = Emulator::builder();
+    if let Some(identity) = identity()? {
+        builder = builder.identity(identity);
+    }
+    if args.strict {
+        builder = builder.parsing(Parsing::Strict);
+    }
+    if let Some(path) = &args.state {
+        builder = builder.state_file(path, state_key(path, args.state_key_file.as_deref())?);
+    }
+    builder.build().map_err(not_made)
+}
+
+/// Says how long it serves, and where its keys are.
+fn introduction(args: &EmulatorArgs, url: &str) -> String {
+    let end = match args.command.first() {
+        Some(program) => format!("{} ends", printable(program.to_string_lossy())),
+        None => "Ctrl-C".to_owned(),
+    };
+    let keys = match &args.state {
+        Some(path) => format!("in {}", printable(path.display())),
+        None => "in memory".to_owned(),
+    };
+    format!("a Key Manager on {url} until {end}; its keys are {keys}")
 }
 
 /// Reads the API key from the environment, if it is set there.
@@ -316,7 +323,7 @@ fn find(emulator: &Emulator, name: &str) -> Option<String> {
     Some(id.to_owned())
 }
 
-fn rules(place: Option<&Place>, context: &Context) -> Result<Vec<FaultRule>, Failure> {
+fn rules(place: Option<&FileArg>, context: &Context) -> Result<Vec<FaultRule>, Failure> {
     let Some(place) = place else {
         return Ok(Vec::new());
     };

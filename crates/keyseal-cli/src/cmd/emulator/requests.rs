@@ -2,7 +2,7 @@
 
 use keyseal_emulator::Emulator;
 
-use crate::{context::Context, text::printable};
+use crate::{context::Context, display::printable};
 
 /// The requests that are not logged yet.
 pub(super) struct Requests<'e> {

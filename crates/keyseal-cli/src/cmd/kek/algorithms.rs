@@ -3,12 +3,13 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::UsageName;
+use super::choice::UsageName;
 use crate::{
     context::Context,
+    display::{Lines, printable},
     error::Failure,
-    kms::{KeyManager, KmsArgs},
-    text::{Lines, printable},
+    kms::KeyManager,
+    kms_args::KmsArgs,
 };
 
 /// List the algorithms that Key Manager offers in a region

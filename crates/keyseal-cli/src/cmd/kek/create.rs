@@ -5,12 +5,12 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use keyseal::kms::scaleway::{Algorithm, CreateKey, KeyUsage, RotationPolicy, Timestamp, Uuid};
 
-use super::{Level, as_json, name, parse_time, usage};
+use super::{
+    choice::{Level, parse_time},
+    report::{as_json, name, usage},
+};
 use crate::{
-    context::Context,
-    duration::parse_duration,
-    error::Failure,
-    kms::{KeyManager, KmsArgs},
+    context::Context, duration::parse_duration, error::Failure, kms::KeyManager, kms_args::KmsArgs,
 };
 
 /// Create a key, and print its URI

@@ -3,8 +3,8 @@
 use clap::Args;
 use serde_json::json;
 
-use super::KeyChoice;
-use crate::{context::Context, error::Failure, text::Lines};
+use super::choice::KeyChoice;
+use crate::{context::Context, display::Lines, error::Failure};
 
 /// Schedule a key for deletion: it cannot be used from now on, and is gone in 7 days
 ///

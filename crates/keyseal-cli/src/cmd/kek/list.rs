@@ -4,12 +4,16 @@ use clap::Args;
 use keyseal::kms::scaleway::{KeyMetadata, ListKeys, Uuid};
 use serde_json::Value;
 
-use super::{Level, UsageName, as_json, table, usage};
+use super::{
+    choice::{Level, UsageName},
+    report::{as_json, table, usage},
+};
 use crate::{
     context::Context,
+    display::{Lines, count, printable},
     error::Failure,
-    kms::{KeyManager, KmsArgs},
-    text::{Lines, count, printable},
+    kms::KeyManager,
+    kms_args::KmsArgs,
 };
 
 /// List the keys of a region, by name

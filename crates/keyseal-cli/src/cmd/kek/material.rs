@@ -4,13 +4,16 @@ use clap::Args;
 use keyseal::{SecretAccess, SecretBytes, kms::scaleway::KeyMaterial};
 use serde_json::json;
 
-use super::{KeyChoice, name, report};
+use super::{
+    choice::KeyChoice,
+    report::{name, report},
+};
 use crate::{
     context::Context,
     encoding::{from_base64, from_hex},
     error::Failure,
     exit::Exit,
-    input::{Place, check_one_standard_input},
+    input::{FileArg, check_one_standard_input},
 };
 
 /// The largest key material that is read, in bytes.
@@ -26,7 +29,7 @@ Example:
 pub(crate) struct ImportArgs {
     /// The file with the material, 32 bytes as a rule; `-` is standard input
     #[arg(long, value_name = "FILE")]
-    material_file: Place,
+    material_file: FileArg,
     /// The file has hexadecimal digits
     #[arg(long, conflicts_with = "base64")]
     hex: bool,
@@ -35,7 +38,7 @@ pub(crate) struct ImportArgs {
     base64: bool,
     /// A file with the salt of the key's derivation; without, the service draws one
     #[arg(long, value_name = "FILE")]
-    salt_file: Option<Place>,
+    salt_file: Option<FileArg>,
     #[command(flatten)]
     choice: KeyChoice,
 }

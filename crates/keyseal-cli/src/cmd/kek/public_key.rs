@@ -3,13 +3,13 @@
 use clap::Args;
 use serde_json::json;
 
-use super::KeyChoice;
+use super::choice::KeyChoice;
 use crate::{
     args::NewFile,
     context::Context,
     encoding::{from_base64, to_base64},
     error::Failure,
-    files::Holds,
+    files::Content,
 };
 
 /// The algorithm identifier of RSA keys, in DER: rsaEncryption, without parameters.
@@ -39,7 +39,7 @@ pub(crate) struct PublicKeyArgs {
 }
 
 pub(super) fn run(args: &PublicKeyArgs, context: &Context) -> Result<(), Failure> {
-    let output = args.output.plan(&[], Holds::Data, context)?;
+    let output = args.output.plan(&[], Content::Data, context)?;
     let (manager, key) = args.choice.open(context)?;
     let pem = manager.run("cannot get the public key", key.public_key())?;
     let report = json!({ "key_id": key.uri().key_id(), "pem": pem });

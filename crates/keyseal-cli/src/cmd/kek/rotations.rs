@@ -4,11 +4,11 @@ use clap::Args;
 use keyseal::kms::scaleway::{KeyRotation, Timestamp};
 use serde_json::{Value, json};
 
-use super::{KeyChoice, table};
+use super::{choice::KeyChoice, report::table};
 use crate::{
     context::Context,
+    display::{Lines, printable},
     error::Failure,
-    text::{Lines, printable},
 };
 
 /// List the versions of a key, the oldest first

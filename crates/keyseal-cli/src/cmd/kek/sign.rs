@@ -7,13 +7,13 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256, Sha384};
 use zeroize::Zeroizing;
 
-use super::KeyChoice;
+use super::choice::KeyChoice;
 use crate::{
     context::Context,
     encoding::{from_base64, to_base64},
     error::Failure,
-    files::{Holds, Output},
-    input::{Place, check_one_standard_input},
+    files::{Content, Output},
+    input::{FileArg, check_one_standard_input},
 };
 
 /// The largest file that may hold a signature or a digest, in bytes.
@@ -24,7 +24,7 @@ const SMALL: u64 = 64 << 10;
 struct Message {
     /// The data; `-` is standard input
     #[arg(value_name = "IN", default_value = "-", hide_default_value = true)]
-    input: Place,
+    input: FileArg,
     /// The hash function, which is that of the key's algorithm
     #[arg(long, value_name = "NAME", default_value = "sha256")]
     hash: Hash,
@@ -95,7 +95,7 @@ pub(crate) struct SignArgs {
     message: Message,
     /// Write the signature to this new file, as bytes
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    output: Option<Place>,
+    output: Option<FileArg>,
     /// Replace an existing file
     #[arg(long, requires = "output", help_heading = "Output")]
     force: bool,
@@ -109,7 +109,7 @@ pub(super) fn sign(args: &SignArgs, context: &Context) -> Result<(), Failure> {
             Output::new(
                 place,
                 &[&args.message.input],
-                Holds::Data,
+                Content::Data,
                 args.force.into(),
                 context,
             )
@@ -161,7 +161,7 @@ struct SignatureArgs {
     signature: Option<String>,
     /// A file with the bytes of the signature; `-` is standard input
     #[arg(long, value_name = "FILE")]
-    signature_file: Option<Place>,
+    signature_file: Option<FileArg>,
 }
 
 impl SignatureArgs {

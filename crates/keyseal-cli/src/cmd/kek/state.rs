@@ -4,11 +4,14 @@
 use clap::Args;
 use keyseal::kms::scaleway::KeyMetadata;
 
-use super::{KeyChoice, as_json, columns, name, report};
+use super::{
+    choice::KeyChoice,
+    report::{as_json, columns, name, report},
+};
 use crate::{
     context::Context,
+    display::{Lines, printable},
     error::Failure,
-    text::{Lines, printable},
 };
 
 /// Show a key: state, versions, rotation

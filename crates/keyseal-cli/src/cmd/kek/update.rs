@@ -5,7 +5,10 @@ use std::time::Duration;
 use clap::Args;
 use keyseal::kms::scaleway::{RotationPolicy, Timestamp, UpdateKey};
 
-use super::{KeyChoice, name, parse_time, report};
+use super::{
+    choice::{KeyChoice, parse_time},
+    report::{name, report},
+};
 use crate::{context::Context, duration::parse_duration, error::Failure};
 
 /// Change the name, the description, the tags or the rotation of a key

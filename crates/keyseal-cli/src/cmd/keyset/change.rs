@@ -12,14 +12,15 @@ use zeroize::Zeroizing;
 
 use super::list;
 use crate::{
-    args::{ChangedFile, FormatName},
+    args::ChangedFile,
     context::Context,
+    display::{Lines, size},
     error::Failure,
     exit::Exit,
-    files::{HardLinks, Holds, Output, changed},
-    input::{Input, KEYSET_LIMIT, Place},
+    files::{Content, HardLinks, Output, changed},
+    format_name::FormatName,
+    input::{FileArg, Input, KEYSET_LIMIT},
     keysets::{Access, Keyset},
-    text::{Lines, size},
 };
 
 /// The hint for a keyset file with several names.
@@ -28,7 +29,7 @@ const NAMES: &str = "the others would have another keyset from then on: let the 
 
 /// A planned change of a keyset: the input is open, and locked if it will be replaced.
 pub(crate) struct KeysetEdit<'c> {
-    place: &'c Place,
+    place: &'c FileArg,
     input: Input,
     replaces: bool,
     output: Output<'c>,
@@ -48,9 +49,9 @@ pub(crate) struct Edited<'c, T> {
 impl<'c> KeysetEdit<'c> {
     /// Plans to change the keyset at `place`. The output must not be one of `others`.
     pub(crate) fn plan(
-        place: &'c Place,
+        place: &'c FileArg,
         output: &ChangedFile,
-        others: &[&Place],
+        others: &[&FileArg],
         context: &'c Context,
     ) -> Result<Self, Failure> {
         // Only a regular file can be replaced. Planning the output refuses anything else.
@@ -60,7 +61,7 @@ impl<'c> KeysetEdit<'c> {
             let output = Output::replacing(&input, others, HardLinks::Refuse(NAMES), context)?;
             (input, output)
         } else {
-            let output = output.plan(place, others, Holds::Keys, context)?;
+            let output = output.plan(place, others, Content::Keys, context)?;
             (Input::open(place, context)?, output)
         };
         Ok(Self {
@@ -104,7 +105,8 @@ impl<'c> KeysetEdit<'c> {
         // a tick of the clock leave the same times, so the content is compared too.
         output.commit_if(|| {
             let is_same = !replaces
-                || (input.is_unchanged() && input.read(KEYSET_LIMIT, 0)?.as_ref() == Some(&bytes));
+                || (input.is_unchanged()
+                    && input.read(KEYSET_LIMIT, 0, None)?.as_ref() == Some(&bytes));
             is_same.then_some(()).ok_or_else(|| changed(input.name()))
         })?;
         Ok(Edited {
@@ -117,7 +119,7 @@ impl<'c> KeysetEdit<'c> {
     }
 
     fn read(&mut self) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        self.input.read(KEYSET_LIMIT, 0)?.ok_or_else(|| {
+        self.input.read(KEYSET_LIMIT, 0, None)?.ok_or_else(|| {
             Failure::new(
                 Exit::Failed,
                 "too_large",
@@ -136,7 +138,7 @@ impl<'c> KeysetEdit<'c> {
     }
 }
 
-fn destroyed_material(id: KeyId, place: &Place) -> String {
+fn destroyed_material(id: KeyId, place: &FileArg) -> String {
     let shown = place.argument();
     format!(
         "key {id} is destroyed, and its material is still in {}: \

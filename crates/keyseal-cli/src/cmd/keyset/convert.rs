@@ -4,13 +4,15 @@ use clap::Args;
 
 use super::change::KeysetEdit;
 use crate::{
-    args::{ChangedFile, FormatName, KeysetAccess, NewKeysetAad},
+    args::{ChangedFile, KeysetAccess, NewKeysetAad},
     context::Context,
     error::Failure,
     exit::Exit,
-    input::{Place, check_one_standard_input},
+    format_name::FormatName,
+    input::{FileArg, check_one_standard_input},
     kek::Kek,
-    keysets::{Seal, cleartext_failure},
+    keyset_failure::cleartext_failure,
+    keysets::Seal,
 };
 
 /// Write a keyset in another format, or under another key-encryption key
@@ -27,7 +29,7 @@ Examples:
 pub(crate) struct ConvertArgs {
     /// The keyset file; `-` is standard input
     #[arg(value_name = "FILE")]
-    keyset: Place,
+    keyset: FileArg,
     /// The format of the output
     #[arg(
         long,
@@ -56,7 +58,7 @@ pub(crate) struct ConvertArgs {
 }
 
 pub(crate) fn run(args: ConvertArgs, context: &Context) -> Result<Exit, Failure> {
-    let mut others: Vec<&Place> = args.access.places().chain(args.new_aad.place()).collect();
+    let mut others: Vec<&FileArg> = args.access.places().chain(args.new_aad.place()).collect();
     check_one_standard_input(others.iter().copied().chain([&args.keyset]))?;
     if args.new_keyset_kek.is_none() && args.new_aad.is_given() {
         return Err(Failure::usage(

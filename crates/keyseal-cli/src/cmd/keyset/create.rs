@@ -2,14 +2,15 @@
 
 use clap::Args;
 
-use super::{generate_keyset, list};
+use super::{generate::generate_keyset, list};
 use crate::{
-    args::{FormatName, KeysetAccess, NewFile, VariantName},
+    args::{KeysetAccess, NewFile, VariantName},
     context::Context,
     error::Failure,
     exit::Exit,
-    files::Holds,
-    input::{Place, check_one_standard_input},
+    files::Content,
+    format_name::FormatName,
+    input::{FileArg, check_one_standard_input},
     keysets::Seal,
 };
 
@@ -39,13 +40,13 @@ pub(crate) struct CreateArgs {
 }
 
 pub(crate) fn run(args: CreateArgs, context: &Context) -> Result<Exit, Failure> {
-    let mut inputs: Vec<&Place> = args.access.places().collect();
+    let mut inputs: Vec<&FileArg> = args.access.places().collect();
     check_one_standard_input(inputs.iter().copied())?;
     let access = args.access.resolve(context)?;
     let kek = access.kek.clone();
     inputs.extend(kek.as_ref().and_then(|kek| kek.place()));
     let seal = Seal::of_new(access)?;
-    let output = args.output.plan(&inputs, Holds::Keys, context)?;
+    let output = args.output.plan(&inputs, Content::Keys, context)?;
     let handle = generate_keyset(&args.template, args.variant)?;
     let (name, standard) = (output.name(), output.is_standard());
     seal.write(&handle, args.format, output)?;

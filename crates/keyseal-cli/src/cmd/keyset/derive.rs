@@ -5,13 +5,15 @@ use keyseal::KeysetDeriver;
 
 use super::list;
 use crate::{
-    args::{FormatName, KeysetAccess, NewFile, Salt},
+    args::{KeysetAccess, NewFile, Salt},
     context::Context,
     error::Failure,
     exit::Exit,
-    files::Holds,
-    input::{Place, check_one_standard_input},
-    keysets::{Keyset, keyset_failure},
+    files::Content,
+    format_name::FormatName,
+    input::{FileArg, check_one_standard_input},
+    keyset_failure::keyset_failure,
+    keysets::Keyset,
 };
 
 /// Derive the keyset of a salt, such as a tenant's name
@@ -27,7 +29,7 @@ Example:
 pub(crate) struct DeriveArgs {
     /// The keyset that derives; `-` is standard input
     #[arg(value_name = "FILE")]
-    keyset: Place,
+    keyset: FileArg,
     #[command(flatten)]
     salt: Salt,
     /// The format of the file
@@ -40,7 +42,7 @@ pub(crate) struct DeriveArgs {
 }
 
 pub(crate) fn run(args: DeriveArgs, context: &Context) -> Result<Exit, Failure> {
-    let mut inputs: Vec<&Place> = args.access.places().chain(args.salt.place()).collect();
+    let mut inputs: Vec<&FileArg> = args.access.places().chain(args.salt.place()).collect();
     inputs.push(&args.keyset);
     check_one_standard_input(inputs.iter().copied())?;
     if !args.salt.is_given() {
@@ -52,7 +54,7 @@ pub(crate) fn run(args: DeriveArgs, context: &Context) -> Result<Exit, Failure> 
     let access = args.access.resolve(context)?;
     let kek = access.kek.clone();
     inputs.extend(kek.as_ref().and_then(|kek| kek.place()));
-    let output = args.output.plan(&inputs, Holds::Keys, context)?;
+    let output = args.output.plan(&inputs, Content::Keys, context)?;
 
     let master = Keyset::open(&args.keyset, access, context)?;
     let deriver: KeysetDeriver = master.primitive(&args.keyset)?;

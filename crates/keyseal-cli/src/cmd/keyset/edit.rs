@@ -4,14 +4,16 @@
 use clap::Args;
 use keyseal::{Key, KeyId, KeysetError, KeysetHandle};
 
-use super::{change::KeysetEdit, generate};
+use super::{change::KeysetEdit, generate::generate};
 use crate::{
-    args::{ChangedFile, FormatName, KeysetAccess, VariantName},
+    args::{ChangedFile, KeysetAccess, VariantName},
     context::Context,
     error::Failure,
     exit::Exit,
-    input::{Place, check_one_standard_input},
-    keysets::{Access, keyset_failure},
+    format_name::FormatName,
+    input::{FileArg, check_one_standard_input},
+    keyset_failure::keyset_failure,
+    keysets::Access,
 };
 
 /// A change of a keyset, and its output.
@@ -40,7 +42,7 @@ pub(crate) enum Change {
 pub(crate) struct EditArgs {
     /// The keyset file; `-` is standard input
     #[arg(value_name = "FILE")]
-    keyset: Place,
+    keyset: FileArg,
     /// Also add a key of this template
     #[arg(long, value_name = "NAME", help_heading = MORE)]
     add: Vec<String>,
@@ -249,7 +251,7 @@ impl Edit {
 pub(crate) fn run(edit: Edit, context: &Context) -> Result<Exit, Failure> {
     let Edit { changes, common } = edit;
     check_one_primary(&changes)?;
-    let mut others: Vec<&Place> = common.access.places().collect();
+    let mut others: Vec<&FileArg> = common.access.places().collect();
     check_one_standard_input(others.iter().copied().chain([&common.keyset]))?;
     let access: Access = common.access.resolve(context)?;
     let kek = access.kek.clone();
@@ -281,13 +283,13 @@ pub(crate) fn apply(
     handle: &mut KeysetHandle,
     mut changes: Vec<Change>,
     new_keys: &NewKeys,
-    place: &Place,
+    place: &FileArg,
 ) -> Result<Vec<String>, Failure> {
     changes.sort();
     let failed = |error: KeysetError| {
         let shown = match place {
-            Place::Standard => "FILE".to_owned(),
-            Place::File(_) => place.argument(),
+            FileArg::Standard => "FILE".to_owned(),
+            FileArg::File(_) => place.argument(),
         };
         keyset_failure(&shown, error)
     };

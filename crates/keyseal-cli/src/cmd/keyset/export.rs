@@ -7,14 +7,16 @@ use zeroize::Zeroizing;
 
 use super::{list, material::material};
 use crate::{
-    args::{FormatName, KeysetAccess, NewFile},
+    args::{KeysetAccess, NewFile},
     context::Context,
     encoding::{to_base64, to_hex},
     error::Failure,
     exit::Exit,
-    files::Holds,
-    input::{Place, check_one_standard_input},
-    keysets::{Keyset, Seal, cleartext_failure, keyset_failure},
+    files::Content,
+    format_name::FormatName,
+    input::{FileArg, check_one_standard_input},
+    keyset_failure::{cleartext_failure, keyset_failure},
+    keysets::{Keyset, Seal},
 };
 
 /// Write a keyset in cleartext, or one of its keys as bare bytes
@@ -30,7 +32,7 @@ Examples:
 pub(crate) struct ExportArgs {
     /// The keyset file; `-` is standard input
     #[arg(value_name = "FILE")]
-    keyset: Place,
+    keyset: FileArg,
     /// Write the bytes of this key instead of the keyset
     #[arg(long, value_name = "ID")]
     key_id: Option<u32>,
@@ -66,7 +68,7 @@ struct Encoding {
 }
 
 pub(crate) fn run(args: ExportArgs, context: &Context) -> Result<Exit, Failure> {
-    let mut inputs: Vec<&Place> = args.access.places().chain([&args.keyset]).collect();
+    let mut inputs: Vec<&FileArg> = args.access.places().chain([&args.keyset]).collect();
     check_one_standard_input(inputs.iter().copied())?;
     if !args.access.allows_cleartext() {
         return Err(cleartext_failure(
@@ -77,7 +79,7 @@ pub(crate) fn run(args: ExportArgs, context: &Context) -> Result<Exit, Failure> 
     let access = args.access.resolve(context)?;
     let kek = access.kek.clone();
     inputs.extend(kek.as_ref().and_then(|kek| kek.place()));
-    let output = args.output.plan(&inputs, Holds::Keys, context)?;
+    let output = args.output.plan(&inputs, Content::Keys, context)?;
     let (name, standard) = (output.name(), output.is_standard());
     let keyset = Keyset::open(&args.keyset, access, context)?;
     match args.key_id.map(KeyId::new) {

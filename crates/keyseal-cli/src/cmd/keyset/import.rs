@@ -14,15 +14,17 @@ use super::{
     parameters::{Parameters, parameters_of},
 };
 use crate::{
-    args::{ChangedFile, FormatName, KeysetAccess, VariantName},
+    args::{ChangedFile, KeysetAccess, VariantName},
     context::Context,
+    display::{Lines, closest, folded, printable, short_type},
     encoding::{from_base64, from_hex},
     error::{Failure, chain},
     exit::Exit,
-    files::Holds,
-    input::{Place, check_one_standard_input},
-    keysets::{Access, Seal, keyset_failure},
-    text::{Lines, closest, folded, printable, short_type},
+    files::Content,
+    format_name::FormatName,
+    input::{FileArg, check_one_standard_input},
+    keyset_failure::keyset_failure,
+    keysets::{Access, Seal},
 };
 
 /// The largest key file, in bytes. An HMAC key may be a megabyte, and base64 makes it longer.
@@ -45,13 +47,13 @@ Examples:
 pub(crate) struct ImportArgs {
     /// The keyset to add it to; without, a new keyset is made
     #[arg(value_name = "FILE")]
-    keyset: Option<Place>,
+    keyset: Option<FileArg>,
     /// The type, such as AesGcmKey, or a template
     #[arg(long = "type", value_name = "TYPE")]
     type_name: String,
     /// The file with the key; `-` is standard input
     #[arg(long, value_name = "FILE")]
-    key_file: Place,
+    key_file: FileArg,
     #[command(flatten)]
     encoding: Encoding,
     /// The bytes are a serialized Tink key
@@ -98,7 +100,7 @@ struct Encoding {
 }
 
 pub(crate) fn run(args: ImportArgs, context: &Context) -> Result<Exit, Failure> {
-    let mut others: Vec<&Place> = args.access.places().chain([&args.key_file]).collect();
+    let mut others: Vec<&FileArg> = args.access.places().chain([&args.key_file]).collect();
     check_one_standard_input(others.iter().copied().chain(&args.keyset))?;
     let access = args.access.resolve(context)?;
     let kek = access.kek.clone();
@@ -120,12 +122,12 @@ pub(crate) fn run(args: ImportArgs, context: &Context) -> Result<Exit, Failure> 
 fn import_as_new(
     args: &ImportArgs,
     access: Access,
-    others: &[&Place],
+    others: &[&FileArg],
     context: &Context,
 ) -> Result<Exit, Failure> {
     // Without a keyset there is nothing to replace.
-    let target = &Place::Standard;
-    let output = args.output.plan(target, others, Holds::Keys, context)?;
+    let target = &FileArg::Standard;
+    let output = args.output.plan(target, others, Content::Keys, context)?;
     let seal = Seal::of_new(access)?;
     let key = read_key(args, context)?;
     let handle = match args.key_id.map(KeyId::new) {
@@ -157,7 +159,7 @@ fn add(handle: &mut KeysetHandle, key: Key, args: &ImportArgs) -> Result<KeyId, 
     Ok(id)
 }
 
-fn taken(error: KeysetError, place: &Place) -> Failure {
+fn taken(error: KeysetError, place: &FileArg) -> Failure {
     match error {
         KeysetError::DuplicateId { id } => Failure::usage(
             "key_id_taken",

@@ -14,12 +14,13 @@ use serde_json::{Value, json};
 use crate::{
     args::KeysetAccess,
     context::Context,
+    display::{Lines, count, cut, printable},
     error::Failure,
     exit::Exit,
-    input::{KEYSET_LIMIT, Place, check_one_standard_input},
-    kek::{Kek, is_served},
+    input::{FileArg, KEYSET_LIMIT, check_one_standard_input},
+    kek::Kek,
+    kek_uri::is_served,
     keysets::Access,
-    text::{Lines, count, cut, printable},
 };
 
 /// The longest message of a finding, in characters.
@@ -37,7 +38,7 @@ Examples:
 pub(crate) struct LintArgs {
     /// The keyset file; `-` is standard input
     #[arg(value_name = "FILE")]
-    keyset: Place,
+    keyset: FileArg,
     /// A warning to accept, by its code; may be given more than once
     ///
     /// It is shown, and does not count for the exit code. An error always does.
@@ -238,7 +239,7 @@ fn as_text(name: &str, found: &[Found], outside: bool) -> String {
 
 /// Checks who may read a file that contains keys.
 #[cfg(unix)]
-fn check_mode(place: &Place) -> Option<Found> {
+fn check_mode(place: &FileArg) -> Option<Found> {
     use std::os::unix::fs::MetadataExt as _;
     let mode = std::fs::metadata(place.path()?).ok()?.mode() & 0o777;
     (mode & 0o077 != 0).then(|| Found {
@@ -253,6 +254,6 @@ fn check_mode(place: &Place) -> Option<Found> {
 }
 
 #[cfg(not(unix))]
-fn check_mode(_: &Place) -> Option<Found> {
+fn check_mode(_: &FileArg) -> Option<Found> {
     None
 }

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use crate::{
     args::KeysetAccess,
     context::Context,
+    display::{LONGEST_NAME, Lines, cut, short_type},
     error::Failure,
     exit::Exit,
-    input::{KEYSET_LIMIT, Place, check_one_standard_input},
-    keysets::{self, Keyset},
-    text::{LONGEST_NAME, Lines, cut, short_type},
+    input::{FileArg, KEYSET_LIMIT, check_one_standard_input},
+    keyset_failure::detect,
+    keysets::Keyset,
 };
 
 /// List the keys of a keyset; none of it is secret
@@ -24,7 +25,7 @@ Example:
 pub(crate) struct ListArgs {
     /// The keyset file; `-` is standard input
     #[arg(value_name = "FILE")]
-    keyset: Place,
+    keyset: FileArg,
     #[command(flatten)]
     access: KeysetAccess,
 }
@@ -37,7 +38,7 @@ pub(crate) fn run(args: ListArgs, context: &Context) -> Result<Exit, Failure> {
     let described = match access.kek {
         Some(_) => None,
         None => {
-            let seen = keysets::detect(&name, &bytes)?;
+            let seen = detect(&name, &bytes)?;
             if seen.protection() == Protection::Encrypted && seen.info().is_some() {
                 context.detail("this is what the file says of itself; --keyset-kek verifies it");
             }

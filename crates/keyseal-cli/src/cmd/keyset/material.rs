@@ -13,7 +13,7 @@ use keyseal::{
 };
 use zeroize::Zeroizing;
 
-use crate::{error::Failure, exit::Exit, text::short_type};
+use crate::{display::short_type, error::Failure, exit::Exit};
 
 /// Returns the bytes of a key, in the order in which `import` takes them.
 pub(crate) fn material(key: &Key) -> Result<Zeroizing<Vec<u8>>, Failure> {

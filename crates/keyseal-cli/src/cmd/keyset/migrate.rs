@@ -8,14 +8,16 @@ use keyseal::{
 
 use super::list;
 use crate::{
-    args::{FormatName, NewFile, VariantName},
+    args::{NewFile, VariantName},
     context::Context,
+    display::printable,
     error::{Failure, chain},
     exit::Exit,
-    files::Holds,
+    files::Content,
+    format_name::FormatName,
     kek_uri::KekUri,
-    keysets::{Seal, unknown_template},
-    text::printable,
+    keyset_failure::unknown_template,
+    keysets::Seal,
 };
 
 /// Create a keyset of key-encryption keys, to move from one to another
@@ -53,7 +55,7 @@ pub(crate) struct MigrateArgs {
 
 pub(crate) fn run(args: MigrateArgs, context: &Context) -> Result<Exit, Failure> {
     let handle = keyset(&args)?;
-    let output = args.output.plan(&[], Holds::WrappedKey, context)?;
+    let output = args.output.plan(&[], Content::WrappedKey, context)?;
     let (name, standard) = (output.name(), output.is_standard());
     Seal::NoSecret.write(&handle, args.format, output)?;
     if handle.len() > 1 && args.variant.variant() == Variant::Raw {

@@ -6,6 +6,7 @@ mod create;
 mod derive;
 pub(crate) mod edit;
 mod export;
+pub(crate) mod generate;
 mod import;
 mod lint;
 pub(crate) mod list;
@@ -13,18 +14,9 @@ mod material;
 mod migrate;
 mod parameters;
 
-use std::error::Error;
-
 use clap::{Args, Subcommand};
-use keyseal::{Key, KeyTypes, KeysetHandle};
 
-use crate::{
-    args::VariantName,
-    context::Context,
-    error::{Failure, chain},
-    exit::Exit,
-    keysets::unknown_template,
-};
+use crate::{context::Context, error::Failure, exit::Exit};
 
 /// Create, list and change keysets
 #[derive(Args, Debug)]
@@ -71,33 +63,4 @@ pub(crate) fn run(args: KeysetArgs, context: &Context) -> Result<Exit, Failure> 
         KeysetCommand::Lint(args) => lint::run(args, context),
         KeysetCommand::Migrate(args) => migrate::run(args, context),
     }
-}
-
-/// Generates a key from the named template, with another prefix if one is given.
-pub(crate) fn generate(template: &str, variant: Option<VariantName>) -> Result<Key, Failure> {
-    let types = KeyTypes::default();
-    let known = types
-        .template(template)
-        .map_err(|_| unknown_template(template))?;
-    let mut wanted = known.key_template().clone();
-    if let Some(variant) = variant {
-        wanted = wanted.with_variant(variant.variant());
-    }
-    types
-        .generate_from(&wanted)
-        .map_err(|error| not_generated(template, &error))
-}
-
-/// Makes a keyset of one new key.
-pub(crate) fn generate_keyset(
-    template: &str,
-    variant: Option<VariantName>,
-) -> Result<KeysetHandle, Failure> {
-    let key = generate(template, variant)?;
-    KeysetHandle::new(key).map_err(|error| not_generated(template, &error))
-}
-
-fn not_generated(template: &str, error: &dyn Error) -> Failure {
-    let what = format!("cannot generate a key of template {template}");
-    Failure::new(Exit::Failed, "not_generated", what, chain(error))
 }

@@ -10,7 +10,7 @@ use keyseal::{
     },
 };
 
-use crate::{error::Failure, text::printable};
+use crate::{display::printable, error::Failure};
 
 /// Parameters that a type has beside the size of its key.
 #[derive(Args, Clone, Copy, Debug)]

@@ -3,6 +3,7 @@
 //! Each step is a command line, printed and then run unchanged, argument parser included. The Key
 //! Manager is an emulator inside this process; the first line starts one for a user who types it.
 
+mod folder;
 mod story;
 
 use std::{
@@ -14,12 +15,15 @@ use std::{
 
 use clap::Args;
 
-use self::story::{KEK, Step, Story};
+use self::{
+    folder::Folder,
+    story::{KEK, Step, Story},
+};
 use crate::{
     context::Context,
+    display::{printable, quoted},
     error::Failure,
     exit::Exit,
-    text::{printable, quoted},
 };
 
 /// The text to encrypt if there is no file.
@@ -73,48 +77,6 @@ fn chosen(file: Option<PathBuf>) -> Result<Option<PathBuf>, Failure> {
         ));
     }
     Ok(Some(real))
-}
-
-/// The folder of the tour.
-struct Folder {
-    path: PathBuf,
-    keep: bool,
-}
-
-impl Folder {
-    fn new(keep: Option<PathBuf>, context: &Context) -> Result<Self, Failure> {
-        let name = keep.clone();
-        let make = || match &keep {
-            Some(path) => fs::create_dir(path).and_then(|()| path.canonicalize()),
-            None => {
-                let mut builder = tempfile::Builder::new();
-                builder.prefix("keyseal-quickstart-");
-                Ok(builder.tempdir()?.keep())
-            }
-        };
-        let path = context
-            .leftovers
-            .create(make, PathBuf::clone)
-            .map_err(|error| match name {
-                Some(name) => Failure::file("make the folder", &name, &error),
-                None => Failure::io("cannot make a temporary folder", &error),
-            })?;
-        Ok(Self {
-            path,
-            keep: keep.is_some(),
-        })
-    }
-
-    /// Keeps the folder of a successful tour if the user asked for it, and removes any other.
-    fn close(self, done: bool, context: &Context) -> Result<(), Failure> {
-        context
-            .leftovers
-            .settle(&self.path, || match self.keep && done {
-                true => Ok(()),
-                false => fs::remove_dir_all(&self.path),
-            })
-            .map_err(|error| Failure::file("remove", &self.path, &error))
-    }
 }
 
 fn tell(file: Option<PathBuf>, folder: &Folder, context: &Context) -> Result<(), Failure> {

@@ -12,13 +12,12 @@ use keyseal::{SecretAccess, kms::scaleway::Environment};
 use keyseal_emulator::{Emulator, Server, StateKey};
 use serde_json::json;
 
-use super::Folder;
+use super::folder::Folder;
 use crate::{
-    command_line,
     context::Context,
+    display::{Lines, printable, quoted},
     error::{Failure, chain},
     exit::Exit,
-    text::{Lines, printable, quoted},
 };
 
 /// The state file of an emulator that is kept, and the file with its key.
@@ -135,16 +134,9 @@ impl<'c> Story<'c> {
     /// Runs a command line, and returns its output.
     fn perform(&self, arguments: impl IntoIterator<Item = OsString>) -> Result<String, Failure> {
         let line = [OsString::from("keyseal")].into_iter().chain(arguments);
-        let (cli, _) = command_line::parse(&line.collect::<Vec<_>>()).map_err(|error| {
-            Failure::new(
-                Exit::Failed,
-                "quickstart",
-                "a step was not understood",
-                error.to_string(),
-            )
-        })?;
+        let line: Vec<OsString> = line.collect();
         let inside = self.context.inside(&self.environment);
-        cli.command.run(&inside)?;
+        (self.context.program.run)(&line, &inside)?;
         Ok(inside.heard())
     }
 

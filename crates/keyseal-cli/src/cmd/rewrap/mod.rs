@@ -15,9 +15,9 @@ use crate::{
     exit::Exit,
     files::Output,
     folder::Item,
-    input::{Input, Place, check_one_standard_input},
+    input::{FileArg, Input, check_one_standard_input},
     kek::Kek,
-    kms::KmsArgs,
+    kms_args::KmsArgs,
     plan,
     progress::Progress,
     report::{Outcome, Verb},
@@ -38,7 +38,7 @@ Examples:
 pub(crate) struct RewrapArgs {
     /// The file, or with --recursive the folder; `-` is standard input
     #[arg(value_name = "PATH")]
-    input: Place,
+    input: FileArg,
     /// The key-encryption key that the file is under; `envelope+` before it concerns keysets only
     #[arg(
         long,
@@ -78,8 +78,8 @@ struct Rewrap<'r> {
 }
 
 pub(crate) fn run(args: RewrapArgs, context: &Context) -> Result<Exit, Failure> {
-    let settings: Vec<Place> = args.kms.files().map(Place::File).collect();
-    let mut protected: Vec<&Place> = args.aad.place().into_iter().collect();
+    let settings: Vec<FileArg> = args.kms.files().map(FileArg::File).collect();
+    let mut protected: Vec<&FileArg> = args.aad.place().into_iter().collect();
     check_one_standard_input(protected.iter().copied().chain([&args.input]))?;
     let context = &match args.recursive {
         true => context.with_kms(&args.kms.patient()),
@@ -119,7 +119,7 @@ pub(crate) fn run(args: RewrapArgs, context: &Context) -> Result<Exit, Failure> 
 }
 
 impl Rewrap<'_> {
-    fn file(&self, args: &RewrapArgs, protected: &[&Place]) -> Result<Exit, Failure> {
+    fn file(&self, args: &RewrapArgs, protected: &[&FileArg]) -> Result<Exit, Failure> {
         let item = plan::one_file(&args.input, &args.output, protected, self.context)?;
         let (mut input, mut output) = (item.input, item.output);
         if !self.dry_run {

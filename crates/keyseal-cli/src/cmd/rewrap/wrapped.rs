@@ -13,11 +13,11 @@ use crate::{
     comparison::Comparison,
     error::Failure,
     exit::Exit,
+    first_bytes::envelope,
     input::{InOrder, Input, KEYSET_LIMIT},
     kek::Kek,
-    keysets::keyset_failure,
-    kms::kms_failure,
-    shape::envelope,
+    keyset_failure::keyset_failure,
+    kms_failure::kms_failure,
 };
 
 /// The old key-encryption key, and the new one unless it is the same.

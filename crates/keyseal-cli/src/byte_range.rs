@@ -4,12 +4,12 @@ use crate::error::Failure;
 
 /// A part of a plaintext: `A-B` with both ends in it, `A-` up to the end, `-N` the last N bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Range {
+pub(crate) enum ByteRange {
     From(u64, Option<u64>),
     Last(u64),
 }
 
-impl std::str::FromStr for Range {
+impl std::str::FromStr for ByteRange {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -29,7 +29,7 @@ impl std::str::FromStr for Range {
     }
 }
 
-impl Range {
+impl ByteRange {
     /// Returns start and end in a plaintext of this size, with the end clamped to the size.
     pub(crate) fn within(self, size: u64) -> Result<(u64, u64), Failure> {
         match self {
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn ranges_are_those_of_http() {
         let within = |text: &str, size| {
-            let range: Range = text.parse().ok()?;
+            let range: ByteRange = text.parse().ok()?;
             range.within(size).ok()
         };
         for (text, expected) in [

@@ -5,7 +5,7 @@ use keyseal::{
     key::{KeyKind, OutputPrefix},
 };
 
-use crate::text::is_text;
+use crate::display::is_text;
 
 /// The shortest ciphertext with a prefix, in bytes: an id, and a tag or synthetic nonce.
 pub(crate) const SHORTEST: u64 = OutputPrefix::SIZE as u64 + 16;
@@ -15,7 +15,7 @@ const MIN_PAYLOAD: u64 = 28;
 
 /// The visible structure of a ciphertext. It may be chance: a raw ciphertext starts with any bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shape {
+pub(crate) struct FirstBytes {
     pub(crate) prefix: Option<Prefix>,
     /// The length in bytes of a wrapped key, if this is an envelope.
     pub(crate) wrapped: Option<usize>,
@@ -55,7 +55,7 @@ impl Start {
     }
 }
 
-impl Shape {
+impl FirstBytes {
     /// Inspects the first bytes of a file that is `size` bytes long.
     pub(crate) fn of(start: &[u8], size: u64) -> Self {
         let prefix = match start {
@@ -99,7 +99,7 @@ pub(crate) fn may_be_ciphertext(start: &[u8], size: u64) -> bool {
 /// Returns the prefix of the key that a file of `size` bytes may be a ciphertext of.
 pub(crate) fn possible_prefix(start: &[u8], size: u64) -> Option<&[u8]> {
     let (prefix, rest) = start.split_at_checked(OutputPrefix::SIZE)?;
-    let is_prefix = Shape::of(start, size).prefix.is_some() && size >= SHORTEST;
+    let is_prefix = FirstBytes::of(start, size).prefix.is_some() && size >= SHORTEST;
     (is_prefix && looks_random(rest)).then_some(prefix)
 }
 
@@ -146,7 +146,7 @@ fn starts_as_text(bytes: &[u8]) -> bool {
 
 /// Takes the first bytes of a possible envelope of `size` bytes apart.
 pub(crate) fn envelope(start: &[u8], size: u64) -> Option<Envelope<'_>> {
-    let is_possible = Shape::of(start, size).wrapped.is_some();
+    let is_possible = FirstBytes::of(start, size).wrapped.is_some();
     Envelope::parse_start(start, size)
         .ok()
         .filter(|_| is_possible)
@@ -189,29 +189,32 @@ mod tests {
 
     #[test]
     fn prefixes_and_envelopes_are_told_apart_where_they_can_be() {
-        let tink = Shape::of(&[1, 0, 0, 0, 42, 9, 9], 100);
+        let tink = FirstBytes::of(&[1, 0, 0, 0, 42, 9, 9], 100);
         let prefix = tink.prefix.unwrap();
         assert_eq!((prefix.start, prefix.id), (Start::Tink, KeyId::new(42)));
         assert_eq!(tink.wrapped, None);
 
-        let crunchy = Shape::of(&[0, 0xff, 0, 0, 42], 100);
+        let crunchy = FirstBytes::of(&[0, 0xff, 0, 0, 42], 100);
         assert_eq!(crunchy.prefix.unwrap().start, Start::CrunchyOrLegacy);
         assert_eq!(crunchy.wrapped, None);
 
         // 104 bytes of wrapped key, or a key whose id starts with two zero bytes.
-        let either = Shape::of(&[0, 0, 0, 104, 1], 4 + 104 + 28);
+        let either = FirstBytes::of(&[0, 0, 0, 104, 1], 4 + 104 + 28);
         assert_eq!(either.wrapped, Some(104));
         assert!(either.prefix.is_some());
-        assert_eq!(Shape::of(&[0, 0, 0, 104, 1], 4 + 104 + 27).wrapped, None);
-        assert_eq!(Shape::of(&[0, 0, 0, 0, 1], 1000).wrapped, None);
-        assert_eq!(Shape::of(&[0, 0, 0x10, 0x01, 1], 10_000).wrapped, None);
+        assert_eq!(
+            FirstBytes::of(&[0, 0, 0, 104, 1], 4 + 104 + 27).wrapped,
+            None
+        );
+        assert_eq!(FirstBytes::of(&[0, 0, 0, 0, 1], 1000).wrapped, None);
+        assert_eq!(FirstBytes::of(&[0, 0, 0x10, 0x01, 1], 10_000).wrapped, None);
 
-        let raw = Shape::of(&[2, 0, 0, 0, 42], 100);
+        let raw = FirstBytes::of(&[2, 0, 0, 0, 42], 100);
         assert_eq!(
             (raw.prefix, raw.wrapped, raw.prefix_size()),
             (None, None, 0)
         );
-        assert_eq!(Shape::of(&[1, 2, 3], 3).prefix, None);
+        assert_eq!(FirstBytes::of(&[1, 2, 3], 3).prefix, None);
     }
 
     #[test]

@@ -2,34 +2,35 @@
 
 use keyseal::{
     Aead, DecryptError, DeterministicAead as _, EncryptError, KeysetAead, KeysetDeterministicAead,
-    KeysetRemoteAead, KeysetStreamingAead, SecretAccess,
+    KeysetRemoteAead, KeysetStreamingAead,
     key::{KeyKind, OutputPrefix, kms_aead::KmsAeadKey, kms_envelope_aead::KmsEnvelopeAeadKey},
     keyset::{Entry, Status},
-    kms::{KmsClients, blocking::BlockingAead, file::FileKmsClient},
+    kms::{KmsClients, blocking::BlockingAead},
 };
 
 use crate::{
     context::Context,
     error::Failure,
     exit::Exit,
-    input::Place,
+    input::FileArg,
     kek_uri::KekUri,
-    keysets::{Keyset, cleartext_failure, keyset_failure},
-    kms::{KeyManager, new_worker},
+    keyset_failure::{cleartext_failure, keyset_failure},
+    keysets::Keyset,
+    kms::{PROVIDERS, new_worker},
 };
 
 /// The primitive of a keyset.
-pub(crate) enum Cipher {
+pub(crate) enum KeysetPrimitive {
     Aead(Box<dyn Aead>),
     Deterministic(KeysetDeterministicAead),
     Streaming(KeysetStreamingAead),
 }
 
-impl Cipher {
+impl KeysetPrimitive {
     /// Makes the primitive of the primary key's kind. `cleartext` allows keys whose URI is a file.
     pub(crate) fn of(
         keyset: &Keyset,
-        place: &Place,
+        place: &FileArg,
         cleartext: bool,
         context: &Context,
     ) -> Result<Self, Failure> {
@@ -96,10 +97,10 @@ pub(crate) fn has_remote_keys(keyset: &Keyset) -> bool {
 }
 
 /// Returns the files that hold the keyset's keys, whatever their status.
-pub(crate) fn files_of_keys(keyset: &Keyset) -> Vec<Place> {
+pub(crate) fn files_of_keys(keyset: &Keyset) -> Vec<FileArg> {
     let uris = keyset.handle.entries();
     let uris = uris.filter_map(|entry| KekUri::parse(key_uri(&entry)?).ok());
-    uris.filter_map(|uri| Some(Place::File(uri.file()?.to_owned())))
+    uris.filter_map(|uri| uri.file().map(FileArg::File))
         .collect()
 }
 
@@ -114,7 +115,7 @@ fn key_uri<'e>(entry: &Entry<'e>) -> Option<&'e str> {
 
 fn remote_aead(
     keyset: &Keyset,
-    place: &Place,
+    place: &FileArg,
     cleartext: bool,
     context: &Context,
 ) -> Result<BlockingAead, Failure> {
@@ -124,21 +125,23 @@ fn remote_aead(
             enabled.push(KekUri::parse(uri)?);
         }
     }
+    if !cleartext && enabled.iter().any(|uri| uri.file().is_some()) {
+        return Err(cleartext_failure(
+            &format!("cannot use keyset {}", place.name()),
+            "a key of it is a cleartext file",
+        ));
+    }
     let mut clients = KmsClients::new();
     let mut worker = None;
-    if enabled.iter().any(|uri| uri.file().is_none()) {
-        let manager = KeyManager::new(context.kms(), context)?;
-        clients = clients.with(manager.client().clone());
-        worker = Some(manager.worker().clone());
-    }
-    if enabled.iter().any(|uri| uri.file().is_some()) {
-        if !cleartext {
-            return Err(cleartext_failure(
-                &format!("cannot use keyset {}", place.name()),
-                "a key of it is a cleartext file",
-            ));
+    for provider in &PROVIDERS {
+        if enabled
+            .iter()
+            .any(|uri| uri.provider().scheme == provider.scheme)
+        {
+            let client = (provider.client)(clients, context)?;
+            clients = client.clients;
+            worker = worker.or(client.worker);
         }
-        clients = clients.with(FileKmsClient::new(SecretAccess::insecure()));
     }
     let aead = KeysetRemoteAead::new(&keyset.handle, &clients)
         .map_err(|error| keyset_failure(&place.name(), error))?;

@@ -3,9 +3,9 @@
 use keyseal::{KmsError, KmsErrorKind};
 
 use crate::{
+    display::printable,
     error::{Failure, chain},
     exit::Exit,
-    text::printable,
 };
 
 /// Explains why a call failed. The code and the exit code depend on the kind.
@@ -68,10 +68,6 @@ fn classify(error: &KmsError) -> (Exit, &'static str) {
 /// does not have the flag.
 const fn hints(kind: KmsErrorKind) -> &'static [&'static str] {
     match kind {
-        KmsErrorKind::CertificateName => &[
-            "SCW_API_URL names the API by the name in its certificate",
-            "--api-url URL does so for one call",
-        ],
         KmsErrorKind::MissingCredentials => &[
             "SCW_SECRET_KEY or scw's configuration file holds the secret key",
             "--profile NAME chooses another profile of the file",
@@ -103,6 +99,17 @@ const fn hints(kind: KmsErrorKind) -> &'static [&'static str] {
             &["is there a proxy in between? SCW_API_URL is the address of the API itself"]
         }
         KmsErrorKind::InvalidUri => &["keyseal kek list shows the URIs of your keys"],
+        kind => connection_hints(kind),
+    }
+}
+
+/// Suggests a next step where the service was not reached.
+const fn connection_hints(kind: KmsErrorKind) -> &'static [&'static str] {
+    match kind {
+        KmsErrorKind::CertificateName => &[
+            "SCW_API_URL names the API by the name in its certificate",
+            "--api-url URL does so for one call",
+        ],
         KmsErrorKind::Proxy => &[
             "HTTPS_PROXY or ALL_PROXY names the proxy: http://USER:PASSWORD@HOST:PORT",
             "NO_PROXY names hosts that are called directly",
