@@ -103,6 +103,27 @@ pub enum EncryptError {
     /// A key management service failed to encrypt.
     #[error("the key management service did not encrypt")]
     Kms(#[source] KmsError),
+    /// The key has reached the limit of its use: rotate the keyset.
+    #[error(
+        "key {key_id} has reached the limit of its use with {messages} messages and {bytes} bytes: \
+         rotate the keyset"
+    )]
+    KeyExhausted {
+        /// The key in question.
+        key_id: KeyId,
+        /// The messages that it has encrypted.
+        messages: u64,
+        /// The bytes of plaintext that it has encrypted.
+        bytes: u64,
+    },
+    /// The use of the key could not be recorded, so the key is not used.
+    #[error("the use of key {key_id} cannot be recorded: {reason}")]
+    UsageNotStored {
+        /// The key in question.
+        key_id: KeyId,
+        /// The reason.
+        reason: String,
+    },
 }
 
 impl From<EncryptError> for KmsError {

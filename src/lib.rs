@@ -29,6 +29,7 @@
 //! | authenticate without encrypting | [`KeysetMac`] |
 //! | derive pseudorandom bytes, or a keyset per tenant | [`KeysetPrfSet`], [`KeysetDeriver`] |
 //! | keep the key in a service | [`KmsEnvelopeAead`], [`kms`] |
+//! | call the service less often, or move to another key | [`envelope`], [`rewrap`] |
 //! | import a key, or choose parameters | [`Key`], [`key`] |
 //!
 //! # Status
@@ -52,6 +53,7 @@ mod wire;
 
 mod primitive; // 2
 mod remote;
+mod timer;
 
 pub mod key; // 3
 
@@ -60,18 +62,22 @@ pub mod keyset; // 4
 mod aead; // 5
 mod daead;
 mod derive;
-mod envelope;
+pub mod envelope;
 pub mod kms;
 mod mac;
 mod prf;
+#[cfg(feature = "cache")]
+pub mod reload;
+pub mod rewrap;
 mod sealed_stream;
 pub mod streaming;
+pub mod usage;
 
 pub use aead::{KeysetAead, KeysetRemoteAead};
 pub use cipher::{Hash, Provider};
 pub use daead::KeysetDeterministicAead;
 pub use derive::KeysetDeriver;
-pub use envelope::KmsEnvelopeAead;
+pub use envelope::{Envelope, KmsEnvelopeAead};
 pub use error::{
     DecryptError, EncryptError, KeyError, KeysetError, KmsError, KmsErrorKind, ParseError,
     PrfError, RandomError, VerifyError,
@@ -81,7 +87,7 @@ pub use keyset::KeysetHandle;
 pub use mac::{KeysetMac, MacComputation, MacVerification};
 pub use prf::KeysetPrfSet;
 pub use primitive::{Aead, DeterministicAead, Mac, Prf, StreamingAead};
-pub use remote::{BoxFuture, RemoteAead};
+pub use remote::{BoxFuture, Decrypted, Freshness, RemoteAead};
 pub use sealed_stream::SealedStreamHeader;
 pub use secret::{SecretAccess, SecretBytes};
 pub use streaming::KeysetStreamingAead;
@@ -92,7 +98,7 @@ pub use streaming::KeysetStreamingAead;
 mod readme {}
 
 /// The cookbook's recipes are tests.
-#[cfg(all(doctest, feature = "scaleway"))]
+#[cfg(all(doctest, feature = "cache", feature = "scaleway"))]
 #[doc = include_str!("../docs/cookbook.md")]
 mod cookbook {}
 

@@ -2,6 +2,8 @@
 
 use std::{fmt, pin::Pin, sync::Arc};
 
+use zeroize::Zeroizing;
+
 use crate::error::{KmsError, KmsErrorKind};
 
 /// A boxed future that can move between threads. It makes a trait with `async` methods usable as
@@ -82,6 +84,145 @@ pub trait RemoteAead: Send + Sync {
         ciphertext: &'a [u8],
         associated_data: &'a [u8],
     ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>>;
+
+    /// Decrypts `ciphertext`, and says whether the newest version of the key made it.
+    ///
+    /// It makes the same single call as [`decrypt`](Self::decrypt). Implement it if the service
+    /// tells the version; otherwise the answer is [`Freshness::Unknown`].
+    ///
+    /// # Errors
+    /// The errors of [`decrypt`](Self::decrypt).
+    fn decrypt_with_refresh<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Decrypted, KmsError>> {
+        let decrypted = self.decrypt(ciphertext, associated_data);
+        Box::pin(async move { Ok(Decrypted::new(decrypted.await?, Freshness::Unknown)) })
+    }
+}
+
+/// A plaintext, and the service's word on the age of its ciphertext. The plaintext is wiped when this
+/// is dropped.
+///
+/// # Example
+/// ```
+/// use keyseal::{Decrypted, Freshness};
+///
+/// let decrypted = Decrypted::new(b"attack at dawn".to_vec(), Freshness::Older)
+///     .with_rewrapped(b"the same, under the newest version".to_vec());
+/// if let Some(newer) = decrypted.rewrapped() {
+///     // UPDATE letters SET body = newer WHERE id = 7 AND body = the old ciphertext
+///     # assert!(newer.len() > 14);
+/// }
+/// assert_eq!(decrypted.into_plaintext(), b"attack at dawn");
+/// ```
+pub struct Decrypted {
+    plaintext: Zeroizing<Vec<u8>>,
+    freshness: Freshness,
+    rewrapped: Option<Vec<u8>>,
+    stale: bool,
+}
+
+/// Whether a ciphertext is under the version of a key that encrypts now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Freshness {
+    /// The service does not say.
+    Unknown,
+    /// It is under the version that encrypts now.
+    Newest,
+    /// It is under an older version.
+    Older,
+}
+
+impl Decrypted {
+    /// Takes a plaintext, and the freshness of its ciphertext.
+    #[must_use]
+    pub fn new(plaintext: Vec<u8>, freshness: Freshness) -> Self {
+        Self {
+            plaintext: Zeroizing::new(plaintext),
+            freshness,
+            rewrapped: None,
+            stale: false,
+        }
+    }
+
+    /// Adds the ciphertext to store instead, which the service made with its answer. The freshness
+    /// becomes [`Freshness::Older`].
+    #[must_use]
+    pub fn with_rewrapped(self, rewrapped: Vec<u8>) -> Self {
+        Self {
+            rewrapped: Some(rewrapped),
+            freshness: Freshness::Older,
+            ..self
+        }
+    }
+
+    /// Marks a plaintext that a cache decrypted while the service could not be asked.
+    #[must_use]
+    pub fn with_stale(self, stale: bool) -> Self {
+        Self { stale, ..self }
+    }
+
+    pub(crate) fn with_freshness(self, freshness: Freshness) -> Self {
+        Self { freshness, ..self }
+    }
+
+    /// Replaces the re-wrapped ciphertext, for an AEAD around another one.
+    pub(crate) fn map_rewrapped(self, map: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Self {
+        Self {
+            rewrapped: self.rewrapped.map(map),
+            ..self
+        }
+    }
+
+    /// Returns the plaintext.
+    #[must_use]
+    pub fn plaintext(&self) -> &[u8] {
+        &self.plaintext
+    }
+
+    /// Returns the plaintext. If it is a secret, the caller must wipe it.
+    #[must_use]
+    pub fn into_plaintext(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.plaintext)
+    }
+
+    /// Returns whether the ciphertext is under the version of the key that encrypts now.
+    #[must_use]
+    pub const fn freshness(&self) -> Freshness {
+        self.freshness
+    }
+
+    /// Returns the same plaintext encrypted under the newest version of the key, with the same
+    /// associated data, if the key was rotated since the ciphertext was made and the service
+    /// provides it. For an envelope, only the wrapped key differs.
+    ///
+    /// Store it in place of the old one, unless that has changed meanwhile: you then no longer need
+    /// the old version of the key.
+    #[must_use]
+    pub fn rewrapped(&self) -> Option<&[u8]> {
+        self.rewrapped.as_deref()
+    }
+
+    /// Returns whether a cache provided the key past its age because the service did not answer, so
+    /// that a revocation in the meantime was not noticed.
+    #[must_use]
+    pub const fn is_stale(&self) -> bool {
+        self.stale
+    }
+}
+
+impl fmt::Debug for Decrypted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decrypted")
+            .field("plaintext_size", &self.plaintext.len())
+            .field("freshness", &self.freshness)
+            .field("rewrapped", &self.rewrapped.is_some())
+            .field("stale", &self.stale)
+            .finish()
+    }
 }
 
 /// Finds the key that a URI names in one key management service.
@@ -149,6 +290,14 @@ macro_rules! forward {
                 associated_data: &'a [u8],
             ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
                 (**self).decrypt(ciphertext, associated_data)
+            }
+
+            fn decrypt_with_refresh<'a>(
+                &'a self,
+                ciphertext: &'a [u8],
+                associated_data: &'a [u8],
+            ) -> BoxFuture<'a, Result<Decrypted, KmsError>> {
+                (**self).decrypt_with_refresh(ciphertext, associated_data)
             }
         }
 

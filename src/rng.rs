@@ -45,6 +45,14 @@ pub(crate) fn fill_nonce(nonce: &mut [u8]) -> Result<(), RandomError> {
         .unwrap_or_else(|_| fill_secret(nonce))
 }
 
+/// Returns a random number from 0 to 1, to keep callers apart in time. Without randomness it is 1,
+/// which is harmless.
+pub(crate) fn fraction() -> f64 {
+    let mut bytes = [0xff; 4];
+    let _ = fill_nonce(&mut bytes);
+    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+}
+
 thread_local! {
     static GENERATOR: RefCell<Option<Generator>> = const { RefCell::new(None) };
 }

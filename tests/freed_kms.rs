@@ -230,3 +230,41 @@ fn an_envelope_leaves_no_data_encryption_key_behind() {
         }
     }
 }
+
+#[cfg(feature = "cache")]
+#[test]
+fn a_cache_leaves_no_data_encryption_key_behind() {
+    use keyseal::envelope::{CachePolicy, DecryptCache, EncryptCache};
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for template in ["AES256_GCM", "AES256_CTR_HMAC_SHA256", "XCHACHA20_POLY1305"] {
+        for provider in Provider::ALL {
+            let template = KeyTypes::default().template(template).unwrap();
+            let template = template.key_template();
+            let found = leaks(&[], || {
+                let aead = KmsEnvelopeAead::with_provider(Watching, template, *provider).unwrap();
+                let policy = CachePolicy::new()
+                    .encrypt(EncryptCache::new().max_messages(2).prefetch(true))
+                    .decrypt(DecryptCache::new().max_entries(1));
+                let aead = aead.cached(policy).unwrap();
+                runtime.block_on(async {
+                    for _ in 0..5 {
+                        let sealed = aead.encrypt(PLAINTEXT, b"data").await.unwrap();
+                        aead.decrypt(&sealed, b"data").await.unwrap();
+                        aead.decrypt(&sealed, b"other").await.unwrap_err();
+                        aead.partition(b"one")
+                            .encrypt(PLAINTEXT, b"")
+                            .await
+                            .unwrap();
+                        drop(aead.encrypt(PLAINTEXT, b"data"));
+                    }
+                    aead.clear();
+                });
+            });
+            assert_eq!(found, 0, "{template:?} {provider:?}");
+        }
+    }
+}

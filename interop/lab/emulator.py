@@ -17,6 +17,14 @@ def build_keyseal() -> str:
     return os.path.join(target, "debug", "keyseal")
 
 
+def build_example(name: str, features: str) -> str:
+    """Builds an example of the library; returns its path."""
+    command = [tool("cargo"), "build", "--quiet", "--locked", "--package", "keyseal"]
+    build([*command, "--features", features, "--example", name], cwd=REPOSITORY)
+    target = os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")
+    return os.path.join(target, "debug", "examples", name)
+
+
 def start(key: str) -> tuple[subprocess.Popen, dict[str, str]]:
     """Starts the emulator with one key; returns the process and the variables that it prints.
 

@@ -4,11 +4,12 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     cipher::Provider,
+    envelope::KmsEnvelopeAead,
     error::{KeyError, KeysetError, KmsError, KmsErrorKind},
-    key::{Key, KeyId, KeyKind, OutputPrefix, PrefixMap, Prefixed, PrefixedAead},
+    key::{Key, KeyId, KeyKind, OutputPrefix, PrefixMap, Prefixed, PrefixedAead, RemoteKey},
     keyset::KeysetHandle,
     primitive::Aead as _,
-    remote::{BoxFuture, KmsClient, RemoteAead},
+    remote::{BoxFuture, Decrypted, Freshness, KmsClient, RemoteAead, find},
     secret::on_clean_stack,
 };
 
@@ -85,7 +86,37 @@ impl KeysetRemoteAead {
         kms: &dyn KmsClient,
         provider: Provider,
     ) -> Result<Self, KeysetError> {
-        let make = |id, key: &Key| AnyAead::of(id, key, kms, provider);
+        Self::of(keyset, kms, provider, |envelope| Ok(Arc::new(envelope)))
+    }
+
+    /// Like [`new`](Self::new), with a cache of data-encryption keys for each envelope key, within the
+    /// limits of `policy`. [`KmsAeadKey`](crate::key::kms_aead)s have none: the service encrypts each
+    /// message itself.
+    ///
+    /// # Errors
+    /// The errors of [`new`](Self::new), and a [`KeyError::Kms`] of kind `Configuration` whose source is
+    /// the [`CachePolicyError`](crate::envelope::CachePolicyError).
+    #[cfg(feature = "cache")]
+    pub fn cached(
+        keyset: &KeysetHandle,
+        kms: &dyn KmsClient,
+        policy: impl Into<crate::envelope::CachePolicy>,
+    ) -> Result<Self, KeysetError> {
+        let policy = policy.into();
+        Self::of(keyset, kms, Provider::FASTEST, |envelope| {
+            let cached = envelope.cached(policy.clone());
+            let unusable = |error| KmsError::new(KmsErrorKind::Configuration).with_source(error);
+            Ok(Arc::new(cached.map_err(unusable)?))
+        })
+    }
+
+    fn of(
+        keyset: &KeysetHandle,
+        kms: &dyn KmsClient,
+        provider: Provider,
+        finish: impl Fn(KmsEnvelopeAead) -> Result<Arc<dyn RemoteAead>, KmsError>,
+    ) -> Result<Self, KeysetError> {
+        let make = |id, key: &Key| AnyAead::of(id, key, kms, provider, &finish);
         let keys = on_clean_stack(|| keyset.make_prefix_map(KeyKind::Aead, make))?;
         Ok(Self(Arc::new(keys)))
     }
@@ -94,11 +125,12 @@ impl KeysetRemoteAead {
         &self,
         ciphertext: &[u8],
         associated_data: &[u8],
-    ) -> Result<Vec<u8>, KmsError> {
+    ) -> Result<Decrypted, KmsError> {
         let mut unanswered = None;
         for key in self.0.candidates(ciphertext) {
             match key.decrypt(ciphertext, associated_data).await {
-                Ok(plaintext) => return Ok(plaintext),
+                Ok(decrypted) if std::ptr::eq(key, self.0.primary()) => return Ok(decrypted),
+                Ok(decrypted) => return Ok(decrypted.with_freshness(Freshness::Older)),
                 // The service answered: the ciphertext is not from this key.
                 Err(error)
                     if matches!(
@@ -112,19 +144,39 @@ impl KeysetRemoteAead {
     }
 }
 
+/// What becomes of an envelope AEAD: itself, or one with a cache.
+type Finish<'f> = &'f dyn Fn(KmsEnvelopeAead) -> Result<Arc<dyn RemoteAead>, KmsError>;
+
 impl AnyAead {
     fn of(
         id: KeyId,
         key: &Key,
         kms: &dyn KmsClient,
         provider: Provider,
+        finish: Finish<'_>,
     ) -> Option<Result<Self, KeyError>> {
-        match key.remote_aead(kms, provider) {
-            Some(remote) => Some(remote.map(|aead| Self::Remote {
-                prefix: key.variant().prefix(id),
-                aead,
+        match key.remote_key() {
+            Some(remote) => Some(remote.and_then(|remote| {
+                let prefix = key.variant().prefix(id);
+                let aead = Self::remote(remote, kms, provider, finish).map_err(KeyError::Kms)?;
+                Ok(Self::Remote { prefix, aead })
             })),
             None => key.aead(id, provider).map(|local| local.map(Self::Local)),
+        }
+    }
+
+    fn remote(
+        key: RemoteKey<'_>,
+        kms: &dyn KmsClient,
+        provider: Provider,
+        finish: Finish<'_>,
+    ) -> Result<Arc<dyn RemoteAead>, KmsError> {
+        match key {
+            RemoteKey::Kms { key_uri } => find(kms, key_uri),
+            RemoteKey::Envelope { kek_uri, dek } => {
+                let kek = find(kms, kek_uri)?;
+                finish(KmsEnvelopeAead::of(kek, dek, provider))
+            }
         }
     }
 
@@ -143,13 +195,17 @@ impl AnyAead {
         &self,
         ciphertext: &[u8],
         associated_data: &[u8],
-    ) -> Result<Vec<u8>, KmsError> {
+    ) -> Result<Decrypted, KmsError> {
         match self {
-            Self::Local(aead) => Ok(aead.decrypt(ciphertext, associated_data)?),
+            Self::Local(aead) => {
+                let plaintext = aead.decrypt(ciphertext, associated_data)?;
+                Ok(Decrypted::new(plaintext, Freshness::Newest))
+            }
             Self::Remote { prefix, aead } => {
                 let output = prefix.strip(ciphertext);
                 let output = output.ok_or(KmsErrorKind::DecryptionFailed)?;
-                aead.decrypt(output, associated_data).await
+                let decrypted = aead.decrypt_with_refresh(output, associated_data).await?;
+                Ok(decrypted.map_rewrapped(|newer| [prefix.as_bytes(), &newer].concat()))
             }
         }
     }
@@ -178,6 +234,17 @@ impl RemoteAead for KeysetRemoteAead {
         ciphertext: &'a [u8],
         associated_data: &'a [u8],
     ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        Box::pin(async move {
+            let decrypted = self.decrypt_with_any(ciphertext, associated_data).await?;
+            Ok(decrypted.into_plaintext())
+        })
+    }
+
+    fn decrypt_with_refresh<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Decrypted, KmsError>> {
         Box::pin(self.decrypt_with_any(ciphertext, associated_data))
     }
 }

@@ -340,6 +340,13 @@ impl KmsErrorKind {
         )
     }
 
+    /// Returns whether the service gave no answer that says anything about the key: it was not
+    /// reached, did not answer in time, or limits the rate of calls.
+    #[must_use]
+    pub const fn is_outage(self) -> bool {
+        self.is_transient() || matches!(self, Self::UnknownHost)
+    }
+
     /// Returns whether a call with the same client and key but a different input would fail in the
     /// same way, until somebody changes the settings, the credentials or the key.
     ///

@@ -2,13 +2,10 @@
 //!
 //! Each key leaves the stack clean for the next one. The caller cleans it for the first.
 
-use std::sync::Arc;
-
-use super::{Key, KeyDeriver, KeyId, PrefixedAead, PrefixedMac};
+use super::{Key, KeyDeriver, KeyId, PrefixedAead, PrefixedMac, RemoteKey};
 use crate::{
     cipher::{Provider, RawPrf},
     error::KeyError,
-    remote::{KmsClient, RemoteAead},
     secret::{STACK_OF_KEYS, on_wiped_stack},
     segment::StreamKey,
 };
@@ -24,13 +21,9 @@ impl Key {
         Some(cipher.map(|cipher| PrefixedAead::new(self.variant.prefix(id), cipher)))
     }
 
-    /// Returns the AEAD of the service that holds this key, found through `kms`.
-    pub(crate) fn remote_aead(
-        &self,
-        kms: &dyn KmsClient,
-        provider: Provider,
-    ) -> Option<Result<Arc<dyn RemoteAead>, KeyError>> {
-        self.material.remote_aead(kms, provider)
+    /// Returns where the service's part of this key is, if a service holds it.
+    pub(crate) fn remote_key(&self) -> Option<Result<RemoteKey<'_>, KeyError>> {
+        self.material.remote_key()
     }
 
     /// Returns the deterministic AEAD that this key is for.

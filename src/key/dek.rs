@@ -3,11 +3,14 @@
 use bytes::Bytes;
 
 use super::{
-    Key, KeyTemplate, KeyType, Variant, aes_ctr_hmac::AesCtrHmacKeyType, aes_eax::AesEaxKeyType,
-    aes_gcm::AesGcmKeyType, aes_gcm_siv::AesGcmSivKeyType,
+    Key, KeyId, KeyTemplate, KeyType, PrefixedAead, Variant, aes_ctr_hmac::AesCtrHmacKeyType,
+    aes_eax::AesEaxKeyType, aes_gcm::AesGcmKeyType, aes_gcm_siv::AesGcmSivKeyType,
     chacha20_poly1305::ChaCha20Poly1305KeyType, xchacha20_poly1305::XChaCha20Poly1305KeyType,
 };
-use crate::{error::KeyError, wire::proto::key_data::KeyMaterialType};
+use crate::{
+    cipher::Provider, error::KeyError, secret::on_clean_stack,
+    wire::proto::key_data::KeyMaterialType,
+};
 
 /// The key types that some Tink takes in an envelope, each with the least bytes that any key of
 /// the type makes of an empty plaintext.
@@ -22,11 +25,12 @@ const DEK_TYPES: &[(&dyn KeyType, usize)] = &[
 
 /// Makes data-encryption keys of one template, and reads those of its type.
 #[derive(Clone)]
-pub(crate) struct DekTemplate {
+#[allow(missing_debug_implementations, reason = "not reachable from outside")]
+pub struct DekTemplate {
     key_type: &'static dyn KeyType,
     template: KeyTemplate,
     /// The shortest payload of any key of the type, in bytes.
-    pub(super) min_payload_size: usize,
+    min_payload_size: usize,
 }
 
 impl DekTemplate {
@@ -49,14 +53,25 @@ impl DekTemplate {
         })
     }
 
-    pub(super) fn generate(&self) -> Result<Key, KeyError> {
+    pub(crate) fn generate(&self) -> Result<Key, KeyError> {
         self.key_type.generate_from(&self.template)
     }
 
     /// Reads a serialized key. Its parameters may be others than those of the template.
-    pub(super) fn read(&self, serialized: Bytes) -> Result<Key, KeyError> {
+    pub(crate) fn read(&self, serialized: Bytes) -> Result<Key, KeyError> {
         let label = KeyMaterialType::Symmetric.into();
         self.key_type.read(serialized, label, Variant::Raw)
+    }
+
+    /// Makes the cipher of a key. A payload never has a prefix.
+    pub(crate) fn aead(&self, dek: &Key, provider: Provider) -> Result<PrefixedAead, KeyError> {
+        // The id is of no importance: a raw key writes none.
+        on_clean_stack(|| dek.aead(KeyId::new(0), provider)).unwrap_or(Err(KeyError::Provider))
+    }
+
+    /// Returns the shortest payload of any key of the type, in bytes.
+    pub(crate) const fn min_payload_size(&self) -> usize {
+        self.min_payload_size
     }
 
     /// Returns what goes into a key of this template, as a message.

@@ -1,14 +1,15 @@
 //! The contents of a [`Key`](super::Key): a typed key whose type is erased, or bytes of an unknown type.
 
-use std::{any::Any, sync::Arc};
+use std::any::Any;
 
 use zeroize::Zeroizing;
 
-use super::{KeyDeriver, KeyKind, KeyProperties, KeySpec, KeyTemplate, Variant, template};
+use super::{
+    KeyDeriver, KeyKind, KeyProperties, KeySpec, KeyTemplate, RemoteKey, Variant, template,
+};
 use crate::{
     cipher::{Provider, RawAead, RawMac, RawPrf},
     error::KeyError,
-    remote::{KmsClient, RemoteAead},
     secret::SecretBytes,
     segment::StreamKey,
     wire,
@@ -29,11 +30,7 @@ pub(super) trait Material: Send + Sync {
     fn prf(&self) -> Option<Result<Box<dyn RawPrf>, KeyError>>;
     fn deriver(&self) -> Option<Result<KeyDeriver, KeyError>>;
     fn streaming_aead(&self, provider: Provider) -> Option<StreamKey>;
-    fn remote_aead(
-        &self,
-        kms: &dyn KmsClient,
-        provider: Provider,
-    ) -> Option<Result<Arc<dyn RemoteAead>, KeyError>>;
+    fn remote_key(&self) -> Option<Result<RemoteKey<'_>, KeyError>>;
 }
 
 pub(super) struct Typed<S: KeySpec>(pub(super) S::Key);
@@ -91,12 +88,8 @@ impl<S: KeySpec> Material for Typed<S> {
         S::streaming_aead(&self.0, provider)
     }
 
-    fn remote_aead(
-        &self,
-        kms: &dyn KmsClient,
-        provider: Provider,
-    ) -> Option<Result<Arc<dyn RemoteAead>, KeyError>> {
-        S::remote_aead(&self.0, kms, provider)
+    fn remote_key(&self) -> Option<Result<RemoteKey<'_>, KeyError>> {
+        S::remote_key(&self.0)
     }
 }
 
@@ -144,11 +137,7 @@ impl Material for OpaqueKey {
         None
     }
 
-    fn remote_aead(
-        &self,
-        _kms: &dyn KmsClient,
-        _provider: Provider,
-    ) -> Option<Result<Arc<dyn RemoteAead>, KeyError>> {
+    fn remote_key(&self) -> Option<Result<RemoteKey<'_>, KeyError>> {
         None
     }
 

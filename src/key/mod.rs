@@ -17,13 +17,11 @@ use crate::{
 mod capabilities;
 mod dek;
 mod deriver;
-mod envelope;
-#[cfg(any(feature = "blocking", feature = "scaleway"))]
-mod long_message;
 mod material;
 mod prefix_map;
 mod prefixed_aead;
 mod prefixed_mac;
+mod remote_key;
 mod spec;
 mod template;
 mod types;
@@ -40,13 +38,11 @@ pub use crate::{
 };
 pub(crate) use dek::DekTemplate;
 pub(crate) use deriver::KeyDeriver;
-pub(crate) use envelope::Envelope;
-#[cfg(feature = "blocking")]
-pub(crate) use long_message::on_blocking_thread;
 use material::{Material, OpaqueKey, Typed};
 pub(crate) use prefix_map::{PrefixMap, Prefixed};
 pub(crate) use prefixed_aead::PrefixedAead;
 pub(crate) use prefixed_mac::{PrefixedMac, RunningPrefixedMac};
+pub(crate) use remote_key::RemoteKey;
 pub use spec::{KeyParameters, TypedKey};
 pub(crate) use spec::{KeySource, KeySpec, check_version};
 pub use template::{KeyProperties, KeyTemplate, Template};

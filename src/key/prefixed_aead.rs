@@ -39,6 +39,16 @@ impl PrefixedAead {
         }
     }
 
+    /// Returns how many bytes longer a ciphertext is than its plaintext.
+    pub(crate) const fn overhead(&self) -> usize {
+        self.head_len + self.tag_len
+    }
+
+    /// Returns the longest plaintext in bytes.
+    pub(crate) const fn max_plaintext(&self) -> u64 {
+        self.max_plaintext
+    }
+
     /// Returns the length of the ciphertext of a plaintext of this length.
     #[inline]
     fn sealed_len(

@@ -1,16 +1,16 @@
 //! The part that each key type file writes by hand; everything else is derived from it.
 
-use std::{fmt::Debug, sync::Arc};
+use std::fmt::Debug;
 
 use bytes::Bytes;
 
 use super::{
-    Key, KeyDeriver, KeyKind, KeyProperties, KeyTemplate, KeyType, Template, Variant, template,
+    Key, KeyDeriver, KeyKind, KeyProperties, KeyTemplate, KeyType, RemoteKey, Template, Variant,
+    template,
 };
 use crate::{
     cipher::{Provider, RawAead, RawMac, RawPrf},
     error::KeyError,
-    remote::{KmsClient, RemoteAead},
     secret::SecretBytes,
     segment::StreamKey,
     wire::{self, Fields, proto::key_data::KeyMaterialType},
@@ -106,12 +106,8 @@ pub trait KeySpec: Send + Sync + 'static {
         None
     }
 
-    /// The AEAD of a key that a service holds, if this is one.
-    fn remote_aead(
-        _key: &Self::Key,
-        _kms: &dyn KmsClient,
-        _provider: Provider,
-    ) -> Option<Result<Arc<dyn RemoteAead>, KeyError>> {
+    /// The service's part, if a service holds the key.
+    fn remote_key(_key: &Self::Key) -> Option<Result<RemoteKey<'_>, KeyError>> {
         None
     }
 

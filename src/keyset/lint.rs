@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use self::{
     faults::Faults,
-    keys::{check_key, check_kinds, check_same_material},
+    keys::{check_key, check_kinds, check_remote_order, check_same_material},
     states::{State, check_states},
 };
 use super::{Format, KeysetReader, format, text_form::holds_cleartext};
@@ -354,6 +354,7 @@ fn check_keyset(keyset: &proto::Keyset, findings: &mut Findings) {
     }
     check_kinds(keyset, findings);
     check_same_material(keyset, findings);
+    check_remote_order(keyset, findings);
 }
 
 /// Checks an encrypted keyset's description of its keys. Readers ignore it, so nothing is an error.

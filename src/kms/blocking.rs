@@ -37,8 +37,8 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use crate::{
+    envelope::on_blocking_thread,
     error::{DecryptError, EncryptError},
-    key::on_blocking_thread,
     primitive::Aead,
     remote::RemoteAead,
 };

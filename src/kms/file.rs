@@ -12,9 +12,8 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::LocalAead;
+use super::LocalKek;
 use crate::{
-    aead::KeysetAead,
     error::{KeysetError, KmsError, KmsErrorKind},
     keyset::{Format, KeysetHandle},
     remote::{KmsClient, RemoteAead},
@@ -84,14 +83,14 @@ impl FileKmsClient {
             .with_source(error)
         })?;
         let access = SecretAccess::insecure();
-        let aead = KeysetHandle::read_cleartext(&bytes, Format::detect(&bytes), access)
-            .and_then(|keyset| keyset.primitive::<KeysetAead>())
+        let kek = KeysetHandle::read_cleartext(&bytes, Format::detect(&bytes), access)
+            .and_then(|keyset| LocalKek::new(&keyset))
             .map_err(|error: KeysetError| {
                 unusable(KmsErrorKind::Configuration)
                     .with_message("the file is no cleartext keyset of AEAD keys")
                     .with_source(error)
             })?;
-        Ok(Arc::new(LocalAead::new(aead)))
+        Ok(Arc::new(kek))
     }
 }
 

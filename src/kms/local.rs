@@ -1,9 +1,13 @@
-//! [`LocalAead`]: a local key where a remote one is expected.
+//! [`LocalAead`], [`LocalKek`]: local keys where a remote one is expected.
+
+use std::fmt;
 
 use crate::{
-    error::KmsError,
+    aead::KeysetAead,
+    error::{KeysetError, KmsError},
+    keyset::KeysetHandle,
     primitive::Aead,
-    remote::{BoxFuture, RemoteAead},
+    remote::{BoxFuture, Decrypted, Freshness, RemoteAead},
 };
 
 /// Serves an [`Aead`] as a [`RemoteAead`]: a key-encryption key without a service, for air-gapped
@@ -45,5 +49,84 @@ impl<A: Aead> RemoteAead for LocalAead<A> {
         associated_data: &'a [u8],
     ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
         Box::pin(async move { Ok(self.0.decrypt(ciphertext, associated_data)?) })
+    }
+}
+
+/// A keyset as a key-encryption key. It knows whether its primary key made a ciphertext, so that
+/// [`Rewrap`](crate::rewrap::Rewrap) leaves the newest alone.
+///
+/// # Example
+/// ```
+/// use keyseal::{Freshness, Key, KeysetHandle, RemoteAead, kms::LocalKek};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut keyset = KeysetHandle::generate("AES256_GCM")?;
+/// let wrapped = LocalKek::new(&keyset)?.encrypt(b"a key", b"").await?;
+/// keyset.rotate(Key::generate("AES256_GCM")?)?;
+/// let decrypted = LocalKek::new(&keyset)?.decrypt_with_refresh(&wrapped, b"").await?;
+/// assert_eq!(decrypted.freshness(), Freshness::Older);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct LocalKek {
+    all: KeysetAead,
+    primary: KeysetAead,
+}
+
+impl LocalKek {
+    /// Takes the keys of a keyset of AEAD keys.
+    ///
+    /// # Errors
+    /// [`KeysetError::WrongPrimitive`], [`KeysetError::Key`]
+    pub fn new(keyset: &KeysetHandle) -> Result<Self, KeysetError> {
+        let all: KeysetAead = keyset.primitive()?;
+        let primary = keyset.primary();
+        let primary = match primary.key() {
+            Some(key) => KeysetHandle::with_id(key.clone(), primary.id()).primitive()?,
+            None => all.clone(),
+        };
+        Ok(Self { all, primary })
+    }
+
+    fn open(&self, ciphertext: &[u8], associated_data: &[u8]) -> Result<Decrypted, KmsError> {
+        if let Ok(plaintext) = self.primary.decrypt(ciphertext, associated_data) {
+            return Ok(Decrypted::new(plaintext, Freshness::Newest));
+        }
+        let plaintext = self.all.decrypt(ciphertext, associated_data)?;
+        Ok(Decrypted::new(plaintext, Freshness::Older))
+    }
+}
+
+impl RemoteAead for LocalKek {
+    fn encrypt<'a>(
+        &'a self,
+        plaintext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        Box::pin(async move { Ok(self.all.encrypt(plaintext, associated_data)?) })
+    }
+
+    fn decrypt<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        Box::pin(async move { Ok(self.all.decrypt(ciphertext, associated_data)?) })
+    }
+
+    fn decrypt_with_refresh<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Decrypted, KmsError>> {
+        Box::pin(async move { self.open(ciphertext, associated_data) })
+    }
+}
+
+impl fmt::Debug for LocalKek {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LocalKek").field(&self.all).finish()
     }
 }

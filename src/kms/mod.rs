@@ -11,7 +11,10 @@ pub mod blocking;
     allow(dead_code, reason = "no provider calls it")
 )]
 pub mod client;
+mod breaker;
+mod fallback;
 pub mod file;
+mod hedged;
 mod local;
 #[cfg(feature = "scaleway")]
 pub mod scaleway;
@@ -21,7 +24,13 @@ pub mod testkit;
 use std::{fmt, sync::Arc};
 
 pub use crate::remote::KmsClient;
-pub use local::LocalAead;
+pub use crate::timer::Timer;
+#[cfg(any(feature = "cache", feature = "scaleway"))]
+pub use crate::timer::TokioTimer;
+pub use breaker::{BreakerPolicy, BreakerState, CircuitBreaker};
+pub use fallback::Fallback;
+pub use hedged::HedgedDecrypt;
+pub use local::{LocalAead, LocalKek};
 
 use crate::{
     error::KmsError,

@@ -108,9 +108,11 @@ impl From<EncryptError> for io::Error {
         let kind = match error {
             EncryptError::TooLong => io::ErrorKind::FileTooLarge,
             EncryptError::SegmentSize | EncryptError::SegmentNumber => io::ErrorKind::InvalidInput,
-            EncryptError::Random(_) | EncryptError::Provider | EncryptError::Kms(_) => {
-                io::ErrorKind::Other
-            }
+            EncryptError::KeyExhausted { .. }
+            | EncryptError::Kms(_)
+            | EncryptError::Provider
+            | EncryptError::Random(_)
+            | EncryptError::UsageNotStored { .. } => io::ErrorKind::Other,
         };
         Self::new(kind, error)
     }

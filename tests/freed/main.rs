@@ -11,6 +11,8 @@
     reason = "tests"
 )]
 mod allocator;
+#[cfg(all(feature = "cache", target_os = "linux"))]
+mod cache;
 #[path = "../canary/mod.rs"]
 mod canary;
 mod life;
@@ -40,6 +42,17 @@ fn alone() -> MutexGuard<'static, ()> {
     needles::clear();
     allocator::take_hits();
     guard
+}
+
+/// Polls once, and expects the end.
+#[cfg(feature = "cache")]
+fn at_once<F: Future>(future: F) -> F::Output {
+    use std::task::{Context, Poll, Waker};
+
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
 }
 
 /// Overwrites the part of the stack that callees of the caller have used.

@@ -44,6 +44,23 @@ pub(crate) fn clear() {
     COUNT.store(0, Relaxed);
 }
 
+/// Looks for nothing any more, and returns the masked table to look again later.
+#[cfg(feature = "cache")]
+pub(crate) fn take() -> Vec<u64> {
+    let taken = TABLE.iter().map(|slot| slot.load(Relaxed)).collect();
+    clear();
+    taken
+}
+
+/// Looks only for the windows of a table that was taken.
+#[cfg(feature = "cache")]
+pub(crate) fn put(taken: Vec<u64>) {
+    clear();
+    for (slot, masked) in TABLE.iter().zip(taken) {
+        slot.store(masked, Relaxed);
+    }
+}
+
 pub(crate) fn count() -> usize {
     COUNT.load(Relaxed)
 }

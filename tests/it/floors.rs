@@ -12,7 +12,7 @@ use std::{
 const FLOORS: &[&[&str]] = &[
     &["error", "kind", "prefix", "rng", "secret", "text_form"],
     &["cipher", "segment", "wire"],
-    &["primitive", "remote"],
+    &["primitive", "remote", "timer"],
     &["key"],
     &["keyset"],
     &[
@@ -23,8 +23,11 @@ const FLOORS: &[&[&str]] = &[
         "kms",
         "mac",
         "prf",
+        "reload",
+        "rewrap",
         "sealed_stream",
         "streaming",
+        "usage",
     ],
 ];
 

@@ -1,20 +1,16 @@
 //! Key-encryption keys: opening them, and finding the version that encrypted something.
 
-use std::{
-    fmt,
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, path::Path, sync::Arc};
 
 use keyseal::{
-    Aead, BoxFuture, DecryptError, KeysetAead, KeysetError, KeysetHandle, KmsEnvelopeAead,
-    KmsError, KmsErrorKind, RemoteAead, SecretAccess,
+    Aead, BoxFuture, DecryptError, Decrypted, KeysetError, KeysetHandle, KmsEnvelopeAead, KmsError,
+    KmsErrorKind, RemoteAead, SecretAccess,
     keyset::{Finding, Format, Protection},
     kms::{
-        LocalAead,
+        LocalKek,
         blocking::{BlockingAead, Worker},
-        scaleway::ScalewayKey,
     },
+    rewrap::Witness,
 };
 use zeroize::Zeroizing;
 
@@ -36,161 +32,15 @@ const ENVELOPE_TEMPLATE: &str = "AES256_GCM";
 #[derive(Clone)]
 pub(crate) struct Kek {
     uri: KekUri,
-    key: Arc<dyn WrappingKey>,
+    key: Arc<dyn RemoteAead>,
     /// The key itself or an envelope under it, as the URI says.
+    remote: Arc<dyn RemoteAead>,
+    /// The same, blocking.
     aead: BlockingAead,
     /// Waits for the key's answers: its connections stay with this worker.
     worker: Worker,
     /// The file that holds the key, if one does.
     place: Option<Place>,
-}
-
-/// A plaintext, and the version that its ciphertext is under.
-pub(crate) struct Unwrapped {
-    pub(crate) plaintext: Zeroizing<Vec<u8>>,
-    pub(crate) age: Age,
-}
-
-/// The version of a key that a ciphertext is under.
-pub(crate) enum Age {
-    /// The version that encrypts now.
-    Newest,
-    /// An older version. The service encrypted the plaintext again; this is the new ciphertext.
-    Refreshed(Vec<u8>),
-    /// An older version.
-    Older,
-}
-
-/// A key that can tell which of its versions made a ciphertext.
-pub(crate) trait WrappingKey: RemoteAead {
-    fn unwrap<'a>(
-        &'a self,
-        ciphertext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Unwrapped, KmsError>>;
-}
-
-impl WrappingKey for ScalewayKey {
-    fn unwrap<'a>(
-        &'a self,
-        ciphertext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Unwrapped, KmsError>> {
-        Box::pin(async move {
-            let decrypted = self
-                .decrypt_with_refresh(ciphertext, associated_data)
-                .await?;
-            let age = match decrypted.rewrapped() {
-                Some(refreshed) => Age::Refreshed(refreshed.to_vec()),
-                None => Age::Newest,
-            };
-            Ok(Unwrapped {
-                plaintext: Zeroizing::new(decrypted.into_plaintext()),
-                age,
-            })
-        })
-    }
-}
-
-/// The keys of a keyset file.
-struct FileKey {
-    all: LocalAead<KeysetAead>,
-    primary: KeysetAead,
-}
-
-impl RemoteAead for FileKey {
-    fn encrypt<'a>(
-        &'a self,
-        plaintext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
-        self.all.encrypt(plaintext, associated_data)
-    }
-
-    fn decrypt<'a>(
-        &'a self,
-        ciphertext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
-        self.all.decrypt(ciphertext, associated_data)
-    }
-}
-
-impl WrappingKey for FileKey {
-    fn unwrap<'a>(
-        &'a self,
-        ciphertext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Unwrapped, KmsError>> {
-        Box::pin(async move {
-            let (plaintext, age) = match self.primary.decrypt(ciphertext, associated_data) {
-                Ok(plaintext) => (plaintext, Age::Newest),
-                Err(_) => (
-                    self.all.decrypt(ciphertext, associated_data).await?,
-                    Age::Older,
-                ),
-            };
-            let plaintext = Zeroizing::new(plaintext);
-            Ok(Unwrapped { plaintext, age })
-        })
-    }
-}
-
-/// Remembers the last decryption of a key. A service then need not re-encrypt a data key that is
-/// already under its newest version.
-pub(crate) struct Witness {
-    key: Arc<dyn WrappingKey>,
-    last: Mutex<Option<Unwrapped>>,
-}
-
-impl Witness {
-    fn last(&self) -> MutexGuard<'_, Option<Unwrapped>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns whether the last ciphertext was under the version that encrypts now.
-    pub(crate) fn saw_newest(&self) -> bool {
-        matches!(
-            &*self.last(),
-            Some(Unwrapped {
-                age: Age::Newest,
-                ..
-            })
-        )
-    }
-}
-
-impl RemoteAead for Witness {
-    fn encrypt<'a>(
-        &'a self,
-        plaintext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
-        if let Some(Unwrapped {
-            plaintext: known,
-            age: Age::Refreshed(ciphertext),
-        }) = &*self.last()
-            && **known == plaintext
-        {
-            let ciphertext = ciphertext.clone();
-            return Box::pin(async move { Ok(ciphertext) });
-        }
-        self.key.encrypt(plaintext, associated_data)
-    }
-
-    fn decrypt<'a>(
-        &'a self,
-        ciphertext: &'a [u8],
-        associated_data: &'a [u8],
-    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
-        Box::pin(async move {
-            *self.last() = None;
-            let unwrapped = self.key.unwrap(ciphertext, associated_data).await?;
-            let plaintext = unwrapped.plaintext.to_vec();
-            *self.last() = Some(unwrapped);
-            Ok(plaintext)
-        })
-    }
 }
 
 /// Returns whether this build has a client for the URI of a key.
@@ -202,7 +52,7 @@ impl Kek {
     /// Opens the key of a URI. `cleartext` allows one that is a cleartext file.
     pub(crate) fn open(uri: &KekUri, cleartext: bool, context: &Context) -> Result<Self, Failure> {
         context.detail(&format!("key-encryption key: {}", uri.printable()));
-        let (key, worker): (Arc<dyn WrappingKey>, _) = match uri.key() {
+        let (key, worker): (Arc<dyn RemoteAead>, _) = match uri.key() {
             KeyLocation::Scaleway(reference) => {
                 let manager = KeyManager::new(context.kms(), context)?;
                 let key = manager.key(reference, context)?;
@@ -228,15 +78,16 @@ impl Kek {
 
     fn new(
         uri: KekUri,
-        key: Arc<dyn WrappingKey>,
+        key: Arc<dyn RemoteAead>,
         worker: Worker,
         place: Option<Place>,
     ) -> Result<Self, Failure> {
-        let aead = aead(&uri, &worker, key.clone())?;
+        let remote = remote(&uri, key.clone())?;
         Ok(Self {
             uri,
             key,
-            aead,
+            aead: BlockingAead::new(&worker, remote.clone()),
+            remote,
             worker,
             place,
         })
@@ -244,16 +95,24 @@ impl Kek {
 
     /// Returns the same key, with a witness of its decryptions.
     pub(crate) fn witnessed(&self) -> Result<(Self, Arc<Witness>), Failure> {
-        let witness = Arc::new(Witness {
-            key: Arc::clone(&self.key),
-            last: Mutex::default(),
-        });
-        let aead = aead(&self.uri, &self.worker, witness.clone())?;
+        let witness = Arc::new(Witness::new(self.key.clone()));
+        let remote = remote(&self.uri, witness.clone())?;
         let kek = Self {
-            aead,
+            aead: BlockingAead::new(&self.worker, remote.clone()),
+            remote,
             ..self.clone()
         };
         Ok((kek, witness))
+    }
+
+    /// Returns the key as an asynchronous AEAD, for [`run`](Self::run).
+    pub(crate) fn remote(&self) -> Arc<dyn RemoteAead> {
+        self.remote.clone()
+    }
+
+    /// Waits for calls of this key, and of keys that were never used elsewhere.
+    pub(crate) fn run<F: Future>(&self, future: F) -> F::Output {
+        self.worker.run(future)
     }
 
     pub(crate) fn uri(&self) -> String {
@@ -281,8 +140,8 @@ impl Kek {
     }
 
     /// Unwraps a data key, and says whether it is under the version that encrypts now.
-    pub(crate) fn unwrap(&self, wrapped: &[u8]) -> Result<Unwrapped, KmsError> {
-        self.worker.run(self.key.unwrap(wrapped, b""))
+    pub(crate) fn unwrap(&self, wrapped: &[u8]) -> Result<Decrypted, KmsError> {
+        self.worker.run(self.key.decrypt_with_refresh(wrapped, b""))
     }
 
     /// Returns an AEAD that makes a data key of `template` for each message and wraps it with this
@@ -293,12 +152,9 @@ impl Kek {
     }
 
     /// Returns an AEAD for the payload of one envelope, whose data key was unwrapped.
-    pub(crate) fn payload(
-        &self,
-        template: &str,
-        dek: &Zeroizing<Vec<u8>>,
-    ) -> Result<BlockingAead, Failure> {
-        let envelope = envelope(Arc::new(Answered(dek.clone())), template)?;
+    pub(crate) fn payload(&self, template: &str, dek: &Decrypted) -> Result<BlockingAead, Failure> {
+        let dek = Zeroizing::new(dek.plaintext().to_vec());
+        let envelope = envelope(Arc::new(Answered(dek)), template)?;
         Ok(BlockingAead::new(&self.worker, envelope))
     }
 
@@ -322,18 +178,23 @@ impl Kek {
         handle
             .write_encrypted(format, &self.aead, aad)
             .map(Zeroizing::new)
-            .map_err(|error| match error {
-                KeysetError::TooLargeForKek { size, source } => Failure::usage(
-                    "keyset_too_large",
-                    "cannot encrypt the keyset",
-                    format!("it has {size} bytes: {}", printable(chain(&source))),
-                )
-                .hint(format!(
-                    "as an envelope it has any size, and is read with the same URI: {ENVELOPE}{}",
-                    self.uri()
-                )),
-                error => keyset_failure(&self.uri(), error),
-            })
+            .map_err(|error| self.not_written(error))
+    }
+
+    /// Explains why a keyset was not encrypted.
+    pub(crate) fn not_written(&self, error: KeysetError) -> Failure {
+        match error {
+            KeysetError::TooLargeForKek { size, source } => Failure::usage(
+                "keyset_too_large",
+                "cannot encrypt the keyset",
+                format!("it has {size} bytes: {}", printable(chain(&source))),
+            )
+            .hint(format!(
+                "as an envelope it has any size, and is read with the same URI: {ENVELOPE}{}",
+                self.uri()
+            )),
+            error => keyset_failure(&self.uri(), error),
+        }
     }
 
     /// Returns the keyset that a bare ciphertext of this key holds in its binary form, as BigQuery
@@ -412,10 +273,10 @@ fn is_outside_limits(error: &KmsError) -> bool {
 }
 
 /// Returns the key itself or an envelope under it, as its URI says.
-fn aead(uri: &KekUri, worker: &Worker, key: Arc<dyn RemoteAead>) -> Result<BlockingAead, Failure> {
+fn remote(uri: &KekUri, key: Arc<dyn RemoteAead>) -> Result<Arc<dyn RemoteAead>, Failure> {
     Ok(match uri.is_envelope() {
-        true => BlockingAead::new(worker, envelope(key, ENVELOPE_TEMPLATE)?),
-        false => BlockingAead::new(worker, key),
+        true => Arc::new(envelope(key, ENVELOPE_TEMPLATE)?),
+        false => key,
     })
 }
 
@@ -443,7 +304,7 @@ impl RemoteAead for Answered {
     }
 }
 
-fn open_file(path: &Path, cleartext: bool, context: &Context) -> Result<FileKey, Failure> {
+fn open_file(path: &Path, cleartext: bool, context: &Context) -> Result<LocalKek, Failure> {
     let place = Place::File(path.to_owned());
     let bytes = place.read_small(KEYSET_LIMIT, context)?;
     let name = place.name();
@@ -466,18 +327,7 @@ fn open_file(path: &Path, cleartext: bool, context: &Context) -> Result<FileKey,
         .hint("--insecure-cleartext allows it as it is"));
     }
     let access = SecretAccess::insecure();
-    let keys = KeysetHandle::read_cleartext(&bytes, seen.format(), access).and_then(|handle| {
-        let primary = handle.entries().find(keyseal::keyset::Entry::is_primary);
-        let primary = primary.and_then(|entry| Some((entry.key()?.clone(), entry.id())));
-        let all: KeysetAead = handle.primitive()?;
-        let primary = match primary {
-            Some((key, id)) => KeysetHandle::with_id(key, id).primitive()?,
-            None => all.clone(),
-        };
-        Ok(FileKey {
-            all: LocalAead::new(all),
-            primary,
-        })
-    });
-    keys.map_err(|error| keyset_failure(&name, error))
+    KeysetHandle::read_cleartext(&bytes, seen.format(), access)
+        .and_then(|handle| LocalKek::new(&handle))
+        .map_err(|error| keyset_failure(&name, error))
 }

@@ -1,20 +1,14 @@
 //! The information in the first bytes of a file, for someone without any key.
 
 use keyseal::{
-    KeyId, KeyTypes, Variant,
+    Envelope, KeyId, KeyTypes, Variant,
     key::{KeyKind, OutputPrefix},
 };
-
-/// The longest wrapped key of an envelope, in bytes.
-pub(crate) const MAX_WRAPPED: u32 = 4096;
-
-/// Bytes of the length that precedes the wrapped key.
-pub(crate) const LENGTH_SIZE: usize = 4;
 
 /// The shortest ciphertext with a prefix, in bytes: an id, and a tag or synthetic nonce.
 pub(crate) const SHORTEST: u64 = OutputPrefix::SIZE as u64 + 16;
 
-/// The shortest payload of an envelope, in bytes.
+/// The shortest payload of an envelope with a key of a stock template, in bytes.
 const MIN_PAYLOAD: u64 = 28;
 
 /// The visible structure of a ciphertext. It may be chance: a raw ciphertext starts with any bytes.
@@ -22,7 +16,7 @@ const MIN_PAYLOAD: u64 = 28;
 pub(crate) struct Shape {
     pub(crate) prefix: Option<Prefix>,
     /// The length in bytes of a wrapped key, if this is an envelope.
-    pub(crate) wrapped: Option<u32>,
+    pub(crate) wrapped: Option<usize>,
     /// The first byte.
     pub(crate) first: Option<u8>,
     pub(crate) size: u64,
@@ -67,13 +61,14 @@ impl Shape {
             [0x00, a, b, c, d, ..] => Some((Start::CrunchyOrLegacy, [*a, *b, *c, *d])),
             _ => None,
         };
-        let wrapped = wrapped_size(start, size);
+        let head_size = Envelope::head_size(start).ok();
+        let head_size = head_size.filter(|head_size| *head_size as u64 + MIN_PAYLOAD <= size);
         Self {
             prefix: prefix.map(|(start, id)| Prefix {
                 start,
                 id: KeyId::new(u32::from_be_bytes(id)),
             }),
-            wrapped,
+            wrapped: head_size.map(|head_size| head_size - Envelope::LENGTH_SIZE),
             first: start.first().copied(),
             size,
         }
@@ -88,20 +83,12 @@ impl Shape {
     }
 }
 
-/// Returns the length in bytes of the wrapped key, if a file of `size` bytes that starts like this
-/// may be an envelope.
-fn wrapped_size(start: &[u8], size: u64) -> Option<u32> {
-    let length = u32::from_be_bytes(*start.first_chunk::<LENGTH_SIZE>()?);
-    let is_possible = (1..=MAX_WRAPPED).contains(&length)
-        && LENGTH_SIZE as u64 + u64::from(length) + MIN_PAYLOAD <= size;
-    is_possible.then_some(length)
-}
-
-/// Splits the first bytes of a possible envelope of `size` bytes into the wrapped key and the start
-/// of the payload.
-pub(crate) fn split_envelope(start: &[u8], size: u64) -> Option<(&[u8], &[u8])> {
-    let length = usize::try_from(wrapped_size(start, size)?).ok()?;
-    start.get(LENGTH_SIZE..)?.split_at_checked(length)
+/// Takes the first bytes of a possible envelope of `size` bytes apart.
+pub(crate) fn envelope(start: &[u8], size: u64) -> Option<Envelope<'_>> {
+    let is_possible = Shape::of(start, size).wrapped.is_some();
+    Envelope::parse_start(start, size)
+        .ok()
+        .filter(|_| is_possible)
 }
 
 /// Key types that add the same number of bytes to a message.

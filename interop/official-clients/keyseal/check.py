@@ -6,8 +6,10 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 
 sys.path.append(str(pathlib.Path(__file__).parent.parent))
 from checks import AAD, PLAINTEXT, check, finish
@@ -25,6 +27,21 @@ def keyseal(*words, given=None):
     if done.returncode != 0:
         raise AssertionError(done.stderr.decode())
     return done.stdout
+
+
+def dek_cache(*words, given=None):
+    """The example of a cache of data keys."""
+    command = [os.environ["KEYSEAL_DEK_CACHE"], *map(str, words)]
+    done = subprocess.run(command, input=given, capture_output=True, timeout=60)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr.decode())
+    return done.stdout.decode().strip()
+
+
+def split(envelope):
+    """The head of an envelope, and its payload."""
+    end = 4 + int.from_bytes(envelope[:4], "big")
+    return envelope[:end], envelope[end:]
 
 
 def template(path):
@@ -54,7 +71,50 @@ def write(folder):
         pathlib.Path(f"{path}.message").write_bytes(sealed)
 
 
+    @check
+    def a_cache_leaves_five_envelopes_with_two_calls():
+        words = ["encrypt", URIS[1], folder, "keyseal-cached", AAD.decode()]
+        assert dek_cache(*words, given=PLAINTEXT) == "2 calls"
+        paths = [folder / f"keyseal-cached-{number}.envelope" for number in range(1, 6)]
+        heads = [split(path.read_bytes())[0] for path in paths]
+        assert heads[0] == heads[1] == heads[2] != heads[3] == heads[4]
+
+
+def needs_rewrap(path):
+    """Whether a file is under the version of the key before its rotation."""
+    return not path.name.startswith(("refreshed-", "rewrapped-"))
+
+
 def open_all(folder):
+    @check
+    def newer_wrappings_are_stored_and_payloads_stay():
+        # For the other clients, who open what is in the folder after us.
+        with tempfile.TemporaryDirectory() as name:
+            copies = pathlib.Path(name)
+            originals = [
+                path for path in folder.glob("*.envelope") if template(path) == "AES256_GCM"
+            ]
+            for path in originals:
+                shutil.copy(path, copies / path.name)
+            told = dek_cache("refresh", URIS[1], copies, AAD.decode())
+            assert told.startswith(f"{len(originals)} newer"), told
+            # The five of the cache have two keys.
+            assert told.endswith(f"{len(originals) - 3} calls"), told
+            assert dek_cache("refresh", URIS[1], copies, AAD.decode()).startswith("0 newer")
+            for path in originals:
+                before, after = path.read_bytes(), (copies / path.name).read_bytes()
+                assert split(before)[0] != split(after)[0]
+                assert split(before)[1] == split(after)[1]
+                shutil.copy(copies / path.name, folder / f"refreshed-{path.name}")
+
+    @check
+    def the_program_re_wraps_the_head_alone():
+        for path in folder.glob("*.envelope"):
+            if needs_rewrap(path):
+                after = folder / f"rewrapped-{path.name}"
+                keyseal("rewrap", path, "--kek", URIS[0], "--force", "-o", after)
+                assert split(path.read_bytes())[1] == split(after.read_bytes())[1]
+
     for path in sorted(folder.iterdir()):
         if path.suffix == ".envelope":
 
@@ -63,7 +123,8 @@ def open_all(folder):
                     assert keyseal("decrypt", path, *under(path, uri)) == PLAINTEXT
                 anew = folder / "anew"
                 keyseal("rewrap", path, "--kek", URIS[0], "--force", "-o", anew)
-                assert anew.read_bytes() != path.read_bytes()
+                before, after = path.read_bytes(), anew.read_bytes()
+                assert (split(before)[0] != split(after)[0]) == needs_rewrap(path)
                 words = ["decrypt", anew, *under(path, URIS[1])]
                 assert keyseal(*words) == PLAINTEXT
 

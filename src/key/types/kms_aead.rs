@@ -11,15 +11,16 @@
 //! # Source
 //! Tink's `kms_aead.proto`.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use crate::{
     cipher::{Provider, RawAead},
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+        KeyParameters, KeyProperties, KeySpec, RemoteKey, TypedKey, Variant, check_version,
+        spec::KeySource,
     },
-    remote::{KmsClient, RemoteAead, SchemeOf, find},
+    remote::SchemeOf,
     wire::proto::{self, key_data::KeyMaterialType},
 };
 
@@ -158,11 +159,8 @@ impl KeySpec for KmsAeadKeyType {
         Some(Err(KeyError::Remote))
     }
 
-    fn remote_aead(
-        key: &KmsAeadKey,
-        kms: &dyn KmsClient,
-        _provider: Provider,
-    ) -> Option<Result<Arc<dyn RemoteAead>, KeyError>> {
-        Some(find(kms, &key.parameters.key_uri).map_err(KeyError::Kms))
+    fn remote_key(key: &KmsAeadKey) -> Option<Result<RemoteKey<'_>, KeyError>> {
+        let key_uri = &key.parameters.key_uri;
+        Some(Ok(RemoteKey::Kms { key_uri }))
     }
 }

@@ -12,16 +12,16 @@
 //! # Source
 //! Tink's `kms_envelope.proto`.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use crate::{
     cipher::{Provider, RawAead},
     error::KeyError,
     key::{
-        DekTemplate, Envelope, KeyParameters, KeyProperties, KeySpec, KeyTemplate, TypedKey,
+        DekTemplate, KeyParameters, KeyProperties, KeySpec, KeyTemplate, RemoteKey, TypedKey,
         Variant, check_version, spec::KeySource,
     },
-    remote::{KmsClient, RemoteAead, SchemeOf, find},
+    remote::SchemeOf,
     wire::proto::{self, key_data::KeyMaterialType},
 };
 
@@ -201,15 +201,10 @@ impl KeySpec for KmsEnvelopeAeadKeyType {
         Some(Err(KeyError::Remote))
     }
 
-    fn remote_aead(
-        key: &KmsEnvelopeAeadKey,
-        kms: &dyn KmsClient,
-        provider: Provider,
-    ) -> Option<Result<Arc<dyn RemoteAead>, KeyError>> {
+    fn remote_key(key: &KmsEnvelopeAeadKey) -> Option<Result<RemoteKey<'_>, KeyError>> {
         let parameters = &key.parameters;
-        Some(DekTemplate::new(&parameters.dek_template).and_then(|dek| {
-            let kek = find(kms, &parameters.kek_uri).map_err(KeyError::Kms)?;
-            Ok(Arc::new(Envelope::new(kek, dek, provider)) as Arc<dyn RemoteAead>)
-        }))
+        let dek = DekTemplate::new(&parameters.dek_template);
+        let kek_uri = &parameters.kek_uri;
+        Some(dek.map(|dek| RemoteKey::Envelope { kek_uri, dek }))
     }
 }

@@ -9,12 +9,16 @@ use super::{Finding, Findings, chain, short};
 use crate::{
     error::KeyError,
     key::{
-        Key, KeyKind, KeyTypes, Variant, aes_cmac::AesCmacKey, aes_ctr_hmac::AesCtrHmacKey,
-        hmac::HmacKey,
+        Key, KeyId, KeyKind, KeySpec as _, KeyTypes, Variant, aes_cmac::AesCmacKey,
+        aes_ctr_hmac::AesCtrHmacKey, hmac::HmacKey, kms_aead::KmsAeadKeyType,
+        kms_envelope_aead::KmsEnvelopeAeadKeyType,
     },
     keyset::{Status, format},
     wire::proto,
 };
+
+/// The types of keys that services hold.
+const REMOTE_TYPES: [&str; 2] = [KmsAeadKeyType::TYPE_URL, KmsEnvelopeAeadKeyType::TYPE_URL];
 
 /// Bytes of a tag below this number are worth a word.
 const SHORT_TAG: usize = 16;
@@ -204,6 +208,54 @@ pub(super) fn check_same_material(keyset: &proto::Keyset, findings: &mut Finding
             seen.insert(material, id);
         }
     }
+}
+
+/// Tells how many requests a message costs if keys of services are tried one after the other.
+pub(super) fn check_remote_order(keyset: &proto::Keyset, findings: &mut Findings) {
+    let raw: Vec<u32> = keyset
+        .key
+        .iter()
+        .filter(|key| format::read_status(key.status) == Some(Status::Enabled))
+        .filter(|key| Variant::from_proto(key.output_prefix_type) == Some(Variant::Raw))
+        .filter(|key| {
+            let type_url = key.key_data.as_ref().map(|data| data.type_url.as_str());
+            type_url.is_some_and(|type_url| REMOTE_TYPES.contains(&type_url))
+        })
+        .map(|key| key.key_id)
+        .collect();
+    if raw.len() < 2 {
+        return;
+    }
+    let requests: Vec<String> = raw
+        .iter()
+        .enumerate()
+        .map(|(at, id)| format!("{} under key {id}", at + 1))
+        .collect();
+    findings.push(Finding {
+        key_ids: raw.iter().copied().map(KeyId::new).collect(),
+        ..Finding::warning(
+            "remote-keys-in-turn",
+            format!(
+                "{} raw keys of services are tried in turn: decrypting a message costs 1 to {} \
+                 requests, {}",
+                raw.len(),
+                raw.len(),
+                shown(&requests)
+            ),
+            "put the key of most messages first, re-wrap the messages of the others, then delete \
+             their keys",
+        )
+    });
+}
+
+/// Joins the first few.
+fn shown(texts: &[String]) -> String {
+    const MOST: usize = 4;
+    let mut shown: Vec<&str> = texts.iter().take(MOST).map(String::as_str).collect();
+    if texts.len() > MOST {
+        shown.push("…");
+    }
+    shown.join(", ")
 }
 
 /// Returns whether a key message holds, at some depth, a field that nobody drew at random.

@@ -717,3 +717,36 @@ impl Aead for Flips {
         Ok(())
     }
 }
+
+#[test]
+fn remote_keys_without_a_prefix_are_counted_in_their_order() {
+    let remote = |id, type_url: &str, prefix: OutputPrefixType| proto::keyset::Key {
+        key_data: Some(proto::KeyData {
+            type_url: format!("type.googleapis.com/google.crypto.tink.{type_url}"),
+            // A URI: field 1 of the parameters, which are field 2.
+            value: [&[0x12, 10, 0x0a, 8][..], format!("a-kms://{id}").as_bytes()]
+                .concat()
+                .into(),
+            key_material_type: KeyMaterialType::Remote.into(),
+        }),
+        output_prefix_type: prefix.into(),
+        ..key(id)
+    };
+    let raw = OutputPrefixType::Raw;
+    let mut two = proto::Keyset {
+        primary_key_id: 7,
+        key: vec![remote(7, "KmsAeadKey", raw), remote(8, "KmsAeadKey", raw)],
+    };
+    let found = lint(&two.encode_to_vec());
+    assert_eq!(codes(&found), ["remote-keys-in-turn"]);
+    assert_eq!(
+        found[0].message(),
+        "2 raw keys of services are tried in turn: decrypting a message costs 1 to 2 requests, \
+         1 under key 7, 2 under key 8"
+    );
+    assert_eq!(found[0].key_ids(), [KeyId::new(7), KeyId::new(8)]);
+    two.key[1].status = KeyStatusType::Disabled.into();
+    assert!(codes(&lint(&two.encode_to_vec())).is_empty());
+    two.key[1] = remote(8, "KmsAeadKey", OutputPrefixType::Tink);
+    assert!(codes(&lint(&two.encode_to_vec())).is_empty());
+}

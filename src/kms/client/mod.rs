@@ -20,5 +20,5 @@ mod transport;
 pub use http::HttpTransport;
 pub use request::{HttpHeader, HttpRequest};
 pub use response::{HttpResponse, MAX_REPLY_SIZE};
-pub use retry::{RetryPolicy, Retrying, Timer, TokioTimer};
+pub use retry::{RetryPolicy, Retrying};
 pub use transport::Transport;

@@ -6,7 +6,7 @@ use std::{
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     task::Poll,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -16,6 +16,7 @@ use crate::{
     error::{KmsError, KmsErrorKind},
     remote::BoxFuture,
     rng,
+    timer::Timer,
 };
 
 /// The default number of concurrent requests.
@@ -160,52 +161,13 @@ impl RetryPolicy {
         };
         let factor = 2_u32.saturating_pow(repetition.saturating_sub(1));
         let longest = base.saturating_mul(factor).min(self.cap);
-        asked.saturating_add(longest.mul_f64(0.5 + random_fraction() / 2.0))
+        asked.saturating_add(longest.mul_f64(0.5 + rng::fraction() / 2.0))
     }
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// A clock and an alarm. You can replace it in tests and on runtimes other than tokio.
-pub trait Timer: Send + Sync {
-    /// Returns the time since some fixed point. Never goes back.
-    fn now(&self) -> Duration;
-
-    /// Waits for `duration`, counted from the first poll.
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
-}
-
-/// The timer of tokio. Calls must be awaited in a tokio runtime.
-#[derive(Clone, Debug)]
-pub struct TokioTimer(Instant);
-
-impl TokioTimer {
-    /// Starts the clock.
-    #[must_use]
-    pub fn new() -> Self {
-        Self(Instant::now())
-    }
-}
-
-impl Default for TokioTimer {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Timer for TokioTimer {
-    fn now(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        // Not before the first poll: without a runtime it panics, and the transport has not yet had
-        // a chance to report why it cannot work.
-        Box::pin(async move { tokio::time::sleep(duration).await })
     }
 }
 
@@ -382,14 +344,6 @@ fn not_sent() -> KmsError {
 /// Returns whether the same request may get a different answer a little later.
 pub(crate) fn is_transient(status: u16) -> bool {
     matches!(status, 429 | 500 | 502 | 503 | 504)
-}
-
-/// Returns a random number from 0 to 1. Without randomness all wait equally long, which is
-/// harmless.
-fn random_fraction() -> f64 {
-    let mut bytes = [0xff; 4];
-    let _ = rng::fill_nonce(&mut bytes);
-    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
 }
 
 /// The remaining retries, in tenths.

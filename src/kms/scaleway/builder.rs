@@ -9,9 +9,10 @@ use super::{
 use crate::{
     error::KmsError,
     kms::client::{
-        HttpTransport, RetryPolicy, Retrying, Timer, TokioTimer, Transport, base_url::BaseUrl,
-        http::HttpOptions, proxy::Proxy, trace,
+        HttpTransport, RetryPolicy, Retrying, Transport, base_url::BaseUrl, http::HttpOptions,
+        proxy::Proxy, trace,
     },
+    timer::{Timer, TokioTimer},
 };
 
 impl ScalewayClient {

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{
     api::{
         self, Unbelievable,
-        crypto::{self, CryptoReply, DataKeyPlaintext, Decrypted, ImportParameters, KeyMaterial},
+        crypto::{self, CryptoReply, DataKeyPlaintext, ImportParameters, KeyMaterial},
         key::{UpdateKey, page_query},
     },
     call::Call,
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     error::{KmsError, KmsErrorKind},
     kms::KmsClient,
-    remote::{BoxFuture, RemoteAead},
+    remote::{BoxFuture, Decrypted, RemoteAead},
     secret::SecretBytes,
 };
 
@@ -61,24 +61,6 @@ impl ScalewayKey {
         KeyUri::new(self.region.clone(), self.key_id)
     }
 
-    /// Decrypts `ciphertext` and, if the key was rotated, returns a newer one to store instead.
-    ///
-    /// # Errors
-    /// [`KmsError`] of kind `InvalidInput` for a ciphertext that does not have 1 to 131,071 bytes,
-    /// of kind `DecryptionFailed` for one that cannot be decrypted.
-    pub async fn decrypt_with_refresh(
-        &self,
-        ciphertext: &[u8],
-        associated_data: &[u8],
-    ) -> Result<Decrypted, KmsError> {
-        let body = self.checked(
-            Operation::Decrypt,
-            crypto::decrypt(ciphertext, associated_data),
-        )?;
-        let call = self.call(Operation::Decrypt, "decrypt").body(body);
-        self.crypto(call, |reply, id| reply.decrypted(id)).await
-    }
-
     /// Asks the service for a 32-byte AES key, and returns it both wrapped and in the clear.
     ///
     /// # Errors
@@ -111,10 +93,7 @@ impl ScalewayKey {
     /// # Errors
     /// [`KmsError`] of kind `DecryptionFailed` if it is not a data key wrapped by this key.
     pub async fn open_data_key(&self, wrapped: &[u8]) -> Result<DataKeySecret, KmsError> {
-        let plaintext = self
-            .decrypt_with_refresh(wrapped, b"")
-            .await?
-            .into_plaintext();
+        let plaintext = self.decrypt_checked(wrapped, b"").await?.into_plaintext();
         DataKeySecret::new(Zeroizing::new(plaintext)).ok_or_else(|| {
             let error = KmsError::new(KmsErrorKind::DecryptionFailed);
             self.failed(Operation::Decrypt, error.with_message("it is no data key"))
@@ -370,6 +349,19 @@ impl ScalewayKey {
         self.crypto(call, |reply, id| reply.unwrapped(id)).await
     }
 
+    async fn decrypt_checked(
+        &self,
+        ciphertext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Decrypted, KmsError> {
+        let body = self.checked(
+            Operation::Decrypt,
+            crypto::decrypt(ciphertext, associated_data),
+        )?;
+        let call = self.call(Operation::Decrypt, "decrypt").body(body);
+        self.crypto(call, |reply, id| reply.decrypted(id)).await
+    }
+
     async fn encrypt_checked(
         &self,
         plaintext: &[u8],
@@ -427,10 +419,17 @@ impl RemoteAead for ScalewayKey {
         associated_data: &'a [u8],
     ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
         Box::pin(async move {
-            self.decrypt_with_refresh(ciphertext, associated_data)
-                .await
-                .map(Decrypted::into_plaintext)
+            let decrypted = self.decrypt_checked(ciphertext, associated_data).await?;
+            Ok(decrypted.into_plaintext())
         })
+    }
+
+    fn decrypt_with_refresh<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Decrypted, KmsError>> {
+        Box::pin(self.decrypt_checked(ciphertext, associated_data))
     }
 }
 

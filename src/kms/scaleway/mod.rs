@@ -43,7 +43,7 @@ mod uri;
 mod uuid;
 
 pub use api::{
-    crypto::{Decrypted, ImportParameters, KeyMaterial, MAX_CIPHERTEXT_SIZE, MAX_PLAINTEXT_SIZE},
+    crypto::{ImportParameters, KeyMaterial, MAX_CIPHERTEXT_SIZE, MAX_PLAINTEXT_SIZE},
     key::{CreateKey, KeyOrder, ListKeys, UpdateKey},
 };
 pub use builder::ScalewayClientBuilder;
@@ -61,6 +61,6 @@ pub use uri::{KeyUri, Region};
 pub use uuid::Uuid;
 
 pub use super::client::{
-    HttpRequest, HttpResponse, HttpTransport, MAX_REPLY_SIZE, RetryPolicy, Retrying, Timer,
-    TokioTimer, Transport,
+    HttpRequest, HttpResponse, HttpTransport, MAX_REPLY_SIZE, RetryPolicy, Retrying,
+    Transport,
 };

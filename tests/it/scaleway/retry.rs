@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind, RemoteAead,
-    kms::scaleway::{
-        CreateKey, HttpRequest, HttpResponse, RetryPolicy, ScalewayClient, ScalewayKey, Timer,
-        TokioTimer, Transport,
+    kms::{
+        Timer, TokioTimer,
+        scaleway::{
+            CreateKey, HttpRequest, HttpResponse, RetryPolicy, ScalewayClient, ScalewayKey,
+            Transport,
+        },
     },
 };
 

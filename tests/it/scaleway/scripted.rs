@@ -9,7 +9,8 @@ use std::{
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind,
     kms::{
-        client::{HttpRequest, HttpResponse, RetryPolicy, Timer, Transport},
+        Timer,
+        client::{HttpRequest, HttpResponse, RetryPolicy, Transport},
         scaleway::{ScalewayClient, ScalewayClientBuilder, ScalewayKey},
     },
 };

@@ -7,10 +7,13 @@ use std::{
 
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind, RemoteAead, SecretAccess, SecretBytes,
-    kms::scaleway::{
-        Algorithm, CreateKey, HttpRequest, HttpResponse, KeyMaterial, KeyOrder, KeyState, KeyUsage,
-        ListKeys, ProtectionLevel, Region, RetryPolicy, RotationPolicy, RotationStatus, Timer,
-        Timestamp, Transport, UpdateKey, UsageKind,
+    kms::{
+        Timer,
+        scaleway::{
+            Algorithm, CreateKey, HttpRequest, HttpResponse, KeyMaterial, KeyOrder, KeyState,
+            KeyUsage, ListKeys, ProtectionLevel, Region, RetryPolicy, RotationPolicy,
+            RotationStatus, Timestamp, Transport, UpdateKey, UsageKind,
+        },
     },
 };
 

@@ -10,9 +10,11 @@ use std::{
 
 use clap::Args;
 use keyseal::{
-    Aead as _, DeterministicAead as _, KeyTypes, KeysetAead, KeysetDeterministicAead, KeysetHandle,
-    KeysetStreamingAead, StreamingAead as _,
+    Aead as _, BoxFuture, DeterministicAead as _, KeyTypes, KeysetAead, KeysetDeterministicAead,
+    KeysetHandle, KeysetStreamingAead, KmsEnvelopeAead, KmsError, RemoteAead, StreamingAead as _,
+    envelope::EncryptCache,
     key::{KeyKind, Template},
+    kms::{LocalKek, Timer as _, TokioTimer},
     streaming::{decrypt_slice, encrypt_slice},
 };
 use serde_json::{Value, json};
@@ -23,6 +25,7 @@ use crate::{
     error::{Failure, chain},
     exit::Exit,
     keysets::unknown_template,
+    kms::new_worker,
     text::{Lines, size},
 };
 
@@ -30,6 +33,8 @@ use crate::{
 const LARGE: usize = 1 << 20;
 /// The length in bytes of a small message.
 const SMALL: usize = 64;
+/// The template of the data keys of envelopes.
+const ENVELOPE_TEMPLATE: &str = "AES256_GCM";
 /// The length in bytes of a stream.
 const STREAM: usize = 16 << 20;
 
@@ -49,6 +54,9 @@ pub(crate) struct BenchArgs {
     /// How long each number is measured
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "100ms")]
     time: Duration,
+    /// The time that the service of the envelopes takes for a call
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "80ms")]
+    latency: Duration,
     /// The threads of the last columns of streams; as many as the machine has unless told otherwise
     #[arg(short = 'j', long, value_name = "NUMBER")]
     threads: Option<NonZeroUsize>,
@@ -85,12 +93,118 @@ pub(crate) fn run(args: BenchArgs, context: &Context) -> Result<Exit, Failure> {
             rows.push(row.as_json(template.name(), streams));
         }
     }
-    if context.json {
-        context.print_json(&json!({ "threads": threads.get(), "results": rows }))?;
-    } else {
+    if !context.json {
         context.note("in MiB/s; of small messages in thousands per second");
     }
+    let mut report = json!({ "threads": threads.get(), "results": rows });
+    if chosen
+        .iter()
+        .any(|template| template.name() == ENVELOPE_TEMPLATE)
+    {
+        let envelopes = Envelopes::measure(args.time, args.latency)?;
+        match context.json {
+            true => report["envelopes"] = envelopes.as_json(),
+            false => context.print(&envelopes.text())?,
+        }
+    }
+    if context.json {
+        context.print_json(&report)?;
+    }
     Ok(Exit::Done)
+}
+
+/// A key-encryption key of a service that takes a while.
+struct Late {
+    kek: LocalKek,
+    timer: TokioTimer,
+    latency: Duration,
+}
+
+impl RemoteAead for Late {
+    fn encrypt<'a>(
+        &'a self,
+        plaintext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        Box::pin(async move {
+            self.timer.sleep(self.latency).await;
+            self.kek.encrypt(plaintext, associated_data).await
+        })
+    }
+
+    fn decrypt<'a>(
+        &'a self,
+        ciphertext: &'a [u8],
+        associated_data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
+        Box::pin(async move {
+            self.timer.sleep(self.latency).await;
+            self.kek.decrypt(ciphertext, associated_data).await
+        })
+    }
+}
+
+/// Small envelopes per second, with a call to the service for each, and with a cached data key.
+struct Envelopes {
+    latency: Duration,
+    called: f64,
+    cached: f64,
+}
+
+impl Envelopes {
+    fn measure(time: Duration, latency: Duration) -> Result<Self, Failure> {
+        let failed = |error: &dyn std::error::Error| {
+            let what = "cannot measure envelopes";
+            Failure::new(Exit::Failed, "not_measured", what, chain(error))
+        };
+        let keyset = KeysetHandle::generate(ENVELOPE_TEMPLATE).map_err(|error| failed(&error))?;
+        let kek = Late {
+            kek: LocalKek::new(&keyset).map_err(|error| failed(&error))?,
+            timer: TokioTimer::new(),
+            latency,
+        };
+        let called =
+            KmsEnvelopeAead::new(kek, ENVELOPE_TEMPLATE).map_err(|error| failed(&error))?;
+        let policy = EncryptCache::new().prefetch(true);
+        let cached = called.cached(policy).map_err(|error| failed(&error))?;
+        let worker = new_worker()?;
+        let rate_of = |aead: &dyn RemoteAead| {
+            rate(time, || {
+                let sealed = worker.run(aead.encrypt(black_box(&[7; SMALL]), b""));
+                sealed.is_ok()
+            })
+        };
+        Ok(Self {
+            latency,
+            called: rate_of(&called),
+            cached: rate_of(&cached),
+        })
+    }
+
+    fn text(&self) -> String {
+        let latency = self.latency.as_millis();
+        format!(
+            "\nenvelopes of {SMALL} bytes per second, with a service that takes {latency} ms\n\
+             a call for each message {:>22.1}\n\
+             a cached data key       {:>22.1}  {:.0} times as many\n",
+            self.called,
+            self.cached,
+            self.ratio(),
+        )
+    }
+
+    fn ratio(&self) -> f64 {
+        self.cached / self.called
+    }
+
+    fn as_json(&self) -> Value {
+        json!({
+            "latency_ms": self.latency.as_millis() as u64,
+            "per_s": self.called.round(),
+            "cached_per_s": self.cached.round(),
+            "ratio": self.ratio().round(),
+        })
+    }
 }
 
 /// Returns the named templates, or the first of each cipher.

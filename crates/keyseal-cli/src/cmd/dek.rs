@@ -1,7 +1,7 @@
 //! `dek`: data keys that Key Manager makes and wraps.
 
 use clap::{Args, Subcommand};
-use keyseal::SecretAccess;
+use keyseal::{RemoteAead as _, SecretAccess};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 

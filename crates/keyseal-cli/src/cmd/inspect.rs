@@ -318,7 +318,7 @@ fn bytes_report(seen: &Seen, shape: Shape) -> (String, Value) {
     if let Some(wrapped) = shape.wrapped {
         text.push_str(&format!(
             "  a Tink KMS envelope: a wrapped key of {wrapped} bytes, then {} bytes of payload\n",
-            seen.size - 4 - u64::from(wrapped),
+            seen.size - 4 - wrapped as u64,
         ));
     }
     match shape.prefix {

@@ -4,11 +4,11 @@ use std::io::{self, Read as _, Write as _};
 
 use clap::Args;
 use keyseal::{
-    DecryptError, KeysetError, KmsErrorKind, SealedStreamHeader,
+    DecryptError, KeysetError, SealedStreamHeader,
     keyset::{KeysetFile, Protection},
+    rewrap::{Rewrap, Wrapped},
 };
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use crate::{
     args::{ChangedData, KeysetAad, Threads},
@@ -24,7 +24,7 @@ use crate::{
     kms::{KmsArgs, kms_failure},
     plan,
     report::{Outcome, Verb},
-    shape::{LENGTH_SIZE, MAX_WRAPPED, split_envelope},
+    shape::envelope,
 };
 
 /// Re-wrap file keys under another KEK, or under its newest version
@@ -100,14 +100,11 @@ enum Change {
     Start { start: Vec<u8>, replaced: u64 },
 }
 
-/// Opens a wrapped key; `None` if this key-encryption key does not open it.
-type Opening<'o, T> = &'o dyn Fn(&Kek) -> Result<Option<T>, Failure>;
-
-struct Rewrap<'r> {
+struct Rewrapper<'r> {
     from: Kek,
     /// `None` for the same key.
     to: Option<Kek>,
-    aad: Zeroizing<Vec<u8>>,
+    rewrap: Rewrap,
     dry_run: bool,
     in_place: bool,
     context: &'r Context,
@@ -127,10 +124,16 @@ pub(crate) fn run(args: RewrapArgs, context: &Context) -> Result<Exit, Failure> 
     };
     let from = open(&args.kek)?;
     let to = args.to.as_ref().map(open).transpose()?;
-    let rewrap = Rewrap {
-        to: to.filter(|to| !to.is_same(&from)),
+    let to = to.filter(|to| !to.is_same(&from));
+    let rewrap = match &to {
+        Some(to) => Rewrap::between(from.remote(), to.remote()),
+        None => Rewrap::to_newest(from.remote()),
+    };
+    let aad = args.aad.read(context)?;
+    let rewrap = Rewrapper {
+        to,
         from,
-        aad: args.aad.read(context)?,
+        rewrap: rewrap.keyset_associated_data(&aad[..]),
         dry_run: args.dry_run,
         in_place: args.output.file.is_in_place(),
         context,
@@ -154,7 +157,7 @@ pub(crate) fn run(args: RewrapArgs, context: &Context) -> Result<Exit, Failure> 
     run.run(|item| rewrap.one(item))
 }
 
-impl Rewrap<'_> {
+impl Rewrapper<'_> {
     fn file(&self, args: &RewrapArgs, protected: &[&Place]) -> Result<Exit, Failure> {
         let item = plan::one_file(&args.input, &args.output, protected, self.context)?;
         let (mut input, mut output) = (item.input, item.output);
@@ -230,102 +233,47 @@ impl Rewrap<'_> {
     /// Recognises a file, and finds the change that it needs.
     fn change(&self, input: &mut Input) -> Result<(Form, Change), Failure> {
         let start = input.peek(SealedStreamHeader::MAX_SIZE)?;
+        let name = input.name().to_owned();
         if SealedStreamHeader::detect(&start) {
-            return Ok((Form::SealedStream, self.header(input.name(), &start)?));
+            let (header, _) = SealedStreamHeader::parse(&start).map_err(|error| {
+                let what = format!("cannot re-wrap {name}");
+                Failure::new(Exit::NotDecrypted, "sealed_stream", what, error.to_string())
+            })?;
+            let header = Wrapped::SealedStream(header);
+            return Ok((Form::SealedStream, self.head(&name, &header)?));
         }
         let size = input.size().unwrap_or(u64::MAX);
-        if let Some((wrapped, _)) = split_envelope(&start, size) {
-            return Ok((Form::Envelope, self.envelope(input.name(), wrapped)?));
+        if let Some(envelope) = envelope(&start, size) {
+            let envelope = Wrapped::Envelope(envelope);
+            return Ok((Form::Envelope, self.head(&name, &envelope)?));
         }
         // The input is read again when it is copied.
         let bytes = input.peek(usize::try_from(KEYSET_LIMIT + 1).unwrap_or(usize::MAX))?;
-        Ok((Form::Keyset, self.keyset(input.name(), &bytes)?))
+        check_encrypted_keyset(&name, &bytes)?;
+        Ok((Form::Keyset, self.head(&name, &Wrapped::Keyset(&bytes))?))
     }
 
-    fn header(&self, name: &str, start: &[u8]) -> Result<Change, Failure> {
-        let (header, _) = SealedStreamHeader::parse(start).map_err(|error| {
-            let what = format!("cannot re-wrap {name}");
-            Failure::new(Exit::NotDecrypted, "sealed_stream", what, error.to_string())
-        })?;
-        let opening = |kek: &Kek| opened(name, header.keyset(kek.aead()));
-        self.wrapped(name, header.as_bytes().len(), &opening, |keyset, kek| {
-            let header = SealedStreamHeader::wrap(&keyset, kek.aead());
-            Ok(header
-                .map_err(|error| failed(name, error))?
-                .as_bytes()
-                .to_vec())
-        })
-    }
-
-    fn envelope(&self, name: &str, wrapped: &[u8]) -> Result<Change, Failure> {
-        let opening = |kek: &Kek| {
-            let dek = kek.aead().decrypt(wrapped, b"").map(Zeroizing::new);
-            opened(name, dek.map_err(KeysetError::Decrypt))
-        };
-        self.wrapped(name, LENGTH_SIZE + wrapped.len(), &opening, |dek, kek| {
-            let wrapped = kek.aead().encrypt(&dek, b"");
-            let wrapped = wrapped.map_err(|error| failed(name, KeysetError::Encrypt(error)))?;
-            let length = u32::try_from(wrapped.len())
-                .ok()
-                .filter(|length| (1..=MAX_WRAPPED).contains(length))
-                .ok_or_else(|| unknown(name))?;
-            Ok([&length.to_be_bytes(), &wrapped[..]].concat())
-        })
-    }
-
-    fn keyset(&self, name: &str, bytes: &[u8]) -> Result<Change, Failure> {
-        let too_large = bytes.len() as u64 > KEYSET_LIMIT;
-        let seen = KeysetFile::detect(bytes).ok().filter(|_| !too_large);
-        let seen = seen.ok_or_else(|| unknown(name))?;
-        if seen.protection() != Protection::Encrypted {
-            return Err(Failure::usage(
-                "keyset_not_encrypted",
-                format!("cannot re-wrap {name}"),
-                "it is a keyset in cleartext, and under no key",
-            ));
-        }
-        let format = seen.format();
-        let opening = |kek: &Kek| match kek.read(name, bytes, format, &self.aad) {
-            Ok(handle) => Ok(Some(handle)),
-            Err(failure) if failure.exit() == Exit::NotDecrypted => Ok(None),
-            Err(failure) => Err(failure),
-        };
-        self.wrapped(name, bytes.len(), &opening, |handle, kek| {
-            Ok(kek.write(&handle, format, &self.aad)?.to_vec())
-        })
-    }
-
-    /// Opens a wrapped key under the old key or, after an earlier run, under the new one, and wraps it
-    /// again unless it is under the newest version already.
-    fn wrapped<T>(
-        &self,
-        name: &str,
-        size: usize,
-        opening: Opening<'_, T>,
-        wrap: impl FnOnce(T, &Kek) -> Result<Vec<u8>, Failure>,
-    ) -> Result<Change, Failure> {
-        let (from, seen) = self.from.witnessed()?;
-        let (opened, target) = match (opening(&from)?, &self.to) {
-            (Some(_), None) if seen.saw_newest() => return Ok(Change::None),
-            (Some(opened), None) => (opened, from),
-            (Some(opened), Some(to)) => (opened, to.clone()),
-            (None, Some(to)) => {
-                let (to, seen) = to.witnessed()?;
-                match opening(&to)? {
-                    Some(_) if seen.saw_newest() => return Ok(Change::None),
-                    Some(opened) => (opened, to),
-                    None => return Err(self.not_unwrapped(name)),
-                }
+    fn head(&self, name: &str, wrapped: &Wrapped<'_>) -> Result<Change, Failure> {
+        // Both keys' connections are on one worker: the new key is used nowhere else.
+        let head = match self.dry_run {
+            true => {
+                let is_due = self.from.run(self.rewrap.is_due(wrapped));
+                is_due.map(|is_due| is_due.then(Vec::new))
             }
-            (None, None) => return Err(self.not_unwrapped(name)),
+            false => self.from.run(self.rewrap.head(wrapped)),
         };
-        Ok(Change::Start {
-            start: match self.dry_run {
-                true => Vec::new(),
-                false => wrap(opened, &target)?,
-            },
-            replaced: size as u64,
-        })
+        match head {
+            Ok(None) => Ok(Change::None),
+            Ok(Some(start)) => Ok(Change::Start {
+                start,
+                replaced: wrapped.head_size() as u64,
+            }),
+            Err(KeysetError::Decrypt(DecryptError::FAILED)) => Err(self.not_unwrapped(name)),
+            Err(error @ KeysetError::TooLargeForKek { .. }) => {
+                Err(self.target().not_written(error))
+            }
+            Err(error) => Err(failed(name, error)),
+        }
     }
 
     fn not_unwrapped(&self, name: &str) -> Failure {
@@ -365,15 +313,16 @@ impl Rewrap<'_> {
     }
 }
 
-/// Returns the key that was opened; `None` if it is under another one.
-fn opened<T>(name: &str, opened: Result<T, KeysetError>) -> Result<Option<T>, Failure> {
-    match opened {
-        Ok(opened) => Ok(Some(opened)),
-        Err(KeysetError::Decrypt(DecryptError::FAILED)) => Ok(None),
-        Err(error) => match error.kms_error() {
-            Some(kms) if kms.kind() == KmsErrorKind::InvalidInput => Ok(None),
-            _ => Err(failed(name, error)),
-        },
+fn check_encrypted_keyset(name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    let too_large = bytes.len() as u64 > KEYSET_LIMIT;
+    let seen = KeysetFile::detect(bytes).ok().filter(|_| !too_large);
+    match seen.ok_or_else(|| unknown(name))?.protection() {
+        Protection::Encrypted => Ok(()),
+        _ => Err(Failure::usage(
+            "keyset_not_encrypted",
+            format!("cannot re-wrap {name}"),
+            "it is a keyset in cleartext, and under no key",
+        )),
     }
 }
 

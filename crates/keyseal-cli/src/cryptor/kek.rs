@@ -3,8 +3,8 @@
 use std::io;
 
 use keyseal::{
-    Aead as _, DecryptError, KeyTypes, KeysetError, KmsErrorKind, SealedStreamHeader,
-    StreamingAead as _,
+    Aead as _, DecryptError, Decrypted, Envelope, Freshness, KeyTypes, KeysetError, KmsErrorKind,
+    SealedStreamHeader, StreamingAead as _,
     key::KeyKind,
     streaming::{Offset, RandomAccess},
 };
@@ -19,11 +19,11 @@ use crate::{
     files::Output,
     input::Place,
     job::{Job, Release, Sizes},
-    kek::{Age, Kek, Unwrapped},
+    kek::Kek,
     keysets::{keyset_failure, unknown_template},
     kms::kms_failure,
     range::Range,
-    shape::{MAX_WRAPPED, SHORTEST, Shape, split_envelope},
+    shape::{SHORTEST, Shape, envelope},
 };
 
 /// Larger files become sealed streams.
@@ -63,7 +63,7 @@ impl KekCryptor {
     }
 
     /// Asks the key for the data key of an envelope; `None` if the key does not decrypt it.
-    fn unwrap(&self, wrapped: &[u8], what: &str) -> Result<Option<Unwrapped>, Failure> {
+    fn unwrap(&self, wrapped: &[u8], what: &str) -> Result<Option<Decrypted>, Failure> {
         match self.kek.unwrap(wrapped) {
             Ok(unwrapped) => Ok(Some(unwrapped)),
             Err(error) => match error.kind() {
@@ -94,7 +94,7 @@ impl KekCryptor {
         };
         let stream = Offset::new(file, header.as_bytes().len() as u64);
         match RandomAccess::new(aead.opener(job.associated_data), stream) {
-            Ok(_) if witness.saw_newest() => Ok(Recognised::Current),
+            Ok(_) if witness.freshness() == Freshness::Newest => Ok(Recognised::Current),
             Ok(_) => Ok(Recognised::Older(self.older())),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 Ok(Recognised::Closed(self.under_kek("sealed stream")))
@@ -105,23 +105,26 @@ impl KekCryptor {
 
     fn recognise_envelope(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
         let what = format!("cannot recognise {}", job.input.name());
-        let start = job.input.peek(4 + MAX_WRAPPED as usize)?;
+        let start = job.input.peek(Envelope::MAX_HEAD_SIZE)?;
         let size = job.input.size().unwrap_or(u64::MAX);
-        let Some((wrapped, _)) = split_envelope(&start, size) else {
+        let Some(envelope) = envelope(&start, size) else {
             return Ok(Recognised::Plain(not_envelope(&start, size)));
         };
-        let Some(Unwrapped { plaintext, age }) = self.unwrap(wrapped, &what)? else {
+        let Some(dek) = self.unwrap(envelope.wrapped_key(), &what)? else {
             return Ok(Recognised::Plain(self.not_unwrapped()));
         };
         if job.input.file().is_none() {
             return Ok(Recognised::Closed(self.under_kek("envelope")));
         }
         let message = job.read_message(0)?;
-        let payload = self.kek.payload(self.envelope_template(), &plaintext)?;
+        let payload = self.kek.payload(self.envelope_template(), &dek)?;
         Ok(
-            match (payload.decrypt(&message, job.associated_data), age) {
+            match (
+                payload.decrypt(&message, job.associated_data),
+                dek.freshness(),
+            ) {
                 (Err(_), _) => Recognised::Closed(self.under_kek("envelope")),
-                (Ok(_), Age::Newest) => Recognised::Current,
+                (Ok(_), Freshness::Newest) => Recognised::Current,
                 (Ok(_), _) => Recognised::Older(self.older()),
             },
         )
@@ -180,14 +183,14 @@ impl KekCryptor {
     ) -> Result<Sizes, Failure> {
         let message = job.read_message(0)?;
         let name = job.input.name();
-        let (wrapped, _) = split_envelope(&message, message.len() as u64)
+        let envelope = envelope(&message, message.len() as u64)
             .ok_or_else(|| not_envelope(&message, message.len() as u64).failure(name))?;
         let what = format!("cannot decrypt {name}");
         let dek = self
-            .unwrap(wrapped, &what)?
+            .unwrap(envelope.wrapped_key(), &what)?
             .ok_or_else(|| self.not_unwrapped().failure(name))?;
         let template = self.envelope_template();
-        let payload = self.kek.payload(template, &dek.plaintext)?;
+        let payload = self.kek.payload(template, &dek)?;
         let plaintext = payload
             .decrypt(&message, job.associated_data)
             .map(zeroize::Zeroizing::new)

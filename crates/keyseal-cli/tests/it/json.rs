@@ -144,6 +144,10 @@ fn reports_are_as_the_page_says() {
             "keyset convert",
             "k.json --format binary --insecure-cleartext -o b.bin".to_owned(),
         ),
+        (
+            "keyset envelope",
+            "file-kms://old.json file-kms://new.json -o e.json".to_owned(),
+        ),
         ("keyset lint", "k.json".to_owned()),
         ("inspect", "k.json".to_owned()),
         ("inspect", "in".to_owned()),

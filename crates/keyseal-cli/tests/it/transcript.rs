@@ -70,6 +70,11 @@ fn keysets_are_derived() {
 }
 
 #[test]
+fn data_moves_to_another_key_encryption_key() {
+    run("migrate");
+}
+
+#[test]
 fn keys_of_key_manager_are_managed() {
     run_in("kek", &WithKms::new().place);
 }

@@ -1,6 +1,6 @@
 //! Encrypt, decrypt, data keys, signatures, key material: requests and answers.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -16,6 +16,7 @@ use crate::{
             data_key::{DataKey, DataKeySecret, WrappedDataKey},
         },
     },
+    remote::{Decrypted, Freshness},
     secret::SecretBytes,
 };
 
@@ -23,44 +24,6 @@ use crate::{
 pub const MAX_PLAINTEXT_SIZE: usize = 65_535;
 /// The longest ciphertext in bytes that Key Manager decrypts. The shortest has one byte.
 pub const MAX_CIPHERTEXT_SIZE: usize = 131_071;
-
-/// A plaintext, and its new ciphertext if the key was rotated since.
-pub struct Decrypted {
-    plaintext: Zeroizing<Vec<u8>>,
-    refreshed: Option<Vec<u8>>,
-}
-
-impl Decrypted {
-    /// Returns the plaintext.
-    #[must_use]
-    pub fn plaintext(&self) -> &[u8] {
-        &self.plaintext
-    }
-
-    /// Returns the plaintext. If it is a secret, the caller must wipe it.
-    #[must_use]
-    pub fn into_plaintext(mut self) -> Vec<u8> {
-        std::mem::take(&mut self.plaintext)
-    }
-
-    /// Returns the plaintext encrypted again under the newest version of the key, with the same
-    /// associated data, if the key was rotated since the ciphertext was made.
-    ///
-    /// Store it in place of the old one: you then no longer need the old version.
-    #[must_use]
-    pub fn rewrapped(&self) -> Option<&[u8]> {
-        self.refreshed.as_deref()
-    }
-}
-
-impl fmt::Debug for Decrypted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decrypted")
-            .field("plaintext_size", &self.plaintext.len())
-            .field("refreshed", &self.refreshed.is_some())
-            .finish()
-    }
-}
 
 /// Selects a version of imported key material.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -213,13 +176,16 @@ impl CryptoReply<'_> {
     pub(crate) fn decrypted(&self, key_id: Uuid) -> Result<Decrypted, Unbelievable> {
         self.check_key(key_id)?;
         let plaintext = self.plaintext.ok_or("it has no plaintext")?;
-        let plaintext = secret_json::read(plaintext).ok_or("its plaintext is not base64")?;
+        let mut plaintext = secret_json::read(plaintext).ok_or("its plaintext is not base64")?;
         if !(1..=MAX_PLAINTEXT_SIZE).contains(&plaintext.len()) {
             return Err("its plaintext has a size that no plaintext can have");
         }
-        Ok(Decrypted {
-            plaintext,
-            refreshed: self.ciphertext()?,
+        let rewrapped = self.ciphertext()?;
+        let decrypted = Decrypted::new(std::mem::take(&mut *plaintext), Freshness::Newest);
+        Ok(match rewrapped {
+            // The service sends it only if the key was rotated since.
+            Some(rewrapped) => decrypted.with_rewrapped(rewrapped),
+            None => decrypted,
         })
     }
 

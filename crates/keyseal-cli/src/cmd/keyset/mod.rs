@@ -5,6 +5,7 @@ mod convert;
 mod create;
 mod derive;
 pub(crate) mod edit;
+mod envelope;
 mod export;
 mod import;
 mod lint;
@@ -46,6 +47,7 @@ enum KeysetCommand {
     Delete(edit::DeleteArgs),
     Convert(convert::ConvertArgs),
     Derive(derive::DeriveArgs),
+    Envelope(envelope::EnvelopeArgs),
     Import(import::ImportArgs),
     Export(export::ExportArgs),
     Lint(lint::LintArgs),
@@ -64,6 +66,7 @@ pub(crate) fn run(args: KeysetArgs, context: &Context) -> Result<Exit, Failure> 
         KeysetCommand::Delete(args) => edit::run(args.into(), context),
         KeysetCommand::Convert(args) => convert::run(args, context),
         KeysetCommand::Derive(args) => derive::run(args, context),
+        KeysetCommand::Envelope(args) => envelope::run(args, context),
         KeysetCommand::Import(args) => import::run(args, context),
         KeysetCommand::Export(args) => export::run(args, context),
         KeysetCommand::Lint(args) => lint::run(args, context),

@@ -1,6 +1,7 @@
 //! The client of Key Manager against the emulator. Both could be wrong in the same way: the tests
 //! in `scaleway::wire` and `emulator` rule that out, with bodies that were recorded elsewhere.
 
+mod cache;
 mod envelope;
 mod faults;
 mod keys;

@@ -1,12 +1,12 @@
 //! Messages that are too long for one poll: a blocking thread of the runtime encrypts them.
 
-use std::{cell::Cell, panic::resume_unwind};
+use std::{cell::Cell, panic::resume_unwind, sync::Arc};
 
 use tokio::{runtime::Handle, task};
 
-use super::PrefixedAead;
 use crate::{
     error::{KmsError, KmsErrorKind},
+    key::PrefixedAead,
     primitive::Aead as _,
     secret::Wiped,
 };
@@ -47,13 +47,12 @@ pub(super) fn runtime_for(size: usize) -> Option<Handle> {
 /// Encrypts, and appends to `head`.
 pub(super) async fn encrypt(
     runtime: Handle,
-    aead: PrefixedAead,
+    aead: Arc<PrefixedAead>,
     head: Vec<u8>,
     plaintext: &[u8],
-    overhead: usize,
     associated_data: &[u8],
 ) -> Result<Vec<u8>, KmsError> {
-    let size = (head.len() + overhead).saturating_add(plaintext.len());
+    let size = (head.len() + aead.overhead()).saturating_add(plaintext.len());
     let mut message = copy(plaintext, size).await;
     let associated_data = copy(associated_data, associated_data.len()).await;
     on_thread(runtime, move || {
@@ -70,7 +69,7 @@ pub(super) async fn encrypt(
 
 pub(super) async fn decrypt(
     runtime: Handle,
-    aead: PrefixedAead,
+    aead: Arc<PrefixedAead>,
     ciphertext: &[u8],
     associated_data: &[u8],
 ) -> Result<Vec<u8>, KmsError> {

@@ -1,0 +1,118 @@
+//! `keyset envelope`: a keyset of key-encryption keys, without anything secret.
+
+use clap::Args;
+use keyseal::{
+    Key, KeyTypes, KeysetError, KeysetHandle, Variant,
+    key::kms_envelope_aead::KmsEnvelopeAeadParameters,
+};
+
+use super::list;
+use crate::{
+    args::{FormatName, NewFile, VariantName},
+    context::Context,
+    error::{Failure, chain},
+    exit::Exit,
+    files::Holds,
+    kek_uri::KekUri,
+    keysets::{Seal, unknown_template},
+    text::printable,
+};
+
+/// Create a keyset of key-encryption keys, to move from one to another
+///
+/// Every Tink encrypts under one of them and decrypts under all of them, in the order of the file.
+/// The keyset holds URIs and nothing secret. With output prefix type RAW, as every Tink's envelopes,
+/// a message costs a request for each key up to its own: put the key of most messages first.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  keyseal keyset envelope \"$OLD\" \"$NEW\" -o keyset.json               # 1. to all readers
+  keyseal keyset envelope \"$NEW\" \"$OLD\" -o keyset.json --force       # 2. new data under NEW
+  keyseal rewrap --recursive data --in-place --kek \"$OLD\" --to \"$NEW\"  # 3. old data too
+  keyseal keyset envelope \"$NEW\" -o keyset.json --force              # 4. OLD may go")]
+pub(crate) struct EnvelopeArgs {
+    /// The key-encryption keys, in the order in which they are tried
+    #[arg(value_name = "URI", required = true)]
+    keks: Vec<String>,
+    /// The one that encrypts [default: the first]
+    #[arg(long, value_name = "URI")]
+    primary: Option<String>,
+    /// The template of the data keys
+    #[arg(long, value_name = "NAME", default_value = "AES256_GCM")]
+    template: String,
+    /// The output prefix type: with `tink` each message names its key, and plain envelopes do not
+    /// decrypt
+    #[arg(long, value_name = "TYPE", default_value = "raw")]
+    variant: VariantName,
+    /// The format of the file
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    format: FormatName,
+    #[command(flatten)]
+    output: NewFile,
+}
+
+pub(crate) fn run(args: EnvelopeArgs, context: &Context) -> Result<Exit, Failure> {
+    let handle = keyset(&args)?;
+    let output = args.output.plan(&[], Holds::WrappedKey, context)?;
+    let (name, standard) = (output.name(), output.is_standard());
+    Seal::NoSecret.write(&handle, args.format, output)?;
+    if handle.len() > 1 && args.variant.variant() == Variant::Raw {
+        context.note(&format!(
+            "a message under the last key costs {} requests: one for each key",
+            handle.len()
+        ));
+    }
+    context.report(
+        &format!("wrote {name}: primary key {}", handle.primary_id()),
+        &list::as_json(Some(&handle.info())),
+        standard,
+    )?;
+    Ok(Exit::Done)
+}
+
+fn keyset(args: &EnvelopeArgs) -> Result<KeysetHandle, Failure> {
+    let (first, others) = args.keks.split_first().ok_or_else(no_keks)?;
+    let primary = args.primary.as_ref().unwrap_or(first);
+    let mut keyset = KeysetHandle::new(key(first, args)?).map_err(not_made)?;
+    let mut ids = vec![keyset.primary_id()];
+    for (at, uri) in others.iter().enumerate() {
+        if args.keks.iter().take(at + 1).any(|earlier| earlier == uri) {
+            return Err(unusable(
+                "kek_twice",
+                format!("{} is named twice", printable(uri)),
+            ));
+        }
+        ids.push(keyset.add(key(uri, args)?).map_err(not_made)?);
+    }
+    let named = args.keks.iter().zip(ids).find(|(uri, _)| *uri == primary);
+    let (_, id) = named.ok_or_else(|| {
+        let why = format!("{} is none of its keys", printable(primary));
+        unusable("primary_not_listed", why)
+    })?;
+    keyset.promote(id).map_err(not_made)?;
+    Ok(keyset)
+}
+
+fn key(uri: &str, args: &EnvelopeArgs) -> Result<Key, Failure> {
+    KekUri::parse(uri)?;
+    let types = KeyTypes::default();
+    let template = types.template(&args.template);
+    let template = template.map_err(|_| unknown_template(&args.template))?;
+    KmsEnvelopeAeadParameters::new(uri, template.key_template().clone())
+        .and_then(|parameters| Key::generate_with(&parameters, args.variant.variant()))
+        .map_err(|error| unusable("envelope_template", chain(&error)))
+}
+
+fn unusable(code: &'static str, why: String) -> Failure {
+    Failure::usage(code, "cannot make the keyset", why)
+}
+
+fn no_keks() -> Failure {
+    unusable("no_keks", "it has no keys".to_owned())
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn not_made(error: KeysetError) -> Failure {
+    let what = "cannot make the keyset";
+    Failure::new(Exit::Failed, "not_made", what, chain(&error))
+}

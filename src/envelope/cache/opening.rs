@@ -1,0 +1,290 @@
+//! The side that decrypts: unwrapped data-encryption keys (DEKs), by their wrapped form.
+
+use std::{collections::HashMap, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
+
+use tokio::runtime::Handle;
+
+use super::{
+    Cache,
+    counters::Counter,
+    export,
+    flight::{Flight, Joinable},
+    jittered,
+    outage::Outage,
+    policy::DecryptCache,
+    store::{Entry, Store},
+    sync::{Mutex, lock},
+};
+use crate::{
+    envelope::{
+        Envelope,
+        aead::{OpeningDek, Refresh},
+        long_message,
+    },
+    error::KmsError,
+    remote::{BoxFuture, Decrypted},
+};
+
+/// Memory of a DEK beside its wrapped form, in bytes: more than the key schedule of any cipher.
+const DEK_SIZE: usize = 2048;
+
+type Kept = Arc<Entry<OpenedDek>>;
+
+/// An unwrapped DEK.
+pub(super) struct OpenedDek {
+    dek: OpeningDek,
+    expires: Duration,
+    /// The last moment of stale use.
+    stale_until: Duration,
+}
+
+/// The DEKs that decrypt.
+pub(super) struct Opening {
+    policy: DecryptCache,
+    pub(super) store: Store<OpenedDek>,
+    flights: Mutex<HashMap<Box<[u8]>, (u64, Joinable<Kept>)>>,
+    outage: Outage,
+}
+
+/// The state of a message's DEK in the cache.
+enum Seen {
+    Fresh(Result<Decrypted, KmsError>),
+    /// The message is too long for this thread.
+    FreshLong(Handle, Kept),
+    Stale(Kept),
+    Missing,
+}
+
+impl Opening {
+    pub(super) fn new(policy: DecryptCache) -> Self {
+        Self {
+            store: Store::new(policy.max_entries, policy.max_bytes),
+            flights: Mutex::default(),
+            outage: Outage::new(),
+            policy,
+        }
+    }
+
+    pub(super) fn purge(&self, cache: &Cache, now: Duration) {
+        let expired = self.store.retain(|entry| now < entry.value.stale_until);
+        cache
+            .counters
+            .add(Counter::Expirations, expired.len() as u64);
+    }
+
+    pub(super) fn clear(&self) {
+        self.store.retain(|_| false);
+    }
+
+    pub(super) fn next_expiry(&self) -> Option<Duration> {
+        let mut first = None;
+        self.store.for_each(|entry| {
+            let expires = entry.value.stale_until;
+            first = Some(first.unwrap_or(expires).min(expires));
+        });
+        first
+    }
+}
+
+impl Cache {
+    /// Decrypts with a DEK of the cache, or asks the service for it.
+    pub(super) async fn open(
+        self: &Arc<Self>,
+        opening: &Arc<Opening>,
+        ciphertext: &[u8],
+        associated_data: &[u8],
+        refresh: Refresh,
+    ) -> Result<Decrypted, KmsError> {
+        let envelope = self.wrapper.parse(ciphertext)?;
+        let now = self.timer.now();
+        let seen = opening.store.with(envelope.wrapped_key(), now, |entry| {
+            if now >= entry.value.stale_until {
+                return Seen::Missing;
+            }
+            if now >= entry.value.expires {
+                return Seen::Stale(entry.clone());
+            }
+            let size = envelope.payload().len().max(associated_data.len());
+            match long_message::runtime_for(size) {
+                Some(runtime) => Seen::FreshLong(runtime, entry.clone()),
+                None => {
+                    let dek = &entry.value.dek;
+                    Seen::Fresh(dek.open_here(&envelope, associated_data, refresh))
+                }
+            }
+        });
+        match seen.unwrap_or(Seen::Missing) {
+            Seen::Fresh(opened) => {
+                self.counters.add(Counter::DecryptHits, 1);
+                opened
+            }
+            Seen::FreshLong(runtime, entry) => {
+                self.counters.add(Counter::DecryptHits, 1);
+                let dek = &entry.value.dek;
+                dek.open_there(runtime, &envelope, associated_data, refresh)
+                    .await
+            }
+            Seen::Stale(entry) => {
+                let (entry, is_stale) = self.refreshed(opening, &envelope, entry).await?;
+                let dek = &entry.value.dek;
+                let opened = dek.open(&envelope, associated_data, refresh).await?;
+                Ok(opened.with_stale(is_stale))
+            }
+            Seen::Missing => {
+                self.counters.add(Counter::DecryptMisses, 1);
+                let entry = self.unwrap(opening, envelope.wrapped_key()).await?;
+                let dek = &entry.value.dek;
+                dek.open(&envelope, associated_data, refresh).await
+            }
+        }
+    }
+
+    /// Asks for a DEK past its age, and returns the old one if the service cannot be asked.
+    async fn refreshed(
+        self: &Arc<Self>,
+        opening: &Arc<Opening>,
+        envelope: &Envelope<'_>,
+        entry: Kept,
+    ) -> Result<(Kept, bool), KmsError> {
+        let mut failure = None;
+        if opening.outage.may_ask(self.timer.now()) {
+            let flight = self.unwrap(opening, envelope.wrapped_key());
+            match self.within(flight.clone(), opening.policy.stale_wait).await {
+                Some(Ok(fresh)) => {
+                    self.counters.add(Counter::DecryptMisses, 1);
+                    return Ok((fresh, false));
+                }
+                Some(Err(error)) if error.kind().is_outage() => failure = Some(error),
+                // The service was asked, and refuses: the key is not to be used any more.
+                Some(Err(error)) => {
+                    if opening.store.remove(&entry) {
+                        self.counters.add(Counter::Expirations, 1);
+                    }
+                    self.counters.add(Counter::DecryptMisses, 1);
+                    return Err(error);
+                }
+                None => {
+                    opening.outage.notice(self.timer.now());
+                    // The call goes on for those who come next.
+                    if let Ok(runtime) = Handle::try_current() {
+                        drop(runtime.spawn(async move { drop(flight.await) }));
+                    }
+                }
+            }
+        }
+        // The cap holds at the moment of use, however long the service took not to answer.
+        if self.timer.now() < entry.value.stale_until {
+            self.counters.add(Counter::StaleUses, 1);
+            export::stale_use();
+            return Ok((entry, true));
+        }
+        self.counters.add(Counter::DecryptMisses, 1);
+        match failure {
+            Some(error) => Err(error),
+            None => Ok((self.unwrap(opening, envelope.wrapped_key()).await?, false)),
+        }
+    }
+
+    /// Joins or starts the call that unwraps a DEK.
+    fn unwrap(self: &Arc<Self>, opening: &Arc<Opening>, wrapped: &[u8]) -> Flight<Kept> {
+        let mut flights = lock(&opening.flights);
+        let known = flights.get(wrapped).and_then(|(_, flight)| flight.join());
+        known.unwrap_or_else(|| {
+            let id = self.next_id();
+            let mut joinable = Joinable::default();
+            let flight = joinable.start(self.unwrap_call(opening, id, wrapped));
+            flights.insert(wrapped.into(), (id, joinable));
+            flight
+        })
+    }
+
+    fn unwrap_call(
+        self: &Arc<Self>,
+        opening: &Arc<Opening>,
+        id: u64,
+        wrapped: &[u8],
+    ) -> BoxFuture<'static, Result<Kept, KmsError>> {
+        let landing = Landing {
+            opening: opening.clone(),
+            id,
+            wrapped: wrapped.into(),
+        };
+        let cache = self.clone();
+        Box::pin(async move {
+            let Landing {
+                opening, wrapped, ..
+            } = &landing;
+            let start = cache.timer.now();
+            let unwrapped = cache.wrapper.unwrap(wrapped).await;
+            let now = cache.timer.now();
+            cache.counters.add(Counter::Unwraps, 1);
+            let time = now.saturating_sub(start);
+            export::called(&cache.counters, "unwrap", time, unwrapped.as_ref().err());
+            match unwrapped {
+                Ok(dek) => Ok(cache.keep(opening, dek, wrapped, now)),
+                Err(error) => {
+                    cache.counters.add(Counter::UnwrapFailures, 1);
+                    if error.kind().is_outage() {
+                        opening.outage.notice(now);
+                    }
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    /// Takes in a DEK that was unwrapped.
+    fn keep(
+        self: &Arc<Self>,
+        opening: &Opening,
+        dek: OpeningDek,
+        wrapped: &[u8],
+        now: Duration,
+    ) -> Kept {
+        let policy = &opening.policy;
+        let expires = now.saturating_add(jittered(policy.max_age, policy.jitter));
+        let opened = OpenedDek {
+            dek,
+            expires,
+            stale_until: expires.saturating_add(policy.stale),
+        };
+        opening.outage.is_over();
+        let size = wrapped.len() + DEK_SIZE;
+        let inserted = opening.store.insert(wrapped, opened, size, now);
+        let evicted = inserted.evicted.len() as u64;
+        self.counters.add(Counter::Evictions, evicted);
+        self.sweep_later();
+        inserted.entry
+    }
+
+    /// Waits for a call, but not longer than `time`.
+    async fn within<F: Future>(&self, call: F, time: Duration) -> Option<F::Output> {
+        let mut call = pin!(call);
+        let mut alarm = self.timer.sleep(time);
+        poll_fn(|context| match call.as_mut().poll(context) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending => alarm.as_mut().poll(context).map(|()| None),
+        })
+        .await
+    }
+}
+
+/// Removes a flight from the list when it ends, in whatever way.
+struct Landing {
+    opening: Arc<Opening>,
+    id: u64,
+    wrapped: Box<[u8]>,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let mut flights = lock(&self.opening.flights);
+        // Another one may have started since this one was given up.
+        if flights
+            .get(&self.wrapped)
+            .is_some_and(|(id, _)| *id == self.id)
+        {
+            flights.remove(&self.wrapped);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Tests of envelopes that reuse keys, of re-wrapping, and of what keeps calls to a service few.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "tests"
+)]
+
+mod decrypt;
+mod encrypt;
+mod migration;
+mod model;
+mod reload;
+mod resilience;
+mod rewrap;
+mod support;
+mod usage;
