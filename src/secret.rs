@@ -134,7 +134,7 @@ impl Wiped {
     }
 
     /// Makes an empty buffer with room for `capacity` bytes.
-    #[cfg(any(feature = "blocking", feature = "scaleway"))]
+    #[cfg(any(feature = "blocking", feature = "cache", feature = "scaleway"))]
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self(Vec::with_capacity(capacity))
     }

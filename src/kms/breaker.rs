@@ -184,8 +184,11 @@ impl<R> Inner<R> {
 
     async fn call<T>(
         &self,
-        call: impl Future<Output = Result<T, KmsError>>,
-    ) -> Result<T, KmsError> {
+        call: impl Future<Output = Result<T, KmsError>> + Send,
+    ) -> Result<T, KmsError>
+    where
+        R: Sync,
+    {
         let permit = self.permit()?;
         let outcome = call.await;
         let mut circuit = self.circuit();

@@ -30,6 +30,9 @@ const DEK_SIZE: usize = 2048;
 
 type Kept = Arc<Entry<OpenedDek>>;
 
+/// The calls that are running, with their ids, by wrapped DEK.
+type Flights = HashMap<Box<[u8]>, (u64, Joinable<Kept>)>;
+
 /// An unwrapped DEK.
 pub(super) struct OpenedDek {
     dek: OpeningDek,
@@ -42,7 +45,7 @@ pub(super) struct OpenedDek {
 pub(super) struct Opening {
     policy: DecryptCache,
     pub(super) store: Store<OpenedDek>,
-    flights: Mutex<HashMap<Box<[u8]>, (u64, Joinable<Kept>)>>,
+    flights: Mutex<Flights>,
     outage: Outage,
 }
 
