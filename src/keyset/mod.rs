@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     cipher::Provider,
     error::{KeyError, KeysetError, RandomError},
-    key::{Key, KeyId, KeyKind, KeyTypes, PrefixMap, Prefixed, Variant},
+    key::{Key, KeyId, KeyKind, KeyTypes, PerKey, PrefixMap, Prefixed, Variant},
     rng,
     secret::on_clean_stack,
     wire,
@@ -329,23 +329,23 @@ impl KeysetHandle {
         })
     }
 
-    /// Makes each enabled key into what `make` says it is for, in the order of the file.
+    /// Makes each enabled key into what `make` says it is for.
     pub(crate) fn make_each<T>(
         &self,
         wanted: KeyKind,
         make: impl Fn(KeyId, &Key) -> Option<Result<T, KeyError>>,
-    ) -> Result<Vec<(KeyId, T)>, KeysetError> {
-        self.enabled()
-            .map(|(id, key)| match make(id, key) {
-                Some(made) => Ok((id, made.map_err(|source| KeysetError::Key { id, source })?)),
-                None => Err(KeysetError::WrongPrimitive {
-                    id,
-                    type_url: key.type_url().to_owned(),
-                    found: key.kind(),
-                    wanted,
-                }),
-            })
-            .collect()
+    ) -> Result<PerKey<T>, KeysetError> {
+        let made = self.enabled().map(|(id, key)| match make(id, key) {
+            Some(made) => Ok((id, made.map_err(|source| KeysetError::Key { id, source })?)),
+            None => Err(KeysetError::WrongPrimitive {
+                id,
+                type_url: key.type_url().to_owned(),
+                found: key.kind(),
+                wanted,
+            }),
+        });
+        PerKey::new(made.collect::<Result<_, _>>()?, self.primary)
+            .ok_or(KeysetError::NoPrimary { id: self.primary })
     }
 
     /// Makes each enabled key into what `make` says it is for, found by its prefix.
@@ -354,8 +354,7 @@ impl KeysetHandle {
         wanted: KeyKind,
         make: impl Fn(KeyId, &Key) -> Option<Result<T, KeyError>>,
     ) -> Result<PrefixMap<T>, KeysetError> {
-        PrefixMap::new(self.make_each(wanted, make)?, self.primary)
-            .ok_or(KeysetError::NoPrimary { id: self.primary })
+        self.make_each(wanted, make).map(PrefixMap::new)
     }
 
     /// Puts a keyset of enabled keys together.

@@ -5,13 +5,13 @@
 
 #[cfg(feature = "blocking")]
 pub mod blocking;
+mod breaker;
 #[cfg(feature = "kms-client")]
 #[cfg_attr(
     not(feature = "scaleway"),
     allow(dead_code, reason = "no provider calls it")
 )]
 pub mod client;
-mod breaker;
 mod fallback;
 pub mod file;
 mod hedged;

@@ -9,11 +9,11 @@
 //! RFC 4493; NIST SP 800-38B, appendix B; Tink's `aes_cmac.proto`.
 
 use crate::{
-    cipher::{self, RawMac},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyKind, KeyParameters, KeyProperties, KeySource, KeySpec, ParameterChoice, ParameterName,
+        RawPrimitive, TypedKey, Variant, check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
@@ -171,8 +171,17 @@ impl KeySpec for AesCmacKeyType {
         }
     }
 
-    fn mac(key: &AesCmacKey) -> Option<Result<Box<dyn RawMac>, KeyError>> {
-        let tag_size = key.parameters.tag_size;
-        Some(cipher::aes_cmac(key.key.bytes(), tag_size))
+    fn primitive(key: &AesCmacKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
+        cipher::aes_cmac(key.key.bytes(), key.parameters.tag_size).map(RawPrimitive::Mac)
+    }
+
+    fn material(key: &AesCmacKey) -> Vec<&SecretBytes> {
+        vec![&key.key]
+    }
+
+    const PARAMETERS: &'static [ParameterName] = &[ParameterName::TagSize];
+
+    fn choose(_size: usize, choice: &ParameterChoice) -> Result<AesCmacParameters, KeyError> {
+        AesCmacParameters::new(choice.tag_size.unwrap_or(16))
     }
 }

@@ -10,11 +10,11 @@
 
 use super::aes_cmac::check_key_size;
 use crate::{
-    cipher::{self, RawPrf},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyKind, KeyParameters, KeyProperties, KeySource, KeySpec, RawPrimitive, TypedKey, Variant,
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
@@ -144,8 +144,12 @@ impl KeySpec for AesCmacPrfKeyType {
         }
     }
 
-    fn prf(key: &AesCmacPrfKey) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
+    fn primitive(key: &AesCmacPrfKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
         let mac = cipher::aes_cmac(key.key.bytes(), AesCmacPrfParameters::MAX_OUTPUT);
-        Some(cipher::of_mac(mac))
+        cipher::of_mac(mac).map(RawPrimitive::Prf)
+    }
+
+    fn material(key: &AesCmacPrfKey) -> Vec<&SecretBytes> {
+        vec![&key.key]
     }
 }

@@ -18,8 +18,8 @@ use crate::{
     cipher::{self, Hash, Provider},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyKind, KeyParameters, KeyProperties, KeySource, KeySpec, RawPrimitive, TypedKey, Variant,
+        check_version,
     },
     secret::SecretBytes,
     segment::{StreamKey, StreamLayout},
@@ -307,7 +307,10 @@ impl KeySpec for AesCtrHmacStreamingKeyType {
         }
     }
 
-    fn streaming_aead(key: &AesCtrHmacStreamingKey, _provider: Provider) -> Option<StreamKey> {
+    fn primitive(
+        key: &AesCtrHmacStreamingKey,
+        _provider: Provider,
+    ) -> Result<RawPrimitive, KeyError> {
         let AesCtrHmacStreamingParameters {
             derived_key_size,
             hkdf_hash,
@@ -315,7 +318,7 @@ impl KeySpec for AesCtrHmacStreamingKeyType {
             tag_size,
             ..
         } = key.parameters;
-        Some(StreamKey::new(
+        Ok(RawPrimitive::StreamingAead(StreamKey::new(
             key.parameters.layout(),
             key.key.clone(),
             hkdf_hash,
@@ -324,7 +327,11 @@ impl KeySpec for AesCtrHmacStreamingKeyType {
                 let (aes_key, hmac_key) = derived.split_at(derived_key_size);
                 cipher::aes_ctr_hmac_segments(aes_key, hmac_key, hmac_hash, tag_size)
             }),
-        ))
+        )))
+    }
+
+    fn material(key: &AesCtrHmacStreamingKey) -> Vec<&SecretBytes> {
+        vec![&key.key]
     }
 }
 

@@ -11,10 +11,11 @@
 //! Tink has this key type: Go lacks it.
 
 use crate::{
-    cipher::{self, Provider, RawAead},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+        KeyParameters, KeyProperties, KeySource, KeySpec, ParameterChoice, ParameterName,
+        RawPrimitive, TypedKey, Variant, check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
@@ -175,7 +176,17 @@ impl KeySpec for AesEaxKeyType {
         }
     }
 
-    fn aead(key: &AesEaxKey, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(cipher::aes_eax(key.key.bytes(), key.parameters.iv_size))
+    fn primitive(key: &AesEaxKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
+        cipher::aes_eax(key.key.bytes(), key.parameters.iv_size).map(RawPrimitive::Aead)
+    }
+
+    fn material(key: &AesEaxKey) -> Vec<&SecretBytes> {
+        vec![&key.key]
+    }
+
+    const PARAMETERS: &'static [ParameterName] = &[ParameterName::IvSize];
+
+    fn choose(size: usize, choice: &ParameterChoice) -> Result<AesEaxParameters, KeyError> {
+        AesEaxParameters::new(size, choice.iv_size.unwrap_or(16))
     }
 }

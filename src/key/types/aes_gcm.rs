@@ -11,10 +11,11 @@
 //! NIST SP 800-38D; Tink's `aes_gcm.proto`.
 
 use crate::{
-    cipher::{self, Provider, RawAead},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+        KeyParameters, KeyProperties, KeySource, KeySpec, RawPrimitive, TypedKey, Variant,
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
@@ -161,7 +162,11 @@ impl KeySpec for AesGcmKeyType {
         }
     }
 
-    fn aead(key: &AesGcmKey, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(cipher::aes_gcm(provider, key.key.bytes()))
+    fn primitive(key: &AesGcmKey, provider: Provider) -> Result<RawPrimitive, KeyError> {
+        cipher::aes_gcm(provider, key.key.bytes()).map(RawPrimitive::Aead)
+    }
+
+    fn material(key: &AesGcmKey) -> Vec<&SecretBytes> {
+        vec![&key.key]
     }
 }

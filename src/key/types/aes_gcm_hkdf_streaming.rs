@@ -17,8 +17,8 @@ use crate::{
     cipher::{self, Hash, Provider},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyKind, KeyParameters, KeyProperties, KeySource, KeySpec, RawPrimitive, TypedKey, Variant,
+        check_version,
     },
     secret::SecretBytes,
     segment::{StreamKey, StreamLayout},
@@ -244,15 +244,22 @@ impl KeySpec for AesGcmHkdfStreamingKeyType {
         }
     }
 
-    fn streaming_aead(key: &AesGcmHkdfStreamingKey, provider: Provider) -> Option<StreamKey> {
+    fn primitive(
+        key: &AesGcmHkdfStreamingKey,
+        provider: Provider,
+    ) -> Result<RawPrimitive, KeyError> {
         let parameters = key.parameters;
-        Some(StreamKey::new(
+        Ok(RawPrimitive::StreamingAead(StreamKey::new(
             parameters.layout(),
             key.key.clone(),
             parameters.hkdf_hash,
             parameters.derived_key_size,
             Box::new(move |derived| cipher::aes_gcm(provider, derived)),
-        ))
+        )))
+    }
+
+    fn material(key: &AesGcmHkdfStreamingKey) -> Vec<&SecretBytes> {
+        vec![&key.key]
     }
 }
 

@@ -11,10 +11,11 @@
 //! RFC 8452; Tink's `aes_gcm_siv.proto`.
 
 use crate::{
-    cipher::{self, Provider, RawAead},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+        KeyParameters, KeyProperties, KeySource, KeySpec, RawPrimitive, TypedKey, Variant,
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
@@ -161,7 +162,11 @@ impl KeySpec for AesGcmSivKeyType {
         }
     }
 
-    fn aead(key: &AesGcmSivKey, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(cipher::aes_gcm_siv(provider, key.key.bytes()))
+    fn primitive(key: &AesGcmSivKey, provider: Provider) -> Result<RawPrimitive, KeyError> {
+        cipher::aes_gcm_siv(provider, key.key.bytes()).map(RawPrimitive::Aead)
+    }
+
+    fn material(key: &AesGcmSivKey) -> Vec<&SecretBytes> {
+        vec![&key.key]
     }
 }

@@ -12,11 +12,11 @@
 //! `aes_siv.proto`.
 
 use crate::{
-    cipher::{self, RawAead},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyKind, KeyParameters, KeyProperties, KeySource, KeySpec, RawPrimitive, TypedKey, Variant,
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
@@ -148,7 +148,11 @@ impl KeySpec for AesSivKeyType {
         }
     }
 
-    fn daead(key: &AesSivKey) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(cipher::aes_siv(key.key.bytes()))
+    fn primitive(key: &AesSivKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
+        cipher::aes_siv(key.key.bytes()).map(RawPrimitive::DeterministicAead)
+    }
+
+    fn material(key: &AesSivKey) -> Vec<&SecretBytes> {
+        vec![&key.key]
     }
 }

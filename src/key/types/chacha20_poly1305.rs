@@ -11,10 +11,11 @@
 //! lack it.
 
 use crate::{
-    cipher::{self, Provider, RawAead},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+        KeyParameters, KeyProperties, KeySource, KeySpec, RawPrimitive, TypedKey, Variant,
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
@@ -145,10 +146,11 @@ impl KeySpec for ChaCha20Poly1305KeyType {
         }
     }
 
-    fn aead(
-        key: &ChaCha20Poly1305Key,
-        provider: Provider,
-    ) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(cipher::chacha20_poly1305(provider, key.key.bytes()))
+    fn primitive(key: &ChaCha20Poly1305Key, provider: Provider) -> Result<RawPrimitive, KeyError> {
+        cipher::chacha20_poly1305(provider, key.key.bytes()).map(RawPrimitive::Aead)
+    }
+
+    fn material(key: &ChaCha20Poly1305Key) -> Vec<&SecretBytes> {
+        vec![&key.key]
     }
 }

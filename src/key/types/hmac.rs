@@ -11,11 +11,11 @@
 //! RFC 2104, FIPS 198-1; Tink's `hmac.proto`.
 
 use crate::{
-    cipher::{self, Hash, RawMac},
+    cipher::{self, Hash, Provider},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyKind, KeyParameters, KeyProperties, KeySource, KeySpec, ParameterChoice, ParameterName,
+        RawPrimitive, TypedKey, Variant, check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
@@ -225,8 +225,19 @@ impl KeySpec for HmacKeyType {
         }
     }
 
-    fn mac(key: &HmacKey) -> Option<Result<Box<dyn RawMac>, KeyError>> {
+    fn primitive(key: &HmacKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
         let HmacParameters { hash, tag_size, .. } = key.parameters;
-        Some(cipher::hmac(key.key.bytes(), hash, tag_size))
+        cipher::hmac(key.key.bytes(), hash, tag_size).map(RawPrimitive::Mac)
+    }
+
+    fn material(key: &HmacKey) -> Vec<&SecretBytes> {
+        vec![&key.key]
+    }
+
+    const PARAMETERS: &'static [ParameterName] = &[ParameterName::TagSize, ParameterName::Hash];
+
+    fn choose(size: usize, choice: &ParameterChoice) -> Result<HmacParameters, KeyError> {
+        let hash = choice.hash.unwrap_or(Hash::Sha256);
+        HmacParameters::new(size, hash, choice.tag_size.unwrap_or(16))
     }
 }

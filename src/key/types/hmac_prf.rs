@@ -11,11 +11,11 @@
 
 use super::hmac::{KEY_SIZES, is_key_size, messages_log2};
 use crate::{
-    cipher::{self, Hash, RawPrf},
+    cipher::{self, Hash, Provider},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyKind, KeyParameters, KeyProperties, KeySource, KeySpec, ParameterChoice, ParameterName,
+        RawPrimitive, TypedKey, Variant, check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
@@ -184,9 +184,19 @@ impl KeySpec for HmacPrfKeyType {
         }
     }
 
-    fn prf(key: &HmacPrfKey) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
+    fn primitive(key: &HmacPrfKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
         let hash = key.parameters.hash;
         let mac = cipher::hmac(key.key.bytes(), hash, hash.digest_size());
-        Some(cipher::of_mac(mac))
+        cipher::of_mac(mac).map(RawPrimitive::Prf)
+    }
+
+    fn material(key: &HmacPrfKey) -> Vec<&SecretBytes> {
+        vec![&key.key]
+    }
+
+    const PARAMETERS: &'static [ParameterName] = &[ParameterName::Hash];
+
+    fn choose(size: usize, choice: &ParameterChoice) -> Result<HmacPrfParameters, KeyError> {
+        HmacPrfParameters::new(size, choice.hash.unwrap_or(Hash::Sha256))
     }
 }

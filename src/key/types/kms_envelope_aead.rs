@@ -15,11 +15,11 @@
 use std::fmt;
 
 use crate::{
-    cipher::{Provider, RawAead},
+    cipher::Provider,
     error::KeyError,
     key::{
-        DekTemplate, KeyParameters, KeyProperties, KeySpec, KeyTemplate, RemoteKey, TypedKey,
-        Variant, check_version, spec::KeySource,
+        DekTemplate, KeyParameters, KeyProperties, KeySource, KeySpec, KeyTemplate, RawPrimitive,
+        RemoteKey, TypedKey, Variant, check_version,
     },
     remote::SchemeOf,
     wire::proto::{self, key_data::KeyMaterialType},
@@ -194,11 +194,12 @@ impl KeySpec for KmsEnvelopeAeadKeyType {
         }
     }
 
-    fn aead(
-        _key: &KmsEnvelopeAeadKey,
-        _provider: Provider,
-    ) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(Err(KeyError::Remote))
+    fn primitive(_key: &KmsEnvelopeAeadKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
+        Err(KeyError::Remote)
+    }
+
+    fn material(_key: &KmsEnvelopeAeadKey) -> Vec<&SecretBytes> {
+        Vec::new()
     }
 
     fn remote_key(key: &KmsEnvelopeAeadKey) -> Option<Result<RemoteKey<'_>, KeyError>> {

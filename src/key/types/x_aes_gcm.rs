@@ -10,10 +10,11 @@
 //! C2SP XAES-256-GCM; Tink's `x_aes_gcm.proto`.
 
 use crate::{
-    cipher::{self, Provider, RawAead},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+        KeyParameters, KeyProperties, KeySource, KeySpec, ParameterChoice, ParameterName,
+        RawPrimitive, TypedKey, Variant, check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
@@ -178,11 +179,18 @@ impl KeySpec for XAesGcmKeyType {
         }
     }
 
-    fn aead(key: &XAesGcmKey, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(cipher::x_aes_gcm(
-            provider,
-            key.key.bytes(),
-            key.parameters.salt_size,
-        ))
+    fn primitive(key: &XAesGcmKey, provider: Provider) -> Result<RawPrimitive, KeyError> {
+        let salt_size = key.parameters.salt_size;
+        cipher::x_aes_gcm(provider, key.key.bytes(), salt_size).map(RawPrimitive::Aead)
+    }
+
+    fn material(key: &XAesGcmKey) -> Vec<&SecretBytes> {
+        vec![&key.key]
+    }
+
+    const PARAMETERS: &'static [ParameterName] = &[ParameterName::SaltSize];
+
+    fn choose(_size: usize, choice: &ParameterChoice) -> Result<XAesGcmParameters, KeyError> {
+        XAesGcmParameters::new(choice.salt_size.unwrap_or(12))
     }
 }

@@ -10,10 +10,11 @@
 //! draft-irtf-cfrg-xchacha-03; Tink's `xchacha20_poly1305.proto`.
 
 use crate::{
-    cipher::{self, Provider, RawAead},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+        KeyParameters, KeyProperties, KeySource, KeySpec, RawPrimitive, TypedKey, Variant,
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
@@ -148,10 +149,11 @@ impl KeySpec for XChaCha20Poly1305KeyType {
         }
     }
 
-    fn aead(
-        key: &XChaCha20Poly1305Key,
-        provider: Provider,
-    ) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(cipher::xchacha20_poly1305(provider, key.key.bytes()))
+    fn primitive(key: &XChaCha20Poly1305Key, provider: Provider) -> Result<RawPrimitive, KeyError> {
+        cipher::xchacha20_poly1305(provider, key.key.bytes()).map(RawPrimitive::Aead)
+    }
+
+    fn material(key: &XChaCha20Poly1305Key) -> Vec<&SecretBytes> {
+        vec![&key.key]
     }
 }
