@@ -21,6 +21,7 @@ use crate::{
         Variant, check_version,
     },
     remote::SchemeOf,
+    secret::SecretBytes,
     wire::proto::{self, key_data::KeyMaterialType},
 };
 

@@ -22,6 +22,7 @@ use crate::{
         RemoteKey, TypedKey, Variant, check_version,
     },
     remote::SchemeOf,
+    secret::SecretBytes,
     wire::proto::{self, key_data::KeyMaterialType},
 };
 

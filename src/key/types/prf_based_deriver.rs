@@ -13,13 +13,14 @@
 
 use super::hkdf_prf::{HkdfPrfKey, HkdfPrfKeyType, HkdfPrfParameters};
 use crate::{
-    cipher::Hash,
+    cipher::{Hash, Provider},
     error::KeyError,
     key::{
         KeyKind, KeyParameters, KeyProperties, KeySource, KeySpec, KeyTemplate, RawDeriver,
         RawPrimitive, TypedKey, Variant, check_version, deriver,
         spec::{parameters_of, template_of},
     },
+    secret::SecretBytes,
     wire::{self, proto},
 };
 
