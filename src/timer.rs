@@ -1,7 +1,7 @@
 //! [`Timer`]: a clock and an alarm that can be replaced.
 
 use std::time::Duration;
-#[cfg(any(feature = "cache", feature = "scaleway"))]
+#[cfg(any(feature = "cache", feature = "kms-client"))]
 use std::time::Instant;
 
 use crate::remote::BoxFuture;
@@ -16,11 +16,11 @@ pub trait Timer: Send + Sync {
 }
 
 /// The timer of tokio. Calls must be awaited in a tokio runtime.
-#[cfg(any(feature = "cache", feature = "scaleway"))]
+#[cfg(any(feature = "cache", feature = "kms-client"))]
 #[derive(Clone, Debug)]
 pub struct TokioTimer(Instant);
 
-#[cfg(any(feature = "cache", feature = "scaleway"))]
+#[cfg(any(feature = "cache", feature = "kms-client"))]
 impl TokioTimer {
     /// Starts the clock.
     #[must_use]
@@ -29,14 +29,14 @@ impl TokioTimer {
     }
 }
 
-#[cfg(any(feature = "cache", feature = "scaleway"))]
+#[cfg(any(feature = "cache", feature = "kms-client"))]
 impl Default for TokioTimer {
     fn default() -> Self {
         Self::new()
     }
 }
 
-#[cfg(any(feature = "cache", feature = "scaleway"))]
+#[cfg(any(feature = "cache", feature = "kms-client"))]
 impl Timer for TokioTimer {
     fn now(&self) -> Duration {
         self.0.elapsed()

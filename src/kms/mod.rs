@@ -25,7 +25,7 @@ use std::{fmt, sync::Arc};
 
 pub use crate::remote::KmsClient;
 pub use crate::timer::Timer;
-#[cfg(any(feature = "cache", feature = "scaleway"))]
+#[cfg(any(feature = "cache", feature = "kms-client"))]
 pub use crate::timer::TokioTimer;
 pub use breaker::{BreakerPolicy, BreakerState, CircuitBreaker};
 pub use fallback::Fallback;

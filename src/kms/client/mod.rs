@@ -22,3 +22,5 @@ pub use request::{HttpHeader, HttpRequest};
 pub use response::{HttpResponse, MAX_REPLY_SIZE};
 pub use retry::{RetryPolicy, Retrying};
 pub use transport::Transport;
+
+pub use crate::timer::{Timer, TokioTimer};

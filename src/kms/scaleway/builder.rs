@@ -9,10 +9,9 @@ use super::{
 use crate::{
     error::KmsError,
     kms::client::{
-        HttpTransport, RetryPolicy, Retrying, Transport, base_url::BaseUrl, http::HttpOptions,
-        proxy::Proxy, trace,
+        HttpTransport, RetryPolicy, Retrying, Timer, TokioTimer, Transport, base_url::BaseUrl,
+        http::HttpOptions, proxy::Proxy, trace,
     },
-    timer::{Timer, TokioTimer},
 };
 
 impl ScalewayClient {

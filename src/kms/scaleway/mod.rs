@@ -61,5 +61,6 @@ pub use uri::{KeyUri, Region};
 pub use uuid::Uuid;
 
 pub use super::client::{
-    HttpRequest, HttpResponse, HttpTransport, MAX_REPLY_SIZE, RetryPolicy, Retrying, Transport,
+    HttpRequest, HttpResponse, HttpTransport, MAX_REPLY_SIZE, RetryPolicy, Retrying, Timer,
+    TokioTimer, Transport,
 };

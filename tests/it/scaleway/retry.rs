@@ -4,12 +4,9 @@ use std::time::Duration;
 
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind, RemoteAead,
-    kms::{
-        Timer, TokioTimer,
-        scaleway::{
-            CreateKey, HttpRequest, HttpResponse, RetryPolicy, ScalewayClient, ScalewayKey,
-            Transport,
-        },
+    kms::scaleway::{
+        CreateKey, HttpRequest, HttpResponse, RetryPolicy, ScalewayClient, ScalewayKey, Timer,
+        TokioTimer, Transport,
     },
 };
 

@@ -9,8 +9,7 @@ use std::{
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind,
     kms::{
-        Timer,
-        client::{HttpRequest, HttpResponse, RetryPolicy, Transport},
+        client::{HttpRequest, HttpResponse, RetryPolicy, Timer, Transport},
         scaleway::{ScalewayClient, ScalewayClientBuilder, ScalewayKey},
     },
 };

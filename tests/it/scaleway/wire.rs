@@ -7,13 +7,10 @@ use std::{
 
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind, RemoteAead, SecretAccess, SecretBytes,
-    kms::{
-        Timer,
-        scaleway::{
-            Algorithm, CreateKey, HttpRequest, HttpResponse, KeyMaterial, KeyOrder, KeyState,
-            KeyUsage, ListKeys, ProtectionLevel, Region, RetryPolicy, RotationPolicy,
-            RotationStatus, Timestamp, Transport, UpdateKey, UsageKind,
-        },
+    kms::scaleway::{
+        Algorithm, CreateKey, HttpRequest, HttpResponse, KeyMaterial, KeyOrder, KeyState, KeyUsage,
+        ListKeys, ProtectionLevel, Region, RetryPolicy, RotationPolicy, RotationStatus, Timer,
+        Timestamp, Transport, UpdateKey, UsageKind,
     },
 };
 
