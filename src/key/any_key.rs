@@ -14,6 +14,7 @@ use crate::{
     error::KeyError,
     rng,
     secret::{STACK_OF_KEYS, SecretAccess, SecretBytes, on_wiped_stack},
+    segment::StreamKey,
     wire,
 };
 
@@ -172,7 +173,7 @@ impl Key {
     }
 
     /// Returns where the service's part of this key is, if a service holds it.
-    pub(crate) fn remote_key(&self) -> Option<Result<RemoteKey<'_>, KeyError>> {
+    pub(crate) fn remote_key(&self) -> Option<RemoteKey<'_>> {
         self.material.remote_key()
     }
 
@@ -192,6 +193,18 @@ impl Key {
         on_wiped_stack::<STACK_OF_KEYS, _>(|| self.material.primitive(provider))
             .map(take)
             .transpose()
+    }
+
+    /// Returns the streaming AEAD that this key is for.
+    pub(crate) fn streaming_aead(&self, provider: Provider) -> Option<Result<StreamKey, KeyError>> {
+        self.primitive(
+            KeyKind::StreamingAead,
+            provider,
+            |primitive| match primitive {
+                RawPrimitive::StreamingAead(stream_key) => Some(stream_key),
+                _ => None,
+            },
+        )
     }
 
     /// Keeps the bytes of a key that nothing is made of.
@@ -254,7 +267,7 @@ trait Material: Send + Sync {
         })
     }
 
-    fn remote_key(&self) -> Option<Result<RemoteKey<'_>, KeyError>> {
+    fn remote_key(&self) -> Option<RemoteKey<'_>> {
         None
     }
 }
@@ -304,7 +317,7 @@ impl<S: KeySpec> Material for Typed<S> {
         S::primitive(&self.0, provider)
     }
 
-    fn remote_key(&self) -> Option<Result<RemoteKey<'_>, KeyError>> {
+    fn remote_key(&self) -> Option<RemoteKey<'_>> {
         S::remote_key(&self.0)
     }
 }

@@ -6,7 +6,7 @@ use super::{Key, KeyTemplate, KeyType, RawDeriver, types::table::ALL_BUT_DERIVER
 use crate::{cipher::Refused, error::KeyError, secret::SecretBytes};
 
 /// Makes keys of one template, each from a salt.
-pub struct KeyDeriver {
+pub(crate) struct KeyDeriver {
     raw: RawDeriver,
     recipe: Recipe,
 }

@@ -14,9 +14,10 @@ mod prefix_map;
 mod prefixed_aead;
 mod prefixed_mac;
 mod primitive;
-mod remote_key;
 mod spec;
 mod template;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use types::*;
@@ -35,8 +36,7 @@ pub(crate) use per_key::PerKey;
 pub(crate) use prefix_map::{PrefixMap, Prefixed};
 pub(crate) use prefixed_aead::PrefixedAead;
 pub(crate) use prefixed_mac::{PrefixedMac, RunningPrefixedMac};
-pub(crate) use primitive::{RawDeriver, RawPrimitive};
-pub(crate) use remote_key::RemoteKey;
+pub(crate) use primitive::{RawDeriver, RawPrimitive, RemoteKey};
 pub use spec::{KeyParameters, TypedKey};
 pub(crate) use spec::{KeySource, KeySpec, check_version};
 pub use template::{KeyProperties, KeyTemplate, Template};

@@ -24,3 +24,15 @@ pub struct RawDeriver {
     pub(crate) prf: Box<dyn RawPrf>,
     pub(crate) template: KeyTemplate,
 }
+
+/// The service's part in the AEAD of a key that a service holds.
+#[allow(missing_debug_implementations, reason = "not reachable from outside")]
+pub enum RemoteKey<'k> {
+    /// The service encrypts the messages themselves.
+    Kms { key_uri: &'k str },
+    /// The service wraps the data-encryption keys of messages.
+    Envelope {
+        kek_uri: &'k str,
+        dek_template: &'k KeyTemplate,
+    },
+}

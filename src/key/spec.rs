@@ -83,7 +83,7 @@ pub trait KeySpec: Send + Sync + 'static {
     fn material(key: &Self::Key) -> Vec<&SecretBytes>;
 
     /// The service's part, if a service holds the key.
-    fn remote_key(_key: &Self::Key) -> Option<Result<RemoteKey<'_>, KeyError>> {
+    fn remote_key(_key: &Self::Key) -> Option<RemoteKey<'_>> {
         None
     }
 

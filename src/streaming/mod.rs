@@ -25,7 +25,7 @@ use std::{
 use crate::{
     cipher::Provider,
     error::{EncryptError, KeysetError},
-    key::{Key, KeyKind, PerKey, RawPrimitive},
+    key::{Key, KeyKind, PerKey},
     keyset::{KeysetHandle, Primitive},
     primitive::StreamingAead,
     segment::StreamKey,
@@ -88,18 +88,11 @@ pub struct KeysetStreamingAead(Arc<PerKey<Arc<StreamKey>>>);
 impl Primitive for KeysetStreamingAead {
     fn from_keyset(keyset: &KeysetHandle, provider: Provider) -> Result<Self, KeysetError> {
         let stream_key = |_, key: &Key| {
-            key.primitive(
-                KeyKind::StreamingAead,
-                provider,
-                |primitive| match primitive {
-                    RawPrimitive::StreamingAead(stream_key) => Some(Arc::new(stream_key)),
-                    _ => None,
-                },
-            )
+            let made = key.streaming_aead(provider)?;
+            Some(made.map(Arc::new))
         };
-        Ok(Self(Arc::new(
-            keyset.make_each(KeyKind::StreamingAead, stream_key)?,
-        )))
+        let keys = keyset.make_each(KeyKind::StreamingAead, stream_key)?;
+        Ok(Self(Arc::new(keys)))
     }
 }
 

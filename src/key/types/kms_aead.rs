@@ -164,8 +164,8 @@ impl KeySpec for KmsAeadKeyType {
         Vec::new()
     }
 
-    fn remote_key(key: &KmsAeadKey) -> Option<Result<RemoteKey<'_>, KeyError>> {
+    fn remote_key(key: &KmsAeadKey) -> Option<RemoteKey<'_>> {
         let key_uri = &key.parameters.key_uri;
-        Some(Ok(RemoteKey::Kms { key_uri }))
+        Some(RemoteKey::Kms { key_uri })
     }
 }

@@ -203,10 +203,10 @@ impl KeySpec for KmsEnvelopeAeadKeyType {
         Vec::new()
     }
 
-    fn remote_key(key: &KmsEnvelopeAeadKey) -> Option<Result<RemoteKey<'_>, KeyError>> {
-        let parameters = &key.parameters;
-        let dek = DekTemplate::new(&parameters.dek_template);
-        let kek_uri = &parameters.kek_uri;
-        Some(dek.map(|dek| RemoteKey::Envelope { kek_uri, dek }))
+    fn remote_key(key: &KmsEnvelopeAeadKey) -> Option<RemoteKey<'_>> {
+        Some(RemoteKey::Envelope {
+            kek_uri: &key.parameters.kek_uri,
+            dek_template: &key.parameters.dek_template,
+        })
     }
 }

@@ -1,11 +1,11 @@
 //! `keyset export`: the keyset in cleartext, or one raw key.
 
 use clap::Args;
-use keyseal::{KeyId, KeysetError};
+use keyseal::{Key, KeyId, KeysetError, SecretAccess, SecretBytes};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{list, material::material};
+use super::list;
 use crate::{
     args::{FormatName, KeysetAccess, NewFile},
     context::Context,
@@ -15,6 +15,7 @@ use crate::{
     files::Holds,
     input::{Place, check_one_standard_input},
     keysets::{Keyset, Seal, cleartext_failure, keyset_failure},
+    text::short_type,
 };
 
 /// Write a keyset in cleartext, or one of its keys as bare bytes
@@ -104,7 +105,7 @@ pub(crate) fn run(args: ExportArgs, context: &Context) -> Result<Exit, Failure> 
             let key = entry
                 .key()
                 .ok_or_else(|| failed(KeysetError::Destroyed { id }))?;
-            let bytes = encode(&material(key)?, args.encoding);
+            let bytes = encode(bare(key)?.expose(SecretAccess::insecure()), args.encoding);
             output.write(&bytes)?;
             context.report(
                 &format!("wrote {name}: key {id} in cleartext"),
@@ -114,6 +115,22 @@ pub(crate) fn run(args: ExportArgs, context: &Context) -> Result<Exit, Failure> 
         }
     }
     Ok(Exit::Done)
+}
+
+/// Returns the bytes of a key, in the order in which `import` takes them.
+fn bare(key: &Key) -> Result<SecretBytes, Failure> {
+    key.export(SecretAccess::insecure()).ok_or_else(|| {
+        Failure::new(
+            Exit::Failed,
+            "no_raw_key",
+            "cannot export the key",
+            format!(
+                "keys of type {} have no bare form",
+                short_type(key.type_url())
+            ),
+        )
+        .hint("without --key-id, the whole keyset is exported")
+    })
 }
 
 fn encode(bytes: &[u8], encoding: Encoding) -> Zeroizing<Vec<u8>> {

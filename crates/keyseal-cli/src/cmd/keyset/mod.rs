@@ -10,7 +10,6 @@ mod export;
 mod import;
 mod lint;
 pub(crate) mod list;
-mod material;
 mod parameters;
 
 use std::error::Error;
