@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use zeroize::Zeroizing;
 
-use super::{KeysetHandle, KeysetKey, Remains, State, Status, text_form::holds_cleartext};
+use super::{Format, KeysetHandle, KeysetKey, Remains, State, Status, text_form::holds_cleartext};
 use crate::{
     error::{EncryptError, KeysetError, KmsErrorKind, ParseError},
     key::{Key, KeyId, KeyTypes, Variant},
@@ -20,28 +20,6 @@ use crate::{
         proto::{self, KeyData, KeyStatusType, key_data::KeyMaterialType},
     },
 };
-
-/// How a keyset is written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_enums, reason = "Tink's list, complete")]
-pub enum Format {
-    /// The serialized message.
-    Binary,
-    /// proto3 JSON.
-    Json,
-}
-
-impl Format {
-    /// Recognises the format of a keyset file by its first byte, after any white space and byte
-    /// order mark.
-    #[must_use]
-    pub fn detect(bytes: &[u8]) -> Self {
-        match without_mark(bytes).trim_ascii_start().first() {
-            Some(b'{') => Self::Json,
-            _ => Self::Binary,
-        }
-    }
-}
 
 /// Reads keysets, for a program that accepts not all key types.
 ///
@@ -502,11 +480,6 @@ pub(super) fn malformed(error: ParseError) -> KeysetError {
 /// Replaces the error by the name of the text's form, if it has one that we do not read.
 fn in_another_form(bytes: &[u8], error: KeysetError) -> KeysetError {
     TextForm::of(bytes).map_or(error, |found| KeysetError::TextForm { found })
-}
-
-/// Returns a text without its byte order mark.
-pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
 
 pub(super) fn read_status(status: i32) -> Option<Status> {

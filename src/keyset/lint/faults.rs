@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Findings, short};
+use super::finding::{Finding, Findings, short};
 use crate::wire::json::Fault;
 
 /// The faults of a text by kind: how many there are, and the first of each.

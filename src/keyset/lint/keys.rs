@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Buf as _;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-use super::{Finding, Findings, chain, short};
+use super::finding::{Finding, Findings, chain, short};
 use crate::{
     error::KeyError,
     key::{

@@ -1,0 +1,368 @@
+//! [`LimitedAead`]: an AEAD that counts the messages of each key.
+
+use std::{
+    fmt, io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{
+    aead::KeysetAead,
+    error::{DecryptError, EncryptError, KeysetError},
+    key::KeyId,
+    keyset::KeysetHandle,
+    primitive::Aead,
+};
+
+/// Messages and bytes of plaintext that a key has encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "stores of others make it")]
+pub struct Usage {
+    /// The number of messages.
+    pub messages: u64,
+    /// The number of bytes of plaintext.
+    pub bytes: u64,
+}
+
+impl Usage {
+    const fn plus(self, other: Self) -> Self {
+        Self {
+            messages: self.messages.saturating_add(other.messages),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+
+    fn least(self, other: Self) -> Self {
+        Self {
+            messages: self.messages.min(other.messages),
+            bytes: self.bytes.min(other.bytes),
+        }
+    }
+
+    const fn is_within(self, limit: Self) -> bool {
+        self.messages <= limit.messages && self.bytes <= limit.bytes
+    }
+}
+
+/// How much a key may encrypt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageLimits {
+    soft: Usage,
+    hard: Usage,
+}
+
+impl UsageLimits {
+    /// 2⁵² bytes, which are 2⁴⁸ blocks of AES: by then an attacker can tell ciphertexts from random
+    /// bytes with a probability of about 2⁻³³.
+    ///
+    /// # Source
+    /// CFRG, Usage Limits on AEAD Algorithms, section 5.1.1: (s + q + 1)² / 2¹²⁹.
+    pub const MAX_BYTES: u64 = 1 << 52;
+
+    /// Refuses messages above `hard`, and asks for a rotation at half of it.
+    #[must_use]
+    pub const fn new(hard: Usage) -> Self {
+        let soft = Usage {
+            messages: hard.messages / 2,
+            bytes: hard.bytes / 2,
+        };
+        Self { soft, hard }
+    }
+
+    /// Takes the bounds of a keyset's primary key: its type's
+    /// [number of messages](crate::key::KeyProperties::messages_log2), such as 2³² for AES-GCM with
+    /// random nonces (NIST SP 800-38D, section 8.3), and [`MAX_BYTES`](Self::MAX_BYTES).
+    #[must_use]
+    pub fn of_keyset(keyset: &KeysetHandle) -> Self {
+        let properties = keyset.primary().key().and_then(crate::Key::properties);
+        let messages_log2 = properties.map_or(32, |properties| properties.messages_log2);
+        Self::new(Usage {
+            messages: 1_u64.checked_shl(messages_log2).unwrap_or(u64::MAX),
+            bytes: Self::MAX_BYTES,
+        })
+    }
+
+    /// Sets when the hook asks for a rotation.
+    #[must_use]
+    pub const fn soft(self, soft: Usage) -> Self {
+        Self { soft, ..self }
+    }
+}
+
+/// Keeps the usage of keys over restarts. Anyone may implement it, for a database, say.
+pub trait UsageStore: Send + Sync {
+    /// Returns the stored usage of a key, or zero.
+    ///
+    /// # Errors
+    /// [`io::Error`] if it cannot be read.
+    fn load(&self, key_id: KeyId) -> io::Result<Usage>;
+
+    /// Stores the usage of a key in place of the old one. When it returns, the new value survives a
+    /// crash.
+    ///
+    /// # Errors
+    /// [`io::Error`] if it cannot be stored. The key then refuses to encrypt.
+    fn store(&self, key_id: KeyId, usage: Usage) -> io::Result<()>;
+}
+
+impl<S: UsageStore + ?Sized> UsageStore for Arc<S> {
+    fn load(&self, key_id: KeyId) -> io::Result<Usage> {
+        (**self).load(key_id)
+    }
+
+    fn store(&self, key_id: KeyId, usage: Usage) -> io::Result<()> {
+        (**self).store(key_id, usage)
+    }
+}
+
+/// Keeps nothing: the counts start with the process.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::exhaustive_structs, reason = "it has no fields")]
+pub struct Forgetful;
+
+impl UsageStore for Forgetful {
+    fn load(&self, _key_id: KeyId) -> io::Result<Usage> {
+        Ok(Usage::default())
+    }
+
+    fn store(&self, _key_id: KeyId, _usage: Usage) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+type SoftLimitHook = Arc<dyn Fn(KeyId, Usage) + Send + Sync>;
+
+/// An [`Aead`] that counts its messages, with one key. Cheap to clone; clones count together.
+///
+/// It stores the usage in advance, in steps of 1,024 messages and 64 MiB, and the exact count when
+/// the last clone is dropped. So after a crash a key counts up to 1,024 messages and 64 MiB more than
+/// it has encrypted, and never less. [`step`](Self::step) changes this. When the usage cannot be
+/// stored, it refuses to encrypt.
+///
+/// The hook is called at the first message above the soft limit, and again after a restart. After a
+/// rotation, make a new one for the new primary key, with the same store.
+pub struct LimitedAead<A> {
+    aead: A,
+    meter: Arc<Meter>,
+    on_soft_limit: Option<SoftLimitHook>,
+}
+
+/// The usage of one key.
+struct Meter {
+    key_id: KeyId,
+    limits: UsageLimits,
+    store: Box<dyn UsageStore>,
+    count: Mutex<Count>,
+}
+
+struct Count {
+    used: Usage,
+    /// Usage up to here is stored already.
+    reserved: Usage,
+    step: Usage,
+    is_past_soft: bool,
+}
+
+impl LimitedAead<KeysetAead> {
+    /// Counts the uses of a keyset's primary key, within the bounds of its type.
+    ///
+    /// # Errors
+    /// [`KeysetError::WrongPrimitive`], [`KeysetError::Key`]; [`KeysetError::Encrypt`] with
+    /// [`EncryptError::UsageNotStored`] if the store cannot be read.
+    pub fn of_keyset(
+        keyset: &KeysetHandle,
+        store: impl UsageStore + 'static,
+    ) -> Result<Self, KeysetError> {
+        let limits = UsageLimits::of_keyset(keyset);
+        Self::new(keyset.primitive()?, keyset.primary_id(), limits, store)
+            .map_err(KeysetError::Encrypt)
+    }
+}
+
+impl<A> LimitedAead<A> {
+    /// Counts the uses of the key that `aead` encrypts with, under the id `key_id`.
+    ///
+    /// # Errors
+    /// [`EncryptError::UsageNotStored`] if the store cannot be read.
+    pub fn new(
+        aead: A,
+        key_id: KeyId,
+        limits: UsageLimits,
+        store: impl UsageStore + 'static,
+    ) -> Result<Self, EncryptError> {
+        let used = store
+            .load(key_id)
+            .map_err(|error| not_stored(key_id, &error))?;
+        let count = Count {
+            used,
+            reserved: used,
+            step: Usage {
+                messages: 1024,
+                bytes: 64 << 20,
+            },
+            is_past_soft: false,
+        };
+        Ok(Self {
+            aead,
+            meter: Arc::new(Meter {
+                key_id,
+                limits,
+                store: Box::new(store),
+                count: Mutex::new(count),
+            }),
+            on_soft_limit: None,
+        })
+    }
+
+    /// Sets the hook of the soft limit: "rotate now". It runs on the thread that encrypts.
+    #[must_use]
+    pub fn on_soft_limit(self, hook: impl Fn(KeyId, Usage) + Send + Sync + 'static) -> Self {
+        Self {
+            on_soft_limit: Some(Arc::new(hook)),
+            ..self
+        }
+    }
+
+    /// Sets how much usage is stored in advance: at most so much is counted too much after a crash.
+    #[must_use]
+    pub fn step(self, step: Usage) -> Self {
+        self.meter.count().step = step;
+        self
+    }
+
+    /// Returns the usage of the key so far. After a crash, it may be higher than the real one.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.meter.count().used
+    }
+
+    /// Counts a message before it is encrypted.
+    fn count(&self, len: usize) -> Result<(), EncryptError> {
+        let message = Usage {
+            messages: 1,
+            bytes: len as u64,
+        };
+        let passed_soft = self.meter.take(message)?;
+        if let (Some(usage), Some(hook)) = (passed_soft, &self.on_soft_limit) {
+            hook(self.meter.key_id, usage);
+        }
+        Ok(())
+    }
+}
+
+impl Meter {
+    fn count(&self) -> MutexGuard<'_, Count> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a message, and returns the usage if it is the first one past the soft limit.
+    fn take(&self, message: Usage) -> Result<Option<Usage>, EncryptError> {
+        let mut count = self.count();
+        let used = count.used.plus(message);
+        if !used.is_within(self.limits.hard) {
+            return Err(EncryptError::KeyExhausted {
+                key_id: self.key_id,
+                messages: count.used.messages,
+                bytes: count.used.bytes,
+            });
+        }
+        if !used.is_within(count.reserved) {
+            // Stored before it is used: a crash in between counts too much, never too little.
+            let reserved = used.plus(count.step).least(self.limits.hard);
+            self.store
+                .store(self.key_id, reserved)
+                .map_err(|error| not_stored(self.key_id, &error))?;
+            count.reserved = reserved;
+        }
+        count.used = used;
+        let passes = !count.is_past_soft && !used.is_within(self.limits.soft);
+        count.is_past_soft |= passes;
+        Ok(passes.then_some(used))
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        let (used, reserved) = {
+            let count = self.count();
+            (count.used, count.reserved)
+        };
+        if used != reserved {
+            // If it fails, the reserved usage counts.
+            let _ = self.store.store(self.key_id, used);
+        }
+    }
+}
+
+fn not_stored(key_id: KeyId, error: &io::Error) -> EncryptError {
+    EncryptError::UsageNotStored {
+        key_id,
+        reason: error.to_string(),
+    }
+}
+
+impl<A: Aead> Aead for LimitedAead<A> {
+    fn encrypt(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, EncryptError> {
+        self.count(plaintext.len())?;
+        self.aead.encrypt(plaintext, associated_data)
+    }
+
+    fn decrypt(&self, ciphertext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, DecryptError> {
+        self.aead.decrypt(ciphertext, associated_data)
+    }
+
+    fn encrypt_into(
+        &self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncryptError> {
+        self.count(plaintext.len())?;
+        self.aead.encrypt_into(plaintext, associated_data, out)
+    }
+
+    fn decrypt_into(
+        &self,
+        ciphertext: &[u8],
+        associated_data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), DecryptError> {
+        self.aead.decrypt_into(ciphertext, associated_data, out)
+    }
+
+    fn encrypt_in_place(
+        &self,
+        buffer: &mut Vec<u8>,
+        associated_data: &[u8],
+    ) -> Result<(), EncryptError> {
+        self.count(buffer.len())?;
+        self.aead.encrypt_in_place(buffer, associated_data)
+    }
+
+    fn decrypt_in_place(
+        &self,
+        buffer: &mut Vec<u8>,
+        associated_data: &[u8],
+    ) -> Result<(), DecryptError> {
+        self.aead.decrypt_in_place(buffer, associated_data)
+    }
+}
+
+impl<A: Clone> Clone for LimitedAead<A> {
+    fn clone(&self) -> Self {
+        Self {
+            aead: self.aead.clone(),
+            meter: self.meter.clone(),
+            on_soft_limit: self.on_soft_limit.clone(),
+        }
+    }
+}
+
+impl<A> fmt::Debug for LimitedAead<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LimitedAead")
+            .field("key_id", &self.meter.key_id)
+            .field("usage", &self.usage())
+            .field("limits", &self.meter.limits)
+            .finish_non_exhaustive()
+    }
+}
