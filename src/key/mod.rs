@@ -4,6 +4,7 @@
 //! knows; a [`KeyTypes`] value says which of these a program accepts.
 
 mod any_key;
+mod byte_key;
 mod dek;
 mod deriver;
 mod key_type;

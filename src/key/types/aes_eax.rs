@@ -14,17 +14,13 @@ use crate::{
     cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySource, KeySpec, ParameterChoice, ParameterName,
-        RawPrimitive, TypedKey, Variant, check_version,
+        KeyProperties, KeySpec, ParameterChoice, ParameterName, RawPrimitive, Variant,
+        byte_key::{byte_key, byte_key_spec},
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
 };
-
-/// The key type `AesEaxKey`, for a list of [`KeyTypes`](crate::KeyTypes).
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesEaxKeyType;
 
 /// The parameters of an AES-EAX key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +55,9 @@ impl AesEaxParameters {
     }
 }
 
-/// An AES-EAX key of 16 or 32 bytes, and the size of its IVs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AesEaxKey {
-    parameters: AesEaxParameters,
-    key: SecretBytes,
+byte_key! {
+    /// An AES-EAX key of 16 or 32 bytes, and the size of its IVs.
+    AesEaxKey(AesEaxParameters): AesEaxKeyType
 }
 
 impl AesEaxKey {
@@ -75,26 +69,6 @@ impl AesEaxKey {
         let parameters = AesEaxParameters::new(key.len(), iv_size)?;
         Ok(Self { parameters, key })
     }
-
-    /// Returns the key itself.
-    #[must_use]
-    pub const fn key(&self) -> &SecretBytes {
-        &self.key
-    }
-
-    /// Returns the sizes.
-    #[must_use]
-    pub const fn parameters(&self) -> AesEaxParameters {
-        self.parameters
-    }
-}
-
-impl TypedKey for AesEaxKey {
-    type Spec = AesEaxKeyType;
-}
-
-impl KeyParameters for AesEaxParameters {
-    type Spec = AesEaxKeyType;
 }
 
 const AES128: AesEaxParameters = AesEaxParameters {
@@ -107,8 +81,8 @@ const AES256: AesEaxParameters = AesEaxParameters {
 };
 
 impl KeySpec for AesEaxKeyType {
-    type Key = AesEaxKey;
-    type Parameters = AesEaxParameters;
+    byte_key_spec!(AesEaxKey(AesEaxParameters));
+
     type Message = proto::AesEaxKey;
     type Format = proto::AesEaxKeyFormat;
 
@@ -151,21 +125,6 @@ impl KeySpec for AesEaxKeyType {
         }
     }
 
-    fn parameters(key: &AesEaxKey) -> AesEaxParameters {
-        key.parameters
-    }
-
-    fn generate(
-        parameters: &AesEaxParameters,
-        source: KeySource<'_>,
-    ) -> Result<AesEaxKey, KeyError> {
-        let key = SecretBytes::filled(parameters.key_size, source)?;
-        Ok(AesEaxKey {
-            parameters: *parameters,
-            key,
-        })
-    }
-
     fn properties(parameters: &AesEaxParameters) -> KeyProperties {
         KeyProperties {
             key_size: parameters.key_size,
@@ -178,10 +137,6 @@ impl KeySpec for AesEaxKeyType {
 
     fn primitive(key: &AesEaxKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
         cipher::aes_eax(key.key.bytes(), key.parameters.iv_size).map(RawPrimitive::Aead)
-    }
-
-    fn material(key: &AesEaxKey) -> Vec<&SecretBytes> {
-        vec![&key.key]
     }
 
     const PARAMETERS: &'static [ParameterName] = &[ParameterName::IvSize];
