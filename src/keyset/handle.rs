@@ -187,10 +187,7 @@ impl fmt::Debug for KeysetHandle {
 /// A primitive that can be made from a keyset, such as [`KeysetAead`](crate::KeysetAead).
 pub trait Primitive: Sized {
     #[doc(hidden)]
-    pub(super) fn from_keyset(
-        keyset: &KeysetHandle,
-        provider: Provider,
-    ) -> Result<Self, KeysetError>;
+    fn from_keyset(keyset: &KeysetHandle, provider: Provider) -> Result<Self, KeysetError>;
 }
 
 impl KeysetHandle {

@@ -34,12 +34,12 @@ impl fmt::Display for Severity {
 /// One thing that is wrong or unwise in a keyset, however many times. It holds no key bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    code: &'static str,
-    severity: Severity,
-    count: usize,
-    key_ids: Vec<KeyId>,
-    message: String,
-    advice: &'static str,
+    pub(super) code: &'static str,
+    pub(super) severity: Severity,
+    pub(super) count: usize,
+    pub(super) key_ids: Vec<KeyId>,
+    pub(super) message: String,
+    pub(super) advice: &'static str,
 }
 
 impl Finding {
@@ -122,7 +122,7 @@ impl Finding {
 /// Findings, each kind once: a thousand keys with one fault make one finding.
 #[derive(Default)]
 pub(super) struct Findings {
-    all: Vec<Finding>,
+    pub(super) all: Vec<Finding>,
     /// Where a finding of this code, severity and advice is.
     known: BTreeMap<(&'static str, Severity, &'static str), usize>,
 }

@@ -9,14 +9,13 @@ use zeroize::Zeroizing;
 pub use self::finding::{Finding, Severity};
 use self::{
     faults::Faults,
-    finding::{Findings, chain, short},
+    finding::{Findings, chain},
     keys::{check_key, check_kinds, check_remote_order, check_same_material},
     states::{State, check_states},
 };
 use super::{Format, KeysetReader, format, text_form::holds_cleartext};
 use crate::{
     error::{KeysetError, ParseError},
-    key::KeyId,
     primitive::Aead,
     secret::SecretAccess,
     text_form::TextForm,

@@ -5,7 +5,7 @@ use prost::Message as _;
 use super::*;
 use crate::{
     error::{DecryptError, EncryptError},
-    key::{Key, KeyTypes},
+    key::{Key, KeyId, KeyTypes},
     keyset::{KeysetFile, KeysetHandle, Protection},
     wire::proto::{KeyStatusType, OutputPrefixType, key_data::KeyMaterialType},
 };
