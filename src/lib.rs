@@ -25,12 +25,13 @@
 //! | create, load, rotate and store keys | [`KeysetHandle`] |
 //! | encrypt a message | [`KeysetAead`], which implements [`Aead`] |
 //! | encrypt so that equal plaintexts stay searchable | [`KeysetDeterministicAead`] |
-//! | encrypt a file or a stream of any size | [`KeysetStreamingAead`], [`streaming`] |
+//! | encrypt a file or a stream of any size | [`sealed_stream`], [`KeysetStreamingAead`], [`streaming`] |
 //! | authenticate without encrypting | [`KeysetMac`] |
 //! | derive pseudorandom bytes, or a keyset per tenant | [`KeysetPrfSet`], [`KeysetDeriver`] |
 //! | keep the key in a service | [`KmsEnvelopeAead`], [`kms`] |
 //! | call the service less often, or move to another key | [`envelope`], [`rewrap`] |
-//! | import a key, or choose parameters | [`Key`], [`key`] |
+//! | import a key, or choose parameters | [`Key`], [`key`], [`templates`] |
+//! | use `?` across all of these | [`Error`] |
 //!
 //! # Status
 //!
@@ -40,11 +41,13 @@
 #![deny(missing_docs)]
 
 // Floors, lowest first: a module imports only from floors below its own (tests/it/floors.rs).
-mod error; // 0
+mod any_error; // 0
+mod error;
 mod kind;
 mod prefix;
 mod rng;
 mod secret;
+pub mod templates;
 
 mod cipher; // 1
 mod segment;
@@ -69,11 +72,12 @@ mod prf;
 #[cfg(feature = "cache")]
 pub mod reload;
 pub mod rewrap;
-mod sealed_stream;
+pub mod sealed_stream;
 pub mod streaming;
 pub mod usage;
 
 pub use aead::{KeysetAead, KeysetRemoteAead};
+pub use any_error::{Error, ErrorKind};
 pub use cipher::{Hash, Provider};
 pub use daead::KeysetDeterministicAead;
 pub use derive::KeysetDeriver;

@@ -16,8 +16,8 @@ use crate::{
 /// starts the ciphertext, then every raw key.
 ///
 /// # Security
-/// After a rotation the same plaintext has another ciphertext, so it no longer finds older rows.
-/// Re-encrypt those rows, or search for both ciphertexts.
+/// After a rotation the same plaintext has another ciphertext. To find older rows too, search for
+/// all ciphertexts of [`encrypt_deterministically_with_each_key`][Self::encrypt_deterministically_with_each_key].
 ///
 /// # Example
 /// ```
@@ -39,6 +39,45 @@ impl Primitive for KeysetDeterministicAead {
             key.daead(id, provider)
         })?;
         Ok(Self(Arc::new(keys)))
+    }
+}
+
+impl KeysetDeterministicAead {
+    /// Encrypts `plaintext` once with each enabled key, and returns the primary key's ciphertext
+    /// first.
+    ///
+    /// These are all the ciphertexts that a column can hold for `plaintext`, whichever key was the
+    /// primary one when a row was written. Search for any of them, and a rotation hides no row.
+    /// Store only the first. Keys that are disabled or destroyed take no part: re-encrypt their
+    /// rows before you disable them.
+    ///
+    /// # Errors
+    /// [`EncryptError::TooLong`]
+    ///
+    /// # Example
+    /// ```
+    /// use keyseal::{DeterministicAead, Key, KeysetDeterministicAead, KeysetHandle};
+    ///
+    /// let mut keyset = KeysetHandle::generate("AES256_SIV")?;
+    /// let daead: KeysetDeterministicAead = keyset.primitive()?;
+    /// let stored = daead.encrypt_deterministically(b"ada@example.org", b"users.email")?;
+    ///
+    /// keyset.rotate(Key::generate("AES256_SIV")?)?;
+    /// let daead: KeysetDeterministicAead = keyset.primitive()?;
+    /// let sought = daead.encrypt_deterministically_with_each_key(b"ada@example.org", b"users.email")?;
+    /// assert_eq!(sought.len(), 2);
+    /// assert!(sought.contains(&stored));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn encrypt_deterministically_with_each_key(
+        &self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Vec<Vec<u8>>, EncryptError> {
+        self.0
+            .iter()
+            .map(|key| key.encrypt(plaintext, associated_data))
+            .collect()
     }
 }
 

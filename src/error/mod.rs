@@ -8,7 +8,7 @@ pub(crate) mod kms;
 
 pub use kms::{KmsError, KmsErrorKind};
 
-use std::{error::Error, fmt};
+use std::fmt;
 
 use crate::{
     kind::KeyKind,
@@ -75,8 +75,8 @@ impl fmt::Display for DecryptError {
     }
 }
 
-impl Error for DecryptError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
+impl std::error::Error for DecryptError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.as_ref().map(|error| error as _)
     }
 }
@@ -208,10 +208,12 @@ pub enum KeyError {
         type_url: String,
     },
     /// No key type of the table in use has a template of this name.
-    #[error("no key template is named `{}`", .name.escape_debug())]
+    #[error("no key template is named `{}`{}", .name.escape_debug(), did_you_mean(.suggestion))]
     UnknownTemplate {
         /// The requested name.
         name: String,
+        /// The name of the template that is spelled most like it, if one is spelled nearly so.
+        suggestion: Option<&'static str>,
     },
     /// The serialized key or key format could not be parsed.
     #[error("the serialized key is malformed")]
@@ -501,6 +503,10 @@ impl From<RandomError> for KeysetError {
     fn from(error: RandomError) -> Self {
         Self::Random(error)
     }
+}
+
+fn did_you_mean(suggestion: &Option<&str>) -> String {
+    suggestion.map_or_else(String::new, |name| format!(", did you mean `{name}`?"))
 }
 
 /// Describes a key that is not of the expected kind.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Key, KeyTemplate, KeyType, Template, Variant,
+    template::closest_name,
     types::{prf_based_deriver::PrfBasedDeriverKeyType, table::ALL_BUT_DERIVER},
 };
 use crate::{error::KeyError, secret::SecretBytes, wire};
@@ -82,6 +83,7 @@ impl<'a> KeyTypes<'a> {
             .find(|template| template.name() == name)
             .ok_or_else(|| KeyError::UnknownTemplate {
                 name: name.to_owned(),
+                suggestion: closest_name(self.templates(), name),
             })
     }
 

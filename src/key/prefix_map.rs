@@ -1,6 +1,6 @@
 //! The keys of one keyset, found by the prefix of what they wrote.
 
-use std::{ops::Range, sync::Arc};
+use std::{iter, ops::Range, sync::Arc};
 
 use super::{OutputPrefix, PerKey};
 
@@ -130,6 +130,14 @@ impl<T: Prefixed> PrefixMap<T> {
         }
         // Mostly so. Ids are unique, so no other key has that prefix.
         attempt(&self.primary).or_else(|| self.raw.iter().find_map(|key| attempt(key)))
+    }
+
+    /// Returns all keys, the primary one first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        let prefixed = self.prefixed.iter().map(|(_, key)| key);
+        let others = prefixed.chain(&self.raw);
+        let others = others.filter(|key| !Arc::ptr_eq(key, &self.primary));
+        iter::once(&self.primary).chain(others).map(Arc::as_ref)
     }
 
     /// Returns the number of keys.

@@ -165,3 +165,20 @@ pub struct KeyProperties {
     /// When to use it.
     pub advice: &'static str,
 }
+
+/// Returns the name of a template that is spelled nearly like `name`: at most one letter in three
+/// is different, case and separators aside.
+pub(super) fn closest_name(
+    templates: impl Iterator<Item = Template>,
+    name: &str,
+) -> Option<&'static str> {
+    let folded = |name: &str| name.to_ascii_uppercase().replace(['-', '_', ' '], "");
+    // No template has a longer name, and a distance takes time in proportion to the length.
+    let wanted = folded(&name.chars().take(64).collect::<String>());
+    let distances = templates.map(|template| {
+        let distance = strsim::osa_distance(&wanted, &folded(template.name));
+        (distance, template.name)
+    });
+    let (distance, closest) = distances.min_by_key(|(distance, _)| *distance)?;
+    (distance <= wanted.len() / 3).then_some(closest)
+}

@@ -355,3 +355,38 @@ proptest! {
         assert_eq!(decrypted, Ok(plaintext));
     }
 }
+
+fn first_of(handle: &KeysetHandle) -> Vec<u8> {
+    daead(handle)
+        .encrypt_deterministically(b"ada@example.org", b"users.email")
+        .unwrap()
+}
+
+#[test]
+fn encrypts_with_each_enabled_key_the_primary_one_first() {
+    let (email, column) = (b"ada@example.org", b"users.email");
+    let mut handle = KeysetHandle::generate("AES256_SIV").unwrap();
+    let mut written = vec![(handle.primary_id(), first_of(&handle))];
+    for template in ["AES256_SIV_RAW", "AES256_SIV", "AES256_SIV_RAW"] {
+        handle.rotate(Key::generate(template).unwrap()).unwrap();
+        written.push((handle.primary_id(), first_of(&handle)));
+    }
+    let all = daead(&handle).encrypt_deterministically_with_each_key(email, column);
+    let all = all.unwrap();
+    assert_eq!(all[0], written[3].1);
+    let mut sorted = all;
+    sorted.sort();
+    let mut wanted: Vec<_> = written.iter().map(|(_, one)| one.clone()).collect();
+    wanted.sort();
+    assert_eq!(sorted, wanted);
+
+    // A key in the middle of the keyset becomes the primary one again.
+    handle.promote(written[1].0).unwrap();
+    let all = daead(&handle).encrypt_deterministically_with_each_key(email, column);
+    assert_eq!(all.unwrap()[0], written[1].1);
+
+    handle.disable(written[0].0).unwrap();
+    handle.destroy(written[2].0).unwrap();
+    let all = daead(&handle).encrypt_deterministically_with_each_key(email, column);
+    assert_eq!(all.unwrap(), [written[1].1.clone(), written[3].1.clone()]);
+}

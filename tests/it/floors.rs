@@ -10,7 +10,16 @@ use std::{
 ///
 /// A module may import from its own floor, as long as there is no circle.
 const FLOORS: &[&[&str]] = &[
-    &["error", "kind", "prefix", "rng", "secret", "text_form"],
+    &[
+        "any_error",
+        "error",
+        "kind",
+        "prefix",
+        "rng",
+        "secret",
+        "templates",
+        "text_form",
+    ],
     &["cipher", "segment", "wire"],
     &["primitive", "remote", "timer"],
     &["key"],

@@ -6,9 +6,10 @@ use keyseal::{
     Aead, Hash, Key, KeyError, KeyTypes, KeysetAead, KeysetError, KeysetHandle, Provider, Variant,
     key::{
         KEY_TYPES, KeyTemplate, Template, aes_ctr_hmac::AesCtrHmacParameters,
-        aes_eax::AesEaxParameters, x_aes_gcm::XAesGcmParameters,
+        aes_eax::AesEaxParameters, aes_siv::AesSivKeyType, x_aes_gcm::XAesGcmParameters,
     },
     keyset::KeysetReader,
+    templates,
 };
 use proptest::{collection::vec, prelude::any, sample::select, test_runner::TestRunner};
 
@@ -91,8 +92,47 @@ fn type_urls_and_template_names_are_unique() {
             assert_eq!(found, template);
         }
     }
-    let unknown = KeyTypes::default().template("aes128_gcm");
-    assert!(matches!(unknown, Err(KeyError::UnknownTemplate { .. })));
+    let constants: BTreeSet<_> = templates::ALL.iter().copied().collect();
+    assert_eq!(constants.len(), templates::ALL.len());
+    assert_eq!(constants, names);
+}
+
+#[test]
+fn an_unknown_template_name_is_answered_with_a_similar_one() {
+    for (name, wanted) in [
+        ("aes128_gcm", Some("AES128_GCM")),
+        ("AES_256_GCM", Some("AES256_GCM")),
+        ("aes-256-siv", Some("AES256_SIV")),
+        ("XCHACHA20POLY1305", Some("XCHACHA20_POLY1305")),
+        ("AES256_GMC", Some("AES256_GCM")),
+        ("HMAC_SHA256_128BIT", Some("HMAC_SHA256_128BITTAG")),
+        ("RSA", None),
+        ("", None),
+        (
+            "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}",
+            None,
+        ),
+    ] {
+        let error = KeyTypes::default().template(name).unwrap_err();
+        let text = error.to_string();
+        let KeyError::UnknownTemplate {
+            name: asked,
+            suggestion,
+        } = error
+        else {
+            panic!("{error:?}");
+        };
+        assert_eq!(asked, name);
+        assert_eq!(suggestion, wanted, "{name}");
+        assert_eq!(text.contains("did you mean"), wanted.is_some(), "{text}");
+        assert!(text.contains(wanted.unwrap_or_default()), "{text}");
+    }
+    // Only a name that the program accepts is suggested.
+    let siv = KeyTypes::new(&[&AesSivKeyType]).template("AES256_GCM");
+    let Err(KeyError::UnknownTemplate { suggestion, .. }) = siv else {
+        panic!("{siv:?}");
+    };
+    assert_ne!(suggestion, Some("AES256_GCM"));
 }
 
 #[test]

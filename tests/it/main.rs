@@ -15,6 +15,7 @@ mod debug;
 mod derive;
 mod derive_refused;
 mod envelope;
+mod errors;
 mod fake_kms;
 mod floors;
 mod formats_on_tink;

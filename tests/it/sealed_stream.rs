@@ -6,10 +6,11 @@ use std::{
 };
 
 use keyseal::{
-    Key, KeysetAead, KeysetError, KeysetHandle, KeysetStreamingAead, ParseError,
-    SealedStreamHeader,
+    DecryptError, Error, ErrorKind, Key, KeysetAead, KeysetError, KeysetHandle,
+    KeysetStreamingAead, ParseError, SealedStreamHeader,
     key::{aes_gcm::AesGcmParameters, aes_gcm_hkdf_streaming::AesGcmHkdfStreamingParameters},
     kms::LocalAead,
+    sealed_stream,
 };
 
 use crate::fake_kms::block_on;
@@ -149,12 +150,6 @@ fn a_reader_of_a_byte_at_a_time_is_left_where_the_stream_begins() {
     let header = SealedStreamHeader::read_from(&mut reader).unwrap();
     assert_eq!(file.len() - reader.0.len(), header.as_bytes().len());
 
-    struct Broken;
-    impl Read for Broken {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::ConnectionReset.into())
-        }
-    }
     let error = SealedStreamHeader::read_from(&mut Broken).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     assert!(error.source().is_none());
@@ -283,4 +278,134 @@ fn a_header_is_made_for_any_parameters_of_streams_and_no_others() {
     let other = AesGcmParameters::new(32).unwrap();
     let refused = SealedStreamHeader::generate_with(&other, &kek).unwrap_err();
     assert!(matches!(refused, KeysetError::WrongPrimitive { .. }));
+}
+
+/// Plaintexts of no, less than one, one and several segments.
+const SIZES: [usize; 5] = [0, 1, 65_537, 1 << 20, (2 << 20) + 77];
+
+#[test]
+fn seals_and_opens_in_one_call() {
+    let kek = kek();
+    for size in SIZES {
+        let plaintext: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+        let mut sealed = Vec::new();
+        let len = sealed_stream::seal(&kek, &plaintext[..], &mut sealed, b"theirs").unwrap();
+        assert_eq!(len, size as u64);
+        // The header's own functions read it, too.
+        assert_eq!(open(&kek, &sealed, b"theirs").unwrap(), plaintext);
+
+        let mut opened = Vec::new();
+        let len = sealed_stream::open(&kek, &sealed[..], &mut opened, b"theirs").unwrap();
+        assert_eq!(len, size as u64);
+        assert_eq!(opened, plaintext);
+    }
+    let mut opened = Vec::new();
+    let file = seal(&kek, b"of the header", b"");
+    sealed_stream::open(&kek, &file[..], &mut opened, b"").unwrap();
+    assert_eq!(opened, b"of the header");
+}
+
+/// Everything that can be wrong with a sealed stream, with the error that says so.
+fn check_refusals(open: impl Fn(&KeysetAead, &[u8], &[u8]) -> Result<Vec<u8>, Error>) {
+    let (kek, other) = (kek(), kek());
+    let plaintext = vec![7; 20_000];
+    let sealed = seal(&kek, &plaintext, b"theirs");
+    let (header, _) = SealedStreamHeader::parse(&sealed).unwrap();
+    let header_size = header.as_bytes().len();
+    assert_eq!(open(&kek, &sealed, b"theirs").unwrap(), plaintext);
+
+    let error = open(&other, &sealed, b"theirs").unwrap_err();
+    assert!(matches!(error, Error::Keyset(KeysetError::Decrypt(_))));
+    assert_eq!(error.kind(), ErrorKind::DecryptionFailed);
+    let error = open(&kek, &sealed, b"ours").unwrap_err();
+    assert!(matches!(error, Error::Decrypt(DecryptError::FAILED)));
+    for end in [
+        header_size,
+        header_size + 30,
+        sealed.len() - 4096,
+        sealed.len() - 1,
+    ] {
+        let error = open(&kek, &sealed[..end], b"theirs").unwrap_err();
+        assert!(matches!(error, Error::Decrypt(_)), "{end}: {error:?}");
+    }
+    for end in [0, 7, 11, 12, header_size - 1] {
+        let error = open(&kek, &sealed[..end], b"theirs").unwrap_err();
+        assert!(matches!(error, Error::Parse(_)), "{end}: {error:?}");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+    let last = sealed.len() - 1;
+    for at in [8, 20, header_size + 3, header_size + 5000, last] {
+        let mut changed = sealed.clone();
+        changed[at] ^= 1;
+        assert!(open(&kek, &changed, b"theirs").is_err(), "{at}");
+    }
+}
+
+#[test]
+fn says_why_a_sealed_stream_does_not_open() {
+    check_refusals(|kek, sealed, associated_data| {
+        let mut opened = Vec::new();
+        sealed_stream::open(kek, sealed, &mut opened, associated_data)?;
+        Ok(opened)
+    });
+}
+
+struct Broken;
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::ConnectionReset.into())
+    }
+}
+
+#[test]
+fn passes_on_the_errors_of_readers_and_writers() {
+    let kek = kek();
+    // A slice is full when its end is reached.
+    let mut small = [0; 400];
+    let error = sealed_stream::seal(&kek, &[7; 5000][..], &mut small[..], b"").unwrap_err();
+    assert!(matches!(&error, Error::Io(error) if error.kind() == io::ErrorKind::WriteZero));
+    assert_eq!(error.kind(), ErrorKind::Io);
+    let error = sealed_stream::seal(&kek, Broken, Vec::new(), b"").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    let error = sealed_stream::open(&kek, Broken, Vec::new(), b"").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+}
+
+#[cfg(feature = "tokio")]
+mod with_tokio {
+    use super::*;
+
+    #[test]
+    fn seals_and_opens_in_one_call() {
+        let kek = kek();
+        let remote = LocalAead::new(kek.clone());
+        for size in SIZES {
+            let plaintext: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+            let mut sealed = Vec::new();
+            let sealing = sealed_stream::seal_remote(&remote, &plaintext[..], &mut sealed, b"ad");
+            assert_eq!(block_on(sealing).unwrap(), size as u64);
+            assert_eq!(open(&kek, &sealed, b"ad").unwrap(), plaintext);
+
+            let mut opened = Vec::new();
+            let opening = sealed_stream::open_remote(&remote, &sealed[..], &mut opened, b"ad");
+            assert_eq!(block_on(opening).unwrap(), size as u64);
+            assert_eq!(opened, plaintext);
+        }
+    }
+
+    #[test]
+    fn says_why_a_sealed_stream_does_not_open() {
+        check_refusals(|kek, sealed, associated_data| {
+            let remote = LocalAead::new(kek.clone());
+            let mut opened = Vec::new();
+            block_on(sealed_stream::open_remote(
+                &remote,
+                sealed,
+                &mut opened,
+                associated_data,
+            ))?;
+            Ok(opened)
+        });
+    }
 }

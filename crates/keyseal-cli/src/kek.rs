@@ -282,7 +282,7 @@ fn remote(uri: &KekUri, key: Arc<dyn RemoteAead>) -> Result<Arc<dyn RemoteAead>,
 
 fn envelope(key: Arc<dyn RemoteAead>, template: &str) -> Result<KmsEnvelopeAead, Failure> {
     KmsEnvelopeAead::new(key, template).map_err(|error| match error {
-        keyseal::KeyError::UnknownTemplate { name } => keysets::unknown_template(&name),
+        keyseal::KeyError::UnknownTemplate { name, .. } => keysets::unknown_template(&name),
         error => Failure::usage(
             "dek_template",
             format!("cannot use template {}", printable(template)),

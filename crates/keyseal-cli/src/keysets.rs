@@ -307,7 +307,7 @@ pub(crate) fn keyset_failure(name: &str, error: KeysetError) -> Failure {
         KeysetError::OtherKind { .. } => {
             refused("other_kind").hint("the keys of a keyset are of one kind, or nothing uses it")
         }
-        KeysetError::Template(KeyError::UnknownTemplate { name }) => unknown_template(&name),
+        KeysetError::Template(KeyError::UnknownTemplate { name, .. }) => unknown_template(&name),
         KeysetError::Random(_) | KeysetError::Template(_) | KeysetError::Encrypt(_) => {
             Failure::new(Exit::Failed, "failed", what, why)
         }
