@@ -11,8 +11,10 @@ use crate::{error::EncryptError, segment::Sealer};
 /// Gathers plaintext into segments, and seals a segment when more follows.
 #[derive(Debug)]
 pub(super) struct Encrypting {
-    /// None once the last segment is sealed.
+    /// None once the last segment is sealed, or was to be.
     sealer: Option<Sealer>,
+    /// Whether the last segment is sealed.
+    is_finished: bool,
     /// The segment that is being gathered: up to a full one.
     plaintext: Queue,
     /// The next bytes of the stream.
@@ -25,6 +27,7 @@ impl Encrypting {
         sealed.push(sealer.header(), usize::MAX);
         Self {
             sealer: Some(sealer),
+            is_finished: false,
             plaintext: Queue::default(),
             sealed,
         }
@@ -94,7 +97,11 @@ impl Encrypting {
     /// Seals the last segment, once.
     pub(super) fn finish(&mut self) -> Result<(), EncryptError> {
         let Some(sealer) = self.sealer.take() else {
-            return Ok(());
+            // A stream whose end was not sealed must not be taken for a whole one.
+            return match self.is_finished {
+                true => Ok(()),
+                false => Err(EncryptError::Provider),
+            };
         };
         let plaintext = self.plaintext.filled();
         let len = plaintext.len() + sealer.layout().tag_size();
@@ -102,6 +109,7 @@ impl Encrypting {
         sealer.seal_last_to(plaintext, room)?;
         self.sealed.fill(len);
         self.plaintext = Queue::default();
+        self.is_finished = true;
         Ok(())
     }
 }
@@ -133,6 +141,23 @@ mod tests {
 
     fn bytes(hex: &str) -> Vec<u8> {
         hex::decode(hex.trim_start_matches('-')).unwrap()
+    }
+
+    #[test]
+    fn a_stream_whose_last_segment_failed_never_counts_as_finished() {
+        let parameters = AesGcmHkdfStreamingParameters::new(16, 4096).unwrap();
+        let key = AesGcmHkdfStreamingKey::new(parameters, SecretBytes::copy_of(&[7; 16])).unwrap();
+        let key = Key::new(key, Variant::Raw);
+        let aead = key.streaming_aead(Provider::ALL[0]).unwrap().unwrap();
+        let sealer = Sealer::new(aead.start_with(&[24; 24], b""));
+        let mut state = Encrypting::new(sealer);
+        // More than a segment takes, which the writers never leave here.
+        state.plaintext.push(&[0; 5000], usize::MAX);
+        let sealed = state.sealed().len();
+        for _ in 0..3 {
+            state.finish().unwrap_err();
+            assert_eq!(state.sealed().len(), sealed);
+        }
     }
 
     #[test]

@@ -26,13 +26,13 @@ pub(crate) struct Globals {
     /// Print reports and errors as JSON
     ///
     /// Errors are on standard error. Reports are on standard output, and on standard error where
-    /// the data go to standard output.
+    /// the data goes to standard output.
     #[arg(long, global = true, help_heading = "Messages")]
     pub(crate) json: bool,
     /// Print nothing but errors
     #[arg(short, long, global = true, help_heading = "Messages")]
     pub(crate) quiet: bool,
-    /// Say more about what is done
+    /// Say more about each step
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Messages")]
     pub(crate) verbose: u8,
 }
@@ -116,7 +116,7 @@ pub(crate) struct KeysetAccess {
     /// file.
     ///
     /// Key Manager encrypts keysets of up to 65,535 bytes. Before the URI, `envelope+` gives the
-    /// keyset a key of its own, which Key Manager wraps: then it has any size. It is read with the
+    /// keyset its own data key, which Key Manager wraps: then it has any size. It is read with the
     /// URI that it was written with.
     #[arg(
         long,

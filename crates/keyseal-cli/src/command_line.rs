@@ -4,7 +4,7 @@ use std::{env, ffi::OsString};
 
 use clap::{Command, CommandFactory as _, FromArgMatches as _, builder::Resettable};
 
-use crate::Cli;
+use crate::{Cli, hints::Flags};
 
 /// The start of the headings of options that only `--help` shows.
 const LONG_HELP: [&str; 3] = ["Key Manager", "More edits", "Parameters"];
@@ -16,15 +16,13 @@ pub(crate) fn command() -> Command {
     with_short_help(Cli::command())
 }
 
-/// Parses a command line.
-pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let matches = command_for(arguments).try_get_matches_from(arguments)?;
-    Cli::from_arg_matches(&matches)
-}
-
-/// Returns the program's command line with the variables that apply to these arguments.
-pub(crate) fn command_for(arguments: &[OsString]) -> Command {
-    with_variables(command(), &Given(arguments))
+/// Parses a command line, with the variables that apply to it, and returns the flags that its
+/// command has.
+pub(crate) fn parse(arguments: &[OsString]) -> Result<(Cli, Flags), clap::Error> {
+    let mut command = with_variables(command(), &Given(arguments));
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    let flags = Flags::of(&command, &matches);
+    Ok((Cli::from_arg_matches(&matches)?, flags))
 }
 
 fn with_short_help(command: Command) -> Command {

@@ -15,6 +15,7 @@ use crate::{
     args::Globals,
     error::Failure,
     exit::Exit,
+    hints::Flags,
     interrupt::Leftovers,
     kms::KmsArgs,
     style::Style,
@@ -28,6 +29,8 @@ pub(crate) struct Context {
     pub(crate) json: bool,
     pub(crate) style: Style,
     pub(crate) leftovers: Leftovers,
+    /// The flags that hints may name.
+    flags: Arc<Flags>,
     quiet: bool,
     verbose: bool,
     kms: KmsArgs,
@@ -69,11 +72,12 @@ impl Document {
 }
 
 impl Context {
-    pub(crate) fn new(globals: &Globals, leftovers: Leftovers) -> Self {
+    pub(crate) fn new(globals: &Globals, flags: Flags, leftovers: Leftovers) -> Self {
         Self {
             json: globals.json,
             style: Style::detect(),
             leftovers,
+            flags: Arc::new(flags),
             quiet: globals.quiet,
             verbose: globals.verbose > 0,
             kms: KmsArgs::default(),
@@ -226,6 +230,18 @@ impl Context {
         self.print_json(value)
     }
 
+    /// Tells about a failure that does not end the run; with `--json` the report has them all.
+    pub(crate) fn tell(&self, failure: Failure) {
+        if !self.json {
+            self.for_this_command(failure).report(self.style, false);
+        }
+    }
+
+    /// Drops the hints that name a flag which the command lacks.
+    fn for_this_command(&self, failure: Failure) -> Failure {
+        failure.retain_hints(|hint| self.flags.allow(hint))
+    }
+
     /// Says how the run ended, and returns its exit code.
     pub(crate) fn finish(&self, outcome: Result<Exit, Failure>) -> Exit {
         let failure = match outcome {
@@ -236,6 +252,7 @@ impl Context {
             },
             Err(failure) => failure,
         };
+        let failure = self.for_this_command(failure);
         if !self.json {
             failure.report(self.style, false);
             return failure.exit();

@@ -8,8 +8,11 @@ use crate::{
     exit::Exit,
     style::Style,
     terminal::{NotText, say, say_json},
-    text::printable,
+    text::{cut, printable},
 };
+
+/// The longest part of a message, in characters: a path may have 4096.
+const LONGEST: usize = 5000;
 
 /// A failure: `error: WHAT: WHY`, then `hint:` lines. Nothing in it is secret, and each part is
 /// one printable line, whatever it was made of.
@@ -33,8 +36,8 @@ impl Failure {
         Self {
             exit,
             code,
-            what: printable(what.into()),
-            why: printable(why.into()),
+            what: printable(cut(&what.into(), LONGEST)),
+            why: printable(cut(&why.into(), LONGEST)),
             hints: Vec::new(),
         }
     }
@@ -82,7 +85,7 @@ impl Failure {
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(printable(hint.into()));
+        self.hints.push(printable(cut(&hint.into(), LONGEST)));
         self
     }
 

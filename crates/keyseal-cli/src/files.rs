@@ -10,10 +10,12 @@ use std::{
 use tempfile::{Builder, NamedTempFile, PersistError};
 
 use crate::{
+    comparison::Comparison,
     context::Context,
     error::Failure,
     exit::Exit,
-    input::{Input, Place, Stamp},
+    input::{InOrder, Input, Place},
+    standard::check_output,
     terminal::DataWriter,
     text::{is_text, printable},
 };
@@ -81,6 +83,8 @@ enum Target {
     File(PathBuf, Option<u32>),
     /// A file that takes over mode, owner and extended attributes of the one that it replaces.
     InPlace(PathBuf, Box<Metadata>),
+    /// A file that stays as it is: the output is compared with it.
+    Compared,
 }
 
 #[derive(Debug)]
@@ -88,12 +92,15 @@ enum Sink {
     Standard(DataWriter<io::Stdout>),
     Device(DataWriter<File>),
     Temporary(NamedTempFile),
+    Compared(Comparison),
 }
 
 /// An output that is open.
 pub(crate) enum Opened<'o> {
     /// A file that is not visible yet: it is written at any position, and removed after an error.
     File(&'o File),
+    /// A comparison, of which nothing is visible.
+    Compared(&'o mut Comparison),
     /// A pipe or a terminal, from which nothing can be taken back.
     Gone(&'o mut dyn Write),
 }
@@ -102,6 +109,7 @@ impl Write for Opened<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match self {
             Self::File(file) => file.write(buf),
+            Self::Compared(comparison) => comparison.write(buf),
             Self::Gone(writer) => writer.write(buf),
         }
     }
@@ -109,6 +117,7 @@ impl Write for Opened<'_> {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::File(file) => file.flush(),
+            Self::Compared(comparison) => comparison.flush(),
             Self::Gone(writer) => writer.flush(),
         }
     }
@@ -134,6 +143,30 @@ impl<'c> Output<'c> {
                 Place::File(path) => printable(path.display()),
             },
             holds,
+            overwrite,
+            mode: None,
+            context,
+            sink: None,
+        })
+    }
+
+    /// Plans an output in a tree, whose folders are made once something is written.
+    pub(crate) fn in_tree(
+        path: &Path,
+        inputs: &[&Place],
+        overwrite: Overwrite,
+        context: &'c Context,
+    ) -> Result<Self, Failure> {
+        let target = match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Target::File(path.to_owned(), None)
+            }
+            _ => plan(path, inputs, overwrite)?,
+        };
+        Ok(Self {
+            target,
+            name: printable(path.display()),
+            holds: Holds::Data,
             overwrite,
             mode: None,
             context,
@@ -198,10 +231,7 @@ impl<'c> Output<'c> {
         if !metadata.is_file() {
             return Err(not_replaceable(&name));
         }
-        if others
-            .iter()
-            .any(|other| is_same_file(path, metadata, other))
-        {
+        if others.iter().any(|other| other.is_file(path, metadata)) {
             return Err(same_file(&name));
         }
         // A link stays a link to the file that is replaced.
@@ -217,6 +247,36 @@ impl<'c> Output<'c> {
             context,
             sink: None,
         })
+    }
+
+    /// Compares the output with a file, and writes nothing.
+    pub(crate) fn compared_with(file: &Input, context: &'c Context) -> Result<Self, Failure> {
+        let opened = match file.file().map(File::try_clone) {
+            Some(Ok(opened)) => opened,
+            Some(Err(error)) => return Err(file.unreadable(&error)),
+            None => return Err(file.unreadable(&io::ErrorKind::NotSeekable.into())),
+        };
+        let comparison = Comparison::with(Box::new(InOrder(opened, 0)));
+        Ok(Self {
+            target: Target::Compared,
+            name: file.name().to_owned(),
+            holds: Holds::Data,
+            overwrite: Overwrite::Never,
+            mode: None,
+            context,
+            sink: Some(Sink::Compared(comparison)),
+        })
+    }
+
+    /// Returns whether the output is the file that it is compared with.
+    pub(crate) fn same(self) -> Result<bool, Failure> {
+        let what = format!("cannot read {}", self.name);
+        match self.sink {
+            Some(Sink::Compared(comparison)) => {
+                comparison.same().map_err(|error| Failure::io(what, &error))
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Limits the output's mode to that of the input.
@@ -265,6 +325,7 @@ impl<'c> Output<'c> {
             Sink::Standard(stdout) => stdout,
             Sink::Device(file) => file,
             Sink::Temporary(file) => file,
+            Sink::Compared(comparison) => comparison,
         })
     }
 
@@ -272,6 +333,7 @@ impl<'c> Output<'c> {
     pub(crate) fn opened(&mut self) -> Result<Opened<'_>, Failure> {
         Ok(match self.sink()? {
             Sink::Temporary(file) => Opened::File(file.as_file()),
+            Sink::Compared(comparison) => Opened::Compared(comparison),
             Sink::Device(file) => Opened::Gone(file),
             Sink::Standard(stdout) => Opened::Gone(stdout),
         })
@@ -279,14 +341,17 @@ impl<'c> Output<'c> {
 
     /// Returns whether the output stays invisible until [`commit`](Self::commit).
     pub(crate) const fn is_revocable(&self) -> bool {
-        matches!(self.target, Target::File(..) | Target::InPlace(..))
+        matches!(
+            self.target,
+            Target::File(..) | Target::InPlace(..) | Target::Compared
+        )
     }
 
     /// Refuses to replace the file that is there.
     pub(crate) fn exists(&self) -> Failure {
         match &self.target {
             Target::File(path, _) | Target::InPlace(path, _) | Target::Device(path) => exists(path),
-            Target::Standard => exists(Path::new("-")),
+            Target::Standard | Target::Compared => exists(Path::new("-")),
         }
     }
 
@@ -340,7 +405,7 @@ impl<'c> Output<'c> {
                 file.flush().map_err(failed)?;
                 return check();
             }
-            None => return check(),
+            Some(Sink::Compared(_)) | None => return check(),
         };
         let path = match &self.target {
             Target::InPlace(path, metadata) => {
@@ -350,7 +415,7 @@ impl<'c> Output<'c> {
                     })?;
                 path
             }
-            Target::Standard | Target::Device(_) => return Ok(()),
+            Target::Standard | Target::Device(_) | Target::Compared => return Ok(()),
             Target::File(path, _) => path,
         };
         // A replaced file is gone for good, and other files depend on keys: both must survive a
@@ -402,6 +467,7 @@ impl<'c> Output<'c> {
             |error: io::Error| Failure::io(format!("cannot write {}", self.name()), &error);
         let path = match &self.target {
             Target::Standard => {
+                check_output()?;
                 let data = DataWriter::new(io::stdout(), self.overwrite == Overwrite::Force);
                 return Ok(Sink::Standard(data));
             }
@@ -410,6 +476,7 @@ impl<'c> Output<'c> {
                 let data = DataWriter::new(file, self.overwrite == Overwrite::Force);
                 return Ok(Sink::Device(data));
             }
+            Target::Compared => return Err(failed(io::ErrorKind::Unsupported.into())),
             Target::File(path, _) | Target::InPlace(path, _) => path,
         };
         let mut prefix = std::ffi::OsString::from(".");
@@ -427,6 +494,10 @@ impl<'c> Output<'c> {
             );
         }
         let folder = folder_of(path);
+        if matches!(self.target, Target::File(..)) {
+            let made = fs::create_dir_all(folder);
+            made.map_err(|error| Failure::file("make", folder, &error))?;
+        }
         self.context
             .leftovers
             .create(
@@ -454,11 +525,7 @@ fn plan(path: &Path, inputs: &[&Place], overwrite: Overwrite) -> Result<Target, 
             &io::ErrorKind::IsADirectory.into(),
         )),
         Ok(metadata) if !metadata.is_file() => Ok(Target::Device(path.to_owned())),
-        Ok(metadata)
-            if inputs
-                .iter()
-                .any(|input| is_same_file(path, &metadata, input)) =>
-        {
+        Ok(metadata) if inputs.iter().any(|input| input.is_file(path, &metadata)) => {
             Err(same_file(&printable(path.display())))
         }
         Ok(_) if overwrite == Overwrite::Never => Err(exists(path)),
@@ -531,20 +598,6 @@ fn folder_of(path: &Path) -> &Path {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     }
-}
-
-#[cfg(unix)]
-fn is_same_file(_: &Path, metadata: &Metadata, place: &Place) -> bool {
-    place
-        .path()
-        .and_then(|path| fs::metadata(path).ok())
-        .is_some_and(|other| Stamp::of(&other).id == Stamp::of(metadata).id)
-}
-
-#[cfg(not(unix))]
-fn is_same_file(path: &Path, _: &Metadata, place: &Place) -> bool {
-    let real = |path: &Path| path.canonicalize().ok();
-    place.path().is_some_and(|other| real(other) == real(path))
 }
 
 #[cfg(unix)]

@@ -4,7 +4,8 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     ffi::{OsStr, OsString},
-    fs, io,
+    fs,
+    io::{self, Read as _},
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{
@@ -20,10 +21,11 @@ use crate::{
     context::Context,
     error::Failure,
     exit::Exit,
-    files::{HardLinks, Holds, Output, Overwrite, exists, is_temporary},
+    files::{HardLinks, Output, Overwrite, is_temporary},
     input::{FileId, Input, Place, Stamp},
     progress::Progress,
     report::{Outcome, Report, Verb, is_for_all},
+    shape::{SAMPLE, possible_prefix},
     text::printable,
 };
 
@@ -46,6 +48,8 @@ pub(crate) struct Item<'i> {
     pub(crate) output: Output<'i>,
     /// A file that has the name of the output, and may be that of an earlier run.
     pub(crate) earlier: Option<Earlier>,
+    /// Whether it and another file of the run may be ciphertexts of the same key.
+    pub(crate) has_twin: bool,
 }
 
 /// A file where the output goes.
@@ -65,6 +69,8 @@ pub(crate) struct Run<'r> {
     pub(crate) protected: Vec<&'r Place>,
     /// How many files are worked on at the same time.
     pub(crate) workers: NonZeroUsize,
+    /// Whether nothing is written, not even a folder.
+    pub(crate) dry_run: bool,
     pub(crate) context: &'r Context,
 }
 
@@ -89,6 +95,12 @@ impl Run<'_> {
         let mut report = Report::new(self.verb, self.context);
         let found = self.find(&mut report);
         self.check_outputs(&found)?;
+        let prefixes = match self.verb {
+            Verb::Encrypt => prefixes(&found),
+            Verb::Decrypt | Verb::Rewrap => HashMap::new(),
+        };
+        let twins = prefixes.values().filter(|paths| paths.len() > 1);
+        let twins: HashSet<&Path> = twins.flatten().copied().collect();
         let sizes = found.iter().flatten();
         let sizes = sizes.filter_map(|file| Some(fs::metadata(&file.path).ok()?.len()));
         let progress = Progress::of_files(found.len(), sizes.sum(), self.context);
@@ -106,8 +118,8 @@ impl Run<'_> {
                     Err((name, failure)) => (name.clone(), Some(Err(failure.clone()))),
                     Ok(file) => {
                         let name = printable(file.path.display());
-                        let outcome =
-                            (!ended.load(Ordering::Relaxed)).then(|| self.one(file, &gate, &each));
+                        let outcome = (!ended.load(Ordering::Relaxed))
+                            .then(|| self.one(file, twins.contains(&*file.path), &gate, &each));
                         (name, outcome)
                     }
                 };
@@ -138,11 +150,12 @@ impl Run<'_> {
     fn one(
         &self,
         file: &Planned,
+        has_twin: bool,
         gate: &Gate,
         each: &impl Fn(Item<'_>) -> Result<Outcome, Failure>,
     ) -> Result<Outcome, Failure> {
         let place = Place::File(file.path.clone());
-        let item = match (&self.destination, &file.output) {
+        let mut item = match (&self.destination, &file.output) {
             (Destination::Folder(_), Some(output)) => self.to_folder(&place, file, output)?,
             (Destination::InPlace(hard_links), _) => {
                 let input = Input::open_locked(&place, self.context)?;
@@ -151,6 +164,7 @@ impl Run<'_> {
                     input,
                     output,
                     earlier: None,
+                    has_twin: false,
                 }
             }
             // If the destination is a folder, the plan has an output.
@@ -162,6 +176,7 @@ impl Run<'_> {
                 ));
             }
         };
+        item.has_twin = has_twin;
         let _room = gate.enter(item.input.size().unwrap_or_default());
         each(item)
     }
@@ -173,52 +188,38 @@ impl Run<'_> {
         output: &Path,
     ) -> Result<Item<'i>, Failure> {
         let input = Input::open(place, self.context)?;
-        let mut overwrite = self.overwrite;
-        let mut earlier = None;
-        if file.output_exists && overwrite == Overwrite::Never {
-            (overwrite, earlier) = self.look_at_earlier(&input, output)?;
-        }
-        if let Some(folder) = output.parent() {
-            let made = fs::create_dir_all(folder);
-            made.map_err(|error| Failure::file("make", folder, &error))?;
-        }
+        // Whether it is the output of an earlier run, and may be replaced, is for the verb to see.
+        let earlier = match file.output_exists && self.overwrite == Overwrite::Never {
+            true => Some(self.earlier(&input, output)?),
+            false => None,
+        };
+        let overwrite = match &earlier {
+            Some(_) => Overwrite::Force,
+            None => self.overwrite,
+        };
         let mut inputs = self.protected.clone();
         inputs.push(place);
-        let target = Place::File(output.to_owned());
-        let mut output = Output::new(&target, &inputs, Holds::Data, overwrite, self.context)?;
+        let mut output = Output::in_tree(output, &inputs, overwrite, self.context)?;
         output.limit_mode(&input);
         Ok(Item {
             input,
             output,
             earlier,
+            has_twin: false,
         })
     }
 
-    /// Says whether the output that is there may be replaced, and returns it.
-    fn look_at_earlier(
-        &self,
-        input: &Input,
-        output: &Path,
-    ) -> Result<(Overwrite, Option<Earlier>), Failure> {
-        let input_of_earlier = Input::open(&Place::File(output.to_owned()), self.context)?;
-        let is_younger = match (input.opened(), input_of_earlier.metadata()) {
+    /// Opens the file that has the output's name.
+    fn earlier(&self, input: &Input, output: &Path) -> Result<Earlier, Failure> {
+        let earlier = Input::open(&Place::File(output.to_owned()), self.context)?;
+        let is_younger = match (input.opened(), earlier.metadata()) {
             (Some(opened), Some(written)) => opened.is_before(&written),
             _ => false,
         };
-        let earlier = Earlier {
-            input: input_of_earlier,
+        Ok(Earlier {
+            input: earlier,
             is_younger,
-        };
-        match self.verb {
-            // A plaintext may have been edited: it is never replaced, and is the output of this input
-            // only if it is younger.
-            Verb::Decrypt if is_younger => Ok((Overwrite::Force, Some(earlier))),
-            Verb::Decrypt => Err(exists(output).hint(
-                "it is older than the last change of its input; --force writes all outputs again",
-            )),
-            // Whether it is a ciphertext of an earlier run is for the verb to see.
-            Verb::Encrypt | Verb::Rewrap => Ok((Overwrite::Force, Some(earlier))),
-        }
+        })
     }
 
     fn check_folders(&self) -> Result<(), Failure> {
@@ -234,8 +235,20 @@ impl Run<'_> {
         let Destination::Folder(target) = &self.destination else {
             return Ok(());
         };
-        fs::create_dir_all(target).map_err(|error| Failure::file("make", target, &error))?;
-        if target.canonicalize().ok() == root.canonicalize().ok() {
+        match fs::metadata(target) {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => {
+                let error = io::ErrorKind::NotADirectory.into();
+                return Err(Failure::file("write to", target, &error));
+            }
+            Err(_) if self.dry_run => {}
+            Err(_) => {
+                let made = fs::create_dir_all(target);
+                made.map_err(|error| Failure::file("make", target, &error))?;
+            }
+        }
+        let real = target.canonicalize().ok();
+        if real.is_some() && real == root.canonicalize().ok() {
             return Err(Failure::usage(
                 "recursive",
                 "cannot write into the folder that is read",
@@ -365,6 +378,28 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// Groups the files that may be ciphertexts by the prefix of the key.
+///
+/// One file may start like a ciphertext by chance. Two do not start with the same id.
+fn prefixes(found: &Found) -> HashMap<Vec<u8>, Vec<&Path>> {
+    let mut prefixes: HashMap<Vec<u8>, Vec<&Path>> = HashMap::new();
+    for file in found.iter().flatten() {
+        let Ok(opened) = fs::File::open(&file.path) else {
+            continue;
+        };
+        let size = opened.metadata().map_or(0, |metadata| metadata.len());
+        let mut start = Vec::new();
+        let read = opened.take(SAMPLE as u64).read_to_end(&mut start);
+        if let (Ok(_), Some(prefix)) = (read, possible_prefix(&start, size)) {
+            prefixes
+                .entry(prefix.to_vec())
+                .or_default()
+                .push(&file.path);
+        }
+    }
+    prefixes
 }
 
 /// The name of a file and its outcome; `None` if the run had ended before.

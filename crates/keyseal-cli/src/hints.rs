@@ -5,21 +5,18 @@
 //! nothing else, and is left out if the command lacks the flag. A hint about another command
 //! contains the whole command line, starting with `keyseal`.
 
-use std::{collections::BTreeSet, ffi::OsString};
+use std::collections::BTreeSet;
 
 use clap::{ArgMatches, Command};
 
-use crate::command_line::command_for;
-
 /// The flags of one command, such as `--retries`.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Flags(BTreeSet<String>);
 
 impl Flags {
     /// Returns the flags of the command that the program was started with.
-    pub(crate) fn of(arguments: &[OsString]) -> Self {
-        let mut command = command_for(arguments);
-        let matches = command.try_get_matches_from_mut(arguments);
-        Self(matches.map_or_else(|_| BTreeSet::new(), |matches| of_verb(&command, &matches)))
+    pub(crate) fn of(command: &Command, matches: &ArgMatches) -> Self {
+        Self(of_verb(command, matches))
     }
 
     /// Returns whether every flag in `hint` is one of these, or of the command line in it.

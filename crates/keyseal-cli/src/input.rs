@@ -16,6 +16,7 @@ use crate::{
     error::Failure,
     exit::Exit,
     progress::Progress,
+    standard::check_input,
     text::{printable, size},
 };
 
@@ -66,6 +67,26 @@ impl Place {
         }
     }
 
+    /// Returns whether this is the file at a path, with this metadata.
+    #[cfg(unix)]
+    pub(crate) fn is_file(&self, _: &Path, metadata: &Metadata) -> bool {
+        let own = self.path().and_then(|path| fs::metadata(path).ok());
+        own.is_some_and(|own| Stamp::of(&own).id == Stamp::of(metadata).id)
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn is_file(&self, path: &Path, _: &Metadata) -> bool {
+        let real = |path: &Path| path.canonicalize().ok();
+        self.path().is_some_and(|own| real(own) == real(path))
+    }
+
+    /// Returns whether both are the same file, whatever their paths.
+    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
+        other.path().is_some_and(|path| {
+            fs::metadata(path).is_ok_and(|metadata| self.is_file(path, &metadata))
+        })
+    }
+
     /// Returns whether only the owner of a file can read or write it.
     #[cfg(unix)]
     pub(crate) fn is_its_owners_alone(&self) -> bool {
@@ -93,9 +114,7 @@ impl Place {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         match self {
             Self::Standard => {
-                if io::stdin().is_terminal() {
-                    context.note("reading from the terminal; Ctrl-D ends the input");
-                }
+                standard_input(context)?;
                 read_all(io::stdin().lock(), 0, limit, spare).map_err(failed)
             }
             Self::File(path) => {
@@ -119,13 +138,11 @@ impl Place {
         let size = metadata.filter(Metadata::is_file).map(|file| file.len());
         let progress = Progress::start(size, context);
         let mut taker = progress.counting(taker);
+        if *self == Self::Standard {
+            standard_input(context)?;
+        }
         let mut copy = || match self {
-            Self::Standard => {
-                if io::stdin().is_terminal() {
-                    context.note("reading from the terminal; Ctrl-D ends the input");
-                }
-                copy_all(io::stdin().lock(), &mut taker)
-            }
+            Self::Standard => copy_all(io::stdin().lock(), &mut taker),
             Self::File(path) => copy_all(File::open(path)?, &mut taker),
         };
         copy().map_err(|error| Failure::io(format!("cannot read {}", self.name()), &error))
@@ -162,9 +179,7 @@ impl Place {
         let failed = |error: io::Error| Failure::io(format!("cannot read {}", self.name()), &error);
         match self {
             Self::Standard => {
-                if io::stdin().is_terminal() {
-                    context.note("reading from the terminal; Ctrl-D ends the input");
-                }
+                standard_input(context)?;
                 Ok(match standard_input_as_file() {
                     Some(file) => Source::File(file),
                     None => Source::Stream(Box::new(io::stdin())),
@@ -183,6 +198,15 @@ impl Place {
             }
         }
     }
+}
+
+/// Says that standard input is a terminal, and refuses one that is closed.
+fn standard_input(context: &Context) -> Result<(), Failure> {
+    check_input()?;
+    if io::stdin().is_terminal() {
+        context.note("reading from the terminal; Ctrl-D ends the input");
+    }
+    Ok(())
 }
 
 /// Returns standard input as a file, if it is one at its start.

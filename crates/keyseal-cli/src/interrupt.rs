@@ -26,7 +26,7 @@ pub(crate) struct Leftovers(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     paths: Vec<PathBuf>,
-    /// Receives the signal instead, if a signal is the normal end of the command.
+    /// Receives every signal instead, if one is the normal end of the command.
     waiting: Option<Sender<Signal>>,
 }
 
@@ -36,8 +36,8 @@ impl Leftovers {
         let leftovers = self.clone();
         let stop = move |signal| {
             leftovers.change(|state| {
-                // A second signal does not wait until the first one is handled.
-                if let Some(waiting) = state.waiting.take()
+                // Without a receiver the command is ending, and another signal means now.
+                if let Some(waiting) = &state.waiting
                     && waiting.send(signal).is_ok()
                 {
                     return;
@@ -57,7 +57,7 @@ impl Leftovers {
         })
     }
 
-    /// Makes the next signal end a wait instead of the process.
+    /// Returns where signals arrive, instead of ending the process, until the receiver is dropped.
     pub(crate) fn stopped(&self) -> Receiver<Signal> {
         let (sender, receiver) = mpsc::channel();
         self.change(|state| state.waiting = Some(sender));

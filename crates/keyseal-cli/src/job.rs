@@ -180,7 +180,12 @@ impl Job<'_> {
                 decrypt_parallel(opener(), &stream, &sink, self.threads)
                     .map_err(|error| names.failed(sink.side(&source), &error))?
             }
-            mut target => {
+            mut target @ Opened::Compared(_) => {
+                let stream = InOrder(stream, 0);
+                let reader = aead.decrypting_reader(stream, self.associated_data);
+                copy(reader, &mut target, &progress, &names)?
+            }
+            mut target @ Opened::Gone(_) => {
                 decrypt_parallel(opener(), &stream, &Nowhere, self.threads)
                     .map_err(|error| names.failed(Side::Input, &error))?;
                 // It was authentic a moment ago. If it has changed since, this pass fails, too.

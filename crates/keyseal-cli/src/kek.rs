@@ -22,7 +22,7 @@ use crate::{
     kek_uri::{ENVELOPE, KekUri, KeyLocation},
     keysets::{self, keyset_failure},
     kms::{KeyManager, new_worker},
-    text::printable,
+    text::{is_text, printable},
 };
 
 /// The template of the data keys of `envelope+`.
@@ -34,9 +34,9 @@ pub(crate) struct Kek {
     uri: KekUri,
     key: Arc<dyn RemoteAead>,
     /// The key itself or an envelope under it, as the URI says.
-    remote: Arc<dyn RemoteAead>,
-    /// The same, blocking.
     aead: BlockingAead,
+    /// The URI in its one canonical form.
+    canonical: String,
     /// Waits for the key's answers: its connections stay with this worker.
     worker: Worker,
     /// The file that holds the key, if one does.
@@ -52,19 +52,27 @@ impl Kek {
     /// Opens the key of a URI. `cleartext` allows one that is a cleartext file.
     pub(crate) fn open(uri: &KekUri, cleartext: bool, context: &Context) -> Result<Self, Failure> {
         context.detail(&format!("key-encryption key: {}", uri.printable()));
-        let (key, worker): (Arc<dyn RemoteAead>, _) = match uri.key() {
+        let (key, worker, canonical): (Arc<dyn RemoteAead>, _, _) = match uri.key() {
             KeyLocation::Scaleway(reference) => {
                 let manager = KeyManager::new(context.kms(), context)?;
                 let key = manager.key(reference, context)?;
-                (Arc::new(key), manager.worker().clone())
+                let canonical = key.uri().to_string();
+                (Arc::new(key), manager.worker().clone(), canonical)
             }
             KeyLocation::File(path) => (
                 Arc::new(open_file(path, cleartext, context)?),
                 new_worker()?,
+                uri.printable(),
             ),
         };
-        let place = uri.file().map(|path| Place::File(path.to_owned()));
-        Self::new(uri.clone(), key, worker, place)
+        Ok(Self {
+            aead: BlockingAead::new(&worker, remote(uri.is_envelope(), key.clone())?),
+            place: uri.file().map(|path| Place::File(path.to_owned())),
+            uri: uri.clone(),
+            key,
+            canonical,
+            worker,
+        })
     }
 
     /// Opens the key of a URI that may start with `envelope+`, for a keyset.
@@ -76,52 +84,33 @@ impl Kek {
         Self::open(&KekUri::parse_for_keyset(uri)?, cleartext, context)
     }
 
-    fn new(
-        uri: KekUri,
-        key: Arc<dyn RemoteAead>,
-        worker: Worker,
-        place: Option<Place>,
-    ) -> Result<Self, Failure> {
-        let remote = remote(&uri, key.clone())?;
-        Ok(Self {
-            uri,
-            key,
-            aead: BlockingAead::new(&worker, remote.clone()),
-            remote,
-            worker,
-            place,
-        })
-    }
-
-    /// Returns the same key, with a witness of its decryptions.
-    pub(crate) fn witnessed(&self) -> Result<(Self, Arc<Witness>), Failure> {
+    /// Returns the same key, with a witness of its decryptions: the key itself, or an envelope under
+    /// it.
+    pub(crate) fn witnessed(&self, as_envelope: bool) -> Result<(Self, Arc<Witness>), Failure> {
         let witness = Arc::new(Witness::new(self.key.clone()));
-        let remote = remote(&self.uri, witness.clone())?;
+        let remote = remote(as_envelope, witness.clone())?;
         let kek = Self {
-            aead: BlockingAead::new(&self.worker, remote.clone()),
-            remote,
+            aead: BlockingAead::new(&self.worker, remote),
             ..self.clone()
         };
         Ok((kek, witness))
-    }
-
-    /// Returns the key as an asynchronous AEAD, for [`run`](Self::run).
-    pub(crate) fn remote(&self) -> Arc<dyn RemoteAead> {
-        self.remote.clone()
-    }
-
-    /// Waits for calls of this key, and of keys that were never used elsewhere.
-    pub(crate) fn run<F: Future>(&self, future: F) -> F::Output {
-        self.worker.run(future)
     }
 
     pub(crate) fn uri(&self) -> String {
         self.uri.printable()
     }
 
-    /// Returns whether both keys have the same URI.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.uri.key() == other.uri.key() && self.uri.is_envelope() == other.uri.is_envelope()
+    /// Returns whether both are the same key, however their URIs are spelt.
+    pub(crate) fn is_same_key(&self, other: &Self) -> bool {
+        match (&self.place, &other.place) {
+            (Some(file), Some(other)) => file.is_same_file(other),
+            _ => self.canonical == other.canonical,
+        }
+    }
+
+    /// Returns whether the URI asks for an envelope around keysets.
+    pub(crate) const fn is_envelope(&self) -> bool {
+        self.uri.is_envelope()
     }
 
     /// Returns the file that holds the key, if one does.
@@ -197,18 +186,42 @@ impl Kek {
         }
     }
 
-    /// Returns the keyset that a bare ciphertext of this key holds in its binary form, as BigQuery
-    /// wraps keysets; `None` if the key does not decrypt it.
+    /// Returns whether bytes may be a ciphertext of this key, which holds a keyset. Text never is,
+    /// so a damaged JSON file is not sent to a service.
+    pub(crate) fn may_wrap(&self, bytes: &[u8]) -> bool {
+        !bytes.is_empty() && !is_text(bytes)
+    }
+
+    /// Returns the plaintext of a bare ciphertext, as BigQuery wraps keysets; `None` if the
+    /// key does not decrypt it.
+    pub(crate) fn unwrap_keyset(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        aad: &[u8],
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+        match self.aead.decrypt(bytes, aad) {
+            Ok(keyset) => Ok(Some(Zeroizing::new(keyset))),
+            Err(DecryptError::FAILED) => Ok(None),
+            // The service was not asked, or says that this is no ciphertext of its keys.
+            Err(error)
+                if error.kms_error().map(KmsError::kind) == Some(KmsErrorKind::InvalidInput) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(self.not_read(name, KeysetError::Decrypt(error))),
+        }
+    }
+
+    /// Reads a keyset in its binary form that this key has wrapped.
     pub(crate) fn read_wrapped(
         &self,
         name: &str,
         bytes: &[u8],
         aad: &[u8],
     ) -> Result<Option<KeysetHandle>, Failure> {
-        let keyset = match self.aead.decrypt(bytes, aad) {
-            Ok(keyset) => Zeroizing::new(keyset),
-            Err(DecryptError::FAILED) => return Ok(None),
-            Err(error) => return Err(self.not_read(name, KeysetError::Decrypt(error))),
+        let Some(keyset) = self.unwrap_keyset(name, bytes, aad)? else {
+            return Ok(None);
         };
         KeysetHandle::read_cleartext(&keyset, Format::Binary, SecretAccess::insecure())
             .map(Some)
@@ -272,9 +285,9 @@ fn is_outside_limits(error: &KmsError) -> bool {
     error.kind() == KmsErrorKind::InvalidInput && error.status().is_none()
 }
 
-/// Returns the key itself or an envelope under it, as its URI says.
-fn remote(uri: &KekUri, key: Arc<dyn RemoteAead>) -> Result<Arc<dyn RemoteAead>, Failure> {
-    Ok(match uri.is_envelope() {
+/// Returns the key itself or an envelope under it.
+fn remote(as_envelope: bool, key: Arc<dyn RemoteAead>) -> Result<Arc<dyn RemoteAead>, Failure> {
+    Ok(match as_envelope {
         true => Arc::new(envelope(key, ENVELOPE_TEMPLATE)?),
         false => key,
     })

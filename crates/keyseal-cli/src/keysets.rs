@@ -15,7 +15,7 @@ use crate::{
     input::{KEYSET_LIMIT, Place},
     kek::Kek,
     kms::kms_failure,
-    text::{closest, count, is_text, printable},
+    text::{closest, count, printable},
 };
 
 /// The means by which a command may open keysets.
@@ -64,8 +64,7 @@ impl Keyset {
             Ok(seen) => seen,
             Err(error) => {
                 let failure = keyset_failure(&name, error);
-                // Text is never a ciphertext, so do not send a damaged JSON file to a KMS.
-                return match access.kek.is_some() && !is_text(bytes) {
+                return match access.kek.as_ref().is_some_and(|kek| kek.may_wrap(bytes)) {
                     true => Self::unwrap(&name, bytes, access, context)?.ok_or_else(|| {
                         failure.hint("nor does --keyset-kek decrypt it as a wrapped keyset")
                     }),

@@ -6,6 +6,7 @@ mod args;
 mod cipher;
 mod cmd;
 mod command_line;
+mod comparison;
 mod completion;
 mod context;
 mod cryptor;
@@ -28,6 +29,7 @@ mod progress;
 mod range;
 mod report;
 mod shape;
+mod standard;
 mod style;
 mod terminal;
 mod text;
@@ -68,20 +70,17 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let exit = match command_line::parse(&arguments) {
-        Ok(cli) => start(cli, &arguments),
+        Ok((cli, flags)) => start(cli, flags),
         Err(error) => usage::report(&error, &arguments),
     };
     ExitCode::from(exit.code())
 }
 
-fn start(cli: Cli, arguments: &[OsString]) -> Exit {
+fn start(cli: Cli, flags: Flags) -> Exit {
     let leftovers = Leftovers::default();
-    let context = Context::new(&cli.globals, leftovers.clone());
+    let context = Context::new(&cli.globals, flags, leftovers.clone());
     let outcome = leftovers
         .remove_on_signal(context.style, context.json)
         .and_then(|()| cli.command.run(&context));
-    context.finish(outcome.map_err(|failure| {
-        let flags = Flags::of(arguments);
-        failure.retain_hints(|hint| flags.allow(hint))
-    }))
+    context.finish(outcome)
 }

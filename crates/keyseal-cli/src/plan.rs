@@ -8,10 +8,10 @@ use crate::{
     context::Context,
     cryptor::{Cryptor, KekCryptor, KeysetCryptor},
     error::Failure,
-    files::{Holds, Output, Overwrite},
+    files::{self, Holds, Output, Overwrite},
     folder::{Destination, Item, Run},
     input::{Input, Place},
-    job::Job,
+    job::{Job, Release},
     kek::Kek,
     keysets::Keyset,
     report::Verb,
@@ -93,6 +93,27 @@ impl Keys {
     }
 }
 
+/// Returns whether a ciphertext decrypts to the content of a file. Nothing is written.
+pub(crate) fn decrypts_to(
+    keys: &Keys,
+    ciphertext: &mut Job<'_>,
+    plaintext: &Input,
+    context: &Context,
+) -> Result<bool, Failure> {
+    let mut output = Output::compared_with(plaintext, context)?;
+    let release = Release::Whole;
+    keys.cryptor
+        .decrypt(ciphertext, None, release, &mut output)?;
+    let is_equal = output.same()?;
+    match [&ciphertext.input, plaintext]
+        .into_iter()
+        .find(|input| !input.is_unchanged())
+    {
+        Some(changed) => Err(files::changed(changed.name())),
+        None => Ok(is_equal),
+    }
+}
+
 /// Opens one input and plans its output.
 pub(crate) fn one_file<'c>(
     place: &Place,
@@ -116,6 +137,7 @@ pub(crate) fn one_file<'c>(
             input,
             output,
             earlier: None,
+            has_twin: false,
         });
     }
     let mut output = file.plan(place, protected, Holds::Data, context)?;
@@ -125,6 +147,7 @@ pub(crate) fn one_file<'c>(
         input,
         output,
         earlier: None,
+        has_twin: false,
     })
 }
 
@@ -135,6 +158,7 @@ pub(crate) fn folder<'p>(
     verb: Verb,
     protected: Vec<&'p Place>,
     workers: std::num::NonZeroUsize,
+    dry_run: bool,
     context: &'p Context,
 ) -> Result<Run<'p>, Failure> {
     let wrong = |why: &str| {
@@ -158,6 +182,7 @@ pub(crate) fn folder<'p>(
         verb,
         protected,
         workers,
+        dry_run,
         context,
     })
 }

@@ -68,16 +68,19 @@ impl Progress {
     fn show(meter: Meter, total: Option<u64>, files: Option<usize>, context: &Context) -> Self {
         let meter = Arc::new(meter);
         let wanted = context.shows_progress() && io::stderr().is_terminal();
-        let shown = wanted.then(|| {
-            let (stop, stopped) = mpsc::channel();
-            let counted = Arc::clone(&meter);
-            let thread = thread::spawn(move || {
-                draw(&counted, total, files, || {
-                    stopped.recv_timeout(STEP) == Err(RecvTimeoutError::Timeout)
-                });
+        if !wanted {
+            return Self { meter, shown: None };
+        }
+        let (stop, stopped) = mpsc::channel();
+        let counted = Arc::clone(&meter);
+        let drawing = move || {
+            draw(&counted, total, files, || {
+                stopped.recv_timeout(STEP) == Err(RecvTimeoutError::Timeout)
             });
-            Shown { stop, thread }
-        });
+        };
+        // The work goes on without a bar if there is no thread for it.
+        let thread = thread::Builder::new().spawn(drawing).ok();
+        let shown = thread.map(|thread| Shown { stop, thread });
         Self { meter, shown }
     }
 

@@ -110,15 +110,12 @@ impl<'r> Report<'r> {
                 // Requests that were pending when the run ended get the same refusal.
                 let is_said =
                     ends_run && (self.failed.iter()).any(|(_, said)| said.code() == failure.code());
-                if !self.context.json && !is_said {
-                    let style = self.context.style;
-                    match ends_run {
-                        true => failure
-                            .clone()
-                            .hint("the run ends: it is the same for every file")
-                            .report(style, false),
-                        false => failure.report(style, false),
-                    }
+                if !is_said {
+                    let hint = "the run ends: it is the same for every file";
+                    self.context.tell(match ends_run {
+                        true => failure.clone().hint(hint),
+                        false => failure.clone(),
+                    });
                 }
                 self.failed.push((name, failure));
             }

@@ -5,6 +5,8 @@ use keyseal::{
     key::{KeyKind, OutputPrefix},
 };
 
+use crate::text::is_text;
+
 /// The shortest ciphertext with a prefix, in bytes: an id, and a tag or synthetic nonce.
 pub(crate) const SHORTEST: u64 = OutputPrefix::SIZE as u64 + 16;
 
@@ -83,6 +85,65 @@ impl Shape {
     }
 }
 
+/// Bytes of a file that show whether it may be a ciphertext.
+pub(crate) const SAMPLE: usize = 256;
+/// The sizes in bytes of the headers of streams, which are also their first bytes.
+const STREAM_HEADERS: [u8; 2] = [24, 40];
+
+/// Returns whether a file of `size` bytes that starts like this may be a ciphertext of a key that
+/// is not at hand: with a key's prefix or a stream's header before bytes that look random.
+pub(crate) fn may_be_ciphertext(start: &[u8], size: u64) -> bool {
+    possible_prefix(start, size).is_some() || may_be_stream(start)
+}
+
+/// Returns the prefix of the key that a file of `size` bytes may be a ciphertext of.
+pub(crate) fn possible_prefix(start: &[u8], size: u64) -> Option<&[u8]> {
+    let (prefix, rest) = start.split_at_checked(OutputPrefix::SIZE)?;
+    let is_prefix = Shape::of(start, size).prefix.is_some() && size >= SHORTEST;
+    (is_prefix && looks_random(rest)).then_some(prefix)
+}
+
+/// Returns whether a file that starts like this may be a stream of some keyset.
+pub(crate) fn may_be_stream(start: &[u8]) -> bool {
+    match start {
+        [header, rest @ ..] if STREAM_HEADERS.contains(header) => {
+            start.len() >= usize::from(*header) + 16 && looks_random(rest)
+        }
+        _ => false,
+    }
+}
+
+/// Returns whether bytes may be random. Media, fonts and programs that start like a prefix go on
+/// with zeros, text and small numbers.
+///
+/// It takes fewer than one in a million random samples for something else. The limits are those of
+/// 192 random bytes: 135 different values on average, and 5 times the most frequent one.
+pub(crate) fn looks_random(bytes: &[u8]) -> bool {
+    const LONGEST: usize = 192;
+    const SHORTEST_TEXT: usize = 24;
+    const MOST_FREQUENT: usize = 11;
+    let (sample, _) = bytes.split_at(bytes.len().min(LONGEST));
+    let mut counts = [0; 256];
+    for byte in sample {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count += 1;
+        }
+    }
+    let different = counts.iter().filter(|count| **count > 0).count();
+    let most = counts.iter().max().copied().unwrap_or_default();
+    let is_text = sample.len() >= SHORTEST_TEXT && starts_as_text(sample);
+    !is_text && 2 * different >= sample.len() && most <= MOST_FREQUENT
+}
+
+/// Returns whether bytes are the start of a text, which may end within a character.
+fn starts_as_text(bytes: &[u8]) -> bool {
+    match str::from_utf8(bytes) {
+        Ok(_) => is_text(bytes),
+        Err(error) if error.error_len().is_none() => is_text(bytes.split_at(error.valid_up_to()).0),
+        Err(_) => false,
+    }
+}
+
 /// Takes the first bytes of a possible envelope of `size` bytes apart.
 pub(crate) fn envelope(start: &[u8], size: u64) -> Option<Envelope<'_>> {
     let is_possible = Shape::of(start, size).wrapped.is_some();
@@ -151,6 +212,50 @@ mod tests {
             (None, None, 0)
         );
         assert_eq!(Shape::of(&[1, 2, 3], 3).prefix, None);
+    }
+
+    #[test]
+    fn ciphertexts_are_told_from_files_that_start_like_one() {
+        let random = |seed: u32| {
+            let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+            let next = move || {
+                state ^= state << 13;
+                state ^= state >> 17;
+                state ^= state << 5;
+                state.to_be_bytes()[0]
+            };
+            std::iter::repeat_with(next)
+        };
+        for seed in 1..2000 {
+            for (start, len) in [(0, 200), (1, 16), (1, 28), (1, 60), (24, 39), (40, 150)] {
+                let file: Vec<u8> = std::iter::once(start)
+                    .chain(random(seed).take(len + 4))
+                    .collect();
+                assert!(
+                    may_be_ciphertext(&file, file.len() as u64),
+                    "{seed} {file:?}"
+                );
+                // No key puts such a byte first.
+                let other = [&[2], &file[1..]].concat();
+                assert!(!may_be_ciphertext(&other, other.len() as u64));
+            }
+        }
+        let mut mp4 = b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41\0\0\0\x08free".to_vec();
+        mp4.resize(400, 0);
+        let text = "(The naïve sentence ends, and another follows it) ".repeat(9);
+        let table: Vec<u8> = [0, 1]
+            .into_iter()
+            .chain((0..80).flat_map(|n| [0, n, 0, 0]))
+            .collect();
+        for file in [&mp4[..], text.as_bytes(), &table, &[1; 300], b"\x01short"] {
+            for cut in [20, 50, 191, 192, 193, 194, 300] {
+                let file = &file[..cut.min(file.len())];
+                if file.len() > 40 {
+                    assert!(!may_be_ciphertext(file, file.len() as u64), "{file:?}");
+                }
+            }
+        }
+        assert!(!may_be_ciphertext(b"\x01short", 6));
     }
 
     #[test]

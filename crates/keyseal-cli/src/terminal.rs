@@ -17,7 +17,7 @@ static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 /// Writes lines to standard error, the first after one of our labels.
 ///
-/// Standard error may be full, closed or a pipe that nobody reads. Messages only tell what the
+/// Standard error may be full, closed or a pipe that nobody reads. Messages only report what the
 /// program does: losing one neither stops the work nor changes the exit code.
 pub(crate) fn say(label: &str, lines: &Lines) {
     let space = if label.is_empty() { "" } else { " " };

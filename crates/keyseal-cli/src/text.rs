@@ -1,6 +1,7 @@
 //! Text for people: safe to print, and easy to read.
 
 use std::{
+    borrow::Cow,
     ffi::OsStr,
     fmt::{self, Display},
 };
@@ -123,9 +124,21 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 
 /// Returns the last word of a type URL.
 pub(crate) fn short_type(type_url: &str) -> String {
-    match type_url.strip_prefix("type.googleapis.com/google.crypto.tink.") {
-        Some(short) => printable(short),
-        None => printable(type_url),
+    let short = type_url.strip_prefix("type.googleapis.com/google.crypto.tink.");
+    printable(cut(short.unwrap_or(type_url), LONGEST_NAME))
+}
+
+/// The longest type URL that is shown, in characters.
+pub(crate) const LONGEST_NAME: usize = 200;
+
+/// Returns a text of at most so many characters: a name in a file may have megabytes.
+pub(crate) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(limit) {
+        Some((end, _)) => {
+            let (start, rest) = text.split_at(end);
+            format!("{start}… ({} bytes more)", rest.len()).into()
+        }
+        None => text.into(),
     }
 }
 
@@ -267,6 +280,14 @@ mod tests {
         let text = json_text(&value);
         assert!(!text.chars().any(|c| c != '\n' && is_active(c)), "{text}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn long_names_are_cut_and_say_so() {
+        assert_eq!(cut("naïve", 5), "naïve");
+        assert_eq!(cut("naïve", 3), "naï… (2 bytes more)");
+        let url = format!("type.googleapis.com/{}", "é".repeat(1 << 20));
+        assert!(short_type(&url).len() < 500);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! [`HttpResponse`]: the answer to a request.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use zeroize::Zeroizing;
 
@@ -48,7 +51,8 @@ impl HttpResponse {
         Self { body, ..self }
     }
 
-    /// Adds a header. Only `Content-Type`, `X-Request-Id` and `Retry-After` (in seconds) matter.
+    /// Adds a header. Only `Content-Type`, `X-Request-Id` and `Retry-After` (in
+    /// seconds, or as a date) matter.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if name.eq_ignore_ascii_case("content-type") {
@@ -56,7 +60,7 @@ impl HttpResponse {
         } else if name.eq_ignore_ascii_case("x-request-id") {
             self.request_id = Some(value.to_owned());
         } else if name.eq_ignore_ascii_case("retry-after") {
-            self.retry_after = value.trim().parse().ok().map(Duration::from_secs);
+            self.retry_after = retry_after(value.trim());
         }
         self
     }
@@ -111,4 +115,14 @@ impl fmt::Debug for HttpResponse {
 pub(crate) fn reply_too_long() -> KmsError {
     KmsError::new(KmsErrorKind::InvalidReply)
         .with_message(format!("it is longer than {MAX_REPLY_SIZE} bytes"))
+}
+
+/// Reads a number of seconds or a date (RFC 9110, section 10.2.3).
+fn retry_after(value: &str) -> Option<Duration> {
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    // A date in the past asks for no wait.
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }

@@ -1,6 +1,6 @@
 //! How often a request is sent, how long is waited, and when it ends.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use keyseal::{
     BoxFuture, KmsError, KmsErrorKind, RemoteAead,
@@ -195,6 +195,20 @@ async fn the_service_s_own_wait_is_kept() {
     key.get().await.unwrap();
     let waited = millis(&timer.slept())[0];
     assert!((7500..=8000).contains(&waited), "{waited}");
+}
+
+#[tokio::test]
+async fn a_wait_until_a_date_is_kept() {
+    let second = Duration::from_secs(1);
+    for (seconds, waits) in [(7, 5500..=8000), (0, 500..=1000)] {
+        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(seconds));
+        let busy = Answer::Reply(Response::new(503, Vec::new()).header("Retry-After", &date));
+        let service = Scripted::new([busy, ok()]);
+        let (key, timer) = key_with(&service, RetryPolicy::new().backoff(second, second));
+        key.get().await.unwrap();
+        let waited = millis(&timer.slept())[0];
+        assert!(waits.contains(&waited), "{date}: {waited}");
+    }
 }
 
 #[tokio::test]

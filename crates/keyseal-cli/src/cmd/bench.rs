@@ -104,7 +104,7 @@ pub(crate) fn run(args: BenchArgs, context: &Context) -> Result<Exit, Failure> {
         let envelopes = Envelopes::measure(args.time, args.latency)?;
         match context.json {
             true => report["envelopes"] = envelopes.as_json(),
-            false => context.print(&envelopes.text())?,
+            false => context.print(Lines::of_text(&envelopes.text()))?,
         }
     }
     if context.json {

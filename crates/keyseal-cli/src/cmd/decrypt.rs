@@ -36,8 +36,9 @@ pub(crate) struct DecryptArgs {
     aad: Aad,
     /// Decrypt every file of the folder IN
     ///
-    /// To a folder or in place. Run it again to resume. A file that does not decrypt, or is not
-    /// encrypted, is a failure. One failure does not stop the others, unless every file would fail
+    /// To a folder or in place. Run it again to resume: an output with the same content is left
+    /// alone, and another file in its place is a failure. So is a file that does not decrypt, or is
+    /// not encrypted. One failure does not stop the others, unless every file would fail
     /// with it.
     #[arg(short, long, conflicts_with_all = ["range", "stream_output"])]
     recursive: bool,
@@ -114,6 +115,7 @@ fn run_folder(args: &DecryptArgs, context: &Context) -> Result<Exit, Failure> {
         Verb::Decrypt,
         keys.places(),
         workers,
+        false,
         context,
     )?;
     run.run(|item| decrypt_one(args, &keys, item, context))
@@ -126,20 +128,25 @@ fn decrypt_one(
     context: &Context,
 ) -> Result<Outcome, Failure> {
     let mut job = keys.job(item.input, args.threads, true, context);
-    if args.skip_plaintext || item.earlier.is_some() {
-        match keys.cryptor.recognise(&mut job)? {
-            Recognised::Plain(reason) if args.skip_plaintext && reason.is_plaintext() => {
-                return Ok(Outcome::LeftAlone("it is not encrypted"));
-            }
-            // A plaintext may have been edited, so it is never replaced; `folder` has checked that it
-            // is younger than the last change of its input.
-            Recognised::Current | Recognised::Older(_) if item.earlier.is_some() => {
-                return Ok(Outcome::UpToDate("there is an output"));
-            }
-            _ => {}
-        }
+    if args.skip_plaintext
+        && let Recognised::Plain(reason) = keys.cryptor.recognise(&mut job)?
+        && reason.is_plaintext()
+    {
+        return Ok(Outcome::LeftAlone("it is not encrypted"));
     }
     let mut output = item.output;
+    // Whatever the times say, only the content shows that a file is the output of this input.
+    if let Some(earlier) = item.earlier {
+        let decrypts_to = plan::decrypts_to(keys, &mut job, &earlier.input, context);
+        return match decrypts_to.map_err(|failure| hinted(failure, args))? {
+            true => Ok(Outcome::UpToDate(
+                "there is an output with the same content",
+            )),
+            false => Err(output
+                .exists()
+                .hint("it is not the plaintext of this input")),
+        };
+    }
     let done = keys
         .cryptor
         .decrypt(&mut job, None, Release::Whole, &mut output)

@@ -14,6 +14,7 @@ use crate::{
     exit::Exit,
     files::{Holds, Output, Overwrite},
     input::{Place, check_one_standard_input},
+    standard::check_output,
     text::Lines,
 };
 
@@ -90,6 +91,9 @@ impl PlaintextArgs {
 }
 
 fn generate(args: &GenerateArgs, context: &Context) -> Result<(), Failure> {
+    if args.ciphertext_out.is_none() || args.plaintext.show_plaintext {
+        check_output()?;
+    }
     let plaintext_out = args.plaintext.plan(context)?;
     let ciphertext_out = args
         .ciphertext_out
@@ -210,6 +214,9 @@ impl CiphertextArgs {
 fn decrypt(args: &DecryptArgs, context: &Context) -> Result<(), Failure> {
     let inputs = args.ciphertext.place().into_iter().chain(args.aad.place());
     check_one_standard_input(inputs)?;
+    if args.plaintext.show_plaintext {
+        check_output()?;
+    }
     let plaintext_out = args.plaintext.plan(context)?;
     let ciphertext = args.ciphertext.read(context)?;
     let aad = args.aad.read(context)?;

@@ -6,11 +6,12 @@ use serde_json::json;
 use crate::{
     args::{Aad, ChangedData, CryptosystemChoice, Threads},
     context::Context,
-    cryptor::{Form, Recognised},
+    cryptor::{Form, Reason, Recognised},
     error::Failure,
     exit::Exit,
     folder::{Earlier, Item},
-    input::{Place, check_one_standard_input},
+    input::{Input, Place, check_one_standard_input},
+    job::Job,
     plan::{self, Keys},
     report::{Outcome, Verb},
 };
@@ -37,15 +38,18 @@ pub(crate) struct EncryptArgs {
     /// Encrypt every file of the folder IN
     ///
     /// To a folder or in place. Run it again to resume: a file is skipped if it is encrypted already
-    /// under the key that encrypts now. In place that is the file itself, else an output that is
-    /// younger than the last change of the file. One failure does not stop the others, unless every
-    /// file would fail with it.
+    /// under the key that encrypts now. In place that is the file itself, else an output that
+    /// decrypts to the content of the file and is younger than its last change. One failure does not
+    /// stop the others, unless every file would fail with it.
     #[arg(short, long)]
     recursive: bool,
     /// Encrypt also a file that is encrypted already
     ///
     /// Without it a file is refused that starts as a ciphertext of any key of the keyset does, is
-    /// under the key-encryption key, or is a sealed stream.
+    /// under the key-encryption key, or has the form of an envelope or a sealed stream. So are
+    /// files of a folder that start with the same prefix of another key; one file alone is
+    /// encrypted with a warning. RAW ciphertexts and streams of other keysets, and the output of
+    /// other tools, are not recognised.
     #[arg(long)]
     allow_nested: bool,
     /// Write a stream, whatever the size
@@ -92,7 +96,7 @@ fn run_file(args: &EncryptArgs, form: Form, context: &Context) -> Result<Exit, F
     let mut job = keys.job(item.input, args.threads, false, context);
     if !args.allow_nested {
         match keys.cryptor.recognise(&mut job)? {
-            Recognised::Plain(_) => {}
+            Recognised::Plain(reason) => warn_of(&reason, job.input.name(), context),
             Recognised::Unknown(why) => {
                 if args.output.file.is_in_place() {
                     context.warn(&format!("{}: {why}", job.input.name()));
@@ -145,6 +149,7 @@ fn run_folder(args: &EncryptArgs, form: Form, context: &Context) -> Result<Exit,
         Verb::Encrypt,
         keys.places(),
         workers,
+        false,
         context,
     )?;
     run.run(|item| encrypt_one(args, &keys, form, item, context))
@@ -160,12 +165,27 @@ fn encrypt_one(
     let job = |input| keys.job(input, args.threads, true, context);
     let is_in_place = args.output.file.is_in_place();
     if let Some(Earlier { input, is_younger }) = item.earlier {
-        match keys.cryptor.recognise(&mut job(input))? {
-            Recognised::Current if is_younger => {
-                return Ok(Outcome::UpToDate("there is an output"));
+        let mut earlier = job(input);
+        let seen = keys.cryptor.recognise(&mut earlier)?;
+        let is_current = seen == Recognised::Current;
+        match seen {
+            // The input has not changed since: its ciphertext decrypts to it, and anything else is
+            // the ciphertext of another file.
+            Recognised::Current | Recognised::Older(_) if is_younger => {
+                match decrypts_to(keys, &mut earlier, &item.input, context)? {
+                    true if is_current => {
+                        return Ok(Outcome::UpToDate(
+                            "there is an output with the same content",
+                        ));
+                    }
+                    true => {}
+                    false => {
+                        let hint = "it is a ciphertext of something else than this input";
+                        return Err(item.output.exists().hint(hint));
+                    }
+                }
             }
             // Only a ciphertext is replaced by its newer self. Anything else is not ours.
-            Recognised::Plain(reason) if !reason.is_plaintext() => {}
             Recognised::Plain(_) | Recognised::Unknown(_) => return Err(item.output.exists()),
             Recognised::Current | Recognised::Older(_) | Recognised::Closed(_) => {}
         }
@@ -178,8 +198,14 @@ fn encrypt_one(
                     "it is encrypted already, with the same key",
                 ));
             }
-            Recognised::Plain(_) => {}
             _ if args.allow_nested => {}
+            Recognised::Plain(_) | Recognised::Unknown(_) if item.has_twin => {
+                let text = "it and other files start as ciphertexts of one key do, which is not \
+                            in the keyset";
+                let seen = Recognised::Closed(Reason::new("key_not_in_keyset", text));
+                return Err(already_encrypted(job.input.name(), seen));
+            }
+            Recognised::Plain(reason) => warn_of(&reason, job.input.name(), context),
             Recognised::Unknown(_) if !is_in_place => {}
             seen => return Err(already_encrypted(job.input.name(), seen)),
         }
@@ -188,6 +214,29 @@ fn encrypt_one(
     let done = keys.cryptor.encrypt(&mut job, form, &mut output)?;
     output.commit_unchanged(&job.input)?;
     Ok(Outcome::Done(done.sizes.read))
+}
+
+/// Returns whether the ciphertext of an earlier run is that of this input.
+fn decrypts_to(
+    keys: &Keys,
+    earlier: &mut Job<'_>,
+    input: &Input,
+    context: &Context,
+) -> Result<bool, Failure> {
+    match plan::decrypts_to(keys, earlier, input, context) {
+        Err(failure) if failure.exit() == Exit::NotDecrypted => Ok(false),
+        compared => compared,
+    }
+}
+
+/// Warns of a file that starts like a ciphertext. One in 64 files of random bytes does.
+fn warn_of(reason: &Reason, name: &str, context: &Context) {
+    if !reason.is_plaintext() {
+        context.warn(&format!(
+            "{name} may be a ciphertext, and is encrypted all the same: {}",
+            reason.text
+        ));
+    }
 }
 
 /// Refuses to encrypt a ciphertext again.

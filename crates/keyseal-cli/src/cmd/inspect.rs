@@ -19,7 +19,7 @@ use crate::{
     text::{Lines, count, is_text, printable, short_type},
 };
 
-/// Say what a file is, without any key
+/// Say which kind a file is of, without any key
 ///
 /// Keyset files are recognised for certain. A ciphertext does not say that it is one: where the
 /// answer is a guess from its first bytes, it is called so.

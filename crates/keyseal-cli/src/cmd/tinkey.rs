@@ -24,7 +24,7 @@ use crate::{
     kek::Kek,
     keysets::{Access, Keyset, Seal},
     kms::KmsArgs,
-    text::{Lines, printable},
+    text::{LONGEST_NAME, Lines, cut, printable},
 };
 
 #[derive(Debug, Subcommand)]
@@ -227,7 +227,7 @@ fn text_format(info: &KeysetInfo) -> String {
         text.push_str(&format!(
             "key_info {{\n  type_url: \"{}\"\n  status: {}\n  key_id: {}\n  \
              output_prefix_type: {}\n}}\n",
-            printable(key.type_url()),
+            printable(cut(key.type_url(), LONGEST_NAME)),
             status(key),
             key.id(),
             prefix(key),

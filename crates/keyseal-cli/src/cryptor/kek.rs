@@ -23,7 +23,7 @@ use crate::{
     keysets::{keyset_failure, unknown_template},
     kms::kms_failure,
     range::Range,
-    shape::{SHORTEST, Shape, envelope},
+    shape::{SAMPLE, Shape, envelope, looks_random, may_be_ciphertext, may_be_stream},
 };
 
 /// Larger files become sealed streams.
@@ -77,7 +77,7 @@ impl KekCryptor {
     fn recognise_sealed_stream(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
         let name = job.input.name().to_owned();
         let header = read_header(job)?;
-        let (kek, witness) = self.kek.witnessed()?;
+        let (kek, witness) = self.kek.witnessed(false)?;
         let aead = match header.open(kek.aead()) {
             Ok(aead) => aead,
             Err(KeysetError::Decrypt(DecryptError::FAILED)) => {
@@ -105,13 +105,16 @@ impl KekCryptor {
 
     fn recognise_envelope(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
         let what = format!("cannot recognise {}", job.input.name());
-        let start = job.input.peek(Envelope::MAX_HEAD_SIZE)?;
+        let start = job.input.peek(Envelope::MAX_HEAD_SIZE + SAMPLE)?;
         let size = job.input.size().unwrap_or(u64::MAX);
         let Some(envelope) = envelope(&start, size) else {
             return Ok(Recognised::Plain(not_envelope(&start, size)));
         };
         let Some(dek) = self.unwrap(envelope.wrapped_key(), &what)? else {
-            return Ok(Recognised::Plain(self.not_unwrapped()));
+            return Ok(match looks_random(envelope.payload()) {
+                true => Recognised::Closed(self.not_unwrapped()),
+                false => Recognised::Plain(not_envelope(&start, size)),
+            });
         };
         if job.input.file().is_none() {
             return Ok(Recognised::Closed(self.under_kek("envelope")));
@@ -311,13 +314,18 @@ fn read_header(job: &mut Job<'_>) -> Result<SealedStreamHeader, Failure> {
 
 fn not_envelope(start: &[u8], size: u64) -> Reason {
     match Shape::of(start, size).prefix {
-        Some(prefix) if size >= SHORTEST => {
+        Some(prefix) if may_be_ciphertext(start, size) => {
             let id = prefix.id;
             let text = format!(
                 "it is not an envelope, and not a sealed stream: its first bytes name key {id}, \
                  and --keyset takes the keyset that has it"
             );
             Reason::new("key_not_in_keyset", text)
+        }
+        _ if may_be_stream(start) => {
+            let text = "it is not an envelope, and not a sealed stream: it starts like a stream of \
+                        a keyset";
+            Reason::new("other_stream", text)
         }
         _ => {
             let text = "it is not encrypted: it is not an envelope, and not a sealed stream";

@@ -3,7 +3,8 @@
 use std::io::{self, Read as _};
 
 use keyseal::{
-    KeyId, KeysetHandle, KeysetStreamingAead, SealedStreamHeader, StreamingAead as _, Variant,
+    Envelope, KeyId, KeysetHandle, KeysetStreamingAead, SealedStreamHeader, StreamingAead as _,
+    Variant,
     keyset::{Entry, Status},
     streaming::RandomAccess,
 };
@@ -22,16 +23,13 @@ use crate::{
     job::{Job, Release, Sizes},
     keysets::Keyset,
     range::Range,
-    shape::{SHORTEST, Shape},
-    text::is_text,
+    shape::{Prefix, SAMPLE, Shape, envelope, looks_random, may_be_ciphertext, may_be_stream},
 };
 
-/// The number of bytes that identify a ciphertext.
-const START: usize = 8;
+/// The bytes of an envelope up to those that show whether its payload may be one.
+const ENVELOPE_SAMPLE: usize = Envelope::MAX_HEAD_SIZE + SAMPLE;
 /// Says of a stream that no key of the keyset decrypts it.
 const NOT_DECRYPTED: &str = "stream_not_decrypted";
-/// The sizes of the header of a stream, which are also its first byte.
-const STREAM_HEADERS: [u8; 2] = [24, 40];
 
 /// Encrypts under the primary key of a keyset, and decrypts with any enabled key.
 pub(crate) struct KeysetCryptor {
@@ -41,6 +39,8 @@ pub(crate) struct KeysetCryptor {
     current: Cipher,
     /// Every key for streams, the primary first, whatever its status.
     streams: Vec<(KeyId, Status, KeysetStreamingAead)>,
+    /// The RAW keys that are not enabled. Only decrypting shows which files are theirs.
+    disabled_raw: Vec<(KeyId, Status, Cipher)>,
 }
 
 impl KeysetCryptor {
@@ -52,14 +52,27 @@ impl KeysetCryptor {
         context: &Context,
     ) -> Result<Self, Failure> {
         let cipher = Cipher::of(&keyset, place, cleartext, context)?;
-        let current = match primary(&keyset).and_then(|entry| Some((entry.key()?, entry.id()))) {
-            Some((key, id)) => Keyset {
-                handle: KeysetHandle::with_id(key.clone(), id),
+        let only = |entry: &Entry<'_>| {
+            let handle = KeysetHandle::with_id(entry.key()?.clone(), entry.id());
+            Some(Keyset {
+                handle,
                 ..keyset.clone()
-            },
-            None => keyset.clone(),
+            })
         };
-        let current = Cipher::of(&current, place, cleartext, context)?;
+        let current = primary(&keyset).and_then(|entry| only(&entry));
+        let current = current.as_ref().unwrap_or(&keyset);
+        let current = Cipher::of(current, place, cleartext, context)?;
+        let is_disabled_raw = |entry: &Entry<'_>| {
+            entry.status() != Status::Enabled && entry.variant() == Variant::Raw
+        };
+        let raw = keyset.handle.entries().filter(is_disabled_raw);
+        let disabled_raw = raw.filter_map(|entry| {
+            // No service is asked about every file whether a key that is disabled opens it.
+            let alone = only(&entry).filter(|alone| !has_remote_keys(alone))?;
+            let cipher = Cipher::of(&alone, place, cleartext, context).ok()?;
+            Some((entry.id(), entry.status(), cipher))
+        });
+        let disabled_raw = disabled_raw.collect();
         let mut streams: Vec<_> = keyset
             .handle
             .entries()
@@ -71,6 +84,7 @@ impl KeysetCryptor {
             cipher,
             current,
             streams,
+            disabled_raw,
         })
     }
 
@@ -104,23 +118,13 @@ impl KeysetCryptor {
                 "the keyset has a RAW key, {id}, whose ciphertexts cannot be told from other data"
             ));
         }
-        let size = size.unwrap_or(u64::MAX);
-        Recognised::Plain(match Shape::of(start, size).prefix {
-            Some(prefix) if size >= SHORTEST => Reason::new(
-                "key_not_in_keyset",
-                format!(
-                    "it is not encrypted with this keyset: its first bytes name key {}, and the \
-                     keyset has no such key",
-                    prefix.id
-                ),
-            ),
-            _ => not_ciphertext(),
-        })
+        of_another_key(start, size)
     }
 
     fn recognise_message(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
-        let start = job.input.peek(START)?;
-        let seen = self.look_at(&start, job.input.size());
+        let start = job.input.peek(ENVELOPE_SAMPLE)?;
+        let size = job.input.size();
+        let seen = self.look_at(&start, size);
         let may_open = match &seen {
             Recognised::Closed(_) => self.named_by(&start).map(|entry| entry.id()),
             Recognised::Unknown(_) => self.raw_key(),
@@ -140,11 +144,19 @@ impl KeysetCryptor {
             };
             return Ok(Recognised::Older(key));
         }
+        if !matches!(seen, Recognised::Unknown(_)) {
+            return Ok(seen);
+        }
+        for (id, status, cipher) in &self.disabled_raw {
+            if opens(cipher, job)? {
+                return Ok(Recognised::Closed(closed(*id, *status)));
+            }
+        }
         Ok(seen)
     }
 
     fn recognise_stream(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
-        let start = job.input.peek(START)?;
+        let start = job.input.peek(ENVELOPE_SAMPLE)?;
         if SealedStreamHeader::detect(&start) {
             return Ok(Recognised::Closed(sealed_stream()));
         }
@@ -164,22 +176,21 @@ impl KeysetCryptor {
             header == Some(aead.layout().header_size())
                 && size.is_none_or(|size| aead.layout().map(size).is_some())
         };
-        // The material of a destroyed key is gone, and with it its sizes.
-        let is_complete = self.streams.len() == self.keyset.handle.len();
-        let may_be = self.streams.iter().any(|(.., aead)| fits(aead))
-            || (!is_complete
-                && start
-                    .first()
-                    .is_some_and(|first| STREAM_HEADERS.contains(first)));
-        // Behind its first byte a stream has random ones, so that it is no text.
-        Ok(match may_be && !is_text(&job.input.peek(4096)?) {
-            true => Recognised::Closed(Reason::new(
+        if self.streams.iter().any(|(.., aead)| fits(aead))
+            && start.get(1..).is_some_and(looks_random)
+        {
+            return Ok(Recognised::Closed(Reason::new(
                 NOT_DECRYPTED,
                 "it starts like a stream of this keyset, and does not decrypt: it may have other \
                  associated data",
-            )),
-            false => Recognised::Plain(not_ciphertext()),
-        })
+            )));
+        }
+        // The material of a destroyed key is gone, and with it its sizes.
+        if self.streams.len() < self.keyset.handle.len() && may_be_stream(&start) {
+            let text = "it starts like a stream, and may be one of a key that is destroyed";
+            return Ok(Recognised::Closed(Reason::new(NOT_DECRYPTED, text)));
+        }
+        Ok(of_another_key(&start, size))
     }
 }
 
@@ -229,7 +240,7 @@ impl Cryptor for KeysetCryptor {
         release: Release,
         output: &mut Output<'_>,
     ) -> Result<Done, Failure> {
-        let start = job.input.peek(START)?;
+        let start = job.input.peek(SAMPLE)?;
         if let Cipher::Streaming(aead) = &self.cipher {
             let decrypted = job.decrypt_stream(aead, 0, range, release, output);
             let explain = |failure| match job.input.file() {
@@ -351,6 +362,35 @@ fn closed(id: KeyId, status: Status) -> Reason {
 fn sealed_stream() -> Reason {
     let text = "it is a sealed stream, which has its keyset inside: --kek URI decrypts it";
     Reason::new("sealed_stream", text)
+}
+
+/// Recognises a file that is under no key of the keyset.
+fn of_another_key(start: &[u8], size: Option<u64>) -> Recognised {
+    let size = size.unwrap_or(u64::MAX);
+    match envelope(start, size) {
+        Some(envelope) if looks_random(envelope.payload()) => Recognised::Closed(in_envelope()),
+        _ if may_be_ciphertext(start, size) => {
+            Recognised::Plain(match Shape::of(start, size).prefix {
+                Some(Prefix { id, .. }) => Reason::new(
+                    "key_not_in_keyset",
+                    format!(
+                        "it is not encrypted with this keyset: its first bytes name key {id}, and \
+                         the keyset has no such key"
+                    ),
+                ),
+                None => Reason::new(
+                    "other_stream",
+                    "it is not encrypted with this keyset: it starts like a stream of another one",
+                ),
+            })
+        }
+        _ => Recognised::Plain(not_ciphertext()),
+    }
+}
+
+fn in_envelope() -> Reason {
+    let text = "it is an envelope, which has its wrapped key inside: --kek URI decrypts it";
+    Reason::new("envelope", text)
 }
 
 fn not_ciphertext() -> Reason {

@@ -76,7 +76,7 @@ pub(crate) struct Reason {
 }
 
 impl Reason {
-    fn new(code: &'static str, text: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, text: impl Into<String>) -> Self {
         let text = text.into();
         Self { code, text }
     }

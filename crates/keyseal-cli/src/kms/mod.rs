@@ -32,7 +32,7 @@ const CA_FILE_LIMIT: u64 = 8 << 20;
 /// The longest time for one attempt, whatever the limit for all of them.
 const ATTEMPT: Duration = Duration::from_secs(30);
 
-/// How Key Manager is reached. What is not said here is in the environment and in the
+/// How Key Manager is reached. All other settings are in the environment and in the
 /// configuration file of Scaleway's own tools.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Key Manager, as Scaleway's own tools are set up")]
@@ -43,7 +43,7 @@ pub(crate) struct KmsArgs {
     /// The profile of the configuration file; else that of SCW_PROFILE, or its active one
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
-    /// Another configuration file than scw's own; variables such as SCW_SECRET_KEY stand above it
+    /// Another configuration file than scw's own; variables such as SCW_SECRET_KEY overrule it
     #[arg(long, value_name = "FILE")]
     credentials: Option<PathBuf>,
     /// A PEM file with the certificates of more authorities to trust, as SSL_CERT_FILE names it for

@@ -330,3 +330,74 @@ fn a_signal_that_ends_the_command_ends_the_emulator_too() {
         assert_eq!(status.unwrap().signal(), Some(number), "{signal}");
     }
 }
+
+/// Waits for a process to end, and kills it if it does not.
+fn ends(child: &mut Child) -> Option<std::process::ExitStatus> {
+    for _ in 0..600 {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().unwrap();
+    None
+}
+
+fn is_alive(pid: &str) -> bool {
+    let sent = Command::new("kill")
+        .args(["-0", pid])
+        .stderr(Stdio::null())
+        .status();
+    sent.unwrap().success()
+}
+
+#[test]
+fn no_signal_ends_it_before_its_command() {
+    let place = Place::new();
+    // The command ends at its third signal.
+    let script = "n=0; trap 'n=$((n+1))' TERM; echo ready; while [ $n -lt 3 ]; do sleep 0.02; done";
+    let mut child = place
+        .keyseal(&["emulator", "--", "sh", "-c", &format!("{script}; exit 7")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut ready)
+        .unwrap();
+    assert_eq!(ready, "ready\n");
+    // Signals in quick succession may come as one. As long as the command runs, we do.
+    let mut status = None;
+    for _ in 0..600 {
+        send("TERM", &child);
+        send("TERM", &child);
+        thread::sleep(Duration::from_millis(50));
+        status = child.try_wait().unwrap();
+        if status.is_some() {
+            break;
+        }
+    }
+    assert_eq!(status.and_then(|status| status.code()), Some(7));
+}
+
+#[test]
+fn a_signal_while_it_starts_leaves_no_command_behind() {
+    for wait in [0, 1, 2, 4, 8, 12, 16, 24, 32, 50] {
+        let place = Place::new();
+        let script = "echo $$ > pid.new; mv pid.new pid; exec sleep 600";
+        let mut child = place
+            .keyseal(&["emulator", "-q", "--", "sh", "-c", script])
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_millis(wait));
+        send("TERM", &child);
+        let status = ends(&mut child);
+        let pid = fs::read_to_string(place.path("pid")).unwrap_or_default();
+        let is_orphan = !pid.is_empty() && is_alive(pid.trim());
+        if is_orphan {
+            let _ = Command::new("kill").arg(pid.trim()).status();
+        }
+        assert!(!is_orphan, "{wait} ms: {status:?}");
+        assert!(status.is_some(), "{wait} ms: it did not end");
+    }
+}

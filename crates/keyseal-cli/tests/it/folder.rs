@@ -392,15 +392,13 @@ fn an_output_is_skipped_only_if_it_is_younger_and_under_the_key_of_now() {
 }
 
 #[test]
-fn a_plaintext_that_is_older_than_its_ciphertext_is_not_overwritten() {
+fn a_plaintext_that_was_edited_is_not_overwritten() {
     let place = with_tree();
     done(&place, "encrypt -r d -o in --keyset a.json -q");
     thread::sleep(Duration::from_millis(20));
     done(&place, "decrypt -r in -o out --keyset a.json");
     place.write("out/1", "edited");
-    done(&place, "decrypt -r in -o out --keyset a.json");
     // A change of permissions counts as a change of the ciphertext.
-    thread::sleep(Duration::from_millis(20));
     let mode = fs::Permissions::from_mode(0o600);
     fs::set_permissions(place.path("in/1.sealed"), mode).unwrap();
     fails(
@@ -529,18 +527,37 @@ fn an_unreadable_folder_is_one_failure_at_its_place() {
     let locked = place.path("d/locked");
     fs::create_dir(&locked).unwrap();
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
-    let is_root = fs::read_dir(&locked).is_ok();
-    let (exit, said) = run(&place, "encrypt -r d --in-place --keyset a.json");
+    let line = "encrypt -r d --in-place --keyset a.json --insecure-cleartext";
+    // Root reads every folder, unless it lacks the capability.
+    let as_user = match fs::read_dir(&locked).is_ok() {
+        true => "setpriv --bounding-set=-dac_override,-dac_read_search ",
+        false => "",
+    };
+    let output = place.shell(&format!("exec {as_user}keyseal {line}"));
+    let Output { status, stderr, .. } = { output }.output().unwrap();
+    let said = String::from_utf8_lossy(&stderr).into_owned();
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o700)).unwrap();
-    if is_root {
-        // Root can read everything.
-        return;
-    }
-    assert_eq!(exit, 3, "{said}");
+    assert_eq!(status.code(), Some(3), "{said}");
     assert!(
         said.contains("cannot read d/locked: permission denied"),
         "{said}"
     );
+    assert!(said.contains("encrypted 2 files"), "{said}");
+}
+
+#[test]
+fn a_folder_that_is_too_deep_is_one_failure_at_its_place() {
+    let place = with_tree();
+    let name = "n".repeat(250);
+    let made = place
+        .shell(&format!(
+            "cd d && for n in $(seq 20); do mkdir {name} && cd -P {name} || exit 1; done"
+        ))
+        .status();
+    assert!(made.unwrap().success());
+    let (exit, said) = run(&place, "encrypt -r d --in-place --keyset a.json");
+    assert_eq!(exit, 3, "{said}");
+    assert_eq!(said.matches("error:").count(), 1, "{said}");
     assert!(said.contains("encrypted 2 files"), "{said}");
 }
 
@@ -660,4 +677,434 @@ fn a_wrong_key_encryption_key_is_named() {
     assert_eq!(exit, 4);
     assert!(said.contains("it is not an envelope"), "{said}");
     assert!(!said.contains("--aad"), "{said}");
+}
+
+#[test]
+fn an_output_is_that_of_its_input_only_if_the_content_is_the_same() {
+    for keys in [
+        "--keyset a.json",
+        "--keyset s.json",
+        "--kek file-kms://kek.json",
+        "--kek file-kms://kek.json --no-stream",
+        "--kek file-kms://kek.json --stream",
+    ] {
+        let place = with_tree();
+        let opening = keys.replace(" --no-stream", "").replace(" --stream", "");
+        done(&place, &format!("encrypt -r d -o sealed {keys}"));
+        let decrypt = format!("decrypt -r sealed -o out {opening}");
+        done(&place, &decrypt);
+        let (exit, said) = run(&place, &decrypt);
+        assert_eq!(exit, 0, "{said}");
+        assert!(
+            said.contains("decrypted 0 files (0 bytes), skipped 2"),
+            "{said}"
+        );
+        // It is younger than its input, and has the right name. Older ones are no better.
+        for content in ["One", "on", "ones", ""] {
+            for age in [0, 1000] {
+                place.write("out/1", content);
+                let file = fs::File::options().write(true).open(place.path("out/1"));
+                let time = SystemTime::now() - Duration::from_secs(age);
+                file.unwrap().set_modified(time).unwrap();
+                fails(&place, &decrypt, 3, "exists already");
+                assert_eq!(place.read("out/1"), content.as_bytes());
+            }
+        }
+        done(&place, &format!("{decrypt} --force"));
+        assert_eq!(place.read("out/1"), b"one");
+        // What does not decrypt is a failure, with an output or without.
+        let sealed = place.read("sealed/1.sealed");
+        let mut damaged = sealed.clone();
+        *damaged.last_mut().unwrap() ^= 1;
+        place.write("sealed/1.sealed", damaged);
+        assert_eq!(run(&place, &decrypt).0, 4);
+        assert_eq!(place.read("out/1"), b"one");
+        place.write("sealed/1.sealed", sealed);
+
+        // A second tree has other files with the same names, which are older than the outputs.
+        fs::create_dir_all(place.path("e/deep")).unwrap();
+        place.write("e/1", "another");
+        place.write("e/deep/2", "two");
+        done(&place, &format!("encrypt -r d -o sealed --force {keys}"));
+        let before = place.read("sealed/1.sealed");
+        let again = format!("encrypt -r e -o sealed {keys}");
+        fails(&place, &again, 3, "a ciphertext of something else");
+        assert_eq!(place.read("sealed/1.sealed"), before);
+        let (exit, said) = run(&place, &format!("encrypt -r d -o sealed {keys}"));
+        assert_eq!(exit, 0, "{said}");
+        assert!(
+            said.contains("encrypted 0 files (0 bytes), skipped 2"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn re_wrapping_skips_only_the_same_file_under_the_newest_key() {
+    let place = with_tree();
+    let kek = "--kek file-kms://kek.json";
+    fs::create_dir(place.path("in")).unwrap();
+    done(&place, &format!("encrypt d/1 -o in/envelope {kek}"));
+    done(&place, &format!("encrypt d/1 -o in/stream --stream {kek}"));
+    let keyset = "keyset create --template AES256_GCM --keyset-kek file-kms://kek.json";
+    done(&place, &format!("{keyset} -o in/keyset"));
+    done(&place, &format!("{keyset} -o in/wrapped --format wrapped"));
+    let rewrap = format!("rewrap -r in -o out {kek}");
+    done(&place, &rewrap);
+    let (exit, said) = run(&place, &rewrap);
+    assert_eq!(exit, 0, "{said}");
+    assert!(
+        said.contains("re-wrapped 0 files (0 bytes), skipped 4"),
+        "{said}"
+    );
+
+    // Outputs of the same key that are younger, and of other inputs.
+    for name in ["envelope", "stream", "keyset", "wrapped"] {
+        let out = format!("out/{name}");
+        let kept = place.read(&out);
+        match name {
+            "envelope" => done(&place, &format!("encrypt d/deep/2 -o {out} --force {kek}")),
+            "stream" => {
+                let line = format!("encrypt d/deep/2 -o {out} --stream --force {kek}");
+                done(&place, &line);
+            }
+            _ => done(
+                &place,
+                &format!(
+                    "keyset rotate {out} --template AES256_GCM --in-place \
+                     --keyset-kek file-kms://kek.json"
+                ),
+            ),
+        }
+        let other = place.read(&out);
+        fails(&place, &rewrap, 3, "it is another file than this input");
+        assert_eq!(place.read(&out), other, "{name}");
+        place.write(&out, kept);
+    }
+    // Under an older version they are done again.
+    done(
+        &place,
+        "keyset rotate kek.json --template AES256_GCM --in-place",
+    );
+    let (exit, said) = run(&place, &rewrap);
+    assert_eq!(exit, 0, "{said}");
+    assert!(said.contains("re-wrapped 4 files"), "{said}");
+}
+
+#[test]
+fn a_dry_run_makes_no_folder() {
+    let place = with_tree();
+    let kek = "--kek file-kms://kek.json";
+    done(&place, &format!("encrypt -r d -o sealed --no-stream {kek}"));
+    done(
+        &place,
+        "keyset rotate kek.json --template AES256_GCM --in-place",
+    );
+    let (exit, said) = run(
+        &place,
+        &format!("rewrap -r sealed -o out/deep --dry-run {kek}"),
+    );
+    assert_eq!(exit, 0, "{said}");
+    assert!(said.contains("would re-wrap 2 files"), "{said}");
+    assert!(!place.path("out").exists());
+    done(&place, &format!("rewrap -r sealed -o out/deep {kek}"));
+    done(&place, &format!("decrypt -r out/deep -o back {kek}"));
+    assert_eq!(place.read("back/deep/2"), b"two");
+}
+
+#[test]
+fn ciphertexts_of_a_key_that_is_not_at_hand_are_not_encrypted_again() {
+    // Two files show that they have one key. An envelope shows it alone.
+    for (first, then, shows_alone) in [
+        ("--keyset a.json", "--kek file-kms://kek.json", false),
+        ("--keyset a.json", "--keyset b.json", false),
+        ("--keyset a.json", "--keyset s.json", false),
+        ("--keyset a.json", "--keyset raw.json", false),
+        (
+            "--kek file-kms://kek.json --no-stream",
+            "--keyset a.json",
+            true,
+        ),
+        (
+            "--kek file-kms://kek.json --no-stream",
+            "--keyset s.json",
+            true,
+        ),
+        (
+            "--kek file-kms://kek.json --no-stream",
+            "--kek file-kms://a.json",
+            true,
+        ),
+        (
+            "--kek file-kms://kek.json --stream",
+            "--kek file-kms://a.json",
+            true,
+        ),
+    ] {
+        let place = with_tree();
+        done(&place, &format!("encrypt -r d --in-place -q {first}"));
+        let sealed = tree(&place);
+        fails(
+            &place,
+            &format!("encrypt -r d -o out {then}"),
+            1,
+            "encrypted already",
+        );
+        if !then.contains("raw") {
+            let line = format!("encrypt -r d --in-place {then}");
+            fails(&place, &line, 1, "encrypted already");
+        }
+        assert_eq!(tree(&place), sealed, "{first}, {then}");
+        for line in ["d/1 -o out1", "d/1 --in-place"].map(|line| format!("encrypt {line} {then}")) {
+            let (exit, said) = run(&place, &line);
+            match shows_alone {
+                true => assert_eq!(exit, 1, "{line}: {said}"),
+                false => assert_eq!(exit, 0, "{line}: {said}"),
+            }
+            let warns = said.contains("warning: d/1 ") || then.contains("raw");
+            assert!(shows_alone || warns, "{line}: {said}");
+        }
+        done(
+            &place,
+            &format!("encrypt -r d -o out --allow-nested {then}"),
+        );
+    }
+    // The key that encrypted was deleted from the keyset.
+    let place = with_tree();
+    done(&place, "encrypt -r d --in-place -q --keyset a.json");
+    let sealed = tree(&place);
+    let list = place.done(&["keyset", "list", "a.json"]).stdout;
+    let list = String::from_utf8(list).unwrap();
+    let id = list
+        .split('*')
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
+    done(
+        &place,
+        &format!("keyset rotate a.json --template AES256_GCM --delete {id} --in-place"),
+    );
+    fails(
+        &place,
+        "encrypt -r d --in-place --keyset a.json",
+        1,
+        "encrypted already",
+    );
+    assert_eq!(tree(&place), sealed);
+}
+
+#[test]
+fn a_stream_of_another_keyset_is_encrypted_with_a_warning() {
+    let place = with_tree();
+    done(
+        &place,
+        "keyset create --template AES128_GCM_HKDF_4KB -o t.json",
+    );
+    done(&place, "encrypt d/1 --in-place -q --keyset s.json");
+    for then in [
+        "--kek file-kms://kek.json",
+        "--keyset a.json",
+        "--keyset t.json",
+    ] {
+        let (exit, said) = run(&place, &format!("encrypt -r d -o out --force {then}"));
+        assert_eq!(exit, 0, "{said}");
+        assert!(
+            said.contains("warning: d/1 may be a ciphertext"),
+            "{then}: {said}"
+        );
+    }
+}
+
+#[test]
+fn files_that_only_start_like_a_ciphertext_are_encrypted() {
+    let place = with_tree();
+    let mut table = b"\0\x01\0\0\0\x10\x01\0\0\x04\0\0".to_vec();
+    for name in [
+        b"DSIG", b"GDEF", b"GPOS", b"GSUB", b"cmap", b"glyf", b"head", b"hhea",
+    ] {
+        table.extend(
+            [
+                &name[..],
+                &[0x9a, 0x2f, 0x51, 0xe3, 0, 0, 7, 0x1c, 0, 0, 0x12, 8],
+            ]
+            .concat(),
+        );
+    }
+    let film = [
+        &b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41\0\0\0\x08free"[..],
+        &[0; 3000],
+    ];
+    for (name, content) in [
+        ("film.mp4", film.concat()),
+        ("font.ttf", table),
+        (
+            "program.wasm",
+            b"\0asm\x01\0\0\0\x01\x05\x01`\0\x01\x7f\x03\x02\x01\0".repeat(9),
+        ),
+        (
+            "note.txt",
+            "(The na\u{ef}ve note goes on \u{2026}) "
+                .repeat(400)
+                .into_bytes(),
+        ),
+        ("zeros", vec![0; 5000]),
+        ("ones", vec![1; 5000]),
+    ] {
+        place.write(&format!("d/{name}"), content);
+    }
+    for keys in [
+        "--keyset a.json",
+        "--keyset s.json",
+        "--kek file-kms://kek.json",
+    ] {
+        done(&place, &format!("encrypt -r d -o out --force {keys}"));
+    }
+}
+
+#[test]
+fn a_file_under_a_disabled_raw_key_is_recognised() {
+    let place = with_tree();
+    done(&place, "encrypt -r d -o out --keyset raw.json");
+    done(&place, "encrypt d/1 --in-place --keyset raw.json");
+    let sealed = place.read("d/1");
+    rotate_and_disable(&place, "raw.json", "AES256_GCM_RAW");
+    fails(
+        &place,
+        "encrypt d/1 --in-place --keyset raw.json",
+        1,
+        "is disabled",
+    );
+    assert_eq!(place.read("d/1"), sealed);
+    // The outputs of the old key are done again.
+    place.write("d/1", "one");
+    let old = place.read("out/deep/2.sealed");
+    done(&place, "encrypt -r d -o out --keyset raw.json");
+    assert_ne!(place.read("out/deep/2.sealed"), old);
+    done(&place, "decrypt -r out -o back --keyset raw.json");
+    assert_eq!(place.read("back/deep/2"), b"two");
+}
+
+#[test]
+fn a_hint_of_one_file_names_only_flags_of_the_verb() {
+    let place = with_tree();
+    let large = fs::File::create(place.path("d/large")).unwrap();
+    large.set_len(3 << 30).unwrap();
+    let (exit, said) = run(&place, "decrypt -r d -o out --keyset a.json");
+    assert_eq!(exit, 4, "{said}");
+    assert!(said.contains("the limit for one message"), "{said}");
+    assert!(!said.contains("--no-stream"), "{said}");
+    let (_, said) = run(&place, "encrypt -r d -o out --keyset a.json");
+    assert!(said.contains("--no-stream"), "{said}");
+}
+
+#[test]
+fn other_spellings_of_one_key_re_wrap_nothing_twice() {
+    let place = with_tree();
+    symlink("kek.json", place.path("link.json")).unwrap();
+    let kek = "--kek file-kms://kek.json";
+    done(
+        &place,
+        &format!("encrypt -r d --in-place {kek} --no-stream"),
+    );
+    fs::copy(place.path("kek.json"), place.path("copy.json")).unwrap();
+    let sealed = tree(&place);
+    for to in [
+        "file-kms://./kek.json",
+        "FILE-KMS://link.json",
+        "file-kms://d/../kek.json",
+        "file-kms://copy.json",
+    ] {
+        let (exit, said) = run(&place, &format!("rewrap -r d --in-place {kek} --to {to}"));
+        assert_eq!(exit, 0, "{said}");
+        assert!(said.contains("skipped 2"), "{to}: {said}");
+        assert_eq!(tree(&place), sealed);
+    }
+}
+
+#[test]
+fn keysets_of_every_form_are_re_wrapped() {
+    let place = with_tree();
+    fs::create_dir(place.path("keysets")).unwrap();
+    let create = "keyset create --template AES256_GCM";
+    for (kek, name, format) in [
+        ("file-kms://kek.json", "json", "json"),
+        ("file-kms://kek.json", "binary", "binary"),
+        ("file-kms://kek.json", "wrapped", "wrapped"),
+        ("envelope+file-kms://kek.json", "in-envelope", "json"),
+    ] {
+        let line = format!("{create} --keyset-kek {kek} --format {format} -o keysets/{name}");
+        done(&place, &line);
+    }
+    let list = |name: &str, kek: &str| {
+        let line = format!("keyset list keysets/{name} --keyset-kek {kek} --insecure-cleartext");
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        place.done(&arguments).stdout
+    };
+    let before = list("wrapped", "file-kms://kek.json");
+    done(
+        &place,
+        "keyset rotate kek.json --template AES256_GCM --in-place",
+    );
+    for (name, kek) in [
+        ("json", "file-kms://kek.json"),
+        ("binary", "file-kms://kek.json"),
+        ("wrapped", "file-kms://kek.json"),
+        ("in-envelope", "envelope+file-kms://kek.json"),
+    ] {
+        let rewrap = format!("rewrap keysets/{name} --in-place --kek {kek}");
+        let (exit, said) = run(&place, &rewrap);
+        assert_eq!(exit, 0, "{name}: {said}");
+        assert!(said.contains("re-wrapped"), "{name}: {said}");
+        let (exit, said) = run(&place, &rewrap);
+        assert_eq!(exit, 0, "{name}: {said}");
+        assert!(said.contains("newest version"), "{name}: {said}");
+        list(name, kek);
+        let lint = format!("keyset lint keysets/{name} --keyset-kek {kek}");
+        let (exit, said) = run(&place, &lint);
+        assert_eq!(exit, 0, "{name}: {said}");
+    }
+    assert_eq!(list("wrapped", "file-kms://kek.json"), before);
+    // To another key, and between a key and an envelope under it.
+    let to_other =
+        "rewrap keysets/wrapped --in-place --kek file-kms://kek.json --to file-kms://b.json";
+    done(&place, to_other);
+    done(&place, to_other);
+    assert_eq!(list("wrapped", "file-kms://b.json"), before);
+    done(
+        &place,
+        "rewrap keysets/json --in-place --kek file-kms://kek.json --to envelope+file-kms://kek.json",
+    );
+    list("json", "envelope+file-kms://kek.json");
+    fails(
+        &place,
+        "rewrap keysets/wrapped --in-place --kek file-kms://kek.json",
+        1,
+        "nor a wrapped keyset under file-kms://kek.json",
+    );
+}
+
+#[test]
+fn the_lint_looks_into_a_wrapped_keyset() {
+    let place = with_tree();
+    done(
+        &place,
+        "keyset create --template AES256_GCM --keyset-kek file-kms://kek.json --format wrapped \
+         -o wrapped",
+    );
+    done(
+        &place,
+        "keyset add wrapped --template AES256_GCM --keyset-kek file-kms://kek.json --in-place",
+    );
+    let line = "keyset lint wrapped --keyset-kek file-kms://kek.json";
+    let (exit, said) = run(&place, line);
+    assert_eq!(exit, 0, "{said}");
+    fails(
+        &place,
+        "keyset lint wrapped --keyset-kek file-kms://b.json",
+        8,
+        "",
+    );
+    fails(&place, "keyset lint wrapped", 8, "");
 }

@@ -13,6 +13,8 @@ use super::support::WithKms;
 
 const FILES: usize = 200;
 const LATENCY: Duration = Duration::from_millis(80);
+/// One request after the other takes a third longer, on any machine.
+const OVERLAPPED: Duration = Duration::from_secs(12);
 
 fn with_files() -> WithKms {
     let kms = WithKms::new();
@@ -46,15 +48,14 @@ fn requests_overlap_and_j_bounds_them() {
     let (exit, said) = run(&kms, &format!("encrypt -r d -o out --kek {}", kms.kek));
     let elapsed = start.elapsed();
     assert_eq!(exit, 0, "{said}");
-    // One after the other takes 16 s.
-    assert!(elapsed < Duration::from_secs(8), "{elapsed:?}");
+    assert!(elapsed < OVERLAPPED, "{elapsed:?}");
     let start = Instant::now();
     let (exit, said) = run(
         &kms,
         &format!("decrypt -r out -o back -j 100 --kek {}", kms.kek),
     );
     assert_eq!(exit, 0, "{said}");
-    assert!(start.elapsed() < Duration::from_secs(8));
+    assert!(start.elapsed() < OVERLAPPED);
     assert_eq!(kms.place.read("back/7"), b"file 7");
     // -j 1 is one after the other.
     fs::create_dir(kms.place.path("few")).unwrap();

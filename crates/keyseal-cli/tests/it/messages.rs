@@ -31,6 +31,41 @@ fn with_stream() -> Place {
 }
 
 #[test]
+fn data_for_a_closed_output_is_a_failure_and_a_report_is_not() {
+    let place = with_stream();
+    place.keyset("m.json");
+    for (line, exit) in [
+        (format!("encrypt big {KEYSET} >&-"), 3),
+        (format!("decrypt big.sealed {KEYSET} >&-"), 3),
+        (
+            format!("decrypt big.sealed {KEYSET} --stream-output >&-"),
+            3,
+        ),
+        (
+            "keyset create --template AES256_GCM --insecure-cleartext >&-".into(),
+            3,
+        ),
+        (format!("encrypt {KEYSET} -o none <&-"), 3),
+        ("keyset list - --insecure-cleartext <&-".into(), 3),
+        // A file is written whatever standard output is.
+        (format!("encrypt big {KEYSET} -o out --force >&- 2>&-"), 0),
+        ("keyset list m.json >&-".into(), 0),
+        ("templates >&- 2>&-".into(), 0),
+        // Somebody wants no output, or an empty input.
+        (format!("encrypt big {KEYSET} >/dev/null"), 0),
+        (format!("decrypt big.sealed {KEYSET} >/dev/null"), 0),
+        (format!("encrypt big {KEYSET} --force -o /dev/null >&-"), 0),
+        (format!("encrypt {KEYSET} -o empty </dev/null"), 0),
+    ] {
+        let output = place.shell(&format!("keyseal {line}")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(exit), "{line}: {said}");
+        assert!(exit == 0 || said.contains("it is closed"), "{line}: {said}");
+    }
+    assert!(!place.path("none").exists());
+}
+
+#[test]
 fn data_that_nobody_reads_is_a_failure() {
     let place = with_stream();
     for verb in [

@@ -94,12 +94,14 @@ struct Model {
     random: Random,
 }
 
-/// Returns an operation in place of one that rightly nests: a key-encryption key knows nothing of
-/// the ciphertexts of a keyset.
+/// Returns an operation in place of one that rightly nests: only two ciphertexts of a key show a
+/// key-encryption key that there is such a key.
 fn allowed(operation: Operation, before: &[State]) -> Operation {
-    let has_key = before.iter().any(|state| matches!(state, State::Key(_)));
+    let is_single = |key: &State| {
+        matches!(key, State::Key(_)) && before.iter().filter(|other| *other == key).count() == 1
+    };
     match operation {
-        Operation::EncryptUnderKek if has_key => Operation::Decrypt,
+        Operation::EncryptUnderKek if before.iter().any(is_single) => Operation::Decrypt,
         operation => operation,
     }
 }

@@ -3,31 +3,33 @@
 use std::{
     ffi::OsString,
     process::{self, Child, Command, ExitStatus},
-    sync::mpsc::RecvTimeoutError,
+    sync::mpsc::{Receiver, RecvTimeoutError},
     thread,
     time::Duration,
 };
 
-use crate::{
-    error::Failure,
-    interrupt::{Leftovers, Signal},
-    text::printable,
-};
+use crate::{context::Context, error::Failure, exit::Exit, interrupt::Signal, text::printable};
 
 /// How often we check whether the command has ended.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Runs a command with these variables until it ends, and passes on each signal that should end
 /// this process. Calls `meanwhile` repeatedly until then.
+///
+/// The command is not started if a signal came before.
 pub(super) fn run(
     (program, arguments): (&OsString, &[OsString]),
     variables: impl IntoIterator<Item = (String, String)>,
-    leftovers: &Leftovers,
+    stopped: &Receiver<Signal>,
+    context: &Context,
     mut meanwhile: impl FnMut(),
 ) -> Result<ExitStatus, Failure> {
     let name = printable(program.to_string_lossy());
     let failed = |error: &std::io::Error| Failure::io(format!("cannot run {name}"), error);
-    let mut stopped = leftovers.stopped();
+    if stopped.try_recv().is_ok() {
+        let (what, why) = ("interrupted", "the command was not started");
+        return Err(Failure::new(Exit::Interrupted, "interrupted", what, why));
+    }
     let mut child = Command::new(program)
         .args(arguments)
         .envs(variables)
@@ -39,10 +41,12 @@ pub(super) fn run(
         }
         meanwhile();
         match stopped.recv_timeout(PAUSE) {
+            // The command decides how to react. If it cannot be told, we still wait for its end: it
+            // must not outlive us.
             Ok(signal) => {
-                // The command decides how to react, to this signal and to the next one.
-                stopped = leftovers.stopped();
-                pass_on(signal, &child).map_err(|error| failed(&error))?;
+                if let Err(error) = pass_on(signal, &child) {
+                    context.warn(&format!("cannot pass a signal on to {name}: {error}"));
+                }
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => thread::sleep(PAUSE),

@@ -79,7 +79,7 @@ pub(crate) struct EmulatorArgs {
     /// Listen also where other machines can connect: all secrets can be read on the network
     #[arg(long)]
     allow_remote: bool,
-    /// How clients reach it, where that is not the address to listen on: SCW_API_URL
+    /// How clients reach it, if not by the address to listen on: SCW_API_URL
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
     /// Make an AES-256-GCM key of this name in fr-par, unless the state has one; may be given more
@@ -102,7 +102,7 @@ pub(crate) struct EmulatorArgs {
     /// Go wrong as this script says: see docs/emulator.md
     #[arg(long, value_name = "FILE")]
     faults: Option<Place>,
-    /// Refuse what the service is not documented to accept
+    /// Refuse requests that the service is not documented to accept
     #[arg(long)]
     strict: bool,
     /// A command to run with the variables, in place of printing them
@@ -164,11 +164,13 @@ pub(crate) fn run(args: EmulatorArgs, context: &Context) -> Result<Exit, Failure
             }
             Ok(None)
         }
-        Some(command) => command::run(command, variables, &context.leftovers, || {
-            requests.tell(context)
+        Some(command) => command::run(command, variables, &stopped, context, || {
+            requests.tell(context);
         })
         .map(Some),
     };
+    // The next signal ends this process at once.
+    drop(stopped);
     server.shutdown();
     requests.tell(context);
     context.note("stopped");

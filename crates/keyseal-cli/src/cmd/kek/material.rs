@@ -72,7 +72,7 @@ pub(super) fn import(args: &ImportArgs, context: &Context) -> Result<(), Failure
     report(&done, &key, context)
 }
 
-/// Delete imported key material: what was encrypted with it is lost
+/// Delete imported key material: data encrypted with it is lost
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -82,7 +82,7 @@ pub(crate) struct DeleteMaterialArgs {
     /// The version, by the index that `kek rotations` lists [default: the newest]
     #[arg(long, value_name = "NUMBER")]
     version: Option<u32>,
-    /// Confirm that what was encrypted with this material may be lost
+    /// Confirm that data encrypted with this material may be lost
     #[arg(long)]
     yes: bool,
     #[command(flatten)]

@@ -19,7 +19,7 @@ use crate::{
 /// The largest file that may hold a signature or a digest, in bytes.
 const SMALL: u64 = 64 << 10;
 
-/// What is signed.
+/// The input of a signature.
 #[derive(Args, Debug)]
 struct Message {
     /// The data; `-` is standard input

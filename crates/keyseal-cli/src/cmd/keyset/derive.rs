@@ -16,7 +16,7 @@ use crate::{
 
 /// Derive the keyset of a salt, such as a tenant's name
 ///
-/// The same salt gives the same keyset, for ever; another salt gives one that has nothing to do
+/// The same salt always gives the same keyset; another salt gives one that has nothing to do
 /// with it. It is written as the deriving keyset is: encrypted under the same key, or in
 /// cleartext.
 #[derive(Args, Debug)]

@@ -35,7 +35,7 @@ pub(crate) enum Change {
     Delete(KeyId),
 }
 
-/// What the edits have in common.
+/// The options of every edit.
 #[derive(Args, Debug)]
 pub(crate) struct EditArgs {
     /// The keyset file; `-` is standard input
@@ -73,7 +73,7 @@ pub(crate) struct EditArgs {
     access: KeysetAccess,
 }
 
-/// What is said of the keys that are added.
+/// The properties of added keys.
 #[derive(Args, Debug, Default)]
 pub(crate) struct NewKeys {
     /// Another output prefix type for new keys than the template's
@@ -179,7 +179,7 @@ Example:
     Change::Enable
 );
 of_keys!(
-    /// Take a key out of use and keep it: what it encrypted does not decrypt until it is enabled
+    /// Take a key out of use and keep it: its ciphertexts do not decrypt until it is enabled
     #[command(after_help = "\
 Example:
   keyseal keyset disable keyset.json --key-id 2948273 --keyset-kek file-kms://kek.json \\
@@ -200,7 +200,7 @@ Example:
     Change::Destroy
 );
 of_keys!(
-    /// Remove a key, for ever
+    /// Remove a key for good
     #[command(after_help = "\
 Example:
   keyseal keyset delete keyset.json --key-id 2948273 --keyset-kek file-kms://kek.json \\

@@ -20,7 +20,7 @@ use crate::{
 
 /// Write a keyset in cleartext, or one of its keys as bare bytes
 ///
-/// Either takes --insecure-cleartext: whoever can read the output has the keys.
+/// Either takes --insecure-cleartext: anyone who can read the output has the keys.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

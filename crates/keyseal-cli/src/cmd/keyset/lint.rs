@@ -17,22 +17,32 @@ use crate::{
     error::Failure,
     exit::Exit,
     input::{KEYSET_LIMIT, Place, check_one_standard_input},
-    kek::is_served,
-    text::{Lines, count, printable},
+    kek::{Kek, is_served},
+    keysets::Access,
+    text::{Lines, count, cut, printable},
 };
 
-/// Say what is wrong or unwise in a keyset file, also in one that nothing else reads
+/// The longest message of a finding, in characters.
+const LONGEST_MESSAGE: usize = 400;
+
+/// Find errors and unwise choices in a keyset file, also in one that nothing else reads
 ///
 /// Of an encrypted keyset only the outside is checked, unless --keyset-kek opens it. The exit code
-/// is 8 when something is found.
+/// is 8 when something is found, unless --accept names it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Example:
-  keyseal keyset lint keyset.json")]
+Examples:
+  keyseal keyset lint keyset.json
+  keyseal keyset lint keyset.json --accept java-config-2026")]
 pub(crate) struct LintArgs {
     /// The keyset file; `-` is standard input
     #[arg(value_name = "FILE")]
     keyset: Place,
+    /// A warning to accept, by its code; may be given more than once
+    ///
+    /// It is shown, and does not count for the exit code. An error always does.
+    #[arg(long, value_name = "CODE")]
+    accept: Vec<String>,
     #[command(flatten)]
     access: KeysetAccess,
 }
@@ -44,17 +54,22 @@ pub(crate) fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
     let bytes = args.keyset.read_small(KEYSET_LIMIT, context)?;
     let protection = Protection::guess(&bytes);
     let encrypted = protection == Some(Protection::Encrypted);
-    let findings = match &access.kek {
-        Some(kek) if encrypted => kek.lint(&name, &bytes, &access.aad)?,
-        _ => lint(&bytes),
-    };
-    let mut found: Vec<Found> = findings.iter().map(Found::from).collect();
-    let outside = access.kek.is_none() && encrypted;
-    if protection == Some(Protection::Cleartext) {
-        found.extend(check_uris(&bytes));
-        if holds_secret(&bytes) {
-            found.extend(check_mode(&args.keyset));
+    let inside = match &access.kek {
+        Some(kek) if encrypted => Some(inside(kek, &name, &bytes, &access)?),
+        Some(kek) if protection.is_none() && kek.may_wrap(&bytes) => {
+            let wrapped = kek.unwrap_keyset(&name, &bytes, &access.aad)?;
+            wrapped.map(|keyset| found_in(&keyset))
         }
+        _ => None,
+    };
+    let outside = inside.is_none() && encrypted;
+    let mut found = inside.unwrap_or_else(|| found_in(&bytes));
+    if protection == Some(Protection::Cleartext) && holds_secret(&bytes) {
+        found.extend(check_mode(&args.keyset));
+    }
+    for finding in &mut found {
+        finding.is_accepted = finding.severity == Severity::Warning
+            && args.accept.iter().any(|code| code == finding.code);
     }
     if context.json {
         let findings: Vec<Value> = found.iter().map(Found::as_json).collect();
@@ -69,11 +84,33 @@ pub(crate) fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
             context.note("only the outside was checked: --keyset-kek opens the keyset");
         }
     }
-    Ok(if found.is_empty() {
-        Exit::Done
-    } else {
-        Exit::LintFound
+    Ok(match found.iter().all(|finding| finding.is_accepted) {
+        true => Exit::Done,
+        false => Exit::LintFound,
     })
+}
+
+/// Finds the faults of an encrypted keyset.
+fn inside(kek: &Kek, name: &str, bytes: &[u8], access: &Access) -> Result<Vec<Found>, Failure> {
+    match kek.lint(name, bytes, &access.aad) {
+        Ok(findings) => Ok(findings.iter().map(Found::from).collect()),
+        // A ciphertext of Cloud KMS also parses as an encrypted keyset.
+        Err(failure) if failure.exit() == Exit::NotDecrypted && kek.may_wrap(bytes) => {
+            let wrapped = kek.unwrap_keyset(name, bytes, &access.aad)?;
+            wrapped.map(|keyset| found_in(&keyset)).ok_or(failure)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Finds the faults of a file, or of a keyset that was wrapped.
+fn found_in(bytes: &[u8]) -> Vec<Found> {
+    let findings = lint(bytes);
+    let mut found: Vec<Found> = findings.iter().map(Found::from).collect();
+    if Protection::guess(bytes) == Some(Protection::Cleartext) {
+        found.extend(check_uris(bytes));
+    }
+    found
 }
 
 /// Returns whether the keys of a cleartext file are secret, as far as it can be read.
@@ -104,6 +141,7 @@ fn check_uris(bytes: &[u8]) -> Option<Found> {
             ),
             None => format!("key {id} is held at a URI that has no scheme"),
         },
+        is_accepted: false,
         advice: "use a program that has a client of that service: no command here can use the keyset",
     })
 }
@@ -125,6 +163,8 @@ struct Found {
     key_ids: Vec<u32>,
     message: String,
     advice: &'static str,
+    /// Whether the user knows of it, and keeps the keyset as it is.
+    is_accepted: bool,
 }
 
 impl From<&Finding> for Found {
@@ -134,8 +174,9 @@ impl From<&Finding> for Found {
             severity: finding.severity(),
             count: finding.count(),
             key_ids: finding.key_ids().iter().map(|id| id.value()).collect(),
-            message: printable(finding.message()),
+            message: printable(cut(finding.message(), LONGEST_MESSAGE)),
             advice: finding.advice(),
+            is_accepted: false,
         }
     }
 }
@@ -143,6 +184,7 @@ impl From<&Finding> for Found {
 impl Found {
     fn as_json(&self) -> Value {
         json!({
+            "accepted": self.is_accepted,
             "advice": self.advice,
             "code": self.code,
             "count": self.count,
@@ -182,7 +224,8 @@ fn as_text(name: &str, found: &[Found], outside: bool) -> String {
     );
     for found in found {
         text.push_str(&format!(
-            "\n{} [{}]: {}{}\n  {}\n",
+            "\n{}{} [{}]: {}{}\n  {}\n",
+            if found.is_accepted { "accepted " } else { "" },
             found.severity,
             found.code,
             found.message,
@@ -205,6 +248,7 @@ fn check_mode(place: &Place) -> Option<Found> {
         key_ids: Vec::new(),
         message: format!("the file is in cleartext, and its mode {mode:03o} is open to others"),
         advice: "chmod 600 it; if others could read it, rotate its keys",
+        is_accepted: false,
     })
 }
 

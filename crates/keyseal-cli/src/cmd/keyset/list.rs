@@ -11,7 +11,7 @@ use crate::{
     exit::Exit,
     input::{KEYSET_LIMIT, Place, check_one_standard_input},
     keysets::{self, Keyset},
-    text::{Lines, short_type},
+    text::{LONGEST_NAME, Lines, cut, short_type},
 };
 
 /// List the keys of a keyset; none of it is secret
@@ -86,7 +86,7 @@ pub(crate) fn as_json(info: Option<&KeysetInfo>) -> Value {
                 "output_prefix_type": prefix(key),
                 "primary": key.id() == info.primary_id(),
                 "status": status(key),
-                "type_url": key.type_url(),
+                "type_url": cut(key.type_url(), LONGEST_NAME),
             })
         };
         info.keys().iter().map(key).collect()

@@ -34,7 +34,7 @@ const LETTER: &str = "Keys are small, and worth what they open.\n";
 Example:
   keyseal quickstart README.md")]
 pub(crate) struct QuickstartArgs {
-    /// The file to encrypt; README.md, or a line of text where there is none
+    /// The file to encrypt; README.md, or a line of text if there is no such file
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// Keep the files and the emulator's state, in this new folder

@@ -135,7 +135,7 @@ impl<'c> Story<'c> {
     /// Runs a command line, and returns its output.
     fn perform(&self, arguments: impl IntoIterator<Item = OsString>) -> Result<String, Failure> {
         let line = [OsString::from("keyseal")].into_iter().chain(arguments);
-        let cli = command_line::parse(&line.collect::<Vec<_>>()).map_err(|error| {
+        let (cli, _) = command_line::parse(&line.collect::<Vec<_>>()).map_err(|error| {
             Failure::new(
                 Exit::Failed,
                 "quickstart",

@@ -1,0 +1,239 @@
+//! [`EncryptedStore`], and where its methods lead.
+
+use std::{fmt, ops::Range, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
+use keyseal::{
+    KeysetHandle, SealedStreamHeader, key::aes_gcm_hkdf_streaming::AesGcmHkdfStreamingParameters,
+};
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, path::Path,
+};
+
+use crate::{
+    builder::{Binding, Checked, EncryptedStoreBuilder, ListSizes, Unsealed},
+    cache::HeaderCache,
+    error::{StoreError, StoreErrorKind},
+    kek::{CountedKek, Kek},
+    stats::{Counters, Stats},
+};
+
+/// An [`ObjectStore`] whose objects are sealed streams in another store. Cheap to clone: clones share
+/// the header cache and the counts.
+///
+/// It behaves like the wrapped store, with these differences:
+/// * Sizes and ranges are those of the plaintext; e-tags, versions and times are those of the stored
+///   object. Writing the same plaintext again gives another e-tag.
+/// * Under [`Binding::Path`], copying and renaming read and re-encrypt the whole object. Tags are lost,
+///   because stores cannot read them; attributes stay.
+/// * `GetResultPayload::File` is never returned, and no plaintext is written to disk.
+/// * It is no `MultipartStore` and no `Signer`: parts in any order cannot be cut into segments, and a
+///   signed URL would give ciphertext.
+///
+/// Failures of the encryption are [`StoreError`]s.
+///
+/// # Security
+/// See the [crate's documentation](crate) for the attackers in mind. A full read authenticates the
+/// end of the object before its stream ends. A range read that stays before the end trusts the stored
+/// size for where the end is; [`verify`](Self::verify) reads all.
+///
+/// # Example
+/// See the [crate's documentation](crate).
+#[derive(Clone)]
+pub struct EncryptedStore {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) inner: Arc<dyn ObjectStore>,
+    kek: Kek,
+    context: Vec<u8>,
+    pub(crate) binding: Binding,
+    pub(crate) parameters: AesGcmHkdfStreamingParameters,
+    pub(crate) header_size: usize,
+    pub(crate) part_size: usize,
+    pub(crate) list_sizes: ListSizes,
+    pub(crate) unsealed: Unsealed,
+    pub(crate) cache: HeaderCache,
+    pub(crate) counters: Counters,
+}
+
+impl EncryptedStore {
+    /// Starts to build a store that keeps its objects in `inner`.
+    #[must_use]
+    pub fn builder(inner: Arc<dyn ObjectStore>) -> EncryptedStoreBuilder {
+        EncryptedStoreBuilder::new(inner)
+    }
+
+    /// Returns what this store and its clones have done.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.counters.read()
+    }
+
+    pub(crate) fn new(builder: EncryptedStoreBuilder, checked: Checked) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                inner: builder.inner,
+                kek: checked.kek,
+                context: checked.context,
+                binding: builder.binding,
+                parameters: checked.parameters,
+                header_size: builder.header_size,
+                part_size: builder.part_size,
+                list_sizes: builder.list_sizes,
+                unsealed: builder.unsealed,
+                cache: HeaderCache::new(builder.cache),
+                counters: Counters::default(),
+            }),
+        }
+    }
+
+    /// Wraps a key that is then dropped.
+    pub(crate) async fn try_kek(&self) -> Result<()> {
+        self.new_header()
+            .await
+            .map(drop)
+            .map_err(|kind| StoreError::new(kind).into())
+    }
+
+    pub(crate) fn kek(&self) -> CountedKek<'_> {
+        CountedKek {
+            kek: &self.shared.kek,
+            counters: &self.shared.counters,
+        }
+    }
+
+    /// Makes a keyset for one object, and its header.
+    pub(crate) async fn new_header(
+        &self,
+    ) -> Result<(SealedStreamHeader, KeysetHandle), StoreErrorKind> {
+        let size = self.shared.header_size;
+        loop {
+            let keyset = self.new_keyset()?;
+            match SealedStreamHeader::wrap_sized_remote(&keyset, &self.kek(), size).await {
+                Ok(header) => return Ok((header, keyset)),
+                // A header cannot be filled up by one byte. Another keyset's id has another length.
+                Err(error) => match StoreErrorKind::from_keyset(error) {
+                    StoreErrorKind::HeaderTooSmall { need } if need == size + 1 => {}
+                    kind => return Err(kind),
+                },
+            }
+        }
+    }
+
+    fn new_keyset(&self) -> Result<KeysetHandle, StoreErrorKind> {
+        let key = keyseal::Key::generate_with(&self.shared.parameters, keyseal::Variant::Raw)
+            .map_err(|error| StoreErrorKind::Encrypt(Arc::new(error)))?;
+        KeysetHandle::new(key).map_err(StoreErrorKind::from_keyset)
+    }
+
+    /// Returns the associated data of the stream at `location`: it binds the stream to its place.
+    pub(crate) fn associated_data(&self, location: &Path) -> Vec<u8> {
+        let mut associated_data = b"keyseal object 1".to_vec();
+        let mut append = |part: &[u8]| {
+            // The builder bounds the context, and stores bound paths to a kilobyte or so.
+            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+            associated_data.extend(length.to_be_bytes());
+            associated_data.extend(part);
+        };
+        append(&self.shared.context);
+        if self.shared.binding == Binding::Path {
+            append(location.as_ref().as_bytes());
+        }
+        associated_data
+    }
+}
+
+#[async_trait]
+impl ObjectStore for EncryptedStore {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        opts: PutOptions,
+    ) -> Result<PutResult> {
+        self.write(location, location, payload, opts).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        opts: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        let upload = self.upload(location, location, opts).await?;
+        Ok(Box::new(upload))
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.read(location, options).await
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.read_ranges(location, ranges).await
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        let forget = |store: Self| {
+            move |location: Path| {
+                let store = store.clone();
+                async move {
+                    store.shared.cache.forget(&location).await;
+                    Ok(location)
+                }
+            }
+        };
+        let locations = locations.and_then(forget(self.clone())).boxed();
+        let deleted = self.shared.inner.delete_stream(locations);
+        deleted.and_then(forget(self.clone())).boxed()
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.with_sizes(self.shared.inner.list(prefix))
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.with_sizes(self.shared.inner.list_with_offset(prefix, offset))
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        let mut listed = self.shared.inner.list_with_delimiter(prefix).await?;
+        let stored = std::mem::take(&mut listed.objects);
+        let stored = futures_util::stream::iter(stored.into_iter().map(Ok)).boxed();
+        listed.objects = self.with_sizes(stored).try_collect().await?;
+        Ok(listed)
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.copy_object(from, to, options).await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.rename_object(from, to, options).await
+    }
+}
+
+impl fmt::Display for EncryptedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EncryptedStore({})", self.shared.inner)
+    }
+}
+
+impl fmt::Debug for EncryptedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EncryptedStore")
+            .field("inner", &self.shared.inner)
+            .field("binding", &self.shared.binding)
+            .finish_non_exhaustive()
+    }
+}
