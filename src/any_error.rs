@@ -167,7 +167,10 @@ fn of_kms(kind: KmsErrorKind) -> ErrorKind {
 
 const fn of_encrypt(error: &EncryptError) -> ErrorKind {
     match error {
-        EncryptError::Random(_) | EncryptError::Provider => ErrorKind::Local,
+        EncryptError::KeyExhausted { .. } => ErrorKind::InvalidKeyset,
+        EncryptError::Provider | EncryptError::Random(_) | EncryptError::UsageNotStored { .. } => {
+            ErrorKind::Local
+        }
         _ => ErrorKind::InvalidInput,
     }
 }

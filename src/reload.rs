@@ -55,6 +55,13 @@ impl Error for ReloadError {
     }
 }
 
+impl From<ReloadError> for crate::any_error::Error {
+    /// A keyset that cannot be loaded is a file or a source that failed.
+    fn from(error: ReloadError) -> Self {
+        std::io::Error::other(error).into()
+    }
+}
+
 /// A keyset file: encrypted under a key-encryption key, or in cleartext. JSON or binary.
 ///
 /// It is read whenever it is asked for, and decrypted only if its bytes have changed.

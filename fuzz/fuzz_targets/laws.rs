@@ -1,8 +1,9 @@
 //! What holds for every input. `tests/it/fuzz_smoke.rs` runs the same with random ones.
 
 use keyseal::{
-    Aead as _, KeysetAead, KeysetHandle, SecretAccess,
+    Aead as _, Envelope, KeysetAead, KeysetHandle, SecretAccess,
     keyset::{self, Format, KeysetFile},
+    rewrap::Wrapped,
 };
 
 /// A keyset that is read is written, and read again, as the same.
@@ -37,4 +38,20 @@ pub(crate) fn ciphertext_is_refused(bytes: &[u8], aead: &KeysetAead) {
     let mut buffer = bytes.to_vec();
     assert!(aead.decrypt_in_place(&mut buffer, b"").is_err());
     assert!(buffer.is_empty());
+}
+
+/// An envelope that is taken apart can be put together again, and its start is enough for its head.
+pub(crate) fn envelope_is_whole(bytes: &[u8]) {
+    let wrapped = Wrapped::detect(bytes, bytes.len() as u64);
+    assert!(wrapped.is_none_or(|wrapped| wrapped.head_size() <= bytes.len()));
+    let Ok(envelope) = Envelope::parse(bytes) else {
+        return;
+    };
+    assert_eq!([envelope.head(), envelope.payload()].concat(), bytes);
+    let again = envelope.with_wrapped_key(envelope.wrapped_key());
+    assert_eq!(again.expect("it had this size"), bytes);
+    let (head, _) = bytes.split_at(envelope.head().len());
+    let start = Envelope::parse_start(head, bytes.len() as u64);
+    assert_eq!(start.map(|start| start.head()), Ok(head));
+    assert!(envelope.payload().len() >= Envelope::MIN_PAYLOAD_SIZE);
 }

@@ -14,13 +14,13 @@ macro_rules! byte_key {
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $key {
             parameters: $parameters,
-            key: $crate::SecretBytes,
+            key: $crate::secret::SecretBytes,
         }
 
         impl $key {
             /// Returns the key itself.
             #[must_use]
-            pub const fn key(&self) -> &$crate::SecretBytes {
+            pub const fn key(&self) -> &$crate::secret::SecretBytes {
                 &self.key
             }
 
@@ -54,15 +54,15 @@ macro_rules! byte_key_spec {
         fn generate(
             parameters: &$parameters,
             source: $crate::key::KeySource<'_>,
-        ) -> Result<$key, $crate::KeyError> {
+        ) -> Result<$key, $crate::error::KeyError> {
             let size = Self::properties(parameters).key_size;
             Ok($key {
                 parameters: *parameters,
-                key: $crate::SecretBytes::filled(size, source)?,
+                key: $crate::secret::SecretBytes::filled(size, source)?,
             })
         }
 
-        fn material(key: &$key) -> Vec<&$crate::SecretBytes> {
+        fn material(key: &$key) -> Vec<&$crate::secret::SecretBytes> {
             vec![&key.key]
         }
     };
@@ -86,10 +86,10 @@ macro_rules! fixed_parameters {
                 Self
             }
 
-            const fn of_size(key_size: usize) -> Result<Self, $crate::KeyError> {
+            const fn of_size(key_size: usize) -> Result<Self, $crate::error::KeyError> {
                 match key_size {
                     Self::KEY_SIZE => Ok(Self),
-                    _ => Err($crate::KeyError::parameter(
+                    _ => Err($crate::error::KeyError::parameter(
                         "key size",
                         key_size,
                         concat!($size, " bytes"),
@@ -114,10 +114,10 @@ macro_rules! aes_key_size {
             ///
             /// # Errors
             /// [`KeyError::Parameter`](crate::KeyError::Parameter)
-            pub const fn new(key_size: usize) -> Result<Self, $crate::KeyError> {
+            pub const fn new(key_size: usize) -> Result<Self, $crate::error::KeyError> {
                 match key_size {
                     16 | 32 => Ok(Self { key_size }),
-                    _ => Err($crate::KeyError::parameter("key size", key_size, "16 or 32 bytes")),
+                    _ => Err($crate::error::KeyError::parameter("key size", key_size, "16 or 32 bytes")),
                 }
             }
 

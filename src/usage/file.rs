@@ -9,7 +9,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Usage, UsageStore};
+use super::store::{Usage, UsageStore};
 use crate::key::KeyId;
 
 /// The largest file that is read, in bytes: more than a hundred thousand keys.

@@ -20,6 +20,8 @@
 
 mod file;
 mod limited;
+mod store;
 
 pub use file::UsageFile;
-pub use limited::{Forgetful, LimitedAead, Usage, UsageLimits, UsageStore};
+pub use limited::LimitedAead;
+pub use store::{Forgetful, Usage, UsageLimits, UsageStore};

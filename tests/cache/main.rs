@@ -9,6 +9,8 @@
 
 mod decrypt;
 mod encrypt;
+#[cfg(feature = "metrics")]
+mod export;
 mod migration;
 mod model;
 mod reload;

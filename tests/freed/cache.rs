@@ -74,13 +74,14 @@ fn a_key_is_wiped_at_its_limit_and_when_it_is_evicted() {
         at_once(aead.decrypt(&first, b"data")).unwrap();
         at_once(aead.decrypt(&first, b"data")).unwrap();
         assert!(!memory::find_all().is_empty(), "a cached key is found");
-        needles::clear();
         let second = encrypt();
         aead.clear();
         gone("after clearing");
 
         // Evicted for another one, which the search is not for.
+        needles::clear();
         at_once(aead.decrypt(&first, b"data")).unwrap();
+        assert!(!memory::find_all().is_empty(), "a cached key is found");
         let evicted = needles::take();
         at_once(aead.decrypt(&second, b"data")).unwrap();
         needles::put(evicted);

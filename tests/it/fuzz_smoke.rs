@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use keyseal::{KeyTypes, KeysetAead, KeysetHandle, SecretAccess, keyset::Format};
+use keyseal::{Envelope, KeyTypes, KeysetAead, KeysetHandle, SecretAccess, keyset::Format};
 
 #[path = "../../fuzz/fuzz_targets/laws.rs"]
 mod laws;
@@ -31,6 +31,9 @@ fn changed_keysets_and_ciphertexts_keep_the_laws() {
             ));
         }
     }
+    let mut envelope = Envelope::head_of(&[7; 40]).unwrap();
+    envelope.extend([9; 60]);
+    seeds.push((envelope, Format::Binary));
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = move |below: usize| {
         random ^= random << 13;
@@ -56,6 +59,7 @@ fn changed_keysets_and_ciphertexts_keep_the_laws() {
         laws::keyset_survives(&bytes, *format);
         laws::encrypted_keyset_is_refused(&bytes, &aead);
         laws::ciphertext_is_refused(&bytes, &aead);
+        laws::envelope_is_whole(&bytes);
         runs += 1;
     }
     println!("{runs} inputs");

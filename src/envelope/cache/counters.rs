@@ -83,7 +83,7 @@ const COUNTERS: usize = Counter::Expirations as usize + 1;
 pub(super) struct Counters {
     stripes: Box<[Stripe]>,
     #[cfg(feature = "metrics")]
-    exported: super::export::Exported,
+    exported: super::metrics::Exported,
 }
 
 #[repr(align(128))]
@@ -96,7 +96,7 @@ impl Counters {
         Self {
             stripes: (0..stripes()).map(|_| Stripe::default()).collect(),
             #[cfg(feature = "metrics")]
-            exported: super::export::Exported::new(name),
+            exported: super::metrics::Exported::new(name),
         }
     }
 
@@ -107,11 +107,11 @@ impl Counters {
             count.fetch_add(number, Ordering::Relaxed);
         }
         #[cfg(feature = "metrics")]
-        self.exported.add(counter, number);
+        self.exported.add(counter as usize, number);
     }
 
     #[cfg(feature = "metrics")]
-    pub(super) const fn exported(&self) -> &super::export::Exported {
+    pub(super) const fn exported(&self) -> &super::metrics::Exported {
         &self.exported
     }
 

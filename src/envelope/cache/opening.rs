@@ -5,15 +5,15 @@ use std::{collections::HashMap, future::poll_fn, pin::pin, sync::Arc, task::Poll
 use tokio::runtime::Handle;
 
 use super::{
-    Cache,
+    core::{Core, jittered},
     counters::Counter,
     export,
     flight::{Flight, Joinable},
-    jittered,
     outage::Outage,
     policy::DecryptCache,
     store::{Entry, Store},
-    sync::{Mutex, lock},
+    sweeper::{Aging, sweep_later},
+    sync::{AtomicBool, Mutex, lock},
 };
 use crate::{
     envelope::{
@@ -43,10 +43,12 @@ pub(super) struct OpenedDek {
 
 /// The DEKs that decrypt.
 pub(super) struct Opening {
+    core: Arc<Core>,
     policy: DecryptCache,
     pub(super) store: Store<OpenedDek>,
     flights: Mutex<Flights>,
     outage: Outage,
+    is_swept: AtomicBool,
 }
 
 /// The state of a message's DEK in the cache.
@@ -59,48 +61,32 @@ enum Seen {
 }
 
 impl Opening {
-    pub(super) fn new(policy: DecryptCache) -> Self {
+    pub(super) fn new(core: Arc<Core>, policy: DecryptCache) -> Self {
         Self {
+            core,
             store: Store::new(policy.max_entries, policy.max_bytes),
             flights: Mutex::default(),
             outage: Outage::new(),
             policy,
+            is_swept: AtomicBool::new(false),
         }
     }
 
-    pub(super) fn purge(&self, cache: &Cache, now: Duration) {
-        let expired = self.store.retain(|entry| now < entry.value.stale_until);
-        cache
-            .counters
-            .add(Counter::Expirations, expired.len() as u64);
-    }
-
+    /// Wipes all DEKs.
     pub(super) fn clear(&self) {
         self.store.retain(|_| false);
     }
 
-    pub(super) fn next_expiry(&self) -> Option<Duration> {
-        let mut first = None;
-        self.store.for_each(|entry| {
-            let expires = entry.value.stale_until;
-            first = Some(first.unwrap_or(expires).min(expires));
-        });
-        first
-    }
-}
-
-impl Cache {
     /// Decrypts with a DEK of the cache, or asks the service for it.
     pub(super) async fn open(
         self: &Arc<Self>,
-        opening: &Arc<Opening>,
         ciphertext: &[u8],
         associated_data: &[u8],
         refresh: Refresh,
     ) -> Result<Decrypted, KmsError> {
-        let envelope = self.wrapper.parse(ciphertext)?;
-        let now = self.timer.now();
-        let seen = opening.store.with(envelope.wrapped_key(), now, |entry| {
+        let envelope = self.core.wrapper.parse(ciphertext)?;
+        let now = self.core.now();
+        let seen = self.store.with(envelope.wrapped_key(), now, |entry| {
             if now >= entry.value.stale_until {
                 return Seen::Missing;
             }
@@ -118,24 +104,24 @@ impl Cache {
         });
         match seen.unwrap_or(Seen::Missing) {
             Seen::Fresh(opened) => {
-                self.counters.add(Counter::DecryptHits, 1);
+                self.core.counters.add(Counter::DecryptHits, 1);
                 opened
             }
             Seen::FreshLong(runtime, entry) => {
-                self.counters.add(Counter::DecryptHits, 1);
+                self.core.counters.add(Counter::DecryptHits, 1);
                 let dek = &entry.value.dek;
                 dek.open_there(runtime, &envelope, associated_data, refresh)
                     .await
             }
             Seen::Stale(entry) => {
-                let (entry, is_stale) = self.refreshed(opening, &envelope, entry).await?;
+                let (entry, is_stale) = self.refreshed(&envelope, entry).await?;
                 let dek = &entry.value.dek;
                 let opened = dek.open(&envelope, associated_data, refresh).await?;
                 Ok(opened.with_stale(is_stale))
             }
             Seen::Missing => {
-                self.counters.add(Counter::DecryptMisses, 1);
-                let entry = self.unwrap(opening, envelope.wrapped_key()).await?;
+                self.core.counters.add(Counter::DecryptMisses, 1);
+                let entry = self.unwrap(envelope.wrapped_key()).await?;
                 let dek = &entry.value.dek;
                 dek.open(&envelope, associated_data, refresh).await
             }
@@ -145,29 +131,28 @@ impl Cache {
     /// Asks for a DEK past its age, and returns the old one if the service cannot be asked.
     async fn refreshed(
         self: &Arc<Self>,
-        opening: &Arc<Opening>,
         envelope: &Envelope<'_>,
         entry: Kept,
     ) -> Result<(Kept, bool), KmsError> {
         let mut failure = None;
-        if opening.outage.may_ask(self.timer.now()) {
-            let flight = self.unwrap(opening, envelope.wrapped_key());
-            match self.within(flight.clone(), opening.policy.stale_wait).await {
+        if self.outage.may_ask(self.core.now()) {
+            let flight = self.unwrap(envelope.wrapped_key());
+            match self.within(flight.clone(), self.policy.stale_wait).await {
                 Some(Ok(fresh)) => {
-                    self.counters.add(Counter::DecryptMisses, 1);
+                    self.core.counters.add(Counter::DecryptMisses, 1);
                     return Ok((fresh, false));
                 }
                 Some(Err(error)) if error.kind().is_outage() => failure = Some(error),
                 // The service was asked, and refuses: the key is not to be used any more.
                 Some(Err(error)) => {
-                    if opening.store.remove(&entry) {
-                        self.counters.add(Counter::Expirations, 1);
+                    if self.store.remove(&entry) {
+                        self.core.counters.add(Counter::Expirations, 1);
                     }
-                    self.counters.add(Counter::DecryptMisses, 1);
+                    self.core.counters.add(Counter::DecryptMisses, 1);
                     return Err(error);
                 }
                 None => {
-                    opening.outage.notice(self.timer.now());
+                    self.outage.notice(self.core.now());
                     // The call goes on for those who come next.
                     if let Ok(runtime) = Handle::try_current() {
                         drop(runtime.spawn(async move { drop(flight.await) }));
@@ -176,26 +161,26 @@ impl Cache {
             }
         }
         // The cap holds at the moment of use, however long the service took not to answer.
-        if self.timer.now() < entry.value.stale_until {
-            self.counters.add(Counter::StaleUses, 1);
+        if self.core.now() < entry.value.stale_until {
+            self.core.counters.add(Counter::StaleUses, 1);
             export::stale_use();
             return Ok((entry, true));
         }
-        self.counters.add(Counter::DecryptMisses, 1);
+        self.core.counters.add(Counter::DecryptMisses, 1);
         match failure {
             Some(error) => Err(error),
-            None => Ok((self.unwrap(opening, envelope.wrapped_key()).await?, false)),
+            None => Ok((self.unwrap(envelope.wrapped_key()).await?, false)),
         }
     }
 
     /// Joins or starts the call that unwraps a DEK.
-    fn unwrap(self: &Arc<Self>, opening: &Arc<Opening>, wrapped: &[u8]) -> Flight<Kept> {
-        let mut flights = lock(&opening.flights);
+    fn unwrap(self: &Arc<Self>, wrapped: &[u8]) -> Flight<Kept> {
+        let mut flights = lock(&self.flights);
         let known = flights.get(wrapped).and_then(|(_, flight)| flight.join());
         known.unwrap_or_else(|| {
-            let id = self.next_id();
+            let id = self.core.next_id();
             let mut joinable = Joinable::default();
-            let flight = joinable.start(self.unwrap_call(opening, id, wrapped));
+            let flight = joinable.start(self.unwrap_call(id, wrapped));
             flights.insert(wrapped.into(), (id, joinable));
             flight
         })
@@ -203,30 +188,33 @@ impl Cache {
 
     fn unwrap_call(
         self: &Arc<Self>,
-        opening: &Arc<Opening>,
         id: u64,
         wrapped: &[u8],
     ) -> BoxFuture<'static, Result<Kept, KmsError>> {
         let landing = Landing {
-            opening: opening.clone(),
+            opening: self.clone(),
             id,
             wrapped: wrapped.into(),
         };
-        let cache = self.clone();
         Box::pin(async move {
             let Landing {
                 opening, wrapped, ..
             } = &landing;
-            let start = cache.timer.now();
-            let unwrapped = cache.wrapper.unwrap(wrapped).await;
-            let now = cache.timer.now();
-            cache.counters.add(Counter::Unwraps, 1);
+            let start = opening.core.now();
+            let unwrapped = opening.core.wrapper.unwrap(wrapped).await;
+            let now = opening.core.now();
+            opening.core.counters.add(Counter::Unwraps, 1);
             let time = now.saturating_sub(start);
-            export::called(&cache.counters, "unwrap", time, unwrapped.as_ref().err());
+            export::called(
+                &opening.core.counters,
+                "unwrap",
+                time,
+                unwrapped.as_ref().err(),
+            );
             match unwrapped {
-                Ok(dek) => Ok(cache.keep(opening, dek, wrapped, now)),
+                Ok(dek) => Ok(opening.keep(dek, wrapped, now)),
                 Err(error) => {
-                    cache.counters.add(Counter::UnwrapFailures, 1);
+                    opening.core.counters.add(Counter::UnwrapFailures, 1);
                     if error.kind().is_outage() {
                         opening.outage.notice(now);
                     }
@@ -237,38 +225,54 @@ impl Cache {
     }
 
     /// Takes in a DEK that was unwrapped.
-    fn keep(
-        self: &Arc<Self>,
-        opening: &Opening,
-        dek: OpeningDek,
-        wrapped: &[u8],
-        now: Duration,
-    ) -> Kept {
-        let policy = &opening.policy;
+    fn keep(self: &Arc<Self>, dek: OpeningDek, wrapped: &[u8], now: Duration) -> Kept {
+        let policy = &self.policy;
         let expires = now.saturating_add(jittered(policy.max_age, policy.jitter));
         let opened = OpenedDek {
             dek,
             expires,
             stale_until: expires.saturating_add(policy.stale),
         };
-        opening.outage.is_over();
+        self.outage.is_over();
         let size = wrapped.len() + DEK_SIZE;
-        let inserted = opening.store.insert(wrapped, opened, size, now);
+        let inserted = self.store.insert(wrapped, opened, size, now);
         let evicted = inserted.evicted.len() as u64;
-        self.counters.add(Counter::Evictions, evicted);
-        self.sweep_later();
+        self.core.counters.add(Counter::Evictions, evicted);
+        sweep_later(self, &self.core.timer);
         inserted.entry
     }
 
     /// Waits for a call, but not longer than `time`.
     async fn within<F: Future>(&self, call: F, time: Duration) -> Option<F::Output> {
         let mut call = pin!(call);
-        let mut alarm = self.timer.sleep(time);
+        let mut alarm = self.core.timer.sleep(time);
         poll_fn(|context| match call.as_mut().poll(context) {
             Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
             Poll::Pending => alarm.as_mut().poll(context).map(|()| None),
         })
         .await
+    }
+}
+
+impl Aging for Opening {
+    fn purge(&self) {
+        let now = self.core.now();
+        let expired = self.store.retain(|entry| now < entry.value.stale_until);
+        let expired = expired.len() as u64;
+        self.core.counters.add(Counter::Expirations, expired);
+    }
+
+    fn next_expiry(&self) -> Option<Duration> {
+        let mut first = None;
+        self.store.for_each(|entry| {
+            let expires = entry.value.stale_until;
+            first = Some(first.unwrap_or(expires).min(expires));
+        });
+        first
+    }
+
+    fn is_swept(&self) -> &AtomicBool {
+        &self.is_swept
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::timer::Timer;
+use crate::{
+    any_error::Error,
+    error::{KmsError, KmsErrorKind},
+    timer::Timer,
+};
 
 /// The contents of a [`CachedEnvelopeAead`](super::CachedEnvelopeAead): keys to encrypt with, keys to
 /// decrypt with, or both.
@@ -390,4 +394,13 @@ pub enum CachePolicyError {
     /// There is no room for a single key.
     #[error("the cache has no room for a single key: its maximum of entries or bytes is 0")]
     NoRoom,
+}
+
+impl From<CachePolicyError> for Error {
+    /// A limit that is not allowed is a setting of the client.
+    fn from(error: CachePolicyError) -> Self {
+        KmsError::new(KmsErrorKind::Configuration)
+            .with_source(error)
+            .into()
+    }
 }

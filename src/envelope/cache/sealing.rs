@@ -5,13 +5,15 @@ use std::{sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 
 use super::{
-    Cache,
     budget::{Amount, Budget, Taken},
+    core::{Core, jittered},
     counters::{Counter, stripes, thread_number},
-    export, jittered,
+    export,
     policy::EncryptCache,
     slot::{Active, Failures, Slot, Turn},
     store::Store,
+    sweeper::{Aging, sweep_later},
+    sync::AtomicBool,
 };
 use crate::{
     envelope::{aead::SealingDek, long_message},
@@ -29,10 +31,12 @@ pub(super) type DekSlot = Slot<SealingDek>;
 
 /// The DEKs that encrypt.
 pub(super) struct Sealing {
-    pub(super) policy: EncryptCache,
+    core: Arc<Core>,
+    policy: EncryptCache,
     /// For messages of no partition.
     pub(super) unnamed: Arc<DekSlot>,
     pub(super) partitions: Store<Arc<DekSlot>>,
+    is_swept: AtomicBool,
 }
 
 /// The outcome of an attempt to encrypt with the DEK that is there.
@@ -43,17 +47,19 @@ enum Attempt {
 }
 
 impl Sealing {
-    pub(super) fn new(policy: EncryptCache) -> Self {
+    pub(super) fn new(core: Arc<Core>, policy: EncryptCache) -> Self {
         Self {
+            core,
             unnamed: Arc::new(Slot::new()),
             partitions: Store::new(policy.max_partitions, usize::MAX),
             policy,
+            is_swept: AtomicBool::new(false),
         }
     }
 
     /// Returns the slot of a partition. The least recently used one makes room for a new one.
-    pub(super) fn partition(&self, name: &[u8], cache: &Cache) -> Arc<DekSlot> {
-        let now = cache.timer.now();
+    pub(super) fn partition(&self, name: &[u8]) -> Arc<DekSlot> {
+        let now = self.core.now();
         let known = self.partitions.with(name, now, |entry| entry.value.clone());
         known.unwrap_or_else(|| {
             let slot = Arc::new(Slot::new());
@@ -61,8 +67,8 @@ impl Sealing {
                 .partitions
                 .get_or_insert(name, slot, PARTITION_SIZE, now);
             for evicted in inserted.evicted {
-                cache.counters.add(Counter::Evictions, 1);
-                cache.retired(evicted.value.close(), "evicted");
+                self.core.counters.add(Counter::Evictions, 1);
+                self.retired(evicted.value.close(), "evicted");
             }
             inserted.entry.value.clone()
         })
@@ -75,44 +81,32 @@ impl Sealing {
         slots
     }
 
-    pub(super) fn purge(&self, cache: &Cache, now: Duration) {
-        for slot in self.slots() {
-            cache.retired(slot.purge(now), "age");
+    /// Wipes all DEKs, and that of `slot`, which may have been evicted.
+    pub(super) fn clear(&self, slot: &DekSlot) {
+        for known in self.slots() {
+            self.retired(known.close(), "cleared");
         }
+        self.retired(slot.close(), "cleared");
     }
 
-    pub(super) fn clear(&self, cache: &Cache) {
-        for slot in self.slots() {
-            cache.retired(slot.close(), "cleared");
-        }
-    }
-
-    pub(super) fn next_expiry(&self) -> Option<Duration> {
-        let slots = self.slots();
-        slots.iter().filter_map(|slot| slot.next_expiry()).min()
-    }
-}
-
-impl Cache {
     /// Encrypts with the DEK of `slot`.
     pub(super) async fn seal(
         self: &Arc<Self>,
-        sealing: &Sealing,
         slot: &Arc<DekSlot>,
         plaintext: &[u8],
         associated_data: &[u8],
     ) -> Result<Vec<u8>, KmsError> {
         let bytes = plaintext.len() as u64;
-        if bytes > sealing.policy.max_bytes {
-            self.counters.add(Counter::EncryptBypasses, 1);
+        if bytes > self.policy.max_bytes {
+            self.core.counters.add(Counter::EncryptBypasses, 1);
             let dek = self.generate(plaintext.len()).await?;
             return dek.seal(plaintext, associated_data).await;
         }
         let mut has_waited = false;
         loop {
-            let now = self.timer.now();
+            let now = self.core.now();
             let attempt = slot.take(bytes, thread_number(), now, |active, taken| {
-                self.prefetch(sealing, slot, active, taken, now);
+                self.prefetch(slot, active, taken, now);
                 let last = taken.last.then_some(active.id);
                 let size = plaintext.len().max(associated_data.len());
                 let attempt = match long_message::runtime_for(size) {
@@ -124,9 +118,9 @@ impl Cache {
             let seen = match attempt {
                 Ok((attempt, last)) => {
                     if !has_waited {
-                        self.counters.add(Counter::EncryptHits, 1);
+                        self.core.counters.add(Counter::EncryptHits, 1);
                     }
-                    self.counters.add(Counter::EncryptedBytes, bytes);
+                    self.core.counters.add(Counter::EncryptedBytes, bytes);
                     if let Some(id) = last {
                         self.retired(slot.retire(id, now), "messages");
                     }
@@ -140,12 +134,11 @@ impl Cache {
                 }
                 Err(seen) => seen,
             };
-            let (retired, turn) =
-                slot.turn_over(seen, now, |failures| self.fetch(sealing, slot, failures));
+            let (retired, turn) = slot.turn_over(seen, now, |failures| self.fetch(slot, failures));
             self.retired(retired, "limit");
             if let Turn::Wait(flight) = turn {
                 if !has_waited {
-                    self.counters.add(Counter::EncryptMisses, 1);
+                    self.core.counters.add(Counter::EncryptMisses, 1);
                     has_waited = true;
                 }
                 flight.await?;
@@ -157,19 +150,18 @@ impl Cache {
     #[inline]
     fn prefetch(
         self: &Arc<Self>,
-        sealing: &Sealing,
         slot: &Arc<DekSlot>,
         active: &Active<SealingDek>,
         taken: Taken,
         now: Duration,
     ) {
-        if !sealing.policy.prefetch || !active.claims_prefetch(taken.low, now) {
+        if !self.policy.prefetch || !active.claims_prefetch(taken.low, now) {
             return;
         }
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        let flight = slot.prefetch(|failures| self.fetch(sealing, slot, failures));
+        let flight = slot.prefetch(|failures| self.fetch(slot, failures));
         if let Some(flight) = flight {
             // An error comes back to the caller who needs the key, if it is still missing then.
             drop(runtime.spawn(async move { drop(flight.await) }));
@@ -179,22 +171,20 @@ impl Cache {
     /// Generates a DEK and has it wrapped, for `slot`.
     fn fetch(
         self: &Arc<Self>,
-        sealing: &Sealing,
         slot: &Arc<DekSlot>,
         failures: Failures,
     ) -> BoxFuture<'static, Result<(), KmsError>> {
-        let (cache, slot, policy) = (self.clone(), slot.clone(), sealing.policy.clone());
+        let (this, slot) = (self.clone(), slot.clone());
         Box::pin(async move {
-            cache.back_off(failures).await;
-            match cache.generate(0).await {
+            this.back_off(failures).await;
+            match this.generate(0).await {
                 Ok(dek) => {
-                    let active = cache.activate(dek, &policy);
-                    slot.install(Arc::new(active));
-                    cache.sweep_later();
+                    slot.install(Arc::new(this.activate(dek)));
+                    sweep_later(&this, &this.core.timer);
                     Ok(())
                 }
                 Err(error) => {
-                    slot.failed(cache.timer.now());
+                    slot.failed(this.core.now());
                     if let Some(active) = slot.current() {
                         active.unclaim_prefetch();
                     }
@@ -205,28 +195,34 @@ impl Cache {
     }
 
     async fn generate(&self, plaintext_len: usize) -> Result<SealingDek, KmsError> {
-        let start = self.timer.now();
-        let dek = self.wrapper.generate(plaintext_len).await;
-        self.counters.add(Counter::Wraps, 1);
+        let start = self.core.now();
+        let dek = self.core.wrapper.generate(plaintext_len).await;
+        self.core.counters.add(Counter::Wraps, 1);
         if dek.is_err() {
-            self.counters.add(Counter::WrapFailures, 1);
+            self.core.counters.add(Counter::WrapFailures, 1);
         }
-        let time = self.timer.now().saturating_sub(start);
-        export::called(&self.counters, "wrap", time, dek.as_ref().err());
+        let time = self.core.now().saturating_sub(start);
+        export::called(&self.core.counters, "wrap", time, dek.as_ref().err());
         dek
     }
 
-    fn activate(&self, dek: SealingDek, policy: &EncryptCache) -> Active<SealingDek> {
+    fn activate(&self, dek: SealingDek) -> Active<SealingDek> {
+        let policy = &self.policy;
         let total = Amount {
             messages: policy.max_messages,
             bytes: policy.max_bytes,
         };
-        let born = self.timer.now();
+        let born = self.core.now();
         let age = jittered(policy.max_age, policy.jitter);
         Active {
             expires: born.saturating_add(age),
             prefetch_at: born.saturating_add(age.mul_f64(0.9)),
-            ..Active::new(self.next_id(), dek, Budget::new(total, stripes()), born)
+            ..Active::new(
+                self.core.next_id(),
+                dek,
+                Budget::new(total, stripes()),
+                born,
+            )
         }
     }
 
@@ -237,18 +233,36 @@ impl Cache {
         };
         let longest = BACK_OFF_BASE.saturating_mul(2_u32.saturating_pow(doublings));
         let delay = jittered(longest.min(BACK_OFF_CAP), 0.5);
-        let since = self.timer.now().saturating_sub(failures.last);
+        let since = self.core.now().saturating_sub(failures.last);
         if let Some(rest) = delay.checked_sub(since) {
-            self.timer.sleep(rest).await;
+            self.core.timer.sleep(rest).await;
         }
     }
 
     /// Counts a DEK that is no longer used, which wipes it.
-    pub(super) fn retired(&self, active: Option<Arc<Active<SealingDek>>>, reason: &'static str) {
+    fn retired(&self, active: Option<Arc<Active<SealingDek>>>, reason: &'static str) {
         if let Some(active) = active {
-            self.counters.add(Counter::RetiredDeks, 1);
-            let age = self.timer.now().saturating_sub(active.born);
-            export::retired(&self.counters, active.budget.used(), age, reason);
+            self.core.counters.add(Counter::RetiredDeks, 1);
+            let age = self.core.now().saturating_sub(active.born);
+            export::retired(&self.core.counters, active.budget.used(), age, reason);
         }
+    }
+}
+
+impl Aging for Sealing {
+    fn purge(&self) {
+        let now = self.core.now();
+        for slot in self.slots() {
+            self.retired(slot.purge(now), "age");
+        }
+    }
+
+    fn next_expiry(&self) -> Option<Duration> {
+        let slots = self.slots();
+        slots.iter().filter_map(|slot| slot.next_expiry()).min()
+    }
+
+    fn is_swept(&self) -> &AtomicBool {
+        &self.is_swept
     }
 }

@@ -24,7 +24,7 @@ const COMMANDS: &[&str] = &[
     "keyset delete",
     "keyset convert",
     "keyset derive",
-    "keyset envelope",
+    "keyset migrate",
     "keyset import",
     "keyset export",
     "keyset lint",

@@ -145,7 +145,7 @@ fn reports_are_as_the_page_says() {
             "k.json --format binary --insecure-cleartext -o b.bin".to_owned(),
         ),
         (
-            "keyset envelope",
+            "keyset migrate",
             "file-kms://old.json file-kms://new.json -o e.json".to_owned(),
         ),
         ("keyset lint", "k.json".to_owned()),

@@ -5,11 +5,11 @@ mod convert;
 mod create;
 mod derive;
 pub(crate) mod edit;
-mod envelope;
 mod export;
 mod import;
 mod lint;
 pub(crate) mod list;
+mod migrate;
 mod parameters;
 
 use std::error::Error;
@@ -46,10 +46,10 @@ enum KeysetCommand {
     Delete(edit::DeleteArgs),
     Convert(convert::ConvertArgs),
     Derive(derive::DeriveArgs),
-    Envelope(envelope::EnvelopeArgs),
     Import(import::ImportArgs),
     Export(export::ExportArgs),
     Lint(lint::LintArgs),
+    Migrate(migrate::MigrateArgs),
 }
 
 pub(crate) fn run(args: KeysetArgs, context: &Context) -> Result<Exit, Failure> {
@@ -65,10 +65,10 @@ pub(crate) fn run(args: KeysetArgs, context: &Context) -> Result<Exit, Failure> 
         KeysetCommand::Delete(args) => edit::run(args.into(), context),
         KeysetCommand::Convert(args) => convert::run(args, context),
         KeysetCommand::Derive(args) => derive::run(args, context),
-        KeysetCommand::Envelope(args) => envelope::run(args, context),
         KeysetCommand::Import(args) => import::run(args, context),
         KeysetCommand::Export(args) => export::run(args, context),
         KeysetCommand::Lint(args) => lint::run(args, context),
+        KeysetCommand::Migrate(args) => migrate::run(args, context),
     }
 }
 

@@ -1,9 +1,6 @@
 //! Caches of data keys against the service: the requests that it sees, and its outages.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use keyseal::{
     Freshness, KmsEnvelopeAead, KmsErrorKind, RemoteAead,
@@ -206,19 +203,17 @@ async fn no_message_waits_while_a_key_turns_over() {
     service
         .emulator
         .inject(FaultRule::new(late).on(Operation::Encrypt));
-    let policy = EncryptCache::new().max_messages(2000).prefetch(true);
-    let aead = Arc::new(service.cached(policy));
+    let policy = EncryptCache::new().max_messages(5000).prefetch(true);
+    let aead = service.cached(policy);
     aead.encrypt(b"the first one waits", b"").await.unwrap();
-    // 10,000 messages in a second, and so five keys.
-    let start = Instant::now();
-    for number in 0..10_000_u32 {
+    // At most 10,000 messages in a second: the second half of a key lasts 250 ms.
+    for number in 0..15_000_u32 {
         if number % 100 == 0 {
-            let due = start + Duration::from_micros(u64::from(number) * 100);
-            tokio::time::sleep_until(due.into()).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         aead.encrypt(&number.to_be_bytes(), b"").await.unwrap();
     }
     let stats = aead.stats();
-    assert!(stats.wraps >= 5, "{stats:?}");
+    assert!(stats.wraps >= 4, "{stats:?}");
     assert_eq!(stats.encrypt_misses, 1, "only the first message waited");
 }

@@ -1,4 +1,4 @@
-//! `keyset envelope`: a keyset of key-encryption keys, without anything secret.
+//! `keyset migrate`: a keyset of key-encryption keys, without anything secret.
 
 use clap::Args;
 use keyseal::{
@@ -26,11 +26,11 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  keyseal keyset envelope \"$OLD\" \"$NEW\" -o keyset.json               # 1. to all readers
-  keyseal keyset envelope \"$NEW\" \"$OLD\" -o keyset.json --force       # 2. new data under NEW
+  keyseal keyset migrate \"$OLD\" \"$NEW\" -o keyset.json               # 1. to all readers
+  keyseal keyset migrate \"$NEW\" \"$OLD\" -o keyset.json --force       # 2. new data under NEW
   keyseal rewrap --recursive data --in-place --kek \"$OLD\" --to \"$NEW\"  # 3. old data too
-  keyseal keyset envelope \"$NEW\" -o keyset.json --force              # 4. OLD may go")]
-pub(crate) struct EnvelopeArgs {
+  keyseal keyset migrate \"$NEW\" -o keyset.json --force              # 4. OLD may go")]
+pub(crate) struct MigrateArgs {
     /// The key-encryption keys, in the order in which they are tried
     #[arg(value_name = "URI", required = true)]
     keks: Vec<String>,
@@ -51,7 +51,7 @@ pub(crate) struct EnvelopeArgs {
     output: NewFile,
 }
 
-pub(crate) fn run(args: EnvelopeArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(args: MigrateArgs, context: &Context) -> Result<Exit, Failure> {
     let handle = keyset(&args)?;
     let output = args.output.plan(&[], Holds::WrappedKey, context)?;
     let (name, standard) = (output.name(), output.is_standard());
@@ -70,7 +70,7 @@ pub(crate) fn run(args: EnvelopeArgs, context: &Context) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-fn keyset(args: &EnvelopeArgs) -> Result<KeysetHandle, Failure> {
+fn keyset(args: &MigrateArgs) -> Result<KeysetHandle, Failure> {
     let (first, others) = args.keks.split_first().ok_or_else(no_keks)?;
     let primary = args.primary.as_ref().unwrap_or(first);
     let mut keyset = KeysetHandle::new(key(first, args)?).map_err(not_made)?;
@@ -93,7 +93,7 @@ fn keyset(args: &EnvelopeArgs) -> Result<KeysetHandle, Failure> {
     Ok(keyset)
 }
 
-fn key(uri: &str, args: &EnvelopeArgs) -> Result<Key, Failure> {
+fn key(uri: &str, args: &MigrateArgs) -> Result<Key, Failure> {
     KekUri::parse(uri)?;
     let types = KeyTypes::default();
     let template = types.template(&args.template);
