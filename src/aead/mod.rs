@@ -1,6 +1,7 @@
 //! AEAD over a whole keyset: the primary key encrypts, every enabled key may decrypt.
 
 mod remote;
+mod whole_keyset;
 
 use std::{fmt, sync::Arc};
 

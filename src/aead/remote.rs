@@ -6,7 +6,10 @@ use crate::{
     cipher::Provider,
     envelope::KmsEnvelopeAead,
     error::{KeyError, KeysetError, KmsError, KmsErrorKind},
-    key::{Key, KeyId, KeyKind, OutputPrefix, PrefixMap, Prefixed, PrefixedAead, RemoteKey},
+    key::{
+        DekTemplate, Key, KeyId, KeyKind, OutputPrefix, PrefixMap, Prefixed, PrefixedAead,
+        RemoteKey,
+    },
     keyset::KeysetHandle,
     primitive::Aead as _,
     remote::{BoxFuture, Decrypted, Freshness, KmsClient, RemoteAead, find},
@@ -156,11 +159,11 @@ impl AnyAead {
         finish: Finish<'_>,
     ) -> Option<Result<Self, KeyError>> {
         match key.remote_key() {
-            Some(remote) => Some(remote.and_then(|remote| {
+            Some(remote) => {
                 let prefix = key.variant().prefix(id);
-                let aead = Self::remote(remote, kms, provider, finish).map_err(KeyError::Kms)?;
-                Ok(Self::Remote { prefix, aead })
-            })),
+                let aead = Self::remote(remote, kms, provider, finish);
+                Some(aead.map(|aead| Self::Remote { prefix, aead }))
+            }
             None => key.aead(id, provider).map(|local| local.map(Self::Local)),
         }
     }
@@ -170,14 +173,19 @@ impl AnyAead {
         kms: &dyn KmsClient,
         provider: Provider,
         finish: Finish<'_>,
-    ) -> Result<Arc<dyn RemoteAead>, KmsError> {
+    ) -> Result<Arc<dyn RemoteAead>, KeyError> {
         match key {
             RemoteKey::Kms { key_uri } => find(kms, key_uri),
-            RemoteKey::Envelope { kek_uri, dek } => {
-                let kek = find(kms, kek_uri)?;
+            RemoteKey::Envelope {
+                kek_uri,
+                dek_template,
+            } => {
+                let dek = DekTemplate::new(dek_template)?;
+                let kek = find(kms, kek_uri).map_err(KeyError::Kms)?;
                 finish(KmsEnvelopeAead::of(kek, dek, provider))
             }
         }
+        .map_err(KeyError::Kms)
     }
 
     async fn encrypt(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, KmsError> {

@@ -34,8 +34,10 @@ use crate::{
 pub struct KeysetDeterministicAead(Arc<PrefixMap<PrefixedAead>>);
 
 impl Primitive for KeysetDeterministicAead {
-    fn from_keyset(keyset: &KeysetHandle, _provider: Provider) -> Result<Self, KeysetError> {
-        let keys = keyset.make_prefix_map(KeyKind::DeterministicAead, |id, key| key.daead(id))?;
+    fn from_keyset(keyset: &KeysetHandle, provider: Provider) -> Result<Self, KeysetError> {
+        let keys = keyset.make_prefix_map(KeyKind::DeterministicAead, |id, key| {
+            key.daead(id, provider)
+        })?;
         Ok(Self(Arc::new(keys)))
     }
 }

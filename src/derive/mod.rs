@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     cipher::Provider,
     error::KeysetError,
-    key::{KeyDeriver, KeyId, KeyKind},
+    key::{Key, KeyDeriver, KeyKind, PerKey, RawPrimitive},
     keyset::{KeysetHandle, Primitive},
 };
 
@@ -38,13 +38,7 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct KeysetDeriver(Arc<Derivers>);
-
-struct Derivers {
-    primary: KeyId,
-    /// In the order of the keyset.
-    keys: Vec<(KeyId, KeyDeriver)>,
-}
+pub struct KeysetDeriver(Arc<PerKey<KeyDeriver>>);
 
 impl KeysetDeriver {
     /// Derives the keyset of a salt, which may be empty.
@@ -54,30 +48,39 @@ impl KeysetDeriver {
     pub fn derive_keyset(&self, salt: &[u8]) -> Result<KeysetHandle, KeysetError> {
         let keys = self
             .0
-            .keys
             .iter()
             .map(|(id, deriver)| match deriver.derive(salt) {
                 Ok(key) => Ok((*id, key)),
                 Err(source) => Err(KeysetError::Key { id: *id, source }),
             })
             .collect::<Result<_, _>>()?;
-        KeysetHandle::from_enabled(keys, self.0.primary)
+        KeysetHandle::from_enabled(keys, self.0.primary_id())
     }
 }
 
 impl Primitive for KeysetDeriver {
-    fn from_keyset(keyset: &KeysetHandle, _provider: Provider) -> Result<Self, KeysetError> {
-        Ok(Self(Arc::new(Derivers {
-            primary: keyset.primary_id(),
-            keys: keyset.make_each(KeyKind::KeysetDeriver, |_, key| key.deriver())?,
-        })))
+    fn from_keyset(keyset: &KeysetHandle, provider: Provider) -> Result<Self, KeysetError> {
+        let deriver = |_, key: &Key| {
+            let raw = key.primitive(
+                KeyKind::KeysetDeriver,
+                provider,
+                |primitive| match primitive {
+                    RawPrimitive::KeysetDeriver(raw) => Some(raw),
+                    _ => None,
+                },
+            )?;
+            Some(raw.and_then(KeyDeriver::new))
+        };
+        Ok(Self(Arc::new(
+            keyset.make_each(KeyKind::KeysetDeriver, deriver)?,
+        )))
     }
 }
 
 impl fmt::Debug for KeysetDeriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeysetDeriver")
-            .field("keys", &self.0.keys.len())
+            .field("keys", &self.0.len())
             .finish_non_exhaustive()
     }
 }

@@ -25,8 +25,7 @@ const DEK_TYPES: &[(&dyn KeyType, usize)] = &[
 
 /// Makes data-encryption keys of one template, and reads those of its type.
 #[derive(Clone)]
-#[allow(missing_debug_implementations, reason = "not reachable from outside")]
-pub struct DekTemplate {
+pub(crate) struct DekTemplate {
     key_type: &'static dyn KeyType,
     template: KeyTemplate,
     /// The shortest payload of any key of the type, in bytes.

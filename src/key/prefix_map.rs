@@ -2,7 +2,7 @@
 
 use std::{iter, ops::Range, sync::Arc};
 
-use super::{KeyId, OutputPrefix};
+use super::{OutputPrefix, PerKey};
 
 /// Anything made from one key, with that key's prefix.
 pub(crate) trait Prefixed {
@@ -72,30 +72,26 @@ impl Index {
 }
 
 impl<T: Prefixed> PrefixMap<T> {
-    /// Takes keys in keyset order. Returns `None` if the primary key is missing.
-    pub(crate) fn new(keys: Vec<(KeyId, T)>, primary_id: KeyId) -> Option<Self> {
-        let mut primary = None;
+    /// Takes the keys of a keyset.
+    pub(crate) fn new(keys: PerKey<T>) -> Self {
+        let keys = keys.map(Arc::new);
         let mut prefixed = Vec::new();
         let mut raw = Vec::new();
-        for (id, key) in keys {
-            let key = Arc::new(key);
-            if id == primary_id {
-                primary = Some(Arc::clone(&key));
-            }
+        for (_, key) in keys.iter() {
             if key.prefix().as_bytes().is_empty() {
-                raw.push(key);
+                raw.push(Arc::clone(key));
             } else {
-                prefixed.push((key.prefix(), key));
+                prefixed.push((key.prefix(), Arc::clone(key)));
             }
         }
         prefixed.sort_by_key(|(prefix, _)| *prefix);
         let prefixes: Vec<_> = prefixed.iter().map(|(prefix, _)| *prefix).collect();
-        Some(Self {
-            primary: primary?,
+        Self {
+            primary: Arc::clone(keys.primary()),
             prefixed,
             index: Index::new(&prefixes),
             raw,
-        })
+        }
     }
 
     /// Returns the key that writes.
@@ -155,7 +151,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::key::Variant;
+    use crate::key::{KeyId, Variant};
 
     struct Known(OutputPrefix);
 
@@ -178,10 +174,11 @@ mod tests {
             let keys = ids.iter().zip(variants.iter().cycle());
             let prefixes: Vec<_> = keys.map(|(id, variant)| variant.prefix(KeyId::new(*id))).collect();
             let keys = prefixes.iter().map(|prefix| (KeyId::new(7), Known(*prefix))).collect();
-            let Some(map) = PrefixMap::new(keys, KeyId::new(7)) else {
+            let Some(keys) = PerKey::new(keys, KeyId::new(7)) else {
                 prop_assert!(ids.is_empty());
                 return Ok(());
             };
+            let map = PrefixMap::new(keys);
             prop_assert_eq!(map.len(), ids.len());
             let raw = prefixes.iter().filter(|prefix| prefix.as_bytes().is_empty()).count();
             for id in ids.iter().chain([&other]) {

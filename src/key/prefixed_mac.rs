@@ -2,8 +2,11 @@
 
 use subtle::ConstantTimeEq as _;
 
-use super::{OutputPrefix, Variant, prefix_map::Prefixed};
-use crate::cipher::{RawMac, RunningMac};
+use super::{Key, KeyId, KeyKind, OutputPrefix, Prefixed, RawPrimitive, Variant};
+use crate::{
+    cipher::{Provider, RawMac, RunningMac},
+    error::KeyError,
+};
 
 /// Makes and checks `prefix(0|5) ‖ tag`.
 pub(crate) struct PrefixedMac {
@@ -13,8 +16,23 @@ pub(crate) struct PrefixedMac {
     mac: Box<dyn RawMac>,
 }
 
+impl Key {
+    /// Returns the MAC that this key is for.
+    pub(crate) fn mac(
+        &self,
+        id: KeyId,
+        provider: Provider,
+    ) -> Option<Result<PrefixedMac, KeyError>> {
+        let variant = self.variant();
+        self.primitive(KeyKind::Mac, provider, |primitive| match primitive {
+            RawPrimitive::Mac(mac) => Some(PrefixedMac::new(variant.prefix(id), variant, mac)),
+            _ => None,
+        })
+    }
+}
+
 impl PrefixedMac {
-    pub(super) const fn new(prefix: OutputPrefix, variant: Variant, mac: Box<dyn RawMac>) -> Self {
+    const fn new(prefix: OutputPrefix, variant: Variant, mac: Box<dyn RawMac>) -> Self {
         let suffix: &[u8] = match variant {
             Variant::Legacy => &[0],
             _ => &[],

@@ -1,25 +1,19 @@
-//! The part that each key type file writes by hand; everything else is derived from it.
+//! [`KeySpec`]: the part that each key type's file writes by hand. The rest is derived from it.
 
 use std::fmt::Debug;
 
-use bytes::Bytes;
+use prost::Message as _;
 
 use super::{
-    Key, KeyDeriver, KeyKind, KeyProperties, KeyTemplate, KeyType, RemoteKey, Template, Variant,
-    template,
+    KeyKind, KeyProperties, KeyTemplate, ParameterChoice, ParameterName, RawPrimitive, RemoteKey,
+    Template, Variant,
 };
 use crate::{
-    cipher::{Provider, RawAead, RawMac, RawPrf},
+    cipher::Provider,
     error::KeyError,
     secret::SecretBytes,
-    segment::StreamKey,
     wire::{self, Fields, proto::key_data::KeyMaterialType},
 };
-
-/// Only this crate adds key types.
-pub trait Sealed {}
-
-impl<S: KeySpec> Sealed for S {}
 
 /// A key of one type, such as [`AesGcmKey`](crate::key::aes_gcm::AesGcmKey).
 pub trait TypedKey: Sized + 'static {
@@ -49,7 +43,7 @@ pub trait KeySpec: Send + Sync + 'static {
     const TYPE_URL: &'static str;
     const TEMPLATES: &'static [(&'static str, Variant, Self::Parameters)];
 
-    /// What its keys are for; the capability below that answers.
+    /// What its keys are for.
     const KIND: KeyKind = KeyKind::Aead;
     /// Whether a key can be derived: as any Tink does, and never where the key format has no
     /// version.
@@ -81,130 +75,57 @@ pub trait KeySpec: Send + Sync + 'static {
         }
     }
 
-    /// The cipher, if this is an AEAD key.
-    fn aead(_key: &Self::Key, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        None
-    }
+    /// Makes the primitive, of the kind [`KIND`](Self::KIND).
+    fn primitive(key: &Self::Key, provider: Provider) -> Result<RawPrimitive, KeyError>;
 
-    /// What makes its streams, if this is a streaming AEAD key.
-    fn streaming_aead(_key: &Self::Key, _provider: Provider) -> Option<StreamKey> {
-        None
-    }
-
-    /// The cipher, which takes no nonce, if this is a deterministic AEAD key.
-    fn daead(_key: &Self::Key) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        None
-    }
-
-    /// The MAC, if this is a MAC key.
-    fn mac(_key: &Self::Key) -> Option<Result<Box<dyn RawMac>, KeyError>> {
-        None
-    }
-
-    /// The pseudorandom function, if this is a PRF key.
-    fn prf(_key: &Self::Key) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
-        None
-    }
+    /// Returns the secret parts of the key, in the order in which [`generate`](Self::generate) draws
+    /// them.
+    fn material(key: &Self::Key) -> Vec<&SecretBytes>;
 
     /// The service's part, if a service holds the key.
-    fn remote_key(_key: &Self::Key) -> Option<Result<RemoteKey<'_>, KeyError>> {
+    fn remote_key(_key: &Self::Key) -> Option<RemoteKey<'_>> {
         None
     }
 
-    /// The deriver of keys, if this is a keyset deriver key.
-    fn deriver(_key: &Self::Key) -> Option<Result<KeyDeriver, KeyError>> {
-        None
+    /// The names of the parameters that the key type has besides the size of its key.
+    const PARAMETERS: &'static [ParameterName] = &[];
+
+    /// Chooses parameters for a key of `size` bytes, with stock values for those that are missing.
+    fn choose(size: usize, _choice: &ParameterChoice) -> Result<Self::Parameters, KeyError> {
+        let mut stock = Self::TEMPLATES.iter().map(|(.., parameters)| parameters);
+        stock
+            .find(|parameters| Self::properties(parameters).key_size == size)
+            .cloned()
+            .ok_or_else(|| KeyError::parameter("key size", size, "that of a stock template"))
     }
 }
 
-impl<S: KeySpec> KeyType for S {
-    fn type_url(&self) -> &'static str {
-        S::TYPE_URL
-    }
+/// Returns the stock templates of a key type.
+pub(super) fn templates_of<S: KeySpec>() -> Vec<Template> {
+    S::TEMPLATES
+        .iter()
+        .map(|(name, variant, parameters)| Template {
+            name,
+            kind: S::KIND,
+            key_template: template_of::<S>(parameters, *variant),
+            properties: S::properties(parameters),
+        })
+        .collect()
+}
 
-    fn kind(&self) -> KeyKind {
-        S::KIND
-    }
+/// Returns the template that makes keys with these parameters.
+pub(super) fn template_of<S: KeySpec>(parameters: &S::Parameters, variant: Variant) -> KeyTemplate {
+    KeyTemplate::new(
+        S::TYPE_URL,
+        S::write_format(parameters).encode_to_vec(),
+        variant,
+    )
+}
 
-    fn is_derivable(&self) -> bool {
-        S::DERIVABLE
-    }
-
-    fn templates(&self) -> Vec<Template> {
-        template::all_of::<S>()
-    }
-
-    fn check(&self, template: &KeyTemplate) -> Result<(), KeyError> {
-        Key::check_new::<S>(&template::parameters::<S>(template)?)
-    }
-
-    fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError> {
-        let parameters = template::parameters::<S>(template)?;
-        Key::of_the_system::<S>(&parameters, template.variant())
-    }
-
-    fn import(&self, template: &KeyTemplate, bytes: &SecretBytes) -> Result<Key, KeyError> {
-        let parameters = template::parameters::<S>(template)?;
-        let wrong_size = || {
-            let allowed = "what the template draws";
-            KeyError::parameter("size of the key material", bytes.len(), allowed)
-        };
-        // Before anything of the size that a few bytes can ask for is made.
-        if S::properties(&parameters).key_size != bytes.len() {
-            return Err(wrong_size());
-        }
-        let mut left = bytes.bytes();
-        let mut given = |part: &mut [u8]| {
-            let (taken, rest) = left.split_at_checked(part.len()).ok_or_else(wrong_size)?;
-            part.copy_from_slice(taken);
-            left = rest;
-            Ok(())
-        };
-        let key = S::generate(&parameters, &mut given)?;
-        if !left.is_empty() {
-            return Err(wrong_size());
-        }
-        Key::bind::<S>(key, template.variant())
-    }
-
-    fn read(&self, value: Bytes, label: i32, variant: Variant) -> Result<Key, KeyError> {
-        if S::CHECKS_KEY_MATERIAL_TYPE && label != i32::from(S::KEY_MATERIAL_TYPE) {
-            let found = KeyMaterialType::try_from(label).map_or_else(
-                |_| label.to_string(),
-                |known| known.as_str_name().to_owned(),
-            );
-            return Err(KeyError::Material {
-                found,
-                wanted: S::KEY_MATERIAL_TYPE.as_str_name(),
-            });
-        }
-        let message = wire::decode(value).map_err(KeyError::Malformed)?;
-        Key::bind::<S>(S::read(message)?, variant)
-    }
-
-    fn key_material_type(&self) -> i32 {
-        S::KEY_MATERIAL_TYPE.into()
-    }
-
-    fn derive(
-        &self,
-        template: &KeyTemplate,
-        limit: usize,
-        source: KeySource<'_>,
-    ) -> Result<Key, KeyError> {
-        if !S::DERIVABLE {
-            return Err(KeyError::NotDerivable {
-                type_url: S::TYPE_URL.to_owned(),
-            });
-        }
-        let parameters = template::parameters::<S>(template)?;
-        let key_size = S::properties(&parameters).key_size;
-        if key_size > limit {
-            let allowed = "as many bytes as the key that derives it can give";
-            return Err(KeyError::parameter("derived key size", key_size, allowed));
-        }
-        Key::bind::<S>(S::generate(&parameters, source)?, template.variant())
-    }
+/// Returns the parameters of the keys that a template makes.
+pub(super) fn parameters_of<S: KeySpec>(template: &KeyTemplate) -> Result<S::Parameters, KeyError> {
+    let value = bytes::Bytes::copy_from_slice(template.value());
+    S::read_format(wire::decode(value).map_err(KeyError::Malformed)?)
 }
 
 /// Accepts version 0, the only one that exists.

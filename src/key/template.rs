@@ -2,12 +2,11 @@
 
 use std::{borrow::Cow, fmt};
 
-use prost::Message as _;
-
-use super::{KeyKind, KeySpec, Variant};
 use crate::{
     error::KeyError,
-    wire::{self, proto},
+    kind::KeyKind,
+    prefix::{OutputPrefix, Variant},
+    wire::proto,
 };
 
 /// A recipe for a key: type URL, serialized key format, output prefix type.
@@ -100,13 +99,13 @@ impl KeyTemplate {
     }
 }
 
-/// A template with its name, as Tinkey prints it, and the facts about its keys.
+/// A template with its name, as Tinkey prints it, and the properties of its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    name: &'static str,
-    kind: KeyKind,
-    key_template: KeyTemplate,
-    facts: KeyProperties,
+    pub(super) name: &'static str,
+    pub(super) kind: KeyKind,
+    pub(super) key_template: KeyTemplate,
+    pub(super) properties: KeyProperties,
 }
 
 impl Template {
@@ -131,7 +130,7 @@ impl Template {
     /// Returns sizes, limits and advice.
     #[must_use]
     pub const fn properties(&self) -> &KeyProperties {
-        &self.facts
+        &self.properties
     }
 
     /// Returns the bytes that a ciphertext is longer than its plaintext, prefix included; for a MAC
@@ -140,13 +139,13 @@ impl Template {
     pub const fn overhead(&self) -> usize {
         let prefix = match self.key_template.variant {
             Variant::Raw | Variant::WithIdRequirement => 0,
-            Variant::Crunchy | Variant::Legacy | Variant::Tink => super::OutputPrefix::SIZE,
+            Variant::Crunchy | Variant::Legacy | Variant::Tink => OutputPrefix::SIZE,
         };
-        prefix + self.facts.overhead
+        prefix + self.properties.overhead
     }
 }
 
-/// KeyProperties about a key: its sizes, its limits, and when to use it.
+/// Properties of a key: its sizes, its limits, and when to use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyProperties {
@@ -182,30 +181,4 @@ pub(super) fn closest_name(
     });
     let (distance, closest) = distances.min_by_key(|(distance, _)| *distance)?;
     (distance <= wanted.len() / 3).then_some(closest)
-}
-
-/// Returns the stock templates of a key type.
-pub(super) fn all_of<S: KeySpec>() -> Vec<Template> {
-    S::TEMPLATES
-        .iter()
-        .map(|(name, variant, parameters)| Template {
-            name,
-            kind: S::KIND,
-            key_template: of::<S>(parameters, *variant),
-            facts: S::properties(parameters),
-        })
-        .collect()
-}
-
-pub(super) fn of<S: KeySpec>(parameters: &S::Parameters, variant: Variant) -> KeyTemplate {
-    KeyTemplate::new(
-        S::TYPE_URL,
-        S::write_format(parameters).encode_to_vec(),
-        variant,
-    )
-}
-
-pub(super) fn parameters<S: KeySpec>(template: &KeyTemplate) -> Result<S::Parameters, KeyError> {
-    let value = bytes::Bytes::copy_from_slice(template.value());
-    S::read_format(wire::decode(value).map_err(KeyError::Malformed)?)
 }

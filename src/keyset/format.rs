@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use zeroize::Zeroizing;
 
-use super::{KeysetHandle, KeysetKey, Remains, State, Status, text_form::holds_cleartext};
+use super::{Format, KeysetHandle, KeysetKey, Remains, State, Status, text_form::holds_cleartext};
 use crate::{
     error::{EncryptError, KeysetError, KmsErrorKind, ParseError},
     key::{Key, KeyId, KeyTypes, Variant},
@@ -17,31 +17,9 @@ use crate::{
     wire::{
         self,
         json::{self, File},
-        proto::{self, KeyData, KeyStatusType, OutputPrefixType, key_data::KeyMaterialType},
+        proto::{self, KeyData, KeyStatusType, key_data::KeyMaterialType},
     },
 };
-
-/// How a keyset is written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_enums, reason = "Tink's list, complete")]
-pub enum Format {
-    /// The serialized message.
-    Binary,
-    /// proto3 JSON.
-    Json,
-}
-
-impl Format {
-    /// Recognises the format of a keyset file by its first byte, after any white space and byte
-    /// order mark.
-    #[must_use]
-    pub fn detect(bytes: &[u8]) -> Self {
-        match without_mark(bytes).trim_ascii_start().first() {
-            Some(b'{') => Self::Json,
-            _ => Self::Binary,
-        }
-    }
-}
 
 /// Reads keysets, for a program that accepts not all key types.
 ///
@@ -422,37 +400,6 @@ impl KeysetHandle {
     }
 }
 
-impl Variant {
-    /// Reads the prefix type of a symmetric key.
-    pub(crate) fn from_proto(prefix: i32) -> Option<Self> {
-        match OutputPrefixType::try_from(prefix) {
-            Ok(OutputPrefixType::Crunchy) => Some(Self::Crunchy),
-            Ok(OutputPrefixType::Legacy) => Some(Self::Legacy),
-            Ok(OutputPrefixType::Raw) => Some(Self::Raw),
-            Ok(OutputPrefixType::Tink) => Some(Self::Tink),
-            _ => None,
-        }
-    }
-
-    /// Reads the prefix type of a key that may be of an unknown type.
-    pub(crate) fn of_any_key(prefix: i32) -> Option<Self> {
-        match OutputPrefixType::try_from(prefix) {
-            Ok(OutputPrefixType::WithIdRequirement) => Some(Self::WithIdRequirement),
-            _ => Self::from_proto(prefix),
-        }
-    }
-
-    pub(crate) const fn to_proto(self) -> OutputPrefixType {
-        match self {
-            Self::Crunchy => OutputPrefixType::Crunchy,
-            Self::Legacy => OutputPrefixType::Legacy,
-            Self::Raw => OutputPrefixType::Raw,
-            Self::Tink => OutputPrefixType::Tink,
-            Self::WithIdRequirement => OutputPrefixType::WithIdRequirement,
-        }
-    }
-}
-
 /// Reads a keyset file of either format and kind.
 pub(super) fn parse(bytes: &[u8]) -> Result<(Format, File), KeysetError> {
     let format = Format::detect(bytes);
@@ -535,11 +482,6 @@ fn in_another_form(bytes: &[u8], error: KeysetError) -> KeysetError {
     TextForm::of(bytes).map_or(error, |found| KeysetError::TextForm { found })
 }
 
-/// Returns a text without its byte order mark.
-pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
-}
-
 pub(super) fn read_status(status: i32) -> Option<Status> {
     match KeyStatusType::try_from(status) {
         Ok(KeyStatusType::Enabled) => Some(Status::Enabled),
@@ -577,28 +519,4 @@ fn is_secret(label: i32) -> bool {
         KeyMaterialType::try_from(label),
         Ok(KeyMaterialType::AsymmetricPublic | KeyMaterialType::Remote)
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prefix_types_survive_the_wire_and_others_are_refused() {
-        for variant in Variant::ALL {
-            assert_eq!(
-                Variant::from_proto(variant.to_proto().into()),
-                Some(variant)
-            );
-        }
-        for refused in [-1, 0, 5, 6, i32::MAX] {
-            assert_eq!(Variant::from_proto(refused), None);
-        }
-        // Of a key whose type is not known here.
-        assert_eq!(Variant::of_any_key(5), Some(Variant::WithIdRequirement));
-        assert_eq!(Variant::WithIdRequirement.to_proto() as i32, 5);
-        for refused in [-1, 0, 6, i32::MAX] {
-            assert_eq!(Variant::of_any_key(refused), None);
-        }
-    }
 }

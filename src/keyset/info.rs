@@ -134,6 +134,14 @@ impl KeysetFile {
     }
 }
 
+impl KeysetHandle {
+    /// Returns what may be known without secrets: ids, types, states.
+    #[must_use]
+    pub fn info(&self) -> KeysetInfo {
+        KeysetInfo::of(self)
+    }
+}
+
 impl KeysetInfo {
     /// Returns the primary key id.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Format, format::without_mark};
+use super::{Format, notation::without_mark};
 use crate::{
     text_form::TextForm,
     wire::{self, json, proto},

@@ -63,8 +63,8 @@ impl KeysetMac {
 }
 
 impl Primitive for KeysetMac {
-    fn from_keyset(keyset: &KeysetHandle, _provider: Provider) -> Result<Self, KeysetError> {
-        let keys = keyset.make_prefix_map(KeyKind::Mac, |id, key| key.mac(id))?;
+    fn from_keyset(keyset: &KeysetHandle, provider: Provider) -> Result<Self, KeysetError> {
+        let keys = keyset.make_prefix_map(KeyKind::Mac, |id, key| key.mac(id, provider))?;
         Ok(Self(Arc::new(keys)))
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     cipher::{Provider, RawPrf, Refused},
     error::{KeysetError, PrfError},
-    key::{KeyId, KeyKind},
+    key::{Key, KeyId, KeyKind, PerKey, RawPrimitive},
     keyset::{KeysetHandle, Primitive},
     primitive::{Prf, check_output_length},
 };
@@ -31,26 +31,19 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct KeysetPrfSet(Arc<Prfs>);
-
-struct Prfs {
-    primary_id: KeyId,
-    primary: KeyPrf,
-    /// All but the primary one, in the order of the keyset.
-    others: Vec<(KeyId, KeyPrf)>,
-}
+pub struct KeysetPrfSet(Arc<PerKey<KeyPrf>>);
 
 impl KeysetPrfSet {
     /// Returns the function of the primary key.
     #[must_use]
     pub fn primary(&self) -> &dyn Prf {
-        &self.0.primary
+        self.0.primary()
     }
 
     /// Returns the id of the primary key.
     #[must_use]
     pub fn primary_id(&self) -> KeyId {
-        self.0.primary_id
+        self.0.primary_id()
     }
 
     /// Returns the function of an enabled key; or `None` if there is no such key.
@@ -63,37 +56,28 @@ impl KeysetPrfSet {
 
     /// Returns the functions of all enabled keys, that of the primary key first.
     pub fn iter(&self) -> impl Iterator<Item = (KeyId, &dyn Prf)> {
-        let primary = (self.0.primary_id, &self.0.primary as &dyn Prf);
-        let others = self.0.others.iter();
-        std::iter::once(primary).chain(others.map(|(id, prf)| (*id, prf as &dyn Prf)))
+        let keys = self.0.primary_first();
+        keys.map(|(id, prf)| (*id, prf as &dyn Prf))
     }
 }
 
 impl Primitive for KeysetPrfSet {
-    fn from_keyset(keyset: &KeysetHandle, _provider: Provider) -> Result<Self, KeysetError> {
-        let primary_id = keyset.primary_id();
-        let mut primary = None;
-        let mut others = Vec::new();
-        for (id, prf) in keyset.make_each(KeyKind::Prf, |_, key| key.prf())? {
-            if id == primary_id {
-                primary = Some(KeyPrf(prf));
-            } else {
-                others.push((id, KeyPrf(prf)));
-            }
-        }
-        Ok(Self(Arc::new(Prfs {
-            primary_id,
-            primary: primary.ok_or(KeysetError::NoPrimary { id: primary_id })?,
-            others,
-        })))
+    fn from_keyset(keyset: &KeysetHandle, provider: Provider) -> Result<Self, KeysetError> {
+        let prf = |_, key: &Key| {
+            key.primitive(KeyKind::Prf, provider, |primitive| match primitive {
+                RawPrimitive::Prf(prf) => Some(KeyPrf(prf)),
+                _ => None,
+            })
+        };
+        Ok(Self(Arc::new(keyset.make_each(KeyKind::Prf, prf)?)))
     }
 }
 
 impl fmt::Debug for KeysetPrfSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeysetPrfSet")
-            .field("primary_id", &self.0.primary_id.value())
-            .field("keys", &(1 + self.0.others.len()))
+            .field("primary_id", &self.0.primary_id().value())
+            .field("keys", &self.0.len())
             .finish_non_exhaustive()
     }
 }

@@ -76,7 +76,7 @@ mod shared {
     /// Each draw takes one number. A generator and its copy in another process wait for the same
     /// number, and only one of them gets it: the other sees a gap, and so does the first one at its
     /// next draw. Both then have a seed and a counter that the other has not.
-    pub(in super::super) struct SharedCount {
+    pub(crate) struct SharedCount {
         counter: &'static AtomicU64,
         next: u64,
     }

@@ -313,6 +313,11 @@ impl RangePlan {
     }
 }
 
+/// Returns a length as a size in memory. Lengths of segments always fit.
+pub(crate) fn in_memory(len: u64) -> usize {
+    usize::try_from(len).unwrap_or(usize::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,14 +22,10 @@ mod random;
 mod sealer;
 mod stream;
 
+pub(crate) use layout::in_memory;
 pub use layout::{RangePlan, StreamLayout, StreamMap};
 pub use numbered::SegmentSealer;
 pub use opener::Opener;
 pub use random::SegmentOpener;
 pub use sealer::Sealer;
 pub(crate) use stream::{Place, StreamCipher, StreamKey};
-
-/// Returns a length as a size in memory. Lengths of segments always fit.
-pub(crate) fn in_memory(len: u64) -> usize {
-    usize::try_from(len).unwrap_or(usize::MAX)
-}

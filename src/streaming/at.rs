@@ -376,3 +376,11 @@ impl<T: WriteAt> WriteAt for Offset<T> {
         self.inner.truncate(self.shift(size)?)
     }
 }
+
+/// Cuts a sink that can be cut.
+pub(super) fn cut<D: WriteAt + ?Sized>(sink: &D, size: u64) -> io::Result<()> {
+    match sink.truncate(size) {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+        done => done,
+    }
+}

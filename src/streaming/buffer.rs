@@ -4,7 +4,10 @@ use std::{fmt, io};
 
 use zeroize::Zeroize as _;
 
-use crate::error::{DecryptError, EncryptError};
+use crate::{
+    error::{DecryptError, EncryptError},
+    secret::Wiped,
+};
 
 /// Bytes that are read, opened, sealed or written at a time: many small segments, or a part of a
 /// large one. It fits a processor's second cache.
@@ -116,6 +119,14 @@ impl From<EncryptError> for io::Error {
         };
         Self::new(kind, error)
     }
+}
+
+/// Returns the first `len` bytes of a buffer, which is made larger if need be.
+pub(super) fn at_least(buffer: &mut Wiped, len: usize) -> &mut [u8] {
+    if buffer.len() < len {
+        *buffer = Wiped::zeros(len);
+    }
+    buffer.split_at_mut(len).0
 }
 
 #[cfg(test)]

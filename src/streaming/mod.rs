@@ -25,7 +25,7 @@ use std::{
 use crate::{
     cipher::Provider,
     error::{EncryptError, KeysetError},
-    key::{Key, KeyKind},
+    key::{Key, KeyKind, PerKey},
     keyset::{KeysetHandle, Primitive},
     primitive::StreamingAead,
     segment::StreamKey,
@@ -83,40 +83,27 @@ pub use writer::EncryptingWriter;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct KeysetStreamingAead(Arc<Keys>);
-
-struct Keys {
-    primary: Arc<StreamKey>,
-    /// In the order of the keyset.
-    all: Vec<Arc<StreamKey>>,
-}
+pub struct KeysetStreamingAead(Arc<PerKey<Arc<StreamKey>>>);
 
 impl Primitive for KeysetStreamingAead {
     fn from_keyset(keyset: &KeysetHandle, provider: Provider) -> Result<Self, KeysetError> {
-        let mut primary = None;
-        let mut all = Vec::new();
-        let make = |_, key: &Key| key.streaming_aead(provider);
-        for (id, stream_key) in keyset.make_each(KeyKind::StreamingAead, make)? {
-            let stream_key = Arc::new(stream_key);
-            if id == keyset.primary_id() {
-                primary = Some(Arc::clone(&stream_key));
-            }
-            all.push(stream_key);
-        }
-        let primary = primary.ok_or_else(|| KeysetError::NoPrimary {
-            id: keyset.primary_id(),
-        })?;
-        Ok(Self(Arc::new(Keys { primary, all })))
+        let stream_key = |_, key: &Key| {
+            let made = key.streaming_aead(provider)?;
+            Some(made.map(Arc::new))
+        };
+        let keys = keyset.make_each(KeyKind::StreamingAead, stream_key)?;
+        Ok(Self(Arc::new(keys)))
     }
 }
 
 impl StreamingAead for KeysetStreamingAead {
     fn sealer(&self, associated_data: &[u8]) -> Result<Sealer, EncryptError> {
-        Ok(Sealer::new(self.0.primary.start(associated_data)?))
+        Ok(Sealer::new(self.0.primary().start(associated_data)?))
     }
 
     fn opener(&self, associated_data: &[u8]) -> Opener {
-        Opener::new(self.0.all.clone(), associated_data)
+        let keys = self.0.iter().map(|(_, key)| Arc::clone(key));
+        Opener::new(keys.collect(), associated_data)
     }
 }
 
@@ -124,7 +111,7 @@ impl KeysetStreamingAead {
     /// Returns the sizes of the streams that the primary key writes.
     #[must_use]
     pub fn layout(&self) -> &StreamLayout {
-        self.0.primary.layout()
+        self.0.primary().layout()
     }
 
     /// Starts to encrypt to a writer, which gets nothing before the first write.
@@ -152,7 +139,7 @@ impl KeysetStreamingAead {
 impl fmt::Debug for KeysetStreamingAead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeysetStreamingAead")
-            .field("keys", &self.0.all.len())
+            .field("keys", &self.0.len())
             .finish_non_exhaustive()
     }
 }

@@ -13,8 +13,8 @@ use std::{
 
 use super::{
     RandomAccess,
-    at::{ReadAt, WriteAt, fill_exactly},
-    buffer::segments_per_batch,
+    at::{ReadAt, WriteAt, cut, fill_exactly},
+    buffer::{at_least, segments_per_batch},
     random::bounds,
     until_end::UntilEnd,
 };
@@ -133,14 +133,6 @@ where
         },
     )?;
     Ok(stream.len())
-}
-
-/// Cuts a sink that can be cut.
-pub(super) fn cut<D: WriteAt + ?Sized>(sink: &D, size: u64) -> io::Result<()> {
-    match sink.truncate(size) {
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
-        done => done,
-    }
 }
 
 /// A stream whose segments are sealed in any order, each once.
@@ -265,14 +257,6 @@ where
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner)
         .map_or(Ok(()), Err)
-}
-
-/// Returns the first `len` bytes of a buffer, which is made larger if need be.
-pub(super) fn at_least(buffer: &mut Wiped, len: usize) -> &mut [u8] {
-    if buffer.len() < len {
-        *buffer = Wiped::zeros(len);
-    }
-    buffer.split_at_mut(len).0
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::{fmt, io, ops::Range};
 
 use super::{
-    SeekableReader,
     at::{ReadAt, fill_exactly},
     buffer::segments_per_batch,
 };
@@ -17,7 +16,7 @@ use crate::{
 /// It knows how long the plaintext is, because [`new`](Self::new) has authenticated the last
 /// segment: a stream that was cut or added to is refused there. Everything that it reads is
 /// authenticated before it comes out. It caches nothing: for many small reads use
-/// [`SeekableReader`], which keeps the segments it decrypted last.
+/// [`SeekableReader`](super::SeekableReader), which keeps the segments it decrypted last.
 ///
 /// # Example
 /// ```
@@ -76,11 +75,6 @@ impl<S: ReadAt> RandomAccess<S> {
     #[must_use]
     pub const fn map(&self) -> &StreamMap {
         self.opener.map()
-    }
-
-    /// Makes a reader that seeks, at the start of the plaintext.
-    pub fn into_reader(self) -> SeekableReader<S> {
-        SeekableReader::of(self)
     }
 
     /// Returns the source.

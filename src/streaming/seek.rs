@@ -54,6 +54,13 @@ pub struct SeekableReader<S> {
     failed: bool,
 }
 
+impl<S: ReadAt> RandomAccess<S> {
+    /// Makes a reader that seeks, at the start of the plaintext.
+    pub fn into_reader(self) -> SeekableReader<S> {
+        SeekableReader::of(self)
+    }
+}
+
 impl<S: ReadAt> SeekableReader<S> {
     /// Finds the key of the stream, which is all of `source`, and authenticates its last segment.
     ///

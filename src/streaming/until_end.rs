@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    at::{ReadAt, WriteAt, fill},
-    parallel::{at_least, cut},
+    at::{ReadAt, WriteAt, cut, fill},
+    buffer::at_least,
 };
 use crate::{
     error::EncryptError,

@@ -4,7 +4,9 @@
 //! whole keyset, down to the key of its innermost message, is slices of one buffer, and that
 //! buffer is wiped when the last slice is dropped.
 
+mod field;
 pub(crate) mod json;
+mod output_prefix;
 
 use bytes::{Buf as _, Bytes};
 use prost::{
@@ -12,6 +14,8 @@ use prost::{
     encoding::{DecodeContext, WireType, decode_key, decode_varint, encode_varint, skip_field},
 };
 use zeroize::Zeroizing;
+
+pub(crate) use field::{Field, Fields};
 
 use crate::{error::ParseError, secret::SecretBytes};
 
@@ -28,20 +32,6 @@ use crate::{error::ParseError, secret::SecretBytes};
 )]
 #[rustfmt::skip]
 pub(crate) mod proto;
-
-/// One field of a message, as its `.proto` file declares it.
-#[allow(missing_debug_implementations, reason = "no caller sees it")]
-pub struct Field {
-    number: u32,
-    wire_type: WireType,
-    nested: Option<&'static [Self]>,
-    repeated: bool,
-}
-
-/// The fields of a message, in the order of the file.
-pub trait Fields {
-    const FIELDS: &'static [Field];
-}
 
 /// The most keys that a keyset may have: one for each day of eleven years. Two bytes of input can
 /// encode a key, and a key takes a hundred in memory; with this bound, memory use follows the input

@@ -9,20 +9,16 @@
 //! RFC 4493; NIST SP 800-38B, appendix B; Tink's `aes_cmac.proto`.
 
 use crate::{
-    cipher::{self, RawMac},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyKind, KeyProperties, KeySpec, ParameterChoice, ParameterName, RawPrimitive, Variant,
+        byte_key::{byte_key, byte_key_spec},
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
 };
-
-/// The key type `AesCmacKey`, for a list of [`KeyTypes`](crate::KeyTypes).
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesCmacKeyType;
 
 /// The parameters of an AES-CMAC key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +56,9 @@ pub(super) const fn check_key_size(key_size: usize) -> Result<(), KeyError> {
     }
 }
 
-/// An AES-CMAC key of 32 bytes, with the size of its tags.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AesCmacKey {
-    parameters: AesCmacParameters,
-    key: SecretBytes,
+byte_key! {
+    /// An AES-CMAC key of 32 bytes, with the size of its tags.
+    AesCmacKey(AesCmacParameters): AesCmacKeyType
 }
 
 impl AesCmacKey {
@@ -77,33 +71,13 @@ impl AesCmacKey {
         let parameters = AesCmacParameters::new(tag_size)?;
         Ok(Self { parameters, key })
     }
-
-    /// Returns the key itself.
-    #[must_use]
-    pub const fn key(&self) -> &SecretBytes {
-        &self.key
-    }
-
-    /// Returns the size of the tag.
-    #[must_use]
-    pub const fn parameters(&self) -> AesCmacParameters {
-        self.parameters
-    }
-}
-
-impl TypedKey for AesCmacKey {
-    type Spec = AesCmacKeyType;
-}
-
-impl KeyParameters for AesCmacParameters {
-    type Spec = AesCmacKeyType;
 }
 
 const TAG16: AesCmacParameters = AesCmacParameters { tag_size: 16 };
 
 impl KeySpec for AesCmacKeyType {
-    type Key = AesCmacKey;
-    type Parameters = AesCmacParameters;
+    byte_key_spec!(AesCmacKey(AesCmacParameters));
+
     type Message = proto::AesCmacKey;
     type Format = proto::AesCmacKeyFormat;
 
@@ -147,20 +121,6 @@ impl KeySpec for AesCmacKeyType {
         }
     }
 
-    fn parameters(key: &AesCmacKey) -> AesCmacParameters {
-        key.parameters
-    }
-
-    fn generate(
-        parameters: &AesCmacParameters,
-        source: KeySource<'_>,
-    ) -> Result<AesCmacKey, KeyError> {
-        Ok(AesCmacKey {
-            parameters: *parameters,
-            key: SecretBytes::filled(AesCmacParameters::KEY_SIZE, source)?,
-        })
-    }
-
     fn properties(parameters: &AesCmacParameters) -> KeyProperties {
         KeyProperties {
             key_size: AesCmacParameters::KEY_SIZE,
@@ -171,8 +131,13 @@ impl KeySpec for AesCmacKeyType {
         }
     }
 
-    fn mac(key: &AesCmacKey) -> Option<Result<Box<dyn RawMac>, KeyError>> {
-        let tag_size = key.parameters.tag_size;
-        Some(cipher::aes_cmac(key.key.bytes(), tag_size))
+    fn primitive(key: &AesCmacKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
+        cipher::aes_cmac(key.key.bytes(), key.parameters.tag_size).map(RawPrimitive::Mac)
+    }
+
+    const PARAMETERS: &'static [ParameterName] = &[ParameterName::TagSize];
+
+    fn choose(_size: usize, choice: &ParameterChoice) -> Result<AesCmacParameters, KeyError> {
+        AesCmacParameters::new(choice.tag_size.unwrap_or(16))
     }
 }

@@ -8,51 +8,31 @@
 //! # Source
 //! RFC 4493; NIST SP 800-38B, appendix B; Tink's `aes_cmac_prf.proto`.
 
-use super::aes_cmac::check_key_size;
 use crate::{
-    cipher::{self, RawPrf},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyKind, KeyProperties, KeySpec, RawPrimitive, Variant,
+        byte_key::{byte_key, byte_key_spec, fixed_parameters},
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `AesCmacPrfKey`, for a list of [`KeyTypes`](crate::KeyTypes).
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesCmacPrfKeyType;
-
-/// The parameters of an AES-CMAC PRF key. You have nothing to choose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AesCmacPrfParameters;
+fixed_parameters! {
+    /// The parameters of an AES-CMAC PRF key. You have nothing to choose.
+    AesCmacPrfParameters: 32
+}
 
 impl AesCmacPrfParameters {
-    /// The size of every key in bytes.
-    pub const KEY_SIZE: usize = 32;
     /// The longest output in bytes.
     pub const MAX_OUTPUT: usize = 16;
-
-    /// Returns the only parameters there are.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self
-    }
 }
 
-impl Default for AesCmacPrfParameters {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// An AES-CMAC PRF key of 32 bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AesCmacPrfKey {
-    key: SecretBytes,
+byte_key! {
+    /// An AES-CMAC PRF key of 32 bytes.
+    AesCmacPrfKey(AesCmacPrfParameters): AesCmacPrfKeyType
 }
 
 impl AesCmacPrfKey {
@@ -61,28 +41,14 @@ impl AesCmacPrfKey {
     /// # Errors
     /// [`KeyError::Parameter`] unless there are 32 bytes.
     pub fn new(key: SecretBytes) -> Result<Self, KeyError> {
-        check_key_size(key.len())?;
-        Ok(Self { key })
+        let parameters = AesCmacPrfParameters::of_size(key.len())?;
+        Ok(Self { parameters, key })
     }
-
-    /// Returns the key itself.
-    #[must_use]
-    pub const fn key(&self) -> &SecretBytes {
-        &self.key
-    }
-}
-
-impl TypedKey for AesCmacPrfKey {
-    type Spec = AesCmacPrfKeyType;
-}
-
-impl KeyParameters for AesCmacPrfParameters {
-    type Spec = AesCmacPrfKeyType;
 }
 
 impl KeySpec for AesCmacPrfKeyType {
-    type Key = AesCmacPrfKey;
-    type Parameters = AesCmacPrfParameters;
+    byte_key_spec!(AesCmacPrfKey(AesCmacPrfParameters));
+
     type Message = proto::AesCmacPrfKey;
     type Format = proto::AesCmacPrfKeyFormat;
 
@@ -110,8 +76,7 @@ impl KeySpec for AesCmacPrfKeyType {
 
     fn read_format(format: proto::AesCmacPrfKeyFormat) -> Result<AesCmacPrfParameters, KeyError> {
         check_version(format.version)?;
-        check_key_size(wire::size(format.key_size))?;
-        Ok(AesCmacPrfParameters)
+        AesCmacPrfParameters::of_size(wire::size(format.key_size))
     }
 
     fn write_format(_parameters: &AesCmacPrfParameters) -> proto::AesCmacPrfKeyFormat {
@@ -119,19 +84,6 @@ impl KeySpec for AesCmacPrfKeyType {
             key_size: wire::size_field(AesCmacPrfParameters::KEY_SIZE),
             version: 0,
         }
-    }
-
-    fn parameters(_key: &AesCmacPrfKey) -> AesCmacPrfParameters {
-        AesCmacPrfParameters
-    }
-
-    fn generate(
-        _parameters: &AesCmacPrfParameters,
-        source: KeySource<'_>,
-    ) -> Result<AesCmacPrfKey, KeyError> {
-        Ok(AesCmacPrfKey {
-            key: SecretBytes::filled(AesCmacPrfParameters::KEY_SIZE, source)?,
-        })
     }
 
     fn properties(_parameters: &AesCmacPrfParameters) -> KeyProperties {
@@ -144,8 +96,8 @@ impl KeySpec for AesCmacPrfKeyType {
         }
     }
 
-    fn prf(key: &AesCmacPrfKey) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
+    fn primitive(key: &AesCmacPrfKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
         let mac = cipher::aes_cmac(key.key.bytes(), AesCmacPrfParameters::MAX_OUTPUT);
-        Some(cipher::of_mac(mac))
+        cipher::of_mac(mac).map(RawPrimitive::Prf)
     }
 }

@@ -10,10 +10,11 @@
 //! NIST SP 800-38A, RFC 2104; Tink's `aes_ctr_hmac_aead.proto`.
 
 use crate::{
-    cipher::{self, Hash, Provider, RawAead},
+    cipher::{self, Hash, Provider},
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+        KeyParameters, KeyProperties, KeySource, KeySpec, ParameterChoice, ParameterName,
+        RawPrimitive, TypedKey, Variant, check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
@@ -335,10 +336,7 @@ impl KeySpec for AesCtrHmacKeyType {
         }
     }
 
-    fn aead(
-        key: &AesCtrHmacKey,
-        _provider: Provider,
-    ) -> Option<Result<Box<dyn RawAead>, KeyError>> {
+    fn primitive(key: &AesCtrHmacKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
         let AesCtrHmacParameters {
             iv_size,
             hash,
@@ -346,8 +344,29 @@ impl KeySpec for AesCtrHmacKeyType {
             ..
         } = key.parameters;
         let (aes_key, hmac_key) = (key.aes_key.bytes(), key.hmac_key.bytes());
-        Some(cipher::aes_ctr_hmac(
-            aes_key, iv_size, hmac_key, hash, tag_size,
-        ))
+        cipher::aes_ctr_hmac(aes_key, iv_size, hmac_key, hash, tag_size).map(RawPrimitive::Aead)
+    }
+
+    fn material(key: &AesCtrHmacKey) -> Vec<&SecretBytes> {
+        vec![&key.aes_key, &key.hmac_key]
+    }
+
+    const PARAMETERS: &'static [ParameterName] = &[
+        ParameterName::IvSize,
+        ParameterName::HmacKeySize,
+        ParameterName::TagSize,
+        ParameterName::Hash,
+    ];
+
+    fn choose(size: usize, choice: &ParameterChoice) -> Result<AesCtrHmacParameters, KeyError> {
+        let hmac_key_size = choice.hmac_key_size.unwrap_or(32);
+        let stock = AesCtrHmacParameters::new(size.saturating_sub(hmac_key_size))?;
+        stock
+            .with_hmac_key_size(hmac_key_size)?
+            .with_iv_size(choice.iv_size.unwrap_or(stock.iv_size))?
+            .with_tag(
+                choice.hash.unwrap_or(stock.hash),
+                choice.tag_size.unwrap_or(stock.tag_size),
+            )
     }
 }

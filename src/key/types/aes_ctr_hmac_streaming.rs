@@ -18,18 +18,14 @@ use crate::{
     cipher::{self, Hash, Provider},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyKind, KeyProperties, KeySpec, RawPrimitive, Variant,
+        byte_key::{byte_key, byte_key_spec},
+        check_version,
     },
     secret::SecretBytes,
     segment::{StreamKey, StreamLayout},
     wire::{self, proto},
 };
-
-/// The key type `AesCtrHmacStreamingKey`, for a list of [`KeyTypes`](crate::KeyTypes).
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesCtrHmacStreamingKeyType;
 
 /// The parameters of an AES-CTR-HMAC streaming key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,11 +160,9 @@ impl AesCtrHmacStreamingParameters {
     }
 }
 
-/// An AES-CTR-HMAC streaming key: what keys are derived from, 16 bytes or more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AesCtrHmacStreamingKey {
-    parameters: AesCtrHmacStreamingParameters,
-    key: SecretBytes,
+byte_key! {
+    /// An AES-CTR-HMAC streaming key: what keys are derived from, 16 bytes or more.
+    AesCtrHmacStreamingKey(AesCtrHmacStreamingParameters): AesCtrHmacStreamingKeyType
 }
 
 impl AesCtrHmacStreamingKey {
@@ -186,26 +180,6 @@ impl AesCtrHmacStreamingKey {
         }
         Ok(Self { parameters, key })
     }
-
-    /// Returns the key itself.
-    #[must_use]
-    pub const fn key(&self) -> &SecretBytes {
-        &self.key
-    }
-
-    /// Returns sizes and hash.
-    #[must_use]
-    pub const fn parameters(&self) -> AesCtrHmacStreamingParameters {
-        self.parameters
-    }
-}
-
-impl TypedKey for AesCtrHmacStreamingKey {
-    type Spec = AesCtrHmacStreamingKeyType;
-}
-
-impl KeyParameters for AesCtrHmacStreamingParameters {
-    type Spec = AesCtrHmacStreamingKeyType;
 }
 
 const fn stock(key_size: usize, segment_size: usize) -> AesCtrHmacStreamingParameters {
@@ -220,8 +194,8 @@ const fn stock(key_size: usize, segment_size: usize) -> AesCtrHmacStreamingParam
 }
 
 impl KeySpec for AesCtrHmacStreamingKeyType {
-    type Key = AesCtrHmacStreamingKey;
-    type Parameters = AesCtrHmacStreamingParameters;
+    byte_key_spec!(AesCtrHmacStreamingKey(AesCtrHmacStreamingParameters));
+
     type Message = proto::AesCtrHmacStreamingKey;
     type Format = proto::AesCtrHmacStreamingKeyFormat;
 
@@ -282,20 +256,6 @@ impl KeySpec for AesCtrHmacStreamingKeyType {
         }
     }
 
-    fn parameters(key: &AesCtrHmacStreamingKey) -> AesCtrHmacStreamingParameters {
-        key.parameters
-    }
-
-    fn generate(
-        parameters: &AesCtrHmacStreamingParameters,
-        source: KeySource<'_>,
-    ) -> Result<AesCtrHmacStreamingKey, KeyError> {
-        Ok(AesCtrHmacStreamingKey {
-            parameters: *parameters,
-            key: SecretBytes::filled(parameters.key_size, source)?,
-        })
-    }
-
     fn properties(parameters: &AesCtrHmacStreamingParameters) -> KeyProperties {
         let layout = parameters.layout();
         KeyProperties {
@@ -307,7 +267,10 @@ impl KeySpec for AesCtrHmacStreamingKeyType {
         }
     }
 
-    fn streaming_aead(key: &AesCtrHmacStreamingKey, _provider: Provider) -> Option<StreamKey> {
+    fn primitive(
+        key: &AesCtrHmacStreamingKey,
+        _provider: Provider,
+    ) -> Result<RawPrimitive, KeyError> {
         let AesCtrHmacStreamingParameters {
             derived_key_size,
             hkdf_hash,
@@ -315,7 +278,7 @@ impl KeySpec for AesCtrHmacStreamingKeyType {
             tag_size,
             ..
         } = key.parameters;
-        Some(StreamKey::new(
+        Ok(RawPrimitive::StreamingAead(StreamKey::new(
             key.parameters.layout(),
             key.key.clone(),
             hkdf_hash,
@@ -324,7 +287,7 @@ impl KeySpec for AesCtrHmacStreamingKeyType {
                 let (aes_key, hmac_key) = derived.split_at(derived_key_size);
                 cipher::aes_ctr_hmac_segments(aes_key, hmac_key, hmac_hash, tag_size)
             }),
-        ))
+        )))
     }
 }
 

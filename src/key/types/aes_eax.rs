@@ -11,19 +11,16 @@
 //! Tink has this key type: Go lacks it.
 
 use crate::{
-    cipher::{self, Provider, RawAead},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+        KeyProperties, KeySpec, ParameterChoice, ParameterName, RawPrimitive, Variant,
+        byte_key::{byte_key, byte_key_spec},
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
 };
-
-/// The key type `AesEaxKey`, for a list of [`KeyTypes`](crate::KeyTypes).
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesEaxKeyType;
 
 /// The parameters of an AES-EAX key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +55,9 @@ impl AesEaxParameters {
     }
 }
 
-/// An AES-EAX key of 16 or 32 bytes, and the size of its IVs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AesEaxKey {
-    parameters: AesEaxParameters,
-    key: SecretBytes,
+byte_key! {
+    /// An AES-EAX key of 16 or 32 bytes, and the size of its IVs.
+    AesEaxKey(AesEaxParameters): AesEaxKeyType
 }
 
 impl AesEaxKey {
@@ -74,26 +69,6 @@ impl AesEaxKey {
         let parameters = AesEaxParameters::new(key.len(), iv_size)?;
         Ok(Self { parameters, key })
     }
-
-    /// Returns the key itself.
-    #[must_use]
-    pub const fn key(&self) -> &SecretBytes {
-        &self.key
-    }
-
-    /// Returns the sizes.
-    #[must_use]
-    pub const fn parameters(&self) -> AesEaxParameters {
-        self.parameters
-    }
-}
-
-impl TypedKey for AesEaxKey {
-    type Spec = AesEaxKeyType;
-}
-
-impl KeyParameters for AesEaxParameters {
-    type Spec = AesEaxKeyType;
 }
 
 const AES128: AesEaxParameters = AesEaxParameters {
@@ -106,8 +81,8 @@ const AES256: AesEaxParameters = AesEaxParameters {
 };
 
 impl KeySpec for AesEaxKeyType {
-    type Key = AesEaxKey;
-    type Parameters = AesEaxParameters;
+    byte_key_spec!(AesEaxKey(AesEaxParameters));
+
     type Message = proto::AesEaxKey;
     type Format = proto::AesEaxKeyFormat;
 
@@ -150,21 +125,6 @@ impl KeySpec for AesEaxKeyType {
         }
     }
 
-    fn parameters(key: &AesEaxKey) -> AesEaxParameters {
-        key.parameters
-    }
-
-    fn generate(
-        parameters: &AesEaxParameters,
-        source: KeySource<'_>,
-    ) -> Result<AesEaxKey, KeyError> {
-        let key = SecretBytes::filled(parameters.key_size, source)?;
-        Ok(AesEaxKey {
-            parameters: *parameters,
-            key,
-        })
-    }
-
     fn properties(parameters: &AesEaxParameters) -> KeyProperties {
         KeyProperties {
             key_size: parameters.key_size,
@@ -175,7 +135,13 @@ impl KeySpec for AesEaxKeyType {
         }
     }
 
-    fn aead(key: &AesEaxKey, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(cipher::aes_eax(key.key.bytes(), key.parameters.iv_size))
+    fn primitive(key: &AesEaxKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
+        cipher::aes_eax(key.key.bytes(), key.parameters.iv_size).map(RawPrimitive::Aead)
+    }
+
+    const PARAMETERS: &'static [ParameterName] = &[ParameterName::IvSize];
+
+    fn choose(size: usize, choice: &ParameterChoice) -> Result<AesEaxParameters, KeyError> {
+        AesEaxParameters::new(size, choice.iv_size.unwrap_or(16))
     }
 }

@@ -11,49 +11,25 @@
 //! NIST SP 800-38D; Tink's `aes_gcm.proto`.
 
 use crate::{
-    cipher::{self, Provider, RawAead},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+        KeyProperties, KeySpec, RawPrimitive, Variant,
+        byte_key::{aes_key_size, byte_key, byte_key_spec},
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `AesGcmKey`, for a list of [`KeyTypes`](crate::KeyTypes).
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesGcmKeyType;
-
-/// The parameters of an AES-GCM key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AesGcmParameters {
-    key_size: usize,
+aes_key_size! {
+    /// The parameters of an AES-GCM key.
+    AesGcmParameters
 }
 
-impl AesGcmParameters {
-    /// Takes the size of the key in bytes: 16 or 32.
-    ///
-    /// # Errors
-    /// [`KeyError::Parameter`]
-    pub const fn new(key_size: usize) -> Result<Self, KeyError> {
-        match key_size {
-            16 | 32 => Ok(Self { key_size }),
-            _ => Err(KeyError::parameter("key size", key_size, "16 or 32 bytes")),
-        }
-    }
-
-    /// Returns the size of the key in bytes.
-    #[must_use]
-    pub const fn key_size(&self) -> usize {
-        self.key_size
-    }
-}
-
-/// An AES-GCM key of 16 or 32 bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AesGcmKey {
-    key: SecretBytes,
+byte_key! {
+    /// An AES-GCM key of 16 or 32 bytes.
+    AesGcmKey(AesGcmParameters): AesGcmKeyType
 }
 
 impl AesGcmKey {
@@ -62,28 +38,14 @@ impl AesGcmKey {
     /// # Errors
     /// [`KeyError::Parameter`] unless there are 16 or 32 bytes.
     pub fn new(key: SecretBytes) -> Result<Self, KeyError> {
-        AesGcmParameters::new(key.len())?;
-        Ok(Self { key })
+        let parameters = AesGcmParameters::new(key.len())?;
+        Ok(Self { parameters, key })
     }
-
-    /// Returns the key itself.
-    #[must_use]
-    pub const fn key(&self) -> &SecretBytes {
-        &self.key
-    }
-}
-
-impl TypedKey for AesGcmKey {
-    type Spec = AesGcmKeyType;
-}
-
-impl KeyParameters for AesGcmParameters {
-    type Spec = AesGcmKeyType;
 }
 
 impl KeySpec for AesGcmKeyType {
-    type Key = AesGcmKey;
-    type Parameters = AesGcmParameters;
+    byte_key_spec!(AesGcmKey(AesGcmParameters));
+
     type Message = proto::AesGcmKey;
     type Format = proto::AesGcmKeyFormat;
 
@@ -136,21 +98,6 @@ impl KeySpec for AesGcmKeyType {
         }
     }
 
-    fn parameters(key: &AesGcmKey) -> AesGcmParameters {
-        AesGcmParameters {
-            key_size: key.key.len(),
-        }
-    }
-
-    fn generate(
-        parameters: &AesGcmParameters,
-        source: KeySource<'_>,
-    ) -> Result<AesGcmKey, KeyError> {
-        Ok(AesGcmKey {
-            key: SecretBytes::filled(parameters.key_size, source)?,
-        })
-    }
-
     fn properties(parameters: &AesGcmParameters) -> KeyProperties {
         KeyProperties {
             key_size: parameters.key_size,
@@ -161,7 +108,7 @@ impl KeySpec for AesGcmKeyType {
         }
     }
 
-    fn aead(key: &AesGcmKey, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(cipher::aes_gcm(provider, key.key.bytes()))
+    fn primitive(key: &AesGcmKey, provider: Provider) -> Result<RawPrimitive, KeyError> {
+        cipher::aes_gcm(provider, key.key.bytes()).map(RawPrimitive::Aead)
     }
 }

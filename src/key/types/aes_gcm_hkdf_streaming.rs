@@ -17,18 +17,14 @@ use crate::{
     cipher::{self, Hash, Provider},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyKind, KeyProperties, KeySpec, RawPrimitive, Variant,
+        byte_key::{byte_key, byte_key_spec},
+        check_version,
     },
     secret::SecretBytes,
     segment::{StreamKey, StreamLayout},
     wire::{self, proto},
 };
-
-/// The key type `AesGcmHkdfStreamingKey`, for a list of [`KeyTypes`](crate::KeyTypes).
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesGcmHkdfStreamingKeyType;
 
 /// The parameters of an AES-GCM-HKDF streaming key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,11 +115,9 @@ impl AesGcmHkdfStreamingParameters {
     }
 }
 
-/// An AES-GCM-HKDF streaming key: what keys are derived from, 16 bytes or more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AesGcmHkdfStreamingKey {
-    parameters: AesGcmHkdfStreamingParameters,
-    key: SecretBytes,
+byte_key! {
+    /// An AES-GCM-HKDF streaming key: what keys are derived from, 16 bytes or more.
+    AesGcmHkdfStreamingKey(AesGcmHkdfStreamingParameters): AesGcmHkdfStreamingKeyType
 }
 
 impl AesGcmHkdfStreamingKey {
@@ -141,26 +135,6 @@ impl AesGcmHkdfStreamingKey {
         }
         Ok(Self { parameters, key })
     }
-
-    /// Returns the key itself.
-    #[must_use]
-    pub const fn key(&self) -> &SecretBytes {
-        &self.key
-    }
-
-    /// Returns sizes and hash.
-    #[must_use]
-    pub const fn parameters(&self) -> AesGcmHkdfStreamingParameters {
-        self.parameters
-    }
-}
-
-impl TypedKey for AesGcmHkdfStreamingKey {
-    type Spec = AesGcmHkdfStreamingKeyType;
-}
-
-impl KeyParameters for AesGcmHkdfStreamingParameters {
-    type Spec = AesGcmHkdfStreamingKeyType;
 }
 
 const fn stock(key_size: usize, segment_size: usize) -> AesGcmHkdfStreamingParameters {
@@ -173,8 +147,8 @@ const fn stock(key_size: usize, segment_size: usize) -> AesGcmHkdfStreamingParam
 }
 
 impl KeySpec for AesGcmHkdfStreamingKeyType {
-    type Key = AesGcmHkdfStreamingKey;
-    type Parameters = AesGcmHkdfStreamingParameters;
+    byte_key_spec!(AesGcmHkdfStreamingKey(AesGcmHkdfStreamingParameters));
+
     type Message = proto::AesGcmHkdfStreamingKey;
     type Format = proto::AesGcmHkdfStreamingKeyFormat;
 
@@ -219,20 +193,6 @@ impl KeySpec for AesGcmHkdfStreamingKeyType {
         }
     }
 
-    fn parameters(key: &AesGcmHkdfStreamingKey) -> AesGcmHkdfStreamingParameters {
-        key.parameters
-    }
-
-    fn generate(
-        parameters: &AesGcmHkdfStreamingParameters,
-        source: KeySource<'_>,
-    ) -> Result<AesGcmHkdfStreamingKey, KeyError> {
-        Ok(AesGcmHkdfStreamingKey {
-            parameters: *parameters,
-            key: SecretBytes::filled(parameters.key_size, source)?,
-        })
-    }
-
     fn properties(parameters: &AesGcmHkdfStreamingParameters) -> KeyProperties {
         let layout = parameters.layout();
         KeyProperties {
@@ -244,15 +204,18 @@ impl KeySpec for AesGcmHkdfStreamingKeyType {
         }
     }
 
-    fn streaming_aead(key: &AesGcmHkdfStreamingKey, provider: Provider) -> Option<StreamKey> {
+    fn primitive(
+        key: &AesGcmHkdfStreamingKey,
+        provider: Provider,
+    ) -> Result<RawPrimitive, KeyError> {
         let parameters = key.parameters;
-        Some(StreamKey::new(
+        Ok(RawPrimitive::StreamingAead(StreamKey::new(
             parameters.layout(),
             key.key.clone(),
             parameters.hkdf_hash,
             parameters.derived_key_size,
             Box::new(move |derived| cipher::aes_gcm(provider, derived)),
-        ))
+        )))
     }
 }
 

@@ -11,49 +11,25 @@
 //! RFC 8452; Tink's `aes_gcm_siv.proto`.
 
 use crate::{
-    cipher::{self, Provider, RawAead},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+        KeyProperties, KeySpec, RawPrimitive, Variant,
+        byte_key::{aes_key_size, byte_key, byte_key_spec},
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `AesGcmSivKey`, for a list of [`KeyTypes`](crate::KeyTypes).
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesGcmSivKeyType;
-
-/// The parameters of an AES-GCM-SIV key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AesGcmSivParameters {
-    key_size: usize,
+aes_key_size! {
+    /// The parameters of an AES-GCM-SIV key.
+    AesGcmSivParameters
 }
 
-impl AesGcmSivParameters {
-    /// Takes the size of the key in bytes: 16 or 32.
-    ///
-    /// # Errors
-    /// [`KeyError::Parameter`]
-    pub const fn new(key_size: usize) -> Result<Self, KeyError> {
-        match key_size {
-            16 | 32 => Ok(Self { key_size }),
-            _ => Err(KeyError::parameter("key size", key_size, "16 or 32 bytes")),
-        }
-    }
-
-    /// Returns the size of the key in bytes.
-    #[must_use]
-    pub const fn key_size(&self) -> usize {
-        self.key_size
-    }
-}
-
-/// An AES-GCM-SIV key of 16 or 32 bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AesGcmSivKey {
-    key: SecretBytes,
+byte_key! {
+    /// An AES-GCM-SIV key of 16 or 32 bytes.
+    AesGcmSivKey(AesGcmSivParameters): AesGcmSivKeyType
 }
 
 impl AesGcmSivKey {
@@ -62,28 +38,14 @@ impl AesGcmSivKey {
     /// # Errors
     /// [`KeyError::Parameter`] unless there are 16 or 32 bytes.
     pub fn new(key: SecretBytes) -> Result<Self, KeyError> {
-        AesGcmSivParameters::new(key.len())?;
-        Ok(Self { key })
+        let parameters = AesGcmSivParameters::new(key.len())?;
+        Ok(Self { parameters, key })
     }
-
-    /// Returns the key itself.
-    #[must_use]
-    pub const fn key(&self) -> &SecretBytes {
-        &self.key
-    }
-}
-
-impl TypedKey for AesGcmSivKey {
-    type Spec = AesGcmSivKeyType;
-}
-
-impl KeyParameters for AesGcmSivParameters {
-    type Spec = AesGcmSivKeyType;
 }
 
 impl KeySpec for AesGcmSivKeyType {
-    type Key = AesGcmSivKey;
-    type Parameters = AesGcmSivParameters;
+    byte_key_spec!(AesGcmSivKey(AesGcmSivParameters));
+
     type Message = proto::AesGcmSivKey;
     type Format = proto::AesGcmSivKeyFormat;
 
@@ -136,21 +98,6 @@ impl KeySpec for AesGcmSivKeyType {
         }
     }
 
-    fn parameters(key: &AesGcmSivKey) -> AesGcmSivParameters {
-        AesGcmSivParameters {
-            key_size: key.key.len(),
-        }
-    }
-
-    fn generate(
-        parameters: &AesGcmSivParameters,
-        source: KeySource<'_>,
-    ) -> Result<AesGcmSivKey, KeyError> {
-        Ok(AesGcmSivKey {
-            key: SecretBytes::filled(parameters.key_size, source)?,
-        })
-    }
-
     fn properties(parameters: &AesGcmSivParameters) -> KeyProperties {
         KeyProperties {
             key_size: parameters.key_size,
@@ -161,7 +108,7 @@ impl KeySpec for AesGcmSivKeyType {
         }
     }
 
-    fn aead(key: &AesGcmSivKey, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(cipher::aes_gcm_siv(provider, key.key.bytes()))
+    fn primitive(key: &AesGcmSivKey, provider: Provider) -> Result<RawPrimitive, KeyError> {
+        cipher::aes_gcm_siv(provider, key.key.bytes()).map(RawPrimitive::Aead)
     }
 }

@@ -12,54 +12,25 @@
 //! `aes_siv.proto`.
 
 use crate::{
-    cipher::{self, RawAead},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyKind, KeyProperties, KeySpec, RawPrimitive, Variant,
+        byte_key::{byte_key, byte_key_spec, fixed_parameters},
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `AesSivKey`, for a list of [`KeyTypes`](crate::KeyTypes).
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct AesSivKeyType;
-
-/// The parameters of an AES-SIV key. You have nothing to choose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AesSivParameters;
-
-impl AesSivParameters {
-    /// The size of every key in bytes.
-    pub const KEY_SIZE: usize = 64;
-
-    /// Returns the only parameters there are.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self
-    }
-
-    const fn of_size(key_size: usize) -> Result<Self, KeyError> {
-        match key_size {
-            Self::KEY_SIZE => Ok(Self),
-            _ => Err(KeyError::parameter("key size", key_size, "64 bytes")),
-        }
-    }
+fixed_parameters! {
+    /// The parameters of an AES-SIV key. You have nothing to choose.
+    AesSivParameters: 64
 }
 
-impl Default for AesSivParameters {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// An AES-SIV key of 64 bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AesSivKey {
-    key: SecretBytes,
+byte_key! {
+    /// An AES-SIV key of 64 bytes.
+    AesSivKey(AesSivParameters): AesSivKeyType
 }
 
 impl AesSivKey {
@@ -68,28 +39,14 @@ impl AesSivKey {
     /// # Errors
     /// [`KeyError::Parameter`] unless there are 64 bytes.
     pub fn new(key: SecretBytes) -> Result<Self, KeyError> {
-        AesSivParameters::of_size(key.len())?;
-        Ok(Self { key })
+        let parameters = AesSivParameters::of_size(key.len())?;
+        Ok(Self { parameters, key })
     }
-
-    /// Returns the key itself.
-    #[must_use]
-    pub const fn key(&self) -> &SecretBytes {
-        &self.key
-    }
-}
-
-impl TypedKey for AesSivKey {
-    type Spec = AesSivKeyType;
-}
-
-impl KeyParameters for AesSivParameters {
-    type Spec = AesSivKeyType;
 }
 
 impl KeySpec for AesSivKeyType {
-    type Key = AesSivKey;
-    type Parameters = AesSivParameters;
+    byte_key_spec!(AesSivKey(AesSivParameters));
+
     type Message = proto::AesSivKey;
     type Format = proto::AesSivKeyFormat;
 
@@ -125,19 +82,6 @@ impl KeySpec for AesSivKeyType {
         }
     }
 
-    fn parameters(_key: &AesSivKey) -> AesSivParameters {
-        AesSivParameters
-    }
-
-    fn generate(
-        _parameters: &AesSivParameters,
-        source: KeySource<'_>,
-    ) -> Result<AesSivKey, KeyError> {
-        Ok(AesSivKey {
-            key: SecretBytes::filled(AesSivParameters::KEY_SIZE, source)?,
-        })
-    }
-
     fn properties(_parameters: &AesSivParameters) -> KeyProperties {
         KeyProperties {
             key_size: AesSivParameters::KEY_SIZE,
@@ -148,7 +92,7 @@ impl KeySpec for AesSivKeyType {
         }
     }
 
-    fn daead(key: &AesSivKey) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(cipher::aes_siv(key.key.bytes()))
+    fn primitive(key: &AesSivKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
+        cipher::aes_siv(key.key.bytes()).map(RawPrimitive::DeterministicAead)
     }
 }

@@ -11,46 +11,25 @@
 //! lack it.
 
 use crate::{
-    cipher::{self, Provider, RawAead},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+        KeyProperties, KeySpec, RawPrimitive, Variant,
+        byte_key::{byte_key, byte_key_spec, fixed_parameters},
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `ChaCha20Poly1305Key`, for a list of [`KeyTypes`](crate::KeyTypes).
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct ChaCha20Poly1305KeyType;
-
-/// The parameters of a ChaCha20-Poly1305 key. You have nothing to choose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ChaCha20Poly1305Parameters;
-
-impl ChaCha20Poly1305Parameters {
-    /// The size of every key in bytes.
-    pub const KEY_SIZE: usize = 32;
-
-    /// Returns the only parameters there are.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self
-    }
+fixed_parameters! {
+    /// The parameters of a ChaCha20-Poly1305 key. You have nothing to choose.
+    ChaCha20Poly1305Parameters: 32
 }
 
-impl Default for ChaCha20Poly1305Parameters {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// A ChaCha20-Poly1305 key of 32 bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChaCha20Poly1305Key {
-    key: SecretBytes,
+byte_key! {
+    /// A ChaCha20-Poly1305 key of 32 bytes.
+    ChaCha20Poly1305Key(ChaCha20Poly1305Parameters): ChaCha20Poly1305KeyType
 }
 
 impl ChaCha20Poly1305Key {
@@ -59,30 +38,14 @@ impl ChaCha20Poly1305Key {
     /// # Errors
     /// [`KeyError::Parameter`] unless there are 32 bytes.
     pub fn new(key: SecretBytes) -> Result<Self, KeyError> {
-        if key.len() != ChaCha20Poly1305Parameters::KEY_SIZE {
-            return Err(KeyError::parameter("key size", key.len(), "32 bytes"));
-        }
-        Ok(Self { key })
+        let parameters = ChaCha20Poly1305Parameters::of_size(key.len())?;
+        Ok(Self { parameters, key })
     }
-
-    /// Returns the key itself.
-    #[must_use]
-    pub const fn key(&self) -> &SecretBytes {
-        &self.key
-    }
-}
-
-impl TypedKey for ChaCha20Poly1305Key {
-    type Spec = ChaCha20Poly1305KeyType;
-}
-
-impl KeyParameters for ChaCha20Poly1305Parameters {
-    type Spec = ChaCha20Poly1305KeyType;
 }
 
 impl KeySpec for ChaCha20Poly1305KeyType {
-    type Key = ChaCha20Poly1305Key;
-    type Parameters = ChaCha20Poly1305Parameters;
+    byte_key_spec!(ChaCha20Poly1305Key(ChaCha20Poly1305Parameters));
+
     type Message = proto::ChaCha20Poly1305Key;
     type Format = proto::ChaCha20Poly1305KeyFormat;
 
@@ -122,19 +85,6 @@ impl KeySpec for ChaCha20Poly1305KeyType {
         proto::ChaCha20Poly1305KeyFormat {}
     }
 
-    fn parameters(_key: &ChaCha20Poly1305Key) -> ChaCha20Poly1305Parameters {
-        ChaCha20Poly1305Parameters
-    }
-
-    fn generate(
-        _parameters: &ChaCha20Poly1305Parameters,
-        source: KeySource<'_>,
-    ) -> Result<ChaCha20Poly1305Key, KeyError> {
-        Ok(ChaCha20Poly1305Key {
-            key: SecretBytes::filled(ChaCha20Poly1305Parameters::KEY_SIZE, source)?,
-        })
-    }
-
     fn properties(_parameters: &ChaCha20Poly1305Parameters) -> KeyProperties {
         KeyProperties {
             key_size: ChaCha20Poly1305Parameters::KEY_SIZE,
@@ -145,10 +95,7 @@ impl KeySpec for ChaCha20Poly1305KeyType {
         }
     }
 
-    fn aead(
-        key: &ChaCha20Poly1305Key,
-        provider: Provider,
-    ) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(cipher::chacha20_poly1305(provider, key.key.bytes()))
+    fn primitive(key: &ChaCha20Poly1305Key, provider: Provider) -> Result<RawPrimitive, KeyError> {
+        cipher::chacha20_poly1305(provider, key.key.bytes()).map(RawPrimitive::Aead)
     }
 }

@@ -12,11 +12,11 @@
 
 use super::hmac::messages_log2;
 use crate::{
-    cipher::{self, Hash, RawPrf},
+    cipher::{self, Hash, Provider, RawPrf},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyKind, KeyParameters, KeyProperties, KeySource, KeySpec, ParameterChoice, ParameterName,
+        RawPrimitive, TypedKey, Variant, check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
@@ -217,7 +217,17 @@ impl KeySpec for HkdfPrfKeyType {
         }
     }
 
-    fn prf(key: &HkdfPrfKey) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
-        Some(Ok(key.raw_prf()))
+    fn primitive(key: &HkdfPrfKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
+        Ok(RawPrimitive::Prf(key.raw_prf()))
+    }
+
+    fn material(key: &HkdfPrfKey) -> Vec<&SecretBytes> {
+        vec![&key.key]
+    }
+
+    const PARAMETERS: &'static [ParameterName] = &[ParameterName::Hash];
+
+    fn choose(size: usize, choice: &ParameterChoice) -> Result<HkdfPrfParameters, KeyError> {
+        HkdfPrfParameters::new(size, choice.hash.unwrap_or(Hash::Sha256))
     }
 }

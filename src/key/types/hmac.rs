@@ -11,20 +11,16 @@
 //! RFC 2104, FIPS 198-1; Tink's `hmac.proto`.
 
 use crate::{
-    cipher::{self, Hash, RawMac},
+    cipher::{self, Hash, Provider},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyKind, KeyProperties, KeySpec, ParameterChoice, ParameterName, RawPrimitive, Variant,
+        byte_key::{byte_key, byte_key_spec},
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
 };
-
-/// The key type `HmacKey`, for a list of [`KeyTypes`](crate::KeyTypes).
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct HmacKeyType;
 
 /// The parameters of an HMAC key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,11 +94,9 @@ pub(super) const fn messages_log2(hash: Hash) -> u32 {
     }
 }
 
-/// An HMAC key of 16 bytes or more, with its hash and the size of its tags.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HmacKey {
-    parameters: HmacParameters,
-    key: SecretBytes,
+byte_key! {
+    /// An HMAC key of 16 bytes or more, with its hash and the size of its tags.
+    HmacKey(HmacParameters): HmacKeyType
 }
 
 impl HmacKey {
@@ -114,26 +108,6 @@ impl HmacKey {
         let parameters = HmacParameters::new(key.len(), hash, tag_size)?;
         Ok(Self { parameters, key })
     }
-
-    /// Returns the key itself.
-    #[must_use]
-    pub const fn key(&self) -> &SecretBytes {
-        &self.key
-    }
-
-    /// Returns sizes and hash.
-    #[must_use]
-    pub const fn parameters(&self) -> HmacParameters {
-        self.parameters
-    }
-}
-
-impl TypedKey for HmacKey {
-    type Spec = HmacKeyType;
-}
-
-impl KeyParameters for HmacParameters {
-    type Spec = HmacKeyType;
 }
 
 const SHA256_128: HmacParameters = HmacParameters::stock(32, Hash::Sha256, 16);
@@ -143,8 +117,8 @@ const SHA512_256: HmacParameters = HmacParameters::stock(64, Hash::Sha512, 32);
 const SHA512_512: HmacParameters = HmacParameters::stock(64, Hash::Sha512, 64);
 
 impl KeySpec for HmacKeyType {
-    type Key = HmacKey;
-    type Parameters = HmacParameters;
+    byte_key_spec!(HmacKey(HmacParameters));
+
     type Message = proto::HmacKey;
     type Format = proto::HmacKeyFormat;
 
@@ -204,17 +178,6 @@ impl KeySpec for HmacKeyType {
         }
     }
 
-    fn parameters(key: &HmacKey) -> HmacParameters {
-        key.parameters
-    }
-
-    fn generate(parameters: &HmacParameters, source: KeySource<'_>) -> Result<HmacKey, KeyError> {
-        Ok(HmacKey {
-            parameters: *parameters,
-            key: SecretBytes::filled(parameters.key_size, source)?,
-        })
-    }
-
     fn properties(parameters: &HmacParameters) -> KeyProperties {
         KeyProperties {
             key_size: parameters.key_size,
@@ -225,8 +188,15 @@ impl KeySpec for HmacKeyType {
         }
     }
 
-    fn mac(key: &HmacKey) -> Option<Result<Box<dyn RawMac>, KeyError>> {
+    fn primitive(key: &HmacKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
         let HmacParameters { hash, tag_size, .. } = key.parameters;
-        Some(cipher::hmac(key.key.bytes(), hash, tag_size))
+        cipher::hmac(key.key.bytes(), hash, tag_size).map(RawPrimitive::Mac)
+    }
+
+    const PARAMETERS: &'static [ParameterName] = &[ParameterName::TagSize, ParameterName::Hash];
+
+    fn choose(size: usize, choice: &ParameterChoice) -> Result<HmacParameters, KeyError> {
+        let hash = choice.hash.unwrap_or(Hash::Sha256);
+        HmacParameters::new(size, hash, choice.tag_size.unwrap_or(16))
     }
 }

@@ -11,20 +11,16 @@
 
 use super::hmac::{KEY_SIZES, is_key_size, messages_log2};
 use crate::{
-    cipher::{self, Hash, RawPrf},
+    cipher::{self, Hash, Provider},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyKind, KeyProperties, KeySpec, ParameterChoice, ParameterName, RawPrimitive, Variant,
+        byte_key::{byte_key, byte_key_spec},
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
 };
-
-/// The key type `HmacPrfKey`, for a list of [`KeyTypes`](crate::KeyTypes).
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct HmacPrfKeyType;
 
 /// The parameters of an HMAC PRF key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +54,9 @@ impl HmacPrfParameters {
     }
 }
 
-/// An HMAC PRF key of 16 bytes or more, with its hash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HmacPrfKey {
-    parameters: HmacPrfParameters,
-    key: SecretBytes,
+byte_key! {
+    /// An HMAC PRF key of 16 bytes or more, with its hash.
+    HmacPrfKey(HmacPrfParameters): HmacPrfKeyType
 }
 
 impl HmacPrfKey {
@@ -74,31 +68,11 @@ impl HmacPrfKey {
         let parameters = HmacPrfParameters::new(key.len(), hash)?;
         Ok(Self { parameters, key })
     }
-
-    /// Returns the key itself.
-    #[must_use]
-    pub const fn key(&self) -> &SecretBytes {
-        &self.key
-    }
-
-    /// Returns size and hash.
-    #[must_use]
-    pub const fn parameters(&self) -> HmacPrfParameters {
-        self.parameters
-    }
-}
-
-impl TypedKey for HmacPrfKey {
-    type Spec = HmacPrfKeyType;
-}
-
-impl KeyParameters for HmacPrfParameters {
-    type Spec = HmacPrfKeyType;
 }
 
 impl KeySpec for HmacPrfKeyType {
-    type Key = HmacPrfKey;
-    type Parameters = HmacPrfParameters;
+    byte_key_spec!(HmacPrfKey(HmacPrfParameters));
+
     type Message = proto::HmacPrfKey;
     type Format = proto::HmacPrfKeyFormat;
 
@@ -160,20 +134,6 @@ impl KeySpec for HmacPrfKeyType {
         }
     }
 
-    fn parameters(key: &HmacPrfKey) -> HmacPrfParameters {
-        key.parameters
-    }
-
-    fn generate(
-        parameters: &HmacPrfParameters,
-        source: KeySource<'_>,
-    ) -> Result<HmacPrfKey, KeyError> {
-        Ok(HmacPrfKey {
-            parameters: *parameters,
-            key: SecretBytes::filled(parameters.key_size, source)?,
-        })
-    }
-
     fn properties(parameters: &HmacPrfParameters) -> KeyProperties {
         KeyProperties {
             key_size: parameters.key_size,
@@ -184,9 +144,15 @@ impl KeySpec for HmacPrfKeyType {
         }
     }
 
-    fn prf(key: &HmacPrfKey) -> Option<Result<Box<dyn RawPrf>, KeyError>> {
+    fn primitive(key: &HmacPrfKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
         let hash = key.parameters.hash;
         let mac = cipher::hmac(key.key.bytes(), hash, hash.digest_size());
-        Some(cipher::of_mac(mac))
+        cipher::of_mac(mac).map(RawPrimitive::Prf)
+    }
+
+    const PARAMETERS: &'static [ParameterName] = &[ParameterName::Hash];
+
+    fn choose(size: usize, choice: &ParameterChoice) -> Result<HmacPrfParameters, KeyError> {
+        HmacPrfParameters::new(size, choice.hash.unwrap_or(Hash::Sha256))
     }
 }

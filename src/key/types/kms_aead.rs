@@ -14,13 +14,14 @@
 use std::fmt;
 
 use crate::{
-    cipher::{Provider, RawAead},
+    cipher::Provider,
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySpec, RemoteKey, TypedKey, Variant, check_version,
-        spec::KeySource,
+        KeyParameters, KeyProperties, KeySource, KeySpec, RawPrimitive, RemoteKey, TypedKey,
+        Variant, check_version,
     },
     remote::SchemeOf,
+    secret::SecretBytes,
     wire::proto::{self, key_data::KeyMaterialType},
 };
 
@@ -155,12 +156,16 @@ impl KeySpec for KmsAeadKeyType {
         }
     }
 
-    fn aead(_key: &KmsAeadKey, _provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(Err(KeyError::Remote))
+    fn primitive(_key: &KmsAeadKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
+        Err(KeyError::Remote)
     }
 
-    fn remote_key(key: &KmsAeadKey) -> Option<Result<RemoteKey<'_>, KeyError>> {
+    fn material(_key: &KmsAeadKey) -> Vec<&SecretBytes> {
+        Vec::new()
+    }
+
+    fn remote_key(key: &KmsAeadKey) -> Option<RemoteKey<'_>> {
         let key_uri = &key.parameters.key_uri;
-        Some(Ok(RemoteKey::Kms { key_uri }))
+        Some(RemoteKey::Kms { key_uri })
     }
 }

@@ -15,13 +15,14 @@
 use std::fmt;
 
 use crate::{
-    cipher::{Provider, RawAead},
+    cipher::Provider,
     error::KeyError,
     key::{
-        DekTemplate, KeyParameters, KeyProperties, KeySpec, KeyTemplate, RemoteKey, TypedKey,
-        Variant, check_version, spec::KeySource,
+        DekTemplate, KeyParameters, KeyProperties, KeySource, KeySpec, KeyTemplate, RawPrimitive,
+        RemoteKey, TypedKey, Variant, check_version,
     },
     remote::SchemeOf,
+    secret::SecretBytes,
     wire::proto::{self, key_data::KeyMaterialType},
 };
 
@@ -194,17 +195,18 @@ impl KeySpec for KmsEnvelopeAeadKeyType {
         }
     }
 
-    fn aead(
-        _key: &KmsEnvelopeAeadKey,
-        _provider: Provider,
-    ) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(Err(KeyError::Remote))
+    fn primitive(_key: &KmsEnvelopeAeadKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
+        Err(KeyError::Remote)
     }
 
-    fn remote_key(key: &KmsEnvelopeAeadKey) -> Option<Result<RemoteKey<'_>, KeyError>> {
-        let parameters = &key.parameters;
-        let dek = DekTemplate::new(&parameters.dek_template);
-        let kek_uri = &parameters.kek_uri;
-        Some(dek.map(|dek| RemoteKey::Envelope { kek_uri, dek }))
+    fn material(_key: &KmsEnvelopeAeadKey) -> Vec<&SecretBytes> {
+        Vec::new()
+    }
+
+    fn remote_key(key: &KmsEnvelopeAeadKey) -> Option<RemoteKey<'_>> {
+        Some(RemoteKey::Envelope {
+            kek_uri: &key.parameters.kek_uri,
+            dek_template: &key.parameters.dek_template,
+        })
     }
 }

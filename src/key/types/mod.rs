@@ -20,3 +20,4 @@ pub mod x_aes_gcm;
 pub mod xchacha20_poly1305;
 
 mod streaming;
+pub(super) mod table;

@@ -13,15 +13,14 @@
 
 use super::hkdf_prf::{HkdfPrfKey, HkdfPrfKeyType, HkdfPrfParameters};
 use crate::{
-    cipher::Hash,
+    cipher::{Hash, Provider},
     error::KeyError,
     key::{
-        KeyKind, KeyParameters, KeyProperties, KeySpec, KeyTemplate, TypedKey, Variant,
-        check_version,
-        deriver::{self, KeyDeriver},
-        spec::KeySource,
-        template,
+        KeyKind, KeyParameters, KeyProperties, KeySource, KeySpec, KeyTemplate, RawDeriver,
+        RawPrimitive, TypedKey, Variant, check_version, deriver,
+        spec::{parameters_of, template_of},
     },
+    secret::SecretBytes,
     wire::{self, proto},
 };
 
@@ -58,7 +57,7 @@ impl PrfBasedDeriverParameters {
     /// # Ok::<(), keyseal::KeyError>(())
     /// ```
     pub fn new(prf: HkdfPrfParameters, derived: KeyTemplate) -> Result<Self, KeyError> {
-        deriver::check(&prf, &derived)?;
+        check_derived(&prf, &derived)?;
         Ok(Self { prf, derived })
     }
 
@@ -95,7 +94,7 @@ impl PrfBasedDeriverKey {
     /// # Errors
     /// [`KeyError::UnknownType`]; [`KeyError::NotDerivable`]; the fault of the template.
     pub fn new(prf_key: HkdfPrfKey, derived: KeyTemplate) -> Result<Self, KeyError> {
-        deriver::check(prf_key.parameters(), &derived)?;
+        check_derived(prf_key.parameters(), &derived)?;
         Ok(Self { prf_key, derived })
     }
 
@@ -202,7 +201,7 @@ impl KeySpec for PrfBasedDeriverKeyType {
         let prf_message = wire::decode(prf_data.value).map_err(KeyError::Malformed)?;
         let prf_key = <HkdfPrfKeyType as KeySpec>::read(prf_message)?;
         let derived = read_derived(message.params)?;
-        match deriver::check(prf_key.parameters(), &derived) {
+        match check_derived(prf_key.parameters(), &derived) {
             // It derives signature keys, say: of use elsewhere, so it is kept.
             Err(KeyError::UnknownType { type_url }) if !type_url.is_empty() => {}
             checked => checked?,
@@ -231,12 +230,12 @@ impl KeySpec for PrfBasedDeriverKeyType {
             let variant = prf_template.variant();
             return Err(KeyError::Variant { variant });
         }
-        let prf = template::parameters::<HkdfPrfKeyType>(&prf_template)?;
+        let prf = parameters_of::<HkdfPrfKeyType>(&prf_template)?;
         PrfBasedDeriverParameters::new(prf, read_derived(format.params)?)
     }
 
     fn write_format(parameters: &PrfBasedDeriverParameters) -> proto::PrfBasedDeriverKeyFormat {
-        let prf_template = template::of::<HkdfPrfKeyType>(&parameters.prf, Variant::Raw);
+        let prf_template = template_of::<HkdfPrfKeyType>(&parameters.prf, Variant::Raw);
         proto::PrfBasedDeriverKeyFormat {
             prf_key_template: Some(prf_template.write()),
             params: Some(write_derived(&parameters.derived)),
@@ -276,9 +275,26 @@ impl KeySpec for PrfBasedDeriverKeyType {
         }
     }
 
-    fn deriver(key: &PrfBasedDeriverKey) -> Option<Result<KeyDeriver, KeyError>> {
-        Some(KeyDeriver::new(&key.prf_key, &key.derived))
+    fn primitive(key: &PrfBasedDeriverKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
+        Ok(RawPrimitive::KeysetDeriver(RawDeriver {
+            prf: key.prf_key.raw_prf(),
+            template: key.derived.clone(),
+        }))
     }
+
+    fn material(key: &PrfBasedDeriverKey) -> Vec<&SecretBytes> {
+        vec![key.prf_key.key()]
+    }
+}
+
+/// Finds every fault of the template of the derived keys.
+fn check_derived(prf: &HkdfPrfParameters, derived: &KeyTemplate) -> Result<(), KeyError> {
+    let type_url = PrfBasedDeriverKeyType::TYPE_URL;
+    if derived.type_url() == type_url {
+        let type_url = type_url.to_owned();
+        return Err(KeyError::NotDerivable { type_url });
+    }
+    deriver::check(prf.max_output(), derived)
 }
 
 /// Refuses a PRF that Tink has and derives with nowhere.

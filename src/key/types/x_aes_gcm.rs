@@ -10,19 +10,16 @@
 //! C2SP XAES-256-GCM; Tink's `x_aes_gcm.proto`.
 
 use crate::{
-    cipher::{self, Provider, RawAead},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+        KeyProperties, KeySpec, ParameterChoice, ParameterName, RawPrimitive, Variant,
+        byte_key::{byte_key, byte_key_spec},
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
 };
-
-/// The key type `XAesGcmKey`, for a list of [`KeyTypes`](crate::KeyTypes).
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct XAesGcmKeyType;
 
 /// The parameters of an X-AES-GCM key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,11 +49,9 @@ impl XAesGcmParameters {
     }
 }
 
-/// An X-AES-GCM key of 32 bytes, and the size of its salts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct XAesGcmKey {
-    parameters: XAesGcmParameters,
-    key: SecretBytes,
+byte_key! {
+    /// An X-AES-GCM key of 32 bytes, and the size of its salts.
+    XAesGcmKey(XAesGcmParameters): XAesGcmKeyType
 }
 
 impl XAesGcmKey {
@@ -73,34 +68,14 @@ impl XAesGcmKey {
             key,
         })
     }
-
-    /// Returns the key itself.
-    #[must_use]
-    pub const fn key(&self) -> &SecretBytes {
-        &self.key
-    }
-
-    /// Returns the size of the salt.
-    #[must_use]
-    pub const fn parameters(&self) -> XAesGcmParameters {
-        self.parameters
-    }
-}
-
-impl TypedKey for XAesGcmKey {
-    type Spec = XAesGcmKeyType;
-}
-
-impl KeyParameters for XAesGcmParameters {
-    type Spec = XAesGcmKeyType;
 }
 
 const NONCE_192: XAesGcmParameters = XAesGcmParameters { salt_size: 12 };
 const NONCE_160: XAesGcmParameters = XAesGcmParameters { salt_size: 8 };
 
 impl KeySpec for XAesGcmKeyType {
-    type Key = XAesGcmKey;
-    type Parameters = XAesGcmParameters;
+    byte_key_spec!(XAesGcmKey(XAesGcmParameters));
+
     type Message = proto::XAesGcmKey;
     type Format = proto::XAesGcmKeyFormat;
 
@@ -153,21 +128,6 @@ impl KeySpec for XAesGcmKeyType {
         }
     }
 
-    fn parameters(key: &XAesGcmKey) -> XAesGcmParameters {
-        key.parameters
-    }
-
-    fn generate(
-        parameters: &XAesGcmParameters,
-        source: KeySource<'_>,
-    ) -> Result<XAesGcmKey, KeyError> {
-        let key = SecretBytes::filled(XAesGcmParameters::KEY_SIZE, source)?;
-        Ok(XAesGcmKey {
-            parameters: *parameters,
-            key,
-        })
-    }
-
     fn properties(parameters: &XAesGcmParameters) -> KeyProperties {
         KeyProperties {
             key_size: XAesGcmParameters::KEY_SIZE,
@@ -178,11 +138,14 @@ impl KeySpec for XAesGcmKeyType {
         }
     }
 
-    fn aead(key: &XAesGcmKey, provider: Provider) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(cipher::x_aes_gcm(
-            provider,
-            key.key.bytes(),
-            key.parameters.salt_size,
-        ))
+    fn primitive(key: &XAesGcmKey, provider: Provider) -> Result<RawPrimitive, KeyError> {
+        let salt_size = key.parameters.salt_size;
+        cipher::x_aes_gcm(provider, key.key.bytes(), salt_size).map(RawPrimitive::Aead)
+    }
+
+    const PARAMETERS: &'static [ParameterName] = &[ParameterName::SaltSize];
+
+    fn choose(_size: usize, choice: &ParameterChoice) -> Result<XAesGcmParameters, KeyError> {
+        XAesGcmParameters::new(choice.salt_size.unwrap_or(12))
     }
 }

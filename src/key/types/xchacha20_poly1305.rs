@@ -10,46 +10,25 @@
 //! draft-irtf-cfrg-xchacha-03; Tink's `xchacha20_poly1305.proto`.
 
 use crate::{
-    cipher::{self, Provider, RawAead},
+    cipher::{self, Provider},
     error::KeyError,
     key::{
-        KeyParameters, KeyProperties, KeySpec, TypedKey, Variant, check_version, spec::KeySource,
+        KeyProperties, KeySpec, RawPrimitive, Variant,
+        byte_key::{byte_key, byte_key_spec, fixed_parameters},
+        check_version,
     },
     secret::SecretBytes,
     wire::{self, proto},
 };
 
-/// The key type `XChaCha20Poly1305Key`, for a list of [`KeyTypes`](crate::KeyTypes).
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
-pub struct XChaCha20Poly1305KeyType;
-
-/// The parameters of an XChaCha20-Poly1305 key. You have nothing to choose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct XChaCha20Poly1305Parameters;
-
-impl XChaCha20Poly1305Parameters {
-    /// The size of every key in bytes.
-    pub const KEY_SIZE: usize = 32;
-
-    /// Returns the only parameters there are.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self
-    }
+fixed_parameters! {
+    /// The parameters of an XChaCha20-Poly1305 key. You have nothing to choose.
+    XChaCha20Poly1305Parameters: 32
 }
 
-impl Default for XChaCha20Poly1305Parameters {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// An XChaCha20-Poly1305 key of 32 bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct XChaCha20Poly1305Key {
-    key: SecretBytes,
+byte_key! {
+    /// An XChaCha20-Poly1305 key of 32 bytes.
+    XChaCha20Poly1305Key(XChaCha20Poly1305Parameters): XChaCha20Poly1305KeyType
 }
 
 impl XChaCha20Poly1305Key {
@@ -58,30 +37,14 @@ impl XChaCha20Poly1305Key {
     /// # Errors
     /// [`KeyError::Parameter`] unless there are 32 bytes.
     pub fn new(key: SecretBytes) -> Result<Self, KeyError> {
-        if key.len() != XChaCha20Poly1305Parameters::KEY_SIZE {
-            return Err(KeyError::parameter("key size", key.len(), "32 bytes"));
-        }
-        Ok(Self { key })
+        let parameters = XChaCha20Poly1305Parameters::of_size(key.len())?;
+        Ok(Self { parameters, key })
     }
-
-    /// Returns the key itself.
-    #[must_use]
-    pub const fn key(&self) -> &SecretBytes {
-        &self.key
-    }
-}
-
-impl TypedKey for XChaCha20Poly1305Key {
-    type Spec = XChaCha20Poly1305KeyType;
-}
-
-impl KeyParameters for XChaCha20Poly1305Parameters {
-    type Spec = XChaCha20Poly1305KeyType;
 }
 
 impl KeySpec for XChaCha20Poly1305KeyType {
-    type Key = XChaCha20Poly1305Key;
-    type Parameters = XChaCha20Poly1305Parameters;
+    byte_key_spec!(XChaCha20Poly1305Key(XChaCha20Poly1305Parameters));
+
     type Message = proto::XChaCha20Poly1305Key;
     type Format = proto::XChaCha20Poly1305KeyFormat;
 
@@ -125,19 +88,6 @@ impl KeySpec for XChaCha20Poly1305KeyType {
         proto::XChaCha20Poly1305KeyFormat { version: 0 }
     }
 
-    fn parameters(_key: &XChaCha20Poly1305Key) -> XChaCha20Poly1305Parameters {
-        XChaCha20Poly1305Parameters
-    }
-
-    fn generate(
-        _parameters: &XChaCha20Poly1305Parameters,
-        source: KeySource<'_>,
-    ) -> Result<XChaCha20Poly1305Key, KeyError> {
-        Ok(XChaCha20Poly1305Key {
-            key: SecretBytes::filled(XChaCha20Poly1305Parameters::KEY_SIZE, source)?,
-        })
-    }
-
     fn properties(_parameters: &XChaCha20Poly1305Parameters) -> KeyProperties {
         KeyProperties {
             key_size: XChaCha20Poly1305Parameters::KEY_SIZE,
@@ -148,10 +98,7 @@ impl KeySpec for XChaCha20Poly1305KeyType {
         }
     }
 
-    fn aead(
-        key: &XChaCha20Poly1305Key,
-        provider: Provider,
-    ) -> Option<Result<Box<dyn RawAead>, KeyError>> {
-        Some(cipher::xchacha20_poly1305(provider, key.key.bytes()))
+    fn primitive(key: &XChaCha20Poly1305Key, provider: Provider) -> Result<RawPrimitive, KeyError> {
+        cipher::xchacha20_poly1305(provider, key.key.bytes()).map(RawPrimitive::Aead)
     }
 }

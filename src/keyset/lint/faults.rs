@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Findings, short};
+use super::finding::{Finding, Findings, short};
 use crate::wire::json::Fault;
 
 /// The faults of a text by kind: how many there are, and the first of each.
@@ -68,6 +68,19 @@ fn finding(fault: Fault, name: &str, at: usize) -> Finding {
             "the file is a cleartext and an encrypted keyset at once",
             "keep one of them",
         ),
+        Fault::NotA(_) | Fault::Id | Fault::Enum | Fault::Base64 => bad_value(fault, &found),
+        Fault::NoMaterialType => Finding::error(
+            "json-no-material-type",
+            format!("the key data at byte {at} has no keyMaterialType"),
+            "add it: SYMMETRIC for all but keys of a KMS",
+        ),
+        odd => oddity(odd, &found),
+    }
+}
+
+/// A member whose value is of the wrong kind, or not one that exists.
+fn bad_value(fault: Fault, found: &dyn Fn(&str) -> String) -> Finding {
+    match fault {
         Fault::NotA(kind) => Finding::error(
             "json-kind",
             found(&format!("is not {kind}")),
@@ -85,18 +98,12 @@ fn finding(fault: Fault, name: &str, at: usize) -> Finding {
             found("has a value that does not exist"),
             "write one of Tink's names, in capital letters",
         ),
-        Fault::Base64 => Finding::error(
+        _ => Finding::error(
             "json-base64",
             found("is no sound base64"),
             "copy the value again from its source, without spaces or line ends, and with all of its \
              padding",
         ),
-        Fault::NoMaterialType => Finding::error(
-            "json-no-material-type",
-            format!("the key data at byte {at} has no keyMaterialType"),
-            "add it: SYMMETRIC for all but keys of a KMS",
-        ),
-        odd => oddity(odd, &found),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Buf as _;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-use super::{Finding, Findings, chain, short};
+use super::finding::{Finding, Findings, chain, short};
 use crate::{
     error::KeyError,
     key::{
@@ -25,66 +25,24 @@ const SHORT_TAG: usize = 16;
 
 pub(super) fn check_key(key: &proto::keyset::Key, findings: &mut Findings) {
     let id = key.key_id;
-    let status = format::read_status(key.status);
-    let data = match &key.key_data {
-        _ if status == Some(Status::Destroyed) => {
-            if key
-                .key_data
-                .as_ref()
-                .is_some_and(|data| !data.value.is_empty())
-            {
-                findings.push(
-                    Finding::warning(
-                        "destroyed-key-left",
-                        format!("key {id} is destroyed, and its material is still in the file"),
-                        "destroy the key again, for example with `keyseal keyset destroy`: that \
-                         drops the material; and find the copies of the file",
-                    )
-                    .of(id),
-                );
-            }
-            check_java(key, findings);
-            return;
-        }
-        Some(data) => data,
-        None => {
-            findings.push(
-                Finding::error(
-                    "no-key-data",
-                    format!("key {id} has no key data"),
-                    "remove the key, or mark it DESTROYED to keep its id taken",
-                )
-                .of(id),
-            );
-            return;
-        }
+    if format::read_status(key.status) == Some(Status::Destroyed) {
+        check_destroyed(key, findings);
+        return;
+    }
+    let Some(data) = &key.key_data else {
+        findings.push(
+            Finding::error(
+                "no-key-data",
+                format!("key {id} has no key data"),
+                "remove the key, or mark it DESTROYED to keep its id taken",
+            )
+            .of(id),
+        );
+        return;
     };
     let types = KeyTypes::default();
     if types.find(&data.type_url).is_none() {
-        let message = match &*data.type_url {
-            "" => format!("key {id} names no key type"),
-            type_url => format!(
-                "key {id} is of the type `{}`, which is not known here",
-                short(type_url)
-            ),
-        };
-        findings.push(
-            match status {
-                Some(Status::Enabled) => Finding::error(
-                    "unknown-type",
-                    message,
-                    "use a program that knows the type, or disable the key: an enabled key of an \
-                 unknown type keeps the whole keyset from use",
-                ),
-                _ => Finding::warning(
-                    "unknown-type",
-                    message,
-                    "do not enable it; it is kept, with its prefix type. Delete it before tink-java \
-                     reads the keyset with TinkConfig2026, which takes no unknown type",
-                ),
-            }
-            .of(id),
-        );
+        findings.push(unknown_type(key, &data.type_url).of(id));
         return;
     }
     // A wrong prefix is reported separately; raw is valid for every type.
@@ -98,6 +56,48 @@ pub(super) fn check_key(key: &proto::keyset::Key, findings: &mut Findings) {
     ) {
         Ok(read) => check_good_key(id, &read, &data.value, findings),
         Err(error) => findings.push(bad_key(id, short_type(&data.type_url), &error)),
+    }
+}
+
+fn check_destroyed(key: &proto::keyset::Key, findings: &mut Findings) {
+    let id = key.key_id;
+    let data = key.key_data.as_ref();
+    if data.is_some_and(|data| !data.value.is_empty()) {
+        findings.push(
+            Finding::warning(
+                "destroyed-key-left",
+                format!("key {id} is destroyed, and its material is still in the file"),
+                "destroy the key again, for example with `keyseal keyset destroy`: that drops the \
+                 material; and find the copies of the file",
+            )
+            .of(id),
+        );
+    }
+    check_java(key, findings);
+}
+
+fn unknown_type(key: &proto::keyset::Key, type_url: &str) -> Finding {
+    let id = key.key_id;
+    let message = match type_url {
+        "" => format!("key {id} names no key type"),
+        type_url => format!(
+            "key {id} is of the type `{}`, which is not known here",
+            short(type_url)
+        ),
+    };
+    match format::read_status(key.status) {
+        Some(Status::Enabled) => Finding::error(
+            "unknown-type",
+            message,
+            "use a program that knows the type, or disable the key: an enabled key of an unknown \
+             type keeps the whole keyset from use",
+        ),
+        _ => Finding::warning(
+            "unknown-type",
+            message,
+            "do not enable it; it is kept, with its prefix type. Delete it before tink-java reads \
+             the keyset with TinkConfig2026, which takes no unknown type",
+        ),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Findings};
+use super::finding::{Finding, Findings};
 use crate::{
     key::{KeyKind, KeyTypes, Variant},
     keyset::Status,

@@ -5,7 +5,7 @@ use prost::Message as _;
 use super::*;
 use crate::{
     error::{DecryptError, EncryptError},
-    key::{Key, KeyTypes},
+    key::{Key, KeyId, KeyTypes},
     keyset::{KeysetFile, KeysetHandle, Protection},
     wire::proto::{KeyStatusType, OutputPrefixType, key_data::KeyMaterialType},
 };
@@ -724,7 +724,7 @@ fn remote_keys_without_a_prefix_are_counted_in_their_order() {
         key_data: Some(proto::KeyData {
             type_url: format!("type.googleapis.com/google.crypto.tink.{type_url}"),
             // A URI: field 1 of the parameters, which are field 2.
-            value: [&[0x12, 10, 0x0a, 8][..], format!("a-kms://{id}").as_bytes()]
+            value: [&[0x12, 11, 0x0a, 9][..], format!("a-kms://{id}").as_bytes()]
                 .concat()
                 .into(),
             key_material_type: KeyMaterialType::Remote.into(),

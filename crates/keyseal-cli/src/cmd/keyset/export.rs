@@ -1,17 +1,18 @@
 //! `keyset export`: the keyset in cleartext, or one raw key.
 
 use clap::Args;
-use keyseal::{KeyId, KeysetError};
+use keyseal::{Key, KeyId, KeysetError, SecretAccess, SecretBytes};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{list, material::material};
+use super::list;
 use crate::{
     args::{KeysetAccess, NewFile},
     context::Context,
     encoding::{to_base64, to_hex},
     error::Failure,
     exit::Exit,
+    display::short_type,
     files::Content,
     format_name::FormatName,
     input::{FileArg, check_one_standard_input},
@@ -106,7 +107,7 @@ pub(crate) fn run(args: ExportArgs, context: &Context) -> Result<Exit, Failure> 
             let key = entry
                 .key()
                 .ok_or_else(|| failed(KeysetError::Destroyed { id }))?;
-            let bytes = encode(&material(key)?, args.encoding);
+            let bytes = encode(bare(key)?.expose(SecretAccess::insecure()), args.encoding);
             output.write(&bytes)?;
             context.report(
                 &format!("wrote {name}: key {id} in cleartext"),
@@ -116,6 +117,22 @@ pub(crate) fn run(args: ExportArgs, context: &Context) -> Result<Exit, Failure> 
         }
     }
     Ok(Exit::Done)
+}
+
+/// Returns the bytes of a key, in the order in which `import` takes them.
+fn bare(key: &Key) -> Result<SecretBytes, Failure> {
+    key.export(SecretAccess::insecure()).ok_or_else(|| {
+        Failure::new(
+            Exit::Failed,
+            "no_raw_key",
+            "cannot export the key",
+            format!(
+                "keys of type {} have no bare form",
+                short_type(key.type_url())
+            ),
+        )
+        .hint("without --key-id, the whole keyset is exported")
+    })
 }
 
 fn encode(bytes: &[u8], encoding: Encoding) -> Zeroizing<Vec<u8>> {

@@ -11,7 +11,7 @@ use super::{
     change::KeysetEdit,
     edit::ANY_KIND_HINT,
     list,
-    parameters::{Parameters, parameters_of},
+    parameters::{Parameters, option},
 };
 use crate::{
     args::{ChangedFile, KeysetAccess, VariantName},
@@ -311,9 +311,9 @@ impl Wanted {
             return Ok(template.key_template().clone().with_variant(self.variant));
         }
         let type_name = short_type(self.key_type.type_url());
-        args.parameters
-            .check(&type_name, parameters_of(&type_name))?;
-        if let Some(template) = args.parameters.template(&type_name, size, self.variant) {
+        let (parameters, names) = (args.parameters, self.key_type.parameter_names());
+        parameters.check(&type_name, names)?;
+        if let Some(template) = parameters.template(self.key_type, size, self.variant) {
             return template.map_err(|error| refused(args, &error));
         }
         let templates = self.key_type.templates();
@@ -343,7 +343,7 @@ impl Wanted {
             }
             [_, ..] => {
                 let names: Vec<&str> = of_size().map(Template::name).collect();
-                Err(parameters_missing(&type_name, &names))
+                Err(parameters_missing(self.key_type, &names))
             }
         }
     }
@@ -357,19 +357,25 @@ fn is_of(key: &Key, template: &Template) -> bool {
     })
 }
 
-fn parameters_missing(type_name: &str, templates: &[&str]) -> Failure {
+fn parameters_missing(key_type: &dyn KeyType, templates: &[&str]) -> Failure {
     Failure::usage(
         "parameters_missing",
-        format!("cannot import a key of type {type_name}"),
+        format!(
+            "cannot import a key of type {}",
+            short_type(key_type.type_url())
+        ),
         "its size does not say all of its parameters",
     )
     .hint(format!(
         "name a template with --type: {}",
         templates.join(", ")
     ))
-    .hint(match parameters_of(type_name) {
+    .hint(match key_type.parameter_names() {
         [] => "keyseal templates says what they are".to_owned(),
-        options => format!("or say {}", options.join(" or ")),
+        names => {
+            let options: Vec<&str> = names.iter().copied().map(option).collect();
+            format!("or say {}", options.join(" or "))
+        }
     })
 }
 

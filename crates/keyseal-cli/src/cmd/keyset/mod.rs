@@ -10,7 +10,6 @@ pub(crate) mod generate;
 mod import;
 mod lint;
 pub(crate) mod list;
-mod material;
 mod migrate;
 mod parameters;
 

@@ -2,12 +2,8 @@
 
 use clap::{Args, ValueEnum};
 use keyseal::{
-    Hash, Key, KeyError, Variant,
-    key::{
-        KeyParameters, KeyTemplate, aes_cmac::AesCmacParameters,
-        aes_ctr_hmac::AesCtrHmacParameters, aes_eax::AesEaxParameters, hkdf_prf::HkdfPrfParameters,
-        hmac::HmacParameters, hmac_prf::HmacPrfParameters, x_aes_gcm::XAesGcmParameters,
-    },
+    Hash, KeyError, Variant,
+    key::{KeyTemplate, KeyType, ParameterChoice, ParameterName},
 };
 
 use crate::{display::printable, error::Failure};
@@ -54,42 +50,41 @@ impl HashName {
     }
 }
 
-/// Returns the options that apply to a key type.
-pub(crate) fn parameters_of(type_name: &str) -> &'static [&'static str] {
-    match type_name {
-        "AesCmacKey" => &["--tag-size"],
-        "AesCtrHmacAeadKey" => &["--iv-size", "--hmac-key-size", "--tag-size", "--hash"],
-        "AesEaxKey" => &["--iv-size"],
-        "HkdfPrfKey" | "HmacPrfKey" => &["--hash"],
-        "HmacKey" => &["--tag-size", "--hash"],
-        "XAesGcmKey" => &["--salt-size"],
-        _ => &[],
+/// Returns the option of a parameter.
+pub(crate) const fn option(parameter: ParameterName) -> &'static str {
+    match parameter {
+        ParameterName::Hash => "--hash",
+        ParameterName::HmacKeySize => "--hmac-key-size",
+        ParameterName::IvSize => "--iv-size",
+        ParameterName::SaltSize => "--salt-size",
+        ParameterName::TagSize => "--tag-size",
+        _ => "--type",
     }
 }
 
 impl Parameters {
     /// Refuses options that would have no effect.
-    pub(crate) fn check(self, name: &str, allowed: &[&str]) -> Result<(), Failure> {
-        match self.given().find(|option| !allowed.contains(option)) {
+    pub(crate) fn check(self, name: &str, allowed: &[ParameterName]) -> Result<(), Failure> {
+        match self.given().find(|given| !allowed.contains(given)) {
             None => Ok(()),
-            Some(option) => Err(Failure::usage(
+            Some(given) => Err(Failure::usage(
                 "parameter_unused",
-                format!("cannot use {option}"),
+                format!("cannot use {}", option(given)),
                 format!("{} has no such parameter to choose", printable(name)),
             )),
         }
     }
 
-    fn given(self) -> impl Iterator<Item = &'static str> {
+    fn given(self) -> impl Iterator<Item = ParameterName> {
         [
-            (self.iv_size.is_some(), "--iv-size"),
-            (self.salt_size.is_some(), "--salt-size"),
-            (self.hmac_key_size.is_some(), "--hmac-key-size"),
-            (self.tag_size.is_some(), "--tag-size"),
-            (self.hash.is_some(), "--hash"),
+            (self.iv_size.is_some(), ParameterName::IvSize),
+            (self.salt_size.is_some(), ParameterName::SaltSize),
+            (self.hmac_key_size.is_some(), ParameterName::HmacKeySize),
+            (self.tag_size.is_some(), ParameterName::TagSize),
+            (self.hash.is_some(), ParameterName::Hash),
         ]
         .into_iter()
-        .filter_map(|(is_given, option)| is_given.then_some(option))
+        .filter_map(|(is_given, name)| is_given.then_some(name))
     }
 
     /// Returns the template of a key of `size` bytes; or `None` if no parameter is given.
@@ -97,43 +92,17 @@ impl Parameters {
     /// The other parameters are as in most templates: SHA-256, tags of 16 bytes.
     pub(crate) fn template(
         self,
-        type_name: &str,
+        key_type: &dyn KeyType,
         size: usize,
         variant: Variant,
     ) -> Option<Result<KeyTemplate, KeyError>> {
         self.given().next()?;
-        let hash = self.hash.map_or(Hash::Sha256, HashName::hash);
-        let tag_size = self.tag_size.unwrap_or(16);
-        match type_name {
-            "AesCmacKey" => made(AesCmacParameters::new(tag_size), variant),
-            "AesCtrHmacAeadKey" => made(self.aes_ctr_hmac(size), variant),
-            "AesEaxKey" => made(AesEaxParameters::new(size, self.iv_size?), variant),
-            "HkdfPrfKey" => made(HkdfPrfParameters::new(size, hash), variant),
-            "HmacKey" => made(HmacParameters::new(size, hash, tag_size), variant),
-            "HmacPrfKey" => made(HmacPrfParameters::new(size, hash), variant),
-            "XAesGcmKey" => made(XAesGcmParameters::new(self.salt_size?), variant),
-            _ => None,
-        }
+        let mut choice = ParameterChoice::new();
+        choice.hash = self.hash.map(HashName::hash);
+        choice.hmac_key_size = self.hmac_key_size;
+        choice.iv_size = self.iv_size;
+        choice.salt_size = self.salt_size;
+        choice.tag_size = self.tag_size;
+        Some(key_type.choose(size, &choice, variant))
     }
-
-    fn aes_ctr_hmac(self, size: usize) -> Result<AesCtrHmacParameters, KeyError> {
-        let hmac_key_size = self.hmac_key_size.unwrap_or(32);
-        let stock = AesCtrHmacParameters::new(size.saturating_sub(hmac_key_size))?;
-        let hash = self.hash.map_or_else(|| stock.hash(), HashName::hash);
-        stock
-            .with_hmac_key_size(hmac_key_size)?
-            .with_iv_size(self.iv_size.unwrap_or_else(|| stock.iv_size()))?
-            .with_tag(hash, self.tag_size.unwrap_or_else(|| stock.tag_size()))
-    }
-}
-
-/// Returns the template for parameters, by way of a key that is thrown away.
-fn made(
-    parameters: Result<impl KeyParameters, KeyError>,
-    variant: Variant,
-) -> Option<Result<KeyTemplate, KeyError>> {
-    parameters
-        .and_then(|parameters| Key::generate_with(&parameters, variant))
-        .map(|key| key.template())
-        .transpose()
 }

@@ -1,0 +1,176 @@
+//! [`Finding`]: what the lint reports.
+
+use std::{collections::BTreeMap, fmt};
+
+use crate::key::KeyId;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_enums, reason = "a third would need another exit")]
+pub enum Severity {
+    /// The keyset works, and should be changed, or does not work everywhere.
+    Warning,
+    /// The keyset is refused, or cannot be used.
+    Error,
+}
+
+impl Severity {
+    /// Returns `warning` or `error`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One thing that is wrong or unwise in a keyset, however many times. It holds no key bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub(super) code: &'static str,
+    pub(super) severity: Severity,
+    pub(super) count: usize,
+    pub(super) key_ids: Vec<KeyId>,
+    pub(super) message: String,
+    pub(super) advice: &'static str,
+}
+
+impl Finding {
+    /// Returns the name of this kind of finding, such as `duplicate-id`. It never changes.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// Returns how bad it is.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// Returns how many times it was found.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Returns the first of the keys in question, or `None` if the finding is about the whole keyset.
+    #[must_use]
+    pub fn key_id(&self) -> Option<KeyId> {
+        self.key_ids.first().copied()
+    }
+
+    /// Returns the keys in question, in the order of the file.
+    #[must_use]
+    pub fn key_ids(&self) -> &[KeyId] {
+        &self.key_ids
+    }
+
+    /// Describes the first place where it was found, in a few words.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Returns what to do, as one clause.
+    #[must_use]
+    pub const fn advice(&self) -> &'static str {
+        self.advice
+    }
+
+    pub(super) fn error(
+        code: &'static str,
+        message: impl Into<String>,
+        advice: &'static str,
+    ) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            count: 1,
+            key_ids: Vec::new(),
+            message: message.into(),
+            advice,
+        }
+    }
+
+    pub(super) fn warning(
+        code: &'static str,
+        message: impl Into<String>,
+        advice: &'static str,
+    ) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, message, advice)
+        }
+    }
+
+    pub(super) fn of(self, id: u32) -> Self {
+        Self {
+            key_ids: vec![KeyId::new(id)],
+            ..self
+        }
+    }
+}
+
+/// Findings, each kind once: a thousand keys with one fault make one finding.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub(super) all: Vec<Finding>,
+    /// Where a finding of this code, severity and advice is.
+    known: BTreeMap<(&'static str, Severity, &'static str), usize>,
+}
+
+impl Findings {
+    pub(super) fn push(&mut self, finding: Finding) {
+        let kind = (finding.code, finding.severity, finding.advice);
+        let at = *self.known.entry(kind).or_insert(self.all.len());
+        match self.all.get_mut(at) {
+            Some(known) => {
+                known.count += finding.count;
+                known.key_ids.extend(finding.key_ids);
+            }
+            None => self.all.push(finding),
+        }
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        self.all
+            .iter()
+            .any(|found| found.severity == Severity::Error)
+    }
+
+    /// Returns the findings, errors first.
+    pub(super) fn sorted(mut self) -> Vec<Finding> {
+        self.all
+            .sort_by_key(|found| std::cmp::Reverse(found.severity));
+        self.all
+    }
+}
+
+/// Returns a text from a file, without the rest of a long one.
+pub(super) fn short(text: &str) -> String {
+    const LONGEST: usize = 100;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.split_at(end).0),
+        None => text.to_owned(),
+    }
+}
+
+/// Joins an error and its causes.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
