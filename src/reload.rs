@@ -55,6 +55,19 @@ impl Error for ReloadError {
     }
 }
 
+/// Finds an error of this crate inside.
+impl From<ReloadError> for crate::Error {
+    fn from(error: ReloadError) -> Self {
+        if let Some(cause) = error.0.downcast_ref::<KeysetError>() {
+            return cause.clone().into();
+        }
+        match error.0.downcast_ref::<KmsError>() {
+            Some(cause) => cause.clone().into(),
+            None => std::io::Error::other(error).into(),
+        }
+    }
+}
+
 /// A keyset file: encrypted under a key-encryption key, or in cleartext. JSON or binary.
 ///
 /// It is read whenever it is asked for, and decrypted only if its bytes have changed.
