@@ -58,6 +58,9 @@ pub enum Error {
     /// The operating system provided no randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// A limit or another setting has a value that is not allowed.
+    #[error(transparent)]
+    Setting(Arc<dyn std::error::Error + Send + Sync>),
     /// A tag does not match the message.
     #[error(transparent)]
     Verify(#[from] VerifyError),
@@ -104,7 +107,7 @@ impl Error {
             }
             Self::Random(_) | Self::Keyset(KeysetError::Random(_)) => ErrorKind::Local,
             Self::Keyset(_) => ErrorKind::InvalidKeyset,
-            Self::Parse(_) | Self::Prf(_) => ErrorKind::InvalidInput,
+            Self::Parse(_) | Self::Prf(_) | Self::Setting(_) => ErrorKind::InvalidInput,
             Self::Verify(_) => ErrorKind::VerificationFailed,
             // `kms_error` returned it.
             Self::Kms(error) => of_kms(error.kind()),

@@ -55,10 +55,16 @@ impl Error for ReloadError {
     }
 }
 
+/// Finds an error of this crate inside.
 impl From<ReloadError> for crate::any_error::Error {
-    /// A keyset that cannot be loaded is a file or a source that failed.
     fn from(error: ReloadError) -> Self {
-        std::io::Error::other(error).into()
+        if let Some(cause) = error.0.downcast_ref::<KeysetError>() {
+            return cause.clone().into();
+        }
+        match error.0.downcast_ref::<KmsError>() {
+            Some(cause) => cause.clone().into(),
+            None => std::io::Error::other(error).into(),
+        }
     }
 }
 

@@ -138,3 +138,21 @@ fn is_small_and_can_be_sent_to_other_threads() {
     require::<Error>();
     assert!(size_of::<Error>() <= 128, "{}", size_of::<Error>());
 }
+
+#[cfg(feature = "cache")]
+#[test]
+fn takes_the_errors_of_a_cache_and_of_a_reload() {
+    use keyseal::{envelope::CachePolicyError, reload::ReloadError};
+
+    let policy = CachePolicyError::MaxMessages { found: 0 };
+    let error = Error::from(policy.clone());
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(error.to_string(), policy.to_string());
+
+    let unavailable = refused(KmsErrorKind::Unavailable);
+    let keyset = KeysetError::Decrypt(DecryptError::from(unavailable.clone()));
+    assert!(Error::from(ReloadError::new(keyset)).is_retryable());
+    assert!(Error::from(ReloadError::new(unavailable)).is_retryable());
+    let missing = ReloadError::new(io::Error::from(io::ErrorKind::NotFound));
+    assert_eq!(Error::from(missing).kind(), ErrorKind::Io);
+}

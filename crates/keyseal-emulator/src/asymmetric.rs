@@ -31,9 +31,9 @@ pub(super) fn generate(algorithm: Algorithm) -> Result<SecretBytes, ApiError> {
         Algorithm::RsaOaepSha256(size)
         | Algorithm::RsaPssSha256(size)
         | Algorithm::RsaPkcs1Sha256(size) => rsa_pkcs8(size),
-        Algorithm::EcP256Sha256 => ec_pkcs8(&signature::ECDSA_P256_SHA256_ASN1_SIGNING),
-        Algorithm::EcP384Sha384 => ec_pkcs8(&signature::ECDSA_P384_SHA384_ASN1_SIGNING),
-        Algorithm::EcSecp256k1Sha256 => ec_pkcs8(&signature::ECDSA_P256K1_SHA256_ASN1_SIGNING),
+        Algorithm::EcP256Sha256 | Algorithm::EcP384Sha384 | Algorithm::EcSecp256k1Sha256 => {
+            ec_pkcs8(curve(algorithm).ok_or(internal())?)
+        }
         Algorithm::Aes256Gcm => return Err(internal()),
     };
     der.map_err(|Unspecified| internal())
@@ -79,14 +79,8 @@ pub(super) fn sign(
 ) -> Result<Vec<u8>, ApiError> {
     let digest = imported(algorithm, digest)?;
     let signature = match algorithm {
-        Algorithm::EcP256Sha256 => {
-            ec_sign(&signature::ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8, &digest)
-        }
-        Algorithm::EcP384Sha384 => {
-            ec_sign(&signature::ECDSA_P384_SHA384_ASN1_SIGNING, pkcs8, &digest)
-        }
-        Algorithm::EcSecp256k1Sha256 => {
-            ec_sign(&signature::ECDSA_P256K1_SHA256_ASN1_SIGNING, pkcs8, &digest)
+        Algorithm::EcP256Sha256 | Algorithm::EcP384Sha384 | Algorithm::EcSecp256k1Sha256 => {
+            ec_sign(curve(algorithm).ok_or(internal())?, pkcs8, &digest)
         }
         Algorithm::RsaPssSha256(_) => rsa_sign(&signature::RSA_PSS_SHA256, pkcs8, &digest),
         Algorithm::RsaPkcs1Sha256(_) => rsa_sign(&signature::RSA_PKCS1_SHA256, pkcs8, &digest),
@@ -120,11 +114,9 @@ pub(super) fn verify(
 /// Returns the public key with the labels of the service: `RSA PUBLIC KEY` around PKCS #1,
 /// `EC PUBLIC KEY` around a SubjectPublicKeyInfo.
 pub(super) fn public_pem(algorithm: Algorithm, pkcs8: &SecretBytes) -> Result<String, ApiError> {
-    let label = match algorithm {
-        Algorithm::EcP256Sha256 | Algorithm::EcP384Sha384 | Algorithm::EcSecp256k1Sha256 => {
-            "EC PUBLIC KEY"
-        }
-        _ => "RSA PUBLIC KEY",
+    let label = match curve(algorithm) {
+        Some(_) => "EC PUBLIC KEY",
+        None => "RSA PUBLIC KEY",
     };
     let der = public_der(algorithm, pkcs8).map_err(|Failed| internal())?;
     let text = BASE64_STANDARD.encode(der);
@@ -160,6 +152,16 @@ const fn modulus_len(size: RsaSize) -> usize {
         RsaSize::Bits2048 => 256,
         RsaSize::Bits3072 => 384,
         RsaSize::Bits4096 => 512,
+    }
+}
+
+/// Returns the curve of an algorithm, or `None` for one without.
+fn curve(algorithm: Algorithm) -> Option<&'static EcdsaSigningAlgorithm> {
+    match algorithm {
+        Algorithm::EcP256Sha256 => Some(&signature::ECDSA_P256_SHA256_ASN1_SIGNING),
+        Algorithm::EcP384Sha384 => Some(&signature::ECDSA_P384_SHA384_ASN1_SIGNING),
+        Algorithm::EcSecp256k1Sha256 => Some(&signature::ECDSA_P256K1_SHA256_ASN1_SIGNING),
+        _ => None,
     }
 }
 
@@ -211,14 +213,9 @@ fn rsa_sign(
 }
 
 fn public_der(algorithm: Algorithm, pkcs8: &SecretBytes) -> Result<Vec<u8>, Failed> {
-    let curve = match algorithm {
-        Algorithm::EcP256Sha256 => &signature::ECDSA_P256_SHA256_ASN1_SIGNING,
-        Algorithm::EcP384Sha384 => &signature::ECDSA_P384_SHA384_ASN1_SIGNING,
-        Algorithm::EcSecp256k1Sha256 => &signature::ECDSA_P256K1_SHA256_ASN1_SIGNING,
-        _ => {
-            let pair = RsaKeyPair::from_pkcs8(pkcs8.expose(ACCESS))?;
-            return Ok(pair.public_key().as_ref().to_vec());
-        }
+    let Some(curve) = curve(algorithm) else {
+        let pair = RsaKeyPair::from_pkcs8(pkcs8.expose(ACCESS))?;
+        return Ok(pair.public_key().as_ref().to_vec());
     };
     let pair = EcdsaKeyPair::from_pkcs8(curve, pkcs8.expose(ACCESS))?;
     let der: PublicKeyX509Der<'_> = pair.public_key().as_der()?;

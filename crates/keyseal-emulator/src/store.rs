@@ -2,7 +2,7 @@
 
 use std::{
     fmt, fs,
-    fs::{File, TryLockError},
+    fs::{File, OpenOptions, TryLockError},
     io::{self, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     sync::Mutex,
@@ -100,11 +100,7 @@ impl StateKey {
         let mut text = Zeroizing::new(String::with_capacity(MAX_KEY_FILE));
         BASE64_STANDARD.encode_string(key.0.expose(ACCESS), &mut text);
         text.push('\n');
-        let mut options = File::options();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(failed)?;
+        let mut file = private().create_new(true).open(path).map_err(failed)?;
         file.write_all(text.as_bytes())
             .and_then(|()| file.sync_all())
             .map_err(failed)?;
@@ -305,6 +301,15 @@ fn not_sealed(path: &Path, error: SealError) -> StateError {
     }
 }
 
+/// Starts to open a file for writing: a new one is for its owner alone.
+fn private() -> OpenOptions {
+    let mut options = File::options();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
 /// Replaces a file, for its owner alone.
 ///
 /// The temporary file's name is derived from the file's. A killed process leaves at most this one
@@ -315,11 +320,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<File> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&new)?;
+    let mut file = private().create_new(true).open(&new)?;
     let renamed = file
         .write_all(bytes)
         .and_then(|()| file.sync_all())
@@ -407,11 +408,8 @@ fn locked(path: &Path) -> Result<File, StateError> {
         path: lock_path.clone(),
         source,
     };
-    let mut options = File::options();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(&lock_path).map_err(failed)?;
+    let file = private().create(true).truncate(false).open(&lock_path);
+    let file = file.map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StateError::InUse {

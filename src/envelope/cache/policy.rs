@@ -345,6 +345,12 @@ fn check_age(max_age: Duration) -> Result<(), CachePolicyError> {
     }
 }
 
+impl From<CachePolicyError> for crate::Error {
+    fn from(error: CachePolicyError) -> Self {
+        Self::Setting(Arc::new(error))
+    }
+}
+
 /// A limit of a [`CachePolicy`] is not allowed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
