@@ -4,7 +4,6 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     any_error::Error,
-    error::{KmsError, KmsErrorKind},
     timer::Timer,
 };
 
@@ -345,7 +344,7 @@ fn check_age(max_age: Duration) -> Result<(), CachePolicyError> {
     }
 }
 
-impl From<CachePolicyError> for crate::Error {
+impl From<CachePolicyError> for Error {
     fn from(error: CachePolicyError) -> Self {
         Self::Setting(Arc::new(error))
     }
@@ -400,13 +399,4 @@ pub enum CachePolicyError {
     /// There is no room for a single key.
     #[error("the cache has no room for a single key: its maximum of entries or bytes is 0")]
     NoRoom,
-}
-
-impl From<CachePolicyError> for Error {
-    /// A limit that is not allowed is a setting of the client.
-    fn from(error: CachePolicyError) -> Self {
-        KmsError::new(KmsErrorKind::Configuration)
-            .with_source(error)
-            .into()
-    }
 }

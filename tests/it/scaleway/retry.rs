@@ -202,7 +202,7 @@ async fn a_wait_until_a_date_is_kept() {
     let second = Duration::from_secs(1);
     for (seconds, waits) in [(7, 5500..=8000), (0, 500..=1000)] {
         let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(seconds));
-        let busy = Answer::Reply(Response::new(503, Vec::new()).header("Retry-After", &date));
+        let busy = Answer::Reply(HttpResponse::new(503, Vec::new()).header("Retry-After", &date));
         let service = Scripted::new([busy, ok()]);
         let (key, timer) = key_with(&service, RetryPolicy::new().backoff(second, second));
         key.get().await.unwrap();

@@ -9,10 +9,10 @@ use super::list;
 use crate::{
     args::{KeysetAccess, NewFile},
     context::Context,
+    display::short_type,
     encoding::{to_base64, to_hex},
     error::Failure,
     exit::Exit,
-    display::short_type,
     files::Content,
     format_name::FormatName,
     input::{FileArg, check_one_standard_input},
