@@ -147,7 +147,7 @@ mod tests {
     fn a_stream_whose_last_segment_failed_never_counts_as_finished() {
         let parameters = AesGcmHkdfStreamingParameters::new(16, 4096).unwrap();
         let key = AesGcmHkdfStreamingKey::new(parameters, SecretBytes::copy_of(&[7; 16])).unwrap();
-        let key = Key::new(key, Variant::Raw);
+        let key = Key::new(key, Variant::Raw).unwrap();
         let aead = key.streaming_aead(Provider::ALL[0]).unwrap().unwrap();
         let sealer = Sealer::new(aead.start_with(&[24; 24], b""));
         let mut state = Encrypting::new(sealer);
