@@ -48,7 +48,7 @@ fn rng() -> ChaCha12Rng {
     ChaCha12Rng::from_seed(seed)
 }
 
-fn rustcrypto<A: AeadInOut + KeyInit + 'static>(key_size: usize) -> Box<dyn Bare> {
+pub fn rustcrypto<A: AeadInOut + KeyInit + 'static>(key_size: usize) -> Box<dyn Bare> {
     Box::new(RustCrypto {
         cipher: A::new_from_slice(&KEY[..key_size]).unwrap(),
         rng: rng(),

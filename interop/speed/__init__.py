@@ -1,0 +1,1 @@
+"""What interop/bench is made of: cases, peers, rounds, and the report."""
