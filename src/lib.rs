@@ -38,6 +38,7 @@
 //! Not audited. `SECURITY.md` in the repository has the threat model and says what is wiped and what
 //! cannot be.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
 
 // Floors, lowest first: a module imports only from floors below its own (tests/it/floors.rs).

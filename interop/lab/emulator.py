@@ -6,23 +6,7 @@ import os
 import shlex
 import subprocess
 
-from .peers import REPOSITORY, TARGET, Missing, build, tool
-
-
-def build_keyseal() -> str:
-    """Builds our own program; returns its path."""
-    command = [tool("cargo"), "build", "--quiet", "--locked"]
-    build([*command, "--package", "keyseal-cli"], cwd=REPOSITORY)
-    target = os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")
-    return os.path.join(target, "debug", "keyseal")
-
-
-def build_example(name: str, features: str) -> str:
-    """Builds an example of the library; returns its path."""
-    command = [tool("cargo"), "build", "--quiet", "--locked", "--package", "keyseal"]
-    build([*command, "--features", features, "--example", name], cwd=REPOSITORY)
-    target = os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")
-    return os.path.join(target, "debug", "examples", name)
+from .peers import TARGET, Missing, program
 
 
 def start(key: str) -> tuple[subprocess.Popen, dict[str, str]]:
@@ -33,7 +17,7 @@ def start(key: str) -> tuple[subprocess.Popen, dict[str, str]]:
     command = os.environ.get("KEYSEAL_EMULATOR")
     if command is None:
         try:
-            command = f"{shlex.quote(build_keyseal())} emulator"
+            command = f"{shlex.quote(program('keyseal'))} emulator"
         except Missing as missing:
             raise SystemExit(f"the emulator: {missing}") from missing
     command = [*shlex.split(command), "--seed-key", key]

@@ -234,17 +234,34 @@ def build(command: list, **options):
         raise SystemExit(f"{done.stdout}\nFAILED {' '.join(command)}: exit code {done.returncode}")
 
 
-def _keyseal() -> list[str]:
-    print("building keyseal; the first time takes minutes", file=sys.stderr, flush=True)
-    manifest = LAB / "keyseal-peer" / "Cargo.toml"
-    # The versions of the crate itself, so that one target folder serves both.
-    shutil.copyfile(REPOSITORY / "Cargo.lock", manifest.with_name("Cargo.lock"))
-    cargo_target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
+def program(name: str) -> str:
+    """Builds one of keyseal's programs; returns its path."""
+    return os.path.join(_built("--bin", name), name)
+
+
+def example(name: str) -> str:
+    """Builds one of keyseal's examples; returns its path."""
+    return os.path.join(_built("--example", name), "examples", name)
+
+
+def _built(*target: str) -> str:
+    """Builds a target of the workspace; returns the folder of what is built.
+
+    The whole workspace with all features, and an example beside the target: then the dependencies
+    have the features that they have in `cargo test --workspace --all-features`, and are built once
+    for both.
+    """
+    print(f"building {target[1]}; the first time takes minutes", file=sys.stderr, flush=True)
     build(
-        [tool("cargo"), "build", "--quiet", "--manifest-path", manifest]
-        + ["--target-dir", cargo_target]
+        [tool("cargo"), "build", "--quiet", "--locked", "--workspace", "--all-features"]
+        + [*target, "--example", "own_kms"],
+        cwd=REPOSITORY,
     )
-    return [str(cargo_target / "debug" / "keyseal-peer")]
+    return os.path.join(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"), "debug")
+
+
+def _keyseal() -> list[str]:
+    return [program("keyseal-peer")]
 
 
 def python_packages(folder: Path, requirements: Path) -> Path:

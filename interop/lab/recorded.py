@@ -79,6 +79,12 @@ def stands_alone(expected, found) -> bool:
     return others == {expected != ACCEPTED}
 
 
+def write_tables():
+    """Writes the tables of the verdicts that are written down."""
+    write_table(json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8")))
+    write_holes()
+
+
 def write_table(manifest):
     """Writes the cases in which not all say the same."""
     names = list(manifest["verdicts_of"])
