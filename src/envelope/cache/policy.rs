@@ -2,10 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{
-    any_error::Error,
-    timer::Timer,
-};
+use crate::{any_error::Error, timer::Timer};
 
 /// The contents of a [`CachedEnvelopeAead`](super::CachedEnvelopeAead): keys to encrypt with, keys to
 /// decrypt with, or both.
