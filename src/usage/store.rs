@@ -64,7 +64,7 @@ impl UsageLimits {
     /// random nonces (NIST SP 800-38D, section 8.3), and [`MAX_BYTES`](Self::MAX_BYTES).
     #[must_use]
     pub fn of_keyset(keyset: &KeysetHandle) -> Self {
-        let properties = keyset.primary().key().and_then(crate::Key::properties);
+        let properties = keyset.primary().key().and_then(crate::key::Key::properties);
         let messages_log2 = properties.map_or(32, |properties| properties.messages_log2);
         Self::new(Usage {
             messages: 1_u64.checked_shl(messages_log2).unwrap_or(u64::MAX),

@@ -317,11 +317,12 @@ fn assert_error_hides(error: &(impl Error + 'static), shown: &Shown) {
 /// A derived `Debug` prints every field, so it must not meet bytes that may be a key's.
 #[test]
 fn no_debug_is_derived_over_bytes() {
-    // What they hold is public: a salt, an output prefix, a key that is wrapped.
-    const PUBLIC: [&str; 4] = [
+    // What they hold is public: a salt, an output prefix, keys and keysets that are wrapped.
+    const PUBLIC: [&str; 5] = [
         "HkdfPrfParameters",
         "ImportParameters",
         "OutputPrefix",
+        "Wrapped",
         "WrappedDataKey",
     ];
     // The program shows none of its values with `Debug`, so its folder is left out.

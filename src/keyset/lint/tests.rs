@@ -746,7 +746,7 @@ fn remote_keys_without_a_prefix_are_counted_in_their_order() {
     );
     assert_eq!(found[0].key_ids(), [KeyId::new(7), KeyId::new(8)]);
     two.key[1].status = KeyStatusType::Disabled.into();
-    assert!(codes(&lint(&two.encode_to_vec())).is_empty());
+    assert!(!codes(&lint(&two.encode_to_vec())).contains(&"remote-keys-in-turn"));
     two.key[1] = remote(8, "KmsAeadKey", OutputPrefixType::Tink);
-    assert!(codes(&lint(&two.encode_to_vec())).is_empty());
+    assert!(!codes(&lint(&two.encode_to_vec())).contains(&"remote-keys-in-turn"));
 }

@@ -103,7 +103,10 @@ pub(crate) fn run(args: BenchArgs, context: &Context) -> Result<Exit, Failure> {
     {
         let envelopes = Envelopes::measure(args.time, args.latency)?;
         match context.json {
-            true => report["envelopes"] = envelopes.as_json(),
+            true => report
+                .as_object_mut()
+                .into_iter()
+                .for_each(|report| drop(report.insert("envelopes".into(), envelopes.as_json()))),
             false => context.print(Lines::of_text(&envelopes.text()))?,
         }
     }
@@ -199,7 +202,7 @@ impl Envelopes {
 
     fn as_json(&self) -> Value {
         json!({
-            "latency_ms": self.latency.as_millis() as u64,
+            "latency_ms": u64::try_from(self.latency.as_millis()).unwrap_or(u64::MAX),
             "per_s": self.called.round(),
             "cached_per_s": self.cached.round(),
             "ratio": self.ratio().round(),
