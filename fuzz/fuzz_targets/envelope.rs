@@ -1,6 +1,3 @@
 #![no_main]
 
-#[allow(dead_code, reason = "each target has one of the laws")]
-mod laws;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| laws::envelope_is_whole(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| keyseal_fuzz::laws::envelope::law(data));

@@ -1,66 +1,81 @@
-//! The laws of `fuzz/`, with two seconds of random changes to real files.
+//! The laws of `fuzz/` on its seeds and on random changes of them. The emulator has
+//! such a test for its law.
 
-use std::time::{Duration, Instant};
+use std::{collections::BTreeSet, fs};
 
-use keyseal::{Envelope, KeyTypes, KeysetAead, KeysetHandle, SecretAccess, keyset::Format};
-
-#[path = "../../fuzz/fuzz_targets/laws.rs"]
+#[allow(unreachable_pub, reason = "the fuzzer's package shows it")]
+#[path = "../../fuzz/src/input.rs"]
+mod input;
+#[allow(unreachable_pub, reason = "the fuzzer's package shows it")]
+#[path = "../../fuzz/src/laws/mod.rs"]
 mod laws;
+#[cfg(feature = "scaleway")]
+#[allow(unreachable_pub, reason = "the fuzzer's package shows it")]
+#[path = "../../fuzz/src/service/mod.rs"]
+mod service;
+#[path = "../../fuzz/src/smoke.rs"]
+mod smoke;
+
+macro_rules! laws_hold {
+    ($($(#[$cfg:meta])? $module:ident::$law:ident)+) => {
+        $(
+            $(#[$cfg])?
+            #[test]
+            fn $law() {
+                smoke::run(env!("CARGO_MANIFEST_DIR"), stringify!($law), $module::$law::law);
+            }
+        )+
+
+        /// Those above, and the one that the emulator's tests run.
+        const LAWS: &[&str] = &[$(stringify!($law),)+ "emulator_requests"];
+    };
+}
+
+laws_hold! {
+    laws::ciphertext
+    #[cfg(feature = "scaleway")]
+    service::config_file
+    laws::deriver
+    laws::deterministic_aead
+    laws::encrypted_keyset
+    laws::envelope
+    #[cfg(feature = "scaleway")]
+    service::key_uri
+    laws::keyset_binary
+    laws::keyset_edits
+    laws::keyset_json
+    #[cfg(feature = "scaleway")]
+    service::kms_answer
+    laws::mac
+    laws::prf
+    laws::sealed_stream
+    laws::stream
+    laws::stream_damage
+    laws::stream_positions
+}
 
 #[test]
-fn changed_keysets_and_ciphertexts_keep_the_laws() {
-    let access = SecretAccess::insecure();
-    let aead: KeysetAead = KeysetHandle::generate("AES256_GCM_RAW")
-        .unwrap()
-        .primitive()
-        .unwrap();
-    let mut seeds = Vec::new();
-    for template in KeyTypes::default().templates() {
-        let keyset = KeysetHandle::generate(template.name()).unwrap();
-        for format in [Format::Binary, Format::Json] {
-            seeds.push((
-                keyset
-                    .write_cleartext(format, access)
-                    .expose(access)
-                    .to_vec(),
-                format,
-            ));
-            seeds.push((
-                keyset.write_encrypted(format, &aead, b"other").unwrap(),
-                format,
-            ));
-        }
-    }
-    let mut envelope = Envelope::head_of(&[7; 40]).unwrap();
-    envelope.extend([9; 60]);
-    seeds.push((envelope, Format::Binary));
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = move |below: usize| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        (random % below as u64) as usize
+fn every_target_has_a_law_and_every_law_a_target() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz");
+    let laws: BTreeSet<String> = LAWS.iter().map(ToString::to_string).collect();
+    let names_in = |part: &str| -> BTreeSet<String> {
+        let files = fs::read_dir(format!("{folder}/{part}")).unwrap();
+        let name = |file: fs::DirEntry| {
+            file.path()
+                .file_stem()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        };
+        files.map(|file| name(file.unwrap())).collect()
     };
-    let start = Instant::now();
-    let mut runs = 0;
-    while start.elapsed() < Duration::from_secs(2) || runs < 1000 {
-        let (seed, format) = &seeds[next(seeds.len())];
-        let mut bytes = seed.clone();
-        for _ in 0..=next(4) {
-            let at = next(bytes.len().max(1));
-            match next(4) {
-                0 => bytes.truncate(at),
-                1 => bytes.insert(at.min(bytes.len()), next(256) as u8),
-                2 if at < bytes.len() => drop(bytes.remove(at)),
-                _ if at < bytes.len() => bytes[at] ^= 1 << next(8),
-                _ => {}
-            }
-        }
-        laws::keyset_survives(&bytes, *format);
-        laws::encrypted_keyset_is_refused(&bytes, &aead);
-        laws::ciphertext_is_refused(&bytes, &aead);
-        laws::envelope_is_whole(&bytes);
-        runs += 1;
-    }
-    println!("{runs} inputs");
+    assert_eq!(names_in("fuzz_targets"), laws);
+    assert_eq!(names_in("seeds"), laws);
+    let manifest = fs::read_to_string(format!("{folder}/Cargo.toml")).unwrap();
+    let (_, targets) = manifest.split_once("[[bin]]").unwrap();
+    let names = targets
+        .lines()
+        .filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    assert_eq!(names.map(str::to_owned).collect::<BTreeSet<_>>(), laws);
 }

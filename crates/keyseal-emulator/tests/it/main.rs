@@ -16,6 +16,7 @@ mod cryptographic;
 mod errors;
 mod exchanges;
 mod faults;
+mod fuzz_smoke;
 mod life_cycle;
 mod listing;
 mod server;

@@ -1,0 +1,71 @@
+//! Runs a law with the inputs in `fuzz/seeds`, and with random changes of them, without a fuzzer.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// The most random inputs for each law.
+const RUNS: usize = 300;
+/// The fewest, however slow the machine is.
+const MIN_RUNS: usize = 30;
+/// The time after which there are no more than the fewest.
+const TIME: Duration = Duration::from_secs(2);
+
+/// Runs a law. `folder` is that of the package whose test this is.
+pub(crate) fn run(folder: &str, name: &str, law: fn(&[u8])) {
+    let above = Path::new(folder)
+        .ancestors()
+        .map(|folder| folder.join("fuzz/seeds").join(name));
+    let seeds: Vec<Vec<u8>> = above
+        .filter_map(|folder| fs::read_dir(folder).ok())
+        .flatten()
+        .map(|file| fs::read(file.expect("a folder is read").path()).expect("a seed is a file"))
+        .collect();
+    assert!(
+        (2..100).contains(&seeds.len()),
+        "{name} has {} seeds",
+        seeds.len()
+    );
+    assert!(
+        seeds.iter().all(|seed| seed.len() <= 4096),
+        "a seed of {name} is long"
+    );
+    let start = Instant::now();
+    for seed in &seeds {
+        check(name, law, seed);
+    }
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut below = move |bound: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random % bound.max(1) as u64) as usize
+    };
+    let mut runs = 0;
+    while runs < MIN_RUNS || runs < RUNS && start.elapsed() < TIME {
+        runs += 1;
+        let mut bytes = seeds[below(seeds.len())].clone();
+        for _ in 0..=below(4) {
+            let at = below(bytes.len() + 1);
+            match below(6) {
+                0 => bytes.truncate(at),
+                1 => bytes.insert(at, below(256) as u8),
+                2 => bytes.extend_from_slice(&seeds[below(seeds.len())]),
+                3 if at < bytes.len() => drop(bytes.remove(at)),
+                4 if at < bytes.len() => bytes[at] = below(256) as u8,
+                _ if at < bytes.len() => bytes[at] ^= 1 << below(8),
+                _ => {}
+            }
+        }
+        check(name, law, &bytes);
+    }
+}
+
+/// Names the input that breaks a law.
+fn check(name: &str, law: fn(&[u8]), bytes: &[u8]) {
+    if std::panic::catch_unwind(|| law(bytes)).is_err() {
+        panic!("{name} is broken by \"{}\"", bytes.escape_ascii());
+    }
+}
