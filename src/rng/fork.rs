@@ -6,9 +6,18 @@
 /// it sees `_Fork` and raw `clone` as well as `fork`, without a system call. Elsewhere a `fork`
 /// handler detects it. Without either, we compare process ids: a system call for each draw.
 pub(super) enum ForkGuard {
-    #[cfg(all(any(target_os = "android", target_os = "linux"), target_pointer_width = "64"))]
+    #[cfg(all(
+        any(target_os = "android", target_os = "linux"),
+        target_pointer_width = "64"
+    ))]
     SharedCount(SharedCount),
-    #[cfg(all(unix, not(all(any(target_os = "android", target_os = "linux"), target_pointer_width = "64"))))]
+    #[cfg(all(
+        unix,
+        not(all(
+            any(target_os = "android", target_os = "linux"),
+            target_pointer_width = "64"
+        ))
+    ))]
     Handler(forkguard::atfork::Guard),
     #[cfg(unix)]
     ProcessId(forkguard::pid::Guard),
@@ -17,7 +26,10 @@ pub(super) enum ForkGuard {
 }
 
 impl ForkGuard {
-    #[cfg(all(any(target_os = "android", target_os = "linux"), target_pointer_width = "64"))]
+    #[cfg(all(
+        any(target_os = "android", target_os = "linux"),
+        target_pointer_width = "64"
+    ))]
     pub(super) fn new() -> Self {
         SharedCount::new().map_or_else(
             || Self::ProcessId(forkguard::pid::Guard::default()),
@@ -25,7 +37,13 @@ impl ForkGuard {
         )
     }
 
-    #[cfg(all(unix, not(all(any(target_os = "android", target_os = "linux"), target_pointer_width = "64"))))]
+    #[cfg(all(
+        unix,
+        not(all(
+            any(target_os = "android", target_os = "linux"),
+            target_pointer_width = "64"
+        ))
+    ))]
     pub(super) fn new() -> Self {
         forkguard::atfork::Guard::try_new().map_or_else(
             |_| Self::ProcessId(forkguard::pid::Guard::default()),
@@ -42,9 +60,18 @@ impl ForkGuard {
     #[inline]
     pub(super) fn detected_fork(&mut self) -> bool {
         match self {
-            #[cfg(all(any(target_os = "android", target_os = "linux"), target_pointer_width = "64"))]
+            #[cfg(all(
+                any(target_os = "android", target_os = "linux"),
+                target_pointer_width = "64"
+            ))]
             Self::SharedCount(guard) => guard.detected_fork(),
-            #[cfg(all(unix, not(all(any(target_os = "android", target_os = "linux"), target_pointer_width = "64"))))]
+            #[cfg(all(
+                unix,
+                not(all(
+                    any(target_os = "android", target_os = "linux"),
+                    target_pointer_width = "64"
+                ))
+            ))]
             Self::Handler(guard) => guard.detected_fork(),
             #[cfg(unix)]
             Self::ProcessId(guard) => guard.detected_fork(),
@@ -54,10 +81,16 @@ impl ForkGuard {
     }
 }
 
-#[cfg(all(any(target_os = "android", target_os = "linux"), target_pointer_width = "64"))]
+#[cfg(all(
+    any(target_os = "android", target_os = "linux"),
+    target_pointer_width = "64"
+))]
 pub(super) use shared::SharedCount;
 
-#[cfg(all(any(target_os = "android", target_os = "linux"), target_pointer_width = "64"))]
+#[cfg(all(
+    any(target_os = "android", target_os = "linux"),
+    target_pointer_width = "64"
+))]
 mod shared {
     use std::sync::{
         OnceLock,
