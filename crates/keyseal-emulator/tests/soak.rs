@@ -4,7 +4,12 @@
 //! No plaintext is lost or wrong, every error is of a kind that the faults explain, and memory and
 //! open files stay flat. It has its own binary, because other tests take memory too.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 use std::{
     collections::{BTreeMap, VecDeque},
