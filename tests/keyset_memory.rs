@@ -82,11 +82,17 @@ fn hostile_json(size: usize) -> Vec<String> {
         format!("{{\"key\":[{}]}}", list("0", size)),
         format!(
             "{{{}}}",
-            list(&format!("\"key\":[{}]", list("{}", 3 * 4096)), size)
+            list(
+                &format!("\"key\":[{}]", list("{}", 3 * KeysetHandle::MAX_KEYS)),
+                size
+            )
         ),
         format!(
             "{{\"keysetInfo\":{{{}}}}}",
-            list(&format!("\"keyInfo\":[{}]", list("{}", 3 * 4096)), size)
+            list(
+                &format!("\"keyInfo\":[{}]", list("{}", 3 * KeysetHandle::MAX_KEYS)),
+                size
+            )
         ),
         format!("{{\"key\":[{}]}}", list(r#"{"keyData":{}}"#, size)),
         format!(
