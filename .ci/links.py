@@ -25,8 +25,9 @@ def main() -> int:
     pages = [ROOT / name for name in names.split("\0") if name and (ROOT / name).is_file()]
     for folder in sys.argv[1:]:
         built = Path(folder).resolve()
-        # Highlighted source has no links of ours.
-        pages += [page for page in built.rglob("*.html") if "src" not in page.relative_to(built).parts]
+        # Highlighted source has no links of ours, nor have the pages of rustdoc itself.
+        own = {"src", "help.html", "settings.html"}
+        pages += [page for page in built.rglob("*.html") if not own & {*page.relative_to(built).parts}]
     for page in pages:
         for link in _links(page):
             checked += 1
@@ -62,13 +63,18 @@ class _Page(HTMLParser):
         super().__init__()
         self.links: list[str] = []
         self.ids: set[str] = set()
+        self.moved_to: str | None = None
 
     def handle_starttag(self, tag, attrs):
-        for name, value in attrs:
-            if name == "id" and value:
-                self.ids.add(value)
-            elif name == "href" and value and tag == "a" and not value.startswith("javascript:"):
-                self.links.append(value)
+        given = dict(attrs)
+        if given.get("http-equiv") == "refresh":
+            self.moved_to = given["content"].partition("URL=")[2]
+        if given.get("id"):
+            self.ids.add(unquote(given["id"]))
+        # Below that are other crates' texts, with links from their pages.
+        elif (link := given.get("href")) and "blanket-implementations-list" not in self.ids:
+            if tag == "a" and not link.startswith("javascript:"):
+                self.links.append(link)
 
 
 @cache
@@ -98,7 +104,8 @@ def _prose(page: Path) -> str:
 @cache
 def _anchors(page: Path) -> set[str]:
     if page.suffix == ".html":
-        return _parsed(page).ids
+        moved_to = _parsed(page).moved_to
+        return _anchors(page.parent / unquote(moved_to)) if moved_to else _parsed(page).ids
     text = re.sub(
         r"^ *(`{3,}|~{3,}).*?^ *\1", "", page.read_text(encoding="utf-8"), flags=re.S | re.M
     )
