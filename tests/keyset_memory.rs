@@ -82,17 +82,11 @@ fn hostile_json(size: usize) -> Vec<String> {
         format!("{{\"key\":[{}]}}", list("0", size)),
         format!(
             "{{{}}}",
-            list(
-                &format!("\"key\":[{}]", list("{}", 3 * KeysetHandle::MAX_KEYS)),
-                size
-            )
+            list(&format!("\"key\":[{}]", list("{}", 3 * 4096)), size)
         ),
         format!(
             "{{\"keysetInfo\":{{{}}}}}",
-            list(
-                &format!("\"keyInfo\":[{}]", list("{}", 3 * KeysetHandle::MAX_KEYS)),
-                size
-            )
+            list(&format!("\"keyInfo\":[{}]", list("{}", 3 * 4096)), size)
         ),
         format!("{{\"key\":[{}]}}", list(r#"{"keyData":{}}"#, size)),
         format!(

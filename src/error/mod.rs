@@ -326,7 +326,7 @@ pub enum KeysetError {
     #[error("the keyset has no keys")]
     Empty,
     /// The keyset has more than [`KeysetHandle::MAX_KEYS`](crate::KeysetHandle::MAX_KEYS) keys.
-    #[error("a keyset has at most 12000 keys")]
+    #[error("a keyset has at most 4096 keys")]
     TooManyKeys,
     /// Two keys have the same id.
     #[error("two keys have the id {id}")]

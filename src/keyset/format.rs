@@ -136,7 +136,7 @@ impl<'a> KeysetReader<'a> {
     /// Reads a keyset that a key-encryption key has decrypted.
     fn decrypted(&self, serialized: Vec<u8>) -> Result<KeysetHandle, KeysetError> {
         let serialized = wire::secret(Zeroizing::new(serialized));
-        self.handle(wire::decode_keyset(serialized).map_err(malformed)?)
+        self.handle(wire::decode(serialized).map_err(malformed)?)
     }
 
     fn handle(&self, keyset: proto::Keyset) -> Result<KeysetHandle, KeysetError> {
@@ -424,7 +424,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Format, File), KeysetError> {
 
 pub(super) fn parse_keyset(bytes: &[u8], format: Format) -> Result<proto::Keyset, KeysetError> {
     match format {
-        Format::Binary => wire::decode_keyset(wire::secret(Zeroizing::new(bytes.to_vec()))),
+        Format::Binary => wire::decode(wire::secret(Zeroizing::new(bytes.to_vec()))),
         Format::Json => json::read_keyset(bytes),
     }
     .map_err(malformed)

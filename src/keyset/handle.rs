@@ -191,10 +191,10 @@ pub trait Primitive: Sized {
 }
 
 impl KeysetHandle {
-    /// The most keys that a keyset has: 12,000, one for each day of 32 years.
+    /// The most keys that a keyset has: one for each day of eleven years.
     ///
-    /// In two bytes of input there can be a key that takes eighty bytes of memory. With this bound,
-    /// reading takes at most 8 times the size of the input and 1 MiB.
+    /// In two bytes of input there can be a key that takes a hundred bytes of memory. With this bound,
+    /// the memory that reading takes follows the size of the input.
     pub const MAX_KEYS: usize = wire::MAX_KEYS;
 
     /// Makes a keyset of one key, with a random id.

@@ -33,13 +33,13 @@ use crate::{error::ParseError, secret::SecretBytes};
 #[rustfmt::skip]
 pub(crate) mod proto;
 
-/// The most keys that a keyset may have: one for each day of 32 years. Two bytes of input can
-/// encode a key, and a message of one takes eighty in memory. With this bound, and a list that is
-/// allocated once, reading takes at most 1 MiB more than follows from the size of the input.
-pub(crate) const MAX_KEYS: usize = 12_000;
+/// The most keys that a keyset may have: one for each day of eleven years. Two bytes of input can
+/// encode a key, and a key takes a hundred in memory; with this bound, memory use follows the input
+/// size.
+pub(crate) const MAX_KEYS: usize = 4096;
 
 /// Why a keyset of more keys is refused.
-pub(crate) const TOO_MANY_KEYS: &str = "more than 12000 keys";
+pub(crate) const TOO_MANY_KEYS: &str = "more than 4096 keys";
 
 /// Puts secret bytes where they are wiped when the last slice of them is dropped.
 pub(crate) fn secret(bytes: Zeroizing<Vec<u8>>) -> Bytes {
@@ -78,38 +78,17 @@ pub(crate) fn encode(message: &impl Message) -> Zeroizing<Vec<u8>> {
 /// A known field that has the wrong wire type counts as unknown and is ignored, which prost alone
 /// would refuse.
 pub(crate) fn decode<M: Message + Default + Fields>(bytes: Bytes) -> Result<M, ParseError> {
-    decode_into(bytes, |_| M::default())
-}
-
-/// Parses a keyset as [`decode`] does. The list of its keys is allocated once: one that grows
-/// takes up to three times the memory while it is copied.
-pub(crate) fn decode_keyset(bytes: Bytes) -> Result<proto::Keyset, ParseError> {
-    decode_into(bytes, |keys| proto::Keyset {
-        primary_key_id: 0,
-        key: Vec::with_capacity(keys),
-    })
-}
-
-/// Parses a message into one that `make` makes from the number of elements of its lists.
-fn decode_into<M: Message + Default + Fields>(
-    bytes: Bytes,
-    make: impl FnOnce(usize) -> M,
-) -> Result<M, ParseError> {
     let total = bytes.len();
-    let count = count_repeated(&bytes, M::FIELDS);
-    if count > MAX_KEYS {
+    if count_repeated(&bytes, M::FIELDS) > MAX_KEYS {
         return Err(ParseError::new(TOO_MANY_KEYS, total));
     }
     let parse = || {
-        let mut message = make(count);
         if declared_types(&bytes, M::FIELDS)? {
-            message.merge(bytes)?;
-            return Ok(message);
+            return M::decode(bytes.clone());
         }
         let mut kept = Zeroizing::new(Vec::with_capacity(total));
         keep_declared_types(&bytes, M::FIELDS, &mut kept)?;
-        message.merge(secret(kept))?;
-        Ok(message)
+        M::decode(secret(kept))
     };
     parse().map_err(|_: DecodeError| ParseError::new("not a well-formed protobuf message", total))
 }

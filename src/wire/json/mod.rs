@@ -227,9 +227,6 @@ fn read_objects(
 }
 
 fn read_keys(reader: &mut Reader<'_>, keyset: &mut Keyset) -> Result<(), ParseError> {
-    // Once: a list that grows takes up to three times the memory while it is copied.
-    let most = reader.objects_ahead().min(MAX_KEYS);
-    keyset.key.reserve_exact(most);
     read_objects(reader, |reader| {
         if !reader.at_object()? {
             return Ok(());

@@ -350,11 +350,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns how many objects the rest of the text can have at most.
-    pub(super) fn objects_ahead(&self) -> usize {
-        self.rest().bytes().filter(|byte| *byte == b'{').count()
-    }
-
     fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
     }
