@@ -185,9 +185,9 @@ pub enum PrfError {
 #[error("the operating system gave no randomness: {0}")]
 pub struct RandomError(String);
 
-impl From<getrandom::Error> for RandomError {
-    fn from(error: getrandom::Error) -> Self {
-        Self(error.to_string())
+impl RandomError {
+    pub(crate) fn new(reason: &impl fmt::Display) -> Self {
+        Self(reason.to_string())
     }
 }
 

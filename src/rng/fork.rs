@@ -2,13 +2,22 @@
 
 /// Says for each draw whether another process may have drawn from the same generator.
 ///
-/// On Linux it counts draws in memory that copies of the process share ([`SharedCount`]), so that
+/// On 64-bit Linux it counts draws in memory that copies of the process share ([`SharedCount`]), so that
 /// it sees `_Fork` and raw `clone` as well as `fork`, without a system call. Elsewhere a `fork`
 /// handler detects it. Without either, we compare process ids: a system call for each draw.
 pub(super) enum ForkGuard {
-    #[cfg(any(target_os = "android", target_os = "linux"))]
+    #[cfg(all(
+        any(target_os = "android", target_os = "linux"),
+        target_pointer_width = "64"
+    ))]
     SharedCount(SharedCount),
-    #[cfg(all(unix, not(any(target_os = "android", target_os = "linux"))))]
+    #[cfg(all(
+        unix,
+        not(all(
+            any(target_os = "android", target_os = "linux"),
+            target_pointer_width = "64"
+        ))
+    ))]
     Handler(forkguard::atfork::Guard),
     #[cfg(unix)]
     ProcessId(forkguard::pid::Guard),
@@ -17,7 +26,10 @@ pub(super) enum ForkGuard {
 }
 
 impl ForkGuard {
-    #[cfg(any(target_os = "android", target_os = "linux"))]
+    #[cfg(all(
+        any(target_os = "android", target_os = "linux"),
+        target_pointer_width = "64"
+    ))]
     pub(super) fn new() -> Self {
         SharedCount::new().map_or_else(
             || Self::ProcessId(forkguard::pid::Guard::default()),
@@ -25,7 +37,13 @@ impl ForkGuard {
         )
     }
 
-    #[cfg(all(unix, not(any(target_os = "android", target_os = "linux"))))]
+    #[cfg(all(
+        unix,
+        not(all(
+            any(target_os = "android", target_os = "linux"),
+            target_pointer_width = "64"
+        ))
+    ))]
     pub(super) fn new() -> Self {
         forkguard::atfork::Guard::try_new().map_or_else(
             |_| Self::ProcessId(forkguard::pid::Guard::default()),
@@ -42,9 +60,18 @@ impl ForkGuard {
     #[inline]
     pub(super) fn detected_fork(&mut self) -> bool {
         match self {
-            #[cfg(any(target_os = "android", target_os = "linux"))]
+            #[cfg(all(
+                any(target_os = "android", target_os = "linux"),
+                target_pointer_width = "64"
+            ))]
             Self::SharedCount(guard) => guard.detected_fork(),
-            #[cfg(all(unix, not(any(target_os = "android", target_os = "linux"))))]
+            #[cfg(all(
+                unix,
+                not(all(
+                    any(target_os = "android", target_os = "linux"),
+                    target_pointer_width = "64"
+                ))
+            ))]
             Self::Handler(guard) => guard.detected_fork(),
             #[cfg(unix)]
             Self::ProcessId(guard) => guard.detected_fork(),
@@ -54,10 +81,16 @@ impl ForkGuard {
     }
 }
 
-#[cfg(any(target_os = "android", target_os = "linux"))]
+#[cfg(all(
+    any(target_os = "android", target_os = "linux"),
+    target_pointer_width = "64"
+))]
 pub(super) use shared::SharedCount;
 
-#[cfg(any(target_os = "android", target_os = "linux"))]
+#[cfg(all(
+    any(target_os = "android", target_os = "linux"),
+    target_pointer_width = "64"
+))]
 mod shared {
     use std::sync::{
         OnceLock,

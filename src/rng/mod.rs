@@ -26,7 +26,7 @@ const POOL: usize = 512;
 
 /// Fills `secret` from the operating system. For keys, ids and seeds.
 pub(crate) fn fill_secret(secret: &mut [u8]) -> Result<(), RandomError> {
-    Ok(getrandom::fill(secret)?)
+    getrandom::fill(secret).map_err(|error| RandomError::new(&error))
 }
 
 /// Fills `nonce` from the thread's generator. For bytes that become public.

@@ -1,7 +1,8 @@
 //! Reading and writing at positions: files, slices and other types.
 
+#[cfg(any(unix, windows))]
+use std::fs::File;
 use std::{
-    fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
     sync::{Mutex, MutexGuard, PoisonError},
 };

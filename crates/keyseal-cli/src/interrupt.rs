@@ -8,7 +8,6 @@ use std::{
         Arc, Mutex, PoisonError,
         mpsc::{self, Receiver, Sender},
     },
-    thread,
 };
 
 use crate::{error::Failure, exit::Exit, style::Style};
@@ -105,7 +104,7 @@ fn on_signal(stop: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
     signals.retain(|signal| ignored >> (signal - 1) & 1 == 0);
     let mut signals = Signals::new(signals)?;
     let wait = move || signals.forever().for_each(stop);
-    thread::Builder::new().spawn(wait).map(drop)
+    std::thread::Builder::new().spawn(wait).map(drop)
 }
 
 /// Returns a bit for each signal that is ignored, the lowest for signal 1.

@@ -262,13 +262,12 @@ def open_all(folder):
         elif path.suffix == ".envelope":
 
             def opens():
-                envelope = aead.KmsEnvelopeAead(aead.aead_key_templates.AES256_GCM, remote)
-                if "-" in path.stem:
-                    template = {
-                        "ctr": aead.aead_key_templates.AES128_CTR_HMAC_SHA256,
-                        "xchacha": aead.aead_key_templates.XCHACHA20_POLY1305,
-                    }[path.stem.split("-")[-1]]
-                    envelope = aead.KmsEnvelopeAead(template, remote)
+                # The template of the data key is the last word of the file's name.
+                template = {
+                    "ctr": aead.aead_key_templates.AES128_CTR_HMAC_SHA256,
+                    "xchacha": aead.aead_key_templates.XCHACHA20_POLY1305,
+                }.get(path.stem.split("-")[-1], aead.aead_key_templates.AES256_GCM)
+                envelope = aead.KmsEnvelopeAead(template, remote)
                 assert envelope.decrypt(path.read_bytes(), AAD) == PLAINTEXT
 
         elif path.suffix == ".keyset":
