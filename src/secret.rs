@@ -203,24 +203,29 @@ fn wipe_stack<const DEPTH: usize>() {
     }
 }
 
+/// Runs `work` in a stack frame of its own: inlined code would use the caller's, which is not wiped.
+#[inline(never)]
+fn in_own_frame<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
 /// Runs `work`, which handles a key, and wipes the stack that it used.
 #[inline(always)]
 pub(crate) fn on_wiped_stack<const DEPTH: usize, T>(work: impl FnOnce() -> T) -> T {
-    /// This needs a separate stack frame: inlined code would use the caller's frame, which is not
-    /// wiped.
-    #[inline(never)]
-    fn called<T>(work: impl FnOnce() -> T) -> T {
-        work()
-    }
-
-    let made = called(work);
+    let made = in_own_frame(work);
     wipe_stack::<DEPTH>();
     made
 }
 
-/// Runs a function that computes key schedules, and wipes the stack that it used.
-///
-/// The stack is also wiped before, so that nothing stale gets into the unused bytes of the result.
+/// Runs a function that computes a key schedule on a stack that holds nothing of the past, which
+/// would get into the unused bytes of the result. The caller wipes what the function leaves.
+#[inline(always)]
+pub(crate) fn on_fresh_stack<T>(make: impl FnOnce() -> T) -> T {
+    wipe_stack::<STACK_OF_KEYS>();
+    in_own_frame(make)
+}
+
+/// Runs a function that computes a key schedule on a stack that is wiped before and after.
 pub(crate) fn on_clean_stack<T>(make: impl FnOnce() -> T) -> T {
     wipe_stack::<STACK_OF_KEYS>();
     on_wiped_stack::<STACK_OF_KEYS, _>(make)

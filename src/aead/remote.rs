@@ -13,7 +13,7 @@ use crate::{
     keyset::KeysetHandle,
     primitive::Aead as _,
     remote::{BoxFuture, Decrypted, Freshness, KmsClient, RemoteAead, find},
-    secret::on_clean_stack,
+    secret::{STACK_OF_KEYS, on_wiped_stack},
 };
 
 /// The AEAD of a keyset with keys that services hold. Cheap to clone, and safe to share between
@@ -120,7 +120,8 @@ impl KeysetRemoteAead {
         finish: impl Fn(KmsEnvelopeAead) -> Result<Arc<dyn RemoteAead>, KmsError>,
     ) -> Result<Self, KeysetError> {
         let make = |id, key: &Key| AnyAead::of(id, key, kms, provider, &finish);
-        let keys = on_clean_stack(|| keyset.make_prefix_map(KeyKind::Aead, make))?;
+        let keys =
+            on_wiped_stack::<STACK_OF_KEYS, _>(|| keyset.make_prefix_map(KeyKind::Aead, make))?;
         Ok(Self(Arc::new(keys)))
     }
 

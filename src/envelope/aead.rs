@@ -178,7 +178,7 @@ impl DekWrapper {
             return Err(KmsError::new(KmsErrorKind::InvalidInput)
                 .with_message("the plaintext is longer than the data-encryption key takes"));
         }
-        let wrapped = self.kek.encrypt(&dek.value(), b"").await?;
+        let wrapped = self.kek.encrypt(&dek.serialized(), b"").await?;
         let head = Envelope::head_of(&wrapped).map_err(|_| {
             KmsError::new(KmsErrorKind::InvalidReply).with_message(format!(
                 "the wrapped key has {} bytes, and an envelope takes 1 to {}",

@@ -13,7 +13,7 @@ use crate::{
     cipher::Provider,
     error::KeyError,
     rng,
-    secret::{STACK_OF_KEYS, SecretAccess, SecretBytes, on_wiped_stack},
+    secret::{SecretAccess, SecretBytes, on_fresh_stack},
     segment::StreamKey,
     wire,
 };
@@ -162,9 +162,14 @@ impl Key {
         self.material.export()
     }
 
-    /// Returns the serialized key message.
+    /// Returns the serialized key message, as a field of another message.
     pub(crate) fn value(&self) -> Bytes {
-        wire::secret(self.material.value())
+        wire::secret(self.serialized())
+    }
+
+    /// Returns the serialized key message.
+    pub(crate) fn serialized(&self) -> Zeroizing<Vec<u8>> {
+        self.material.value()
     }
 
     /// Returns the key material type, as a number of the wire.
@@ -180,7 +185,7 @@ impl Key {
     /// Makes the primitive of this key, and takes what `take` finds in it. `None` if the key is not
     /// of this kind.
     ///
-    /// Each key leaves the stack clean for the next one. The caller cleans it for the first.
+    /// Each key finds the stack clean. The caller wipes it after the last one.
     pub(crate) fn primitive<T>(
         &self,
         kind: KeyKind,
@@ -190,7 +195,7 @@ impl Key {
         if self.kind() != Some(kind) {
             return None;
         }
-        on_wiped_stack::<STACK_OF_KEYS, _>(|| self.material.primitive(provider))
+        on_fresh_stack(|| self.material.primitive(provider))
             .map(take)
             .transpose()
     }

@@ -3,12 +3,15 @@
 use bytes::Bytes;
 
 use super::{
-    Key, KeyId, KeyTemplate, KeyType, PrefixedAead, Variant, aes_ctr_hmac::AesCtrHmacKeyType,
-    aes_eax::AesEaxKeyType, aes_gcm::AesGcmKeyType, aes_gcm_siv::AesGcmSivKeyType,
-    chacha20_poly1305::ChaCha20Poly1305KeyType, xchacha20_poly1305::XChaCha20Poly1305KeyType,
+    Key, KeyGenerator, KeyId, KeyTemplate, KeyType, PrefixedAead, Variant,
+    aes_ctr_hmac::AesCtrHmacKeyType, aes_eax::AesEaxKeyType, aes_gcm::AesGcmKeyType,
+    aes_gcm_siv::AesGcmSivKeyType, chacha20_poly1305::ChaCha20Poly1305KeyType,
+    xchacha20_poly1305::XChaCha20Poly1305KeyType,
 };
 use crate::{
-    cipher::Provider, error::KeyError, secret::on_clean_stack,
+    cipher::Provider,
+    error::KeyError,
+    secret::{STACK_OF_KEYS, on_wiped_stack},
     wire::proto::key_data::KeyMaterialType,
 };
 
@@ -28,6 +31,7 @@ const DEK_TYPES: &[(&dyn KeyType, usize)] = &[
 pub(crate) struct DekTemplate {
     key_type: &'static dyn KeyType,
     template: KeyTemplate,
+    generate: KeyGenerator,
     /// The shortest payload of any key of the type, in bytes.
     min_payload_size: usize,
 }
@@ -44,16 +48,17 @@ impl DekTemplate {
                 type_url: template.type_url().to_owned(),
             });
         };
-        key_type.check(template)?;
+        let template = template.clone().with_variant(Variant::Raw);
         Ok(Self {
             key_type: *key_type,
-            template: template.clone().with_variant(Variant::Raw),
+            generate: key_type.generator(&template)?,
+            template,
             min_payload_size: *min_payload_size,
         })
     }
 
     pub(crate) fn generate(&self) -> Result<Key, KeyError> {
-        self.key_type.generate_from(&self.template)
+        (self.generate)()
     }
 
     /// Reads a serialized key. Its parameters may be others than those of the template.
@@ -65,7 +70,8 @@ impl DekTemplate {
     /// Makes the cipher of a key. A payload never has a prefix.
     pub(crate) fn aead(&self, dek: &Key, provider: Provider) -> Result<PrefixedAead, KeyError> {
         // The id is of no importance: a raw key writes none.
-        on_clean_stack(|| dek.aead(KeyId::new(0), provider)).unwrap_or(Err(KeyError::Provider))
+        on_wiped_stack::<STACK_OF_KEYS, _>(|| dek.aead(KeyId::new(0), provider))
+            .unwrap_or(Err(KeyError::Provider))
     }
 
     /// Returns the shortest payload of any key of the type, in bytes.

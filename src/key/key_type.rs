@@ -1,5 +1,7 @@
 //! [`KeyType`]: a key type, as tables and lists see it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{
@@ -12,6 +14,9 @@ use crate::{
     secret::SecretBytes,
     wire::{self, proto::key_data::KeyMaterialType},
 };
+
+/// Generates keys of one template, which was read once.
+pub(crate) type KeyGenerator = Arc<dyn Fn() -> Result<Key, KeyError> + Send + Sync>;
 
 /// Only this crate adds key types.
 pub trait Sealed {}
@@ -38,6 +43,10 @@ pub trait KeyType: Send + Sync + Sealed {
     /// # Errors
     /// An error that describes the fault in the key format; [`KeyError::Random`]
     fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError>;
+
+    /// Reads a serialized key format once, for any number of keys.
+    #[doc(hidden)]
+    fn generator(&self, template: &KeyTemplate) -> Result<KeyGenerator, KeyError>;
 
     /// Finds every fault of a serialized key format.
     #[doc(hidden)]
@@ -104,6 +113,15 @@ impl<S: KeySpec> KeyType for S {
     fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError> {
         let parameters = parameters_of::<S>(template)?;
         Key::of_the_system::<S>(&parameters, template.variant())
+    }
+
+    fn generator(&self, template: &KeyTemplate) -> Result<KeyGenerator, KeyError> {
+        let parameters = parameters_of::<S>(template)?;
+        Key::check_new::<S>(&parameters)?;
+        let variant = template.variant();
+        Ok(Arc::new(move || {
+            Key::of_the_system::<S>(&parameters, variant)
+        }))
     }
 
     fn import(&self, template: &KeyTemplate, bytes: &SecretBytes) -> Result<Key, KeyError> {

@@ -30,6 +30,7 @@ pub use crate::{
 pub use any_key::Key;
 pub(crate) use dek::DekTemplate;
 pub(crate) use deriver::KeyDeriver;
+pub(crate) use key_type::KeyGenerator;
 pub use key_type::KeyType;
 pub use key_types::{KEY_TYPES, KeyTypes};
 pub use parameters::{ParameterChoice, ParameterName};

@@ -7,7 +7,7 @@ use crate::{
     error::{KeyError, KeysetError, RandomError},
     key::{Key, KeyId, KeyKind, KeyTypes, PerKey, PrefixMap, Prefixed, Variant},
     rng,
-    secret::on_clean_stack,
+    secret::{STACK_OF_KEYS, on_wiped_stack},
     wire,
 };
 
@@ -300,8 +300,8 @@ impl KeysetHandle {
     /// # Errors
     /// [`KeysetError::WrongPrimitive`] when an enabled key is of another kind or an unknown type.
     pub fn primitive_with<P: Primitive>(&self, provider: Provider) -> Result<P, KeysetError> {
-        // Cipher constructors wipe the stack below them, but not the frames between here and there.
-        on_clean_stack(|| P::from_keyset(self, provider))
+        // Each key finds the stack clean; what the last one leaves is wiped here.
+        on_wiped_stack::<STACK_OF_KEYS, _>(|| P::from_keyset(self, provider))
     }
 
     /// Returns the keys that a primitive is made of, in the order of the file.
