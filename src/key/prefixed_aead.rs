@@ -294,10 +294,9 @@ fn extend(out: &mut Vec<u8>, len: usize) -> &mut [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        cipher::Provider,
-        key::{KeyId, KeyTypes, Variant},
-    };
+    use crate::key::{KeyId, Variant};
+    #[cfg(target_pointer_width = "64")]
+    use crate::{cipher::Provider, key::KeyTypes};
 
     /// Takes four bytes, and must never be asked for more. Its nonce is 3 bytes, its tag 2.
     struct Small;
