@@ -8,8 +8,8 @@ mod valgrind;
 
 use keyseal::{
     Aead as _, DeterministicAead as _, Key, KeyTypes, KeysetAead, KeysetDeterministicAead,
-    KeysetHandle, KeysetMac, KeysetPrfSet, Mac as _, Provider, SecretAccess, SecretBytes, Variant,
-    key::KeyKind, keyset::Primitive,
+    KeysetHandle, KeysetMac, KeysetPrfSet, Mac as _, Provider, SecretAccess, Variant, key::KeyKind,
+    keyset::Primitive,
 };
 use valgrind::{public, revealed, secret};
 
@@ -83,7 +83,12 @@ fn one(cases: &mut Cases, template: &str) {
         }
     }
     let types = KeyTypes::default();
-    let read = || types.import_serialized(key.type_url(), &message, Variant::Raw);
+    // A deriver has the variant of the keys that it derives.
+    let variant = match kind {
+        KeyKind::KeysetDeriver => Variant::Tink,
+        _ => Variant::Raw,
+    };
+    let read = || types.import_serialized(key.type_url(), &message, variant);
     let key = cases
         .run(&format!("{template}: parse the key"), read)
         .expect("it was written so");
