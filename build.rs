@@ -19,6 +19,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     if env::var("OPT_LEVEL")? == "0" {
         println!("cargo:rustc-cfg=unoptimized");
     }
+    // Where processes share counters of nonces: see `src/rng/fork.rs`, and Cargo.toml for the crate,
+    // which maps memory on 64 bits alone.
+    let is_linux = ["android", "linux"].contains(&env::var("CARGO_CFG_TARGET_OS")?.as_str());
+    if is_linux && env::var("CARGO_CFG_TARGET_POINTER_WIDTH")? == "64" {
+        println!("cargo:rustc-cfg=shared_counters");
+    }
     println!("cargo:rerun-if-changed=src/wire/proto.rs");
     let digest = format!("{DIGEST}{}", digest(&protos(Path::new("proto"))?)?);
     if fs::read_to_string("src/wire/proto.rs")?.lines().next() != Some(&format!("// {digest}")) {

@@ -44,13 +44,9 @@ pub trait KeyType: Send + Sync + Sealed {
     /// An error that describes the fault in the key format; [`KeyError::Random`]
     fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError>;
 
-    /// Reads a serialized key format once, for any number of keys.
+    /// Finds every fault of a serialized key format, which is then read once for any number of keys.
     #[doc(hidden)]
     fn generator(&self, template: &KeyTemplate) -> Result<KeyGenerator, KeyError>;
-
-    /// Finds every fault of a serialized key format.
-    #[doc(hidden)]
-    fn check(&self, template: &KeyTemplate) -> Result<(), KeyError>;
 
     #[doc(hidden)]
     fn import(&self, template: &KeyTemplate, bytes: &SecretBytes) -> Result<Key, KeyError>;
@@ -104,10 +100,6 @@ impl<S: KeySpec> KeyType for S {
 
     fn templates(&self) -> Vec<Template> {
         templates_of::<S>()
-    }
-
-    fn check(&self, template: &KeyTemplate) -> Result<(), KeyError> {
-        Key::check_new::<S>(&parameters_of::<S>(template)?)
     }
 
     fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError> {

@@ -2,22 +2,14 @@
 
 /// Says for each draw whether another process may have drawn from the same generator.
 ///
-/// On 64-bit Linux it counts draws in memory that copies of the process share ([`SharedCount`]), so that
-/// it sees `_Fork` and raw `clone` as well as `fork`, without a system call. Elsewhere a `fork`
-/// handler detects it. Without either, we compare process ids: a system call for each draw.
+/// On 64-bit Linux (`shared_counters`, set by `build.rs`) it counts draws in memory that copies of the
+/// process share ([`SharedCount`]), so that it sees `_Fork` and raw `clone` as well as `fork`, without a
+/// system call. Elsewhere a `fork` handler detects it. Without either, we compare process ids: a system
+/// call for each draw.
 pub(super) enum ForkGuard {
-    #[cfg(all(
-        any(target_os = "android", target_os = "linux"),
-        target_pointer_width = "64"
-    ))]
+    #[cfg(shared_counters)]
     SharedCount(SharedCount),
-    #[cfg(all(
-        unix,
-        not(all(
-            any(target_os = "android", target_os = "linux"),
-            target_pointer_width = "64"
-        ))
-    ))]
+    #[cfg(all(unix, not(shared_counters)))]
     Handler(forkguard::atfork::Guard),
     #[cfg(unix)]
     ProcessId(forkguard::pid::Guard),
@@ -26,10 +18,7 @@ pub(super) enum ForkGuard {
 }
 
 impl ForkGuard {
-    #[cfg(all(
-        any(target_os = "android", target_os = "linux"),
-        target_pointer_width = "64"
-    ))]
+    #[cfg(shared_counters)]
     pub(super) fn new() -> Self {
         SharedCount::new().map_or_else(
             || Self::ProcessId(forkguard::pid::Guard::default()),
@@ -37,13 +26,7 @@ impl ForkGuard {
         )
     }
 
-    #[cfg(all(
-        unix,
-        not(all(
-            any(target_os = "android", target_os = "linux"),
-            target_pointer_width = "64"
-        ))
-    ))]
+    #[cfg(all(unix, not(shared_counters)))]
     pub(super) fn new() -> Self {
         forkguard::atfork::Guard::try_new().map_or_else(
             |_| Self::ProcessId(forkguard::pid::Guard::default()),
@@ -60,18 +43,9 @@ impl ForkGuard {
     #[inline]
     pub(super) fn detected_fork(&mut self) -> bool {
         match self {
-            #[cfg(all(
-                any(target_os = "android", target_os = "linux"),
-                target_pointer_width = "64"
-            ))]
+            #[cfg(shared_counters)]
             Self::SharedCount(guard) => guard.detected_fork(),
-            #[cfg(all(
-                unix,
-                not(all(
-                    any(target_os = "android", target_os = "linux"),
-                    target_pointer_width = "64"
-                ))
-            ))]
+            #[cfg(all(unix, not(shared_counters)))]
             Self::Handler(guard) => guard.detected_fork(),
             #[cfg(unix)]
             Self::ProcessId(guard) => guard.detected_fork(),
@@ -81,16 +55,10 @@ impl ForkGuard {
     }
 }
 
-#[cfg(all(
-    any(target_os = "android", target_os = "linux"),
-    target_pointer_width = "64"
-))]
+#[cfg(shared_counters)]
 pub(super) use shared::SharedCount;
 
-#[cfg(all(
-    any(target_os = "android", target_os = "linux"),
-    target_pointer_width = "64"
-))]
+#[cfg(shared_counters)]
 mod shared {
     use std::sync::{
         OnceLock,

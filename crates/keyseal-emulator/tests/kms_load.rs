@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::fs;
+mod load;
 
-use keyseal::{KmsEnvelopeAead, RemoteAead, SecretAccess, kms::scaleway::ScalewayClient};
-use keyseal_emulator::Emulator;
+use keyseal::{KmsEnvelopeAead, RemoteAead};
+use load::{resident_kib, served_key};
 
 const MESSAGES: u32 = 1000;
 /// Noise of the allocator: how many KiB a round may add to the memory of the process.
@@ -13,17 +13,7 @@ const NOISE: u64 = 16 << 10;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_envelopes_at_once_share_connections_and_memory_stays_flat() {
-    let emulator = Emulator::new().unwrap();
-    let server = emulator.serve("127.0.0.1:0".parse().unwrap()).unwrap();
-    let identity = emulator.identity();
-    let client = ScalewayClient::builder()
-        .api_url(&server.url())
-        .secret_key(identity.secret_key(SecretAccess::insecure()))
-        .region("fr-par")
-        .build()
-        .unwrap();
-    let uri = format!("scw-kms://{}", emulator.seed_key("load").unwrap());
-    let kek = client.key(&uri.parse().unwrap()).unwrap();
+    let (_, server, kek) = served_key("load");
     let aead = KmsEnvelopeAead::new(kek, "AES256_GCM").unwrap();
     let mut resident = Vec::new();
     for _ in 0..4 {
@@ -52,13 +42,4 @@ async fn a_thousand_envelopes_at_once_share_connections_and_memory_stays_flat() 
     if let [_, second, .., last] = resident[..] {
         assert!(last < second + NOISE, "{resident:?} KiB");
     }
-}
-
-/// Returns the memory of this process in KiB, where the system tells.
-fn resident_kib() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse().ok()
 }
