@@ -4,7 +4,7 @@ use datafusion::{arrow::datatypes::DataType, error::Result};
 use keyseal::{Aead as _, DecryptError, EncryptError};
 
 use crate::{
-    crypt::{PARAMETERS, Unopened, decrypt_bytes, decrypt_text, encrypt},
+    crypt::{PARAMETERS, Unopened, decrypt_bytes, decrypt_text, decryption, encrypt},
     function::{Definition, Nature},
     parsed::ParsedKeyset,
 };
@@ -18,38 +18,30 @@ pub(crate) const FUNCTIONS: &[Definition] = &[
         nature: Nature::Random,
         run: |call| encrypt(call, seal),
     },
-    Definition {
-        name: "aead_decrypt_bytes",
-        aliases: &["AEAD.DECRYPT_BYTES"],
-        parameters: PARAMETERS,
-        result: DataType::Binary,
-        nature: Nature::Secret,
-        run: |call| decrypt_bytes(call, Unopened::Fails, open),
-    },
-    Definition {
-        name: "aead_decrypt_string",
-        aliases: &["AEAD.DECRYPT_STRING"],
-        parameters: PARAMETERS,
-        result: DataType::Utf8,
-        nature: Nature::Secret,
-        run: |call| decrypt_text(call, Unopened::Fails, open),
-    },
-    Definition {
-        name: "try_aead_decrypt_bytes",
-        aliases: &["SAFE.AEAD.DECRYPT_BYTES"],
-        parameters: PARAMETERS,
-        result: DataType::Binary,
-        nature: Nature::Secret,
-        run: |call| decrypt_bytes(call, Unopened::IsNull, open),
-    },
-    Definition {
-        name: "try_aead_decrypt_string",
-        aliases: &["SAFE.AEAD.DECRYPT_STRING"],
-        parameters: PARAMETERS,
-        result: DataType::Utf8,
-        nature: Nature::Secret,
-        run: |call| decrypt_text(call, Unopened::IsNull, open),
-    },
+    decryption(
+        "aead_decrypt_bytes",
+        &["AEAD.DECRYPT_BYTES"],
+        DataType::Binary,
+        |call| decrypt_bytes(call, Unopened::Fails, open),
+    ),
+    decryption(
+        "aead_decrypt_string",
+        &["AEAD.DECRYPT_STRING"],
+        DataType::Utf8,
+        |call| decrypt_text(call, Unopened::Fails, open),
+    ),
+    decryption(
+        "try_aead_decrypt_bytes",
+        &["SAFE.AEAD.DECRYPT_BYTES"],
+        DataType::Binary,
+        |call| decrypt_bytes(call, Unopened::IsNull, open),
+    ),
+    decryption(
+        "try_aead_decrypt_string",
+        &["SAFE.AEAD.DECRYPT_STRING"],
+        DataType::Utf8,
+        |call| decrypt_text(call, Unopened::IsNull, open),
+    ),
 ];
 
 fn seal(

@@ -55,6 +55,11 @@ impl<'a> Call<'a> {
     }
 }
 
+/// Reads an argument that is a key URI or a key type.
+pub(crate) fn utf8(text: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(text).map_err(|_| "a key URI or key type is not UTF-8".to_owned())
+}
+
 /// The keyset of the last row, which the next one mostly has too.
 pub(crate) struct LastKeyset<'a> {
     ring: &'a KeyRing,

@@ -1,12 +1,15 @@
 //! Encryption and decryption of columns: one loop for both kinds of keysets.
 
-use datafusion::{arrow::array::ArrayRef, error::Result};
+use datafusion::{
+    arrow::{array::ArrayRef, datatypes::DataType},
+    error::Result,
+};
 use keyseal::{DecryptError, EncryptError};
 
 use crate::{
     call::{Call, LastKeyset},
     error::sentence,
-    function::Parameter,
+    function::{Definition, Nature, Parameter},
     output::Output,
     parsed::ParsedKeyset,
 };
@@ -28,6 +31,23 @@ pub(crate) enum Unopened {
 /// Encrypts or decrypts with a kind of keyset: its input, its additional data, and the end of which
 /// buffer to write to. The outer error is that of the keyset.
 type Cipher<E> = fn(&ParsedKeyset, &[u8], &[u8], &mut Vec<u8>) -> Result<Result<(), E>, String>;
+
+/// A function that decrypts: its result is secret.
+pub(crate) const fn decryption(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    result: DataType,
+    run: fn(&Call<'_>) -> Result<ArrayRef>,
+) -> Definition {
+    Definition {
+        name,
+        aliases,
+        parameters: PARAMETERS,
+        result,
+        nature: Nature::Secret,
+        run,
+    }
+}
 
 pub(crate) fn encrypt(call: &Call<'_>, cipher: Cipher<EncryptError>) -> Result<ArrayRef> {
     let mut keysets = LastKeyset::new(call.ring);

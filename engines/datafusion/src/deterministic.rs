@@ -4,7 +4,7 @@ use datafusion::{arrow::datatypes::DataType, error::Result};
 use keyseal::{DecryptError, DeterministicAead as _, EncryptError};
 
 use crate::{
-    crypt::{PARAMETERS, Unopened, decrypt_bytes, decrypt_text, encrypt},
+    crypt::{PARAMETERS, Unopened, decrypt_bytes, decrypt_text, decryption, encrypt},
     function::{Definition, Nature},
     parsed::ParsedKeyset,
 };
@@ -19,38 +19,30 @@ pub(crate) const FUNCTIONS: &[Definition] = &[
         nature: Nature::Plain,
         run: |call| encrypt(call, seal),
     },
-    Definition {
-        name: "deterministic_decrypt_bytes",
-        aliases: &[],
-        parameters: PARAMETERS,
-        result: DataType::Binary,
-        nature: Nature::Secret,
-        run: |call| decrypt_bytes(call, Unopened::Fails, open),
-    },
-    Definition {
-        name: "deterministic_decrypt_string",
-        aliases: &[],
-        parameters: PARAMETERS,
-        result: DataType::Utf8,
-        nature: Nature::Secret,
-        run: |call| decrypt_text(call, Unopened::Fails, open),
-    },
-    Definition {
-        name: "try_deterministic_decrypt_bytes",
-        aliases: &["SAFE.DETERMINISTIC_DECRYPT_BYTES"],
-        parameters: PARAMETERS,
-        result: DataType::Binary,
-        nature: Nature::Secret,
-        run: |call| decrypt_bytes(call, Unopened::IsNull, open),
-    },
-    Definition {
-        name: "try_deterministic_decrypt_string",
-        aliases: &["SAFE.DETERMINISTIC_DECRYPT_STRING"],
-        parameters: PARAMETERS,
-        result: DataType::Utf8,
-        nature: Nature::Secret,
-        run: |call| decrypt_text(call, Unopened::IsNull, open),
-    },
+    decryption(
+        "deterministic_decrypt_bytes",
+        &[],
+        DataType::Binary,
+        |call| decrypt_bytes(call, Unopened::Fails, open),
+    ),
+    decryption(
+        "deterministic_decrypt_string",
+        &[],
+        DataType::Utf8,
+        |call| decrypt_text(call, Unopened::Fails, open),
+    ),
+    decryption(
+        "try_deterministic_decrypt_bytes",
+        &["SAFE.DETERMINISTIC_DECRYPT_BYTES"],
+        DataType::Binary,
+        |call| decrypt_bytes(call, Unopened::IsNull, open),
+    ),
+    decryption(
+        "try_deterministic_decrypt_string",
+        &["SAFE.DETERMINISTIC_DECRYPT_STRING"],
+        DataType::Utf8,
+        |call| decrypt_text(call, Unopened::IsNull, open),
+    ),
 ];
 
 fn seal(

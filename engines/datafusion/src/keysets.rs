@@ -12,7 +12,7 @@ use datafusion::{
 use keyseal::{KeyTypes, KeysetHandle, SecretBytes, keyset::Format};
 
 use crate::{
-    call::{Call, LastKeyset},
+    call::{Call, LastKeyset, utf8},
     error::sentence,
     function::{Definition, Nature, Parameter},
     key_type,
@@ -167,8 +167,4 @@ fn write_cleartext(
     let access = call.ring.cleartext_access()?;
     out.extend_from_slice(keyset.write_cleartext(format, access).expose(access));
     Ok(Some(()))
-}
-
-fn utf8(text: &[u8]) -> Result<&str, String> {
-    std::str::from_utf8(text).map_err(|_| "the key type is not UTF-8".to_owned())
 }

@@ -7,7 +7,7 @@ use datafusion::{
 use keyseal::KeysetHandle;
 
 use crate::{
-    call::Call,
+    call::{Call, utf8},
     error::sentence,
     function::{Definition, Nature, Parameter},
     key_type,
@@ -74,8 +74,4 @@ fn wrap(
 ) -> Result<Option<()>, String> {
     out.append(&mut call.ring.wrap_keyset(utf8(uri)?, keyset)?);
     Ok(Some(()))
-}
-
-fn utf8(text: &[u8]) -> Result<&str, String> {
-    std::str::from_utf8(text).map_err(|_| "a key URI or key type is not UTF-8".to_owned())
 }
