@@ -282,9 +282,9 @@ fn keys_of_other_sizes_and_versions_are_refused() {
     for size in [0, 16, 24, 31, 33, 64] {
         assert!(AesCmacKey::new(secret(pattern(size)), 16).is_err());
     }
-    // Longer than a key format can say.
+    // Longer than a key format can say, which no length on 32 bits is.
     let too_long = HmacParameters::new(usize::MAX, Hash::Sha256, 16);
-    assert!(matches!(too_long, Err(KeyError::Parameter { .. })));
+    assert!(usize::BITS == 32 || matches!(too_long, Err(KeyError::Parameter { .. })));
 
     let params = |hash, tag_size| Message::new().number(1, hash).number(2, tag_size);
     let hmac = |hash, tag_size| {
