@@ -6,6 +6,11 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use base64::{
+    Engine as _,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use keyseal_emulator::{Emulator, Identity, ManualClock, Request, Response};
 use serde_json::Value;
 
@@ -77,12 +82,26 @@ pub fn law(data: &[u8]) {
                     .cloned()
                     .expect("a forged ciphertext decrypts");
                 assert_eq!(context, encrypted_with);
-                assert!(plaintext.is_null() || answer["plaintext"] == plaintext);
+                assert!(plaintext.is_null() || bytes(&answer["plaintext"]) == bytes(&plaintext));
                 messages.extend(rewrapped.map(|rewrapped| (rewrapped, (plaintext, context))));
             }
             _ => {}
         }
     }
+}
+
+/// Reads base64 as the service does: of either alphabet; line breaks, padding and the bits behind the
+/// last byte say nothing.
+fn bytes(value: &Value) -> Option<Vec<u8>> {
+    let config = GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let text = value
+        .as_str()?
+        .replace(['\r', '\n'], "")
+        .replace('-', "+")
+        .replace('_', "/");
+    GeneralPurpose::new(&STANDARD, config).decode(text).ok()
 }
 
 fn send(emulator: &Emulator, method: &str, target: &str, body: &str) -> Response {

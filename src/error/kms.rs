@@ -71,21 +71,21 @@ impl KmsError {
     /// Adds the name of the call, such as `decrypt with scw-kms://…`.
     #[must_use]
     pub fn with_context(mut self, context: impl Into<String>) -> Self {
-        self.0.context = Some(printable(context.into()));
+        self.0.context = Some(printable(&context.into()));
         self
     }
 
     /// Adds the message of the service or of its client.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
-        self.0.message = Some(printable(message.into()));
+        self.0.message = Some(printable(&message.into()));
         self
     }
 
     /// Adds the service's own name for this kind of error.
     #[must_use]
     pub fn with_service_type(mut self, service_type: impl Into<String>) -> Self {
-        self.0.service_type = Some(printable(service_type.into()));
+        self.0.service_type = Some(printable(&service_type.into()));
         self
     }
 
@@ -99,7 +99,7 @@ impl KmsError {
     /// Adds the id by which the service's operators can find the call.
     #[must_use]
     pub fn with_request_id(mut self, request_id: impl Into<String>) -> Self {
-        self.0.request_id = Some(printable(request_id.into()));
+        self.0.request_id = Some(printable(&request_id.into()));
         self
     }
 
@@ -393,14 +393,14 @@ impl KmsErrorKind {
 }
 
 /// Keeps foreign text from breaking a terminal or filling a log.
-fn printable(text: String) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let harmless = |c: char| match c {
         // Characters that change the writing direction could make one text look like another.
         '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
         c if c.is_control() => ' ',
         c => c,
     };
-    first_bytes(&text, MAX_MESSAGE_SIZE)
+    first_bytes(text, MAX_MESSAGE_SIZE)
         .chars()
         .map(harmless)
         .collect()

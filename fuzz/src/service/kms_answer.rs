@@ -98,7 +98,8 @@ pub fn law(data: &[u8]) {
         body: body.clone(),
         requests: 0,
     };
-    let json: Option<Value> = serde_json::from_slice(&body).ok();
+    // The client does not look into members that it does not know, not even for UTF-8.
+    let json: Option<Value> = serde_json::from_str(&String::from_utf8_lossy(&body)).ok();
     let is_json = content_type.starts_with("application/json");
     let json = json.filter(|_| (200..300).contains(&status) && is_json);
     let member = |name: &str| decoded(json.as_ref()?.get(name)?);
@@ -217,7 +218,8 @@ pub fn law(data: &[u8]) {
                 !(is_usable && matches!(operation, 0 | 1 | 3..=6)),
                 "{error}"
             );
-            shows_no_secret(&error);
+            let plaintext = matches!(operation, 0 | 1 | 3 | 4 | 6).then_some(PLAINTEXT);
+            shows_no_secret(&error, plaintext);
             let decrypts = matches!(operation, 1 | 6) && (400..500).contains(&status);
             assert!(decrypts || error.kind() != KmsErrorKind::DecryptionFailed);
         }
@@ -229,7 +231,8 @@ fn decoded(value: &Value) -> Option<Vec<u8>> {
     STANDARD.decode(value.as_str()?).ok()
 }
 
-fn shows_no_secret(error: &KmsError) {
+/// The service may say what it likes, but for the secret key and the plaintext of the request.
+fn shows_no_secret(error: &KmsError, plaintext: Option<&[u8]>) {
     let mut shown = format!("{error} {error:?}");
     let mut source = error.source();
     while let Some(cause) = source {
@@ -237,12 +240,14 @@ fn shows_no_secret(error: &KmsError) {
         source = cause.source();
     }
     let shown = shown.to_ascii_lowercase();
-    let plaintext = String::from_utf8_lossy(PLAINTEXT).into_owned();
-    for secret in [
-        SECRET_KEY.to_owned(),
-        plaintext,
-        STANDARD.encode(PLAINTEXT).to_ascii_lowercase(),
-    ] {
-        assert!(!shown.contains(&secret), "an error shows a secret");
+    assert!(!shown.contains(SECRET_KEY), "an error shows the secret key");
+    let Some(plaintext) = plaintext else { return };
+    let forms = [
+        String::from_utf8_lossy(plaintext).into_owned(),
+        STANDARD.encode(plaintext),
+    ];
+    for form in forms {
+        let is_shown = shown.contains(&form.to_ascii_lowercase());
+        assert!(!is_shown, "an error shows a plaintext");
     }
 }

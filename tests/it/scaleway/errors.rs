@@ -328,6 +328,18 @@ async fn errors_never_tell_a_secret_whatever_the_service_echoes() {
             assert!(!text.contains(&secret.to_lowercase()), "{secret}: {text}");
         }
     }
+    // An error shows spaces in the place of control characters.
+    for (plaintext, echoed) in [
+        ("attack at dawn", "attack\0at\u{85}dawn"),
+        ("attack\nat\tdawn", "attack at dawn"),
+        ("attack at dawn", "attack\u{202e}at dawn"),
+    ] {
+        let answer = HttpResponse::json(400, "{}").header("X-Request-Id", echoed);
+        let service = Scripted::new([Answer::Reply(answer)]);
+        let error = service.key().encrypt(plaintext.as_bytes(), b"").await;
+        let text = full_text(&error.unwrap_err());
+        assert!(!text.contains("attack at dawn"), "{echoed:?}: {text}");
+    }
     let material = SecretBytes::copy_from(PLAINTEXT, SecretAccess::insecure());
     let secret = STANDARD.encode(PLAINTEXT);
     for answer in echoes(&secret) {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::{
     error::{
         KmsError, KmsErrorKind,
-        kms::{MAX_MESSAGE_SIZE, first_bytes},
+        kms::{MAX_MESSAGE_SIZE, first_bytes, printable},
     },
     kms::{
         client::{HttpResponse, retry::is_transient},
@@ -88,16 +88,16 @@ pub(crate) fn of_response(call: &Call, response: &HttpResponse) -> KmsError {
 /// Returns whether `text` repeats any part of the secret key or of the encoded inputs in the
 /// request's body.
 pub(crate) fn echoes_a_secret(call: &Call, text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    let parts: HashSet<&[u8]> = text.as_bytes().windows(TELLING_SIZE).collect();
+    // As the error shows it: a space there may stand for a control character, in both.
+    let text = alike(printable(text).as_bytes());
+    let parts: HashSet<&[u8]> = text.windows(TELLING_SIZE).collect();
     let repeats = |secret: &[u8]| {
-        let secret = Zeroizing::new(secret.to_ascii_lowercase());
+        let secret = alike(secret);
         match secret.len() {
             ..SHORTEST_SECRET => false,
-            SHORTEST_SECRET..TELLING_SIZE => text
-                .as_bytes()
-                .windows(secret.len())
-                .any(|part| *part == **secret),
+            SHORTEST_SECRET..TELLING_SIZE => {
+                text.windows(secret.len()).any(|part| *part == **secret)
+            }
             _ => secret
                 .windows(TELLING_SIZE)
                 .any(|part| parts.contains(part)),
@@ -112,6 +112,15 @@ pub(crate) fn echoes_a_secret(call: &Call, text: &str) -> bool {
         || inputs(call)
             .iter()
             .any(|(base64, plain)| repeats(base64.as_bytes()) || repeats(plain))
+}
+
+/// Returns a copy in which what looks alike is alike.
+fn alike(text: &[u8]) -> Zeroizing<Vec<u8>> {
+    let alike = |byte: &u8| match byte.is_ascii_control() {
+        true => b' ',
+        false => byte.to_ascii_lowercase(),
+    };
+    Zeroizing::new(text.iter().map(alike).collect())
 }
 
 /// Returns the byte strings of the request, encoded and plain. All copies are wiped.
