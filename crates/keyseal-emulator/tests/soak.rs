@@ -42,7 +42,8 @@ const KEPT: usize = 200;
 /// Noise of the allocator, in KiB.
 const NOISE: u64 = 24 << 10;
 /// The kinds that the faults below explain. A wrong key or a changed ciphertext is none of them.
-const EXPLAINED: [KmsErrorKind; 8] = [
+const EXPLAINED: [KmsErrorKind; 9] = [
+    KmsErrorKind::Interrupted,
     KmsErrorKind::InvalidReply,
     KmsErrorKind::NotFound,
     KmsErrorKind::NotSent,
