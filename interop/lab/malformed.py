@@ -454,7 +454,7 @@ def jsons() -> list[Case]:
         raw("null", "null in place of the object", b"null"),
         raw("string", "a string in place of the object", b'"keyset"'),
         raw("cut", "the last brace is missing", good[:-1].encode()),
-        raw("trailing-text", "text behind the object", (good + "x").encode()),
+        raw("trailing-text", "text after the object", (good + "x").encode()),
         raw("trailing-object", "a second object", (good + "{}").encode()),
         raw("byte-order-mark", "a byte order mark", b"\xef\xbb\xbf" + good.encode()),
         raw("utf-16", "UTF-16", good.encode("utf-16-le")),

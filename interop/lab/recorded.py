@@ -99,7 +99,7 @@ def write_table(manifest):
             continue
         row = [f"`{case['file']}`", case["fault"], case["expected"]] + others
         lines.append("| " + " | ".join(row) + " |")
-    lines += ["", f"In {same} of {len(manifest['cases'])} cases, all agree whether to accept.", ""]
+    lines += ["", f"In {same} of {len(manifest['cases'])} cases, all implementations agree whether to accept the input.", ""]
     alone = [case for case in manifest["cases"] if "why" in case]
     if alone:
         lines += ["Where keyseal stands alone:", ""]

@@ -438,10 +438,10 @@ HOLES = (
         "tink-go does not derive AES-CTR-HMAC streaming keys",
     ),
     *(
-        Hole("go", name, "tink-go uses streaming keys of 16 and of 32 bytes alone")
+        Hole("go", name, "tink-go uses streaming keys of 16 and 32 bytes only")
         for name in ("AES128_GCM_HKDF key 40", "AES128_CTR_HMAC key 40")
     ),
-    Hole("go", "KmsAeadKey", "tink-go has no keyset of a KMS key, but envelopes under one"),
+    Hole("go", "KmsAeadKey", "tink-go has no keyset of a KMS key, only envelopes under one"),
     Hole("java", "HKDF_SHA256_DERIVES_HKDF_SHA256", "tink-java does not derive HKDF PRF keys"),
     Hole("java", "HKDF_SHA256_DERIVES_AES_CMAC_PRF", "tink-java does not derive AES-CMAC PRF keys"),
     Hole(
@@ -477,7 +477,7 @@ class Imported:
 IMPORTED = tuple(
     Imported(
         "go", name,
-        "tink-go uses AES-CTR-HMAC streaming keys with SHA-1, and does not generate them",
+        "tink-go uses AES-CTR-HMAC streaming keys with SHA-1, but does not generate them",
     )
     for name in (
         "AES128_CTR_HMAC SHA1 tag 10",

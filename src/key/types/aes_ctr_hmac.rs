@@ -332,7 +332,7 @@ impl KeySpec for AesCtrHmacKeyType {
             overhead: parameters.iv_size + parameters.tag_size,
             messages_log2: 32,
             max_plaintext: cipher::AES_CTR_HMAC_MAX,
-            advice: "any processor with AES instructions, HMAC instead of GHASH",
+            advice: "HMAC instead of GHASH; fast wherever the processor has AES instructions",
         }
     }
 
