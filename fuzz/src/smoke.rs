@@ -1,7 +1,11 @@
 //! Runs a law with the inputs in `fuzz/seeds`, and with random changes of them, without a fuzzer.
+//!
+//! The changes are the same in each run, and few. With `KEYSEAL_FUZZ_SECONDS=10` they take that long
+//! for each law, and are new each time; an input that breaks a law is in the test's message.
 
 use std::{
-    fs,
+    env, fs,
+    hash::{BuildHasher as _, RandomState},
     path::Path,
     time::{Duration, Instant},
 };
@@ -32,11 +36,22 @@ pub(crate) fn run(folder: &str, name: &str, law: fn(&[u8])) {
         seeds.iter().all(|seed| seed.len() <= 4096),
         "a seed of {name} is long"
     );
+    let seconds = env::var("KEYSEAL_FUZZ_SECONDS").map(|seconds| {
+        let seconds = seconds.parse().expect("KEYSEAL_FUZZ_SECONDS is a number");
+        Duration::from_secs(seconds)
+    });
+    let mut random = match seconds {
+        Ok(_) => RandomState::new().hash_one(name) | 1,
+        Err(_) => 0x9e37_79b9_7f4a_7c15,
+    };
+    let goes_on = |runs: usize, spent: Duration| match seconds {
+        Ok(seconds) => spent < seconds,
+        Err(_) => runs < MIN_RUNS || runs < RUNS && spent < TIME,
+    };
     let start = Instant::now();
     for seed in &seeds {
         check(name, law, seed);
     }
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut below = move |bound: usize| {
         random ^= random << 13;
         random ^= random >> 7;
@@ -44,7 +59,7 @@ pub(crate) fn run(folder: &str, name: &str, law: fn(&[u8])) {
         (random % bound.max(1) as u64) as usize
     };
     let mut runs = 0;
-    while runs < MIN_RUNS || runs < RUNS && start.elapsed() < TIME {
+    while goes_on(runs, start.elapsed()) {
         runs += 1;
         let mut bytes = seeds[below(seeds.len())].clone();
         for _ in 0..=below(4) {
@@ -61,6 +76,7 @@ pub(crate) fn run(folder: &str, name: &str, law: fn(&[u8])) {
         }
         check(name, law, &bytes);
     }
+    println!("{name}: {} seeds, {runs} changes of them", seeds.len());
 }
 
 /// Names the input that breaks a law.
