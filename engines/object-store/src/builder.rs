@@ -1,88 +1,21 @@
 //! [`EncryptedStoreBuilder`]: the settings of a store.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use keyseal::{
-    KeysetAead, RemoteAead, SealedStreamHeader, SecretAccess,
+    KeysetAead, RemoteAead, SealedStreamHeader,
     key::aes_gcm_hkdf_streaming::AesGcmHkdfStreamingParameters, kms::LocalAead,
 };
 use object_store::{ObjectStore, Result};
 
 use crate::{
+    cache::HeaderCache,
     error::{StoreError, StoreErrorKind},
     kek::Kek,
-    store::EncryptedStore,
+    settings::{Binding, CacheLimits, ListSizes, Unsealed},
+    stats::Counters,
+    store::{EncryptedStore, Shared},
 };
-
-/// The place that an object is bound to: it decrypts nowhere else.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Binding {
-    /// To the context and the path, as the store is called with it. Copying and renaming re-encrypt.
-    #[default]
-    Path,
-    /// To the context. Copying and renaming happen on the server, and anyone who can write the bucket
-    /// can exchange two objects of the context.
-    Context,
-}
-
-/// How listings find the size of a plaintext.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ListSizes {
-    /// From the stored size, without a request: right for objects that a store of the same segment
-    /// size and header size wrote. For others the listing is wrong; reading never relies on it.
-    #[default]
-    Derived,
-    /// From the header of each object that is not in the cache, 16 at once: one request and one unwrap
-    /// per object. Choose it after you changed a size, until the old objects are rewritten.
-    Exact,
-}
-
-/// What to do with an object that is not a sealed stream.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub enum Unsealed {
-    /// Refuse it.
-    #[default]
-    Refuse,
-    /// Return it as it is, while you migrate a bucket. Anyone who can write the bucket can then put a
-    /// plaintext where you expect a sealed object: hence the token.
-    PassThrough(SecretAccess),
-}
-
-/// The limits of the header cache, which keeps the keys of objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CacheLimits {
-    entries: u64,
-    time_to_live: Duration,
-}
-
-impl CacheLimits {
-    /// Takes the number of objects, and how long each is kept.
-    #[must_use]
-    pub const fn new(entries: u64, time_to_live: Duration) -> Self {
-        Self {
-            entries,
-            time_to_live,
-        }
-    }
-
-    pub(crate) const fn entries(&self) -> u64 {
-        self.entries
-    }
-
-    pub(crate) const fn time_to_live(&self) -> Duration {
-        self.time_to_live
-    }
-}
-
-/// 10,000 objects, 5 minutes each.
-impl Default for CacheLimits {
-    fn default() -> Self {
-        Self::new(10_000, Duration::from_secs(5 * 60))
-    }
-}
 
 /// Builds an [`EncryptedStore`]. The KEK and the context are required.
 ///
@@ -109,29 +42,30 @@ impl Default for CacheLimits {
 /// ```
 #[derive(Clone)]
 pub struct EncryptedStoreBuilder {
-    pub(crate) inner: Arc<dyn ObjectStore>,
+    inner: Arc<dyn ObjectStore>,
     kek: Option<Kek>,
     context: Option<Vec<u8>>,
-    pub(crate) binding: Binding,
+    binding: Binding,
     segment_size: usize,
-    pub(crate) header_size: usize,
-    pub(crate) part_size: usize,
-    pub(crate) list_sizes: ListSizes,
-    pub(crate) unsealed: Unsealed,
-    pub(crate) cache: CacheLimits,
-}
-
-/// The settings that [`EncryptedStoreBuilder::checked`] has checked.
-pub(crate) struct Checked {
-    pub(crate) kek: Kek,
-    pub(crate) context: Vec<u8>,
-    pub(crate) parameters: AesGcmHkdfStreamingParameters,
+    header_size: usize,
+    part_size: usize,
+    list_sizes: ListSizes,
+    unsealed: Unsealed,
+    cache: CacheLimits,
 }
 
 const MIB: usize = 1 << 20;
 
+impl EncryptedStore {
+    /// Starts to build a store that keeps its objects in `inner`.
+    #[must_use]
+    pub fn builder(inner: Arc<dyn ObjectStore>) -> EncryptedStoreBuilder {
+        EncryptedStoreBuilder::new(inner)
+    }
+}
+
 impl EncryptedStoreBuilder {
-    pub(crate) fn new(inner: Arc<dyn ObjectStore>) -> Self {
+    fn new(inner: Arc<dyn ObjectStore>) -> Self {
         Self {
             inner,
             kek: None,
@@ -236,7 +170,7 @@ impl EncryptedStoreBuilder {
     /// [`StoreErrorKind::HeaderTooSmall`]; [`StoreErrorKind::Kms`] if the KEK cannot encrypt.
     pub async fn build(self) -> Result<EncryptedStore> {
         let store = self.build_untried()?;
-        store.try_kek().await?;
+        store.new_header().await.map_err(StoreError::new)?;
         Ok(store)
     }
 
@@ -246,20 +180,23 @@ impl EncryptedStoreBuilder {
     /// # Errors
     /// [`StoreErrorKind::Configuration`] for settings that are missing or out of range.
     pub fn build_untried(self) -> Result<EncryptedStore> {
-        let checked = self.checked().map_err(StoreError::new)?;
-        Ok(EncryptedStore::new(self, checked))
+        let shared = self.shared().map_err(StoreError::new)?;
+        Ok(EncryptedStore {
+            shared: Arc::new(shared),
+        })
     }
 
-    fn checked(&self) -> Result<Checked, StoreErrorKind> {
+    /// Checks the settings.
+    fn shared(self) -> Result<Shared, StoreErrorKind> {
         let require = |holds: bool, reason| {
             holds
                 .then_some(())
                 .ok_or(StoreErrorKind::Configuration(reason))
         };
-        let kek = self.kek.clone().ok_or(StoreErrorKind::Configuration(
+        let kek = self.kek.ok_or(StoreErrorKind::Configuration(
             "the store has no key-encryption key: call kek or kek_keyset",
         ))?;
-        let context = self.context.clone().ok_or(StoreErrorKind::Configuration(
+        let context = self.context.ok_or(StoreErrorKind::Configuration(
             "the store has no context: call context with the name of the data set, or with an \
              empty one",
         ))?;
@@ -281,10 +218,18 @@ impl EncryptedStoreBuilder {
         )?;
         let parameters = AesGcmHkdfStreamingParameters::new(32, self.segment_size)
             .map_err(|error| StoreErrorKind::Encrypt(Arc::new(error)))?;
-        Ok(Checked {
+        Ok(Shared {
+            inner: self.inner,
             kek,
             context,
+            binding: self.binding,
             parameters,
+            header_size: self.header_size,
+            part_size: self.part_size,
+            list_sizes: self.list_sizes,
+            unsealed: self.unsealed,
+            cache: HeaderCache::new(self.cache),
+            counters: Counters::default(),
         })
     }
 }

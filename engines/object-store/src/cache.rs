@@ -5,14 +5,12 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use keyseal::KeysetStreamingAead;
 use moka::future::Cache;
-use object_store::{GetOptions, Result, path::Path};
+use object_store::{Result, path::Path};
 
 use crate::{
-    builder::CacheLimits,
     error::{StoreErrorKind, shared},
     object::StoredObject,
-    read::Start,
-    store::EncryptedStore,
+    settings::CacheLimits,
 };
 
 type Key = (Path, Option<String>);
@@ -80,7 +78,7 @@ impl HeaderCache {
 
     /// Returns the entry, or loads it: of several callers at once, one loads and all get the result.
     /// An error is not kept.
-    async fn get_or_load(
+    pub(crate) async fn get_or_load(
         &self,
         location: &Path,
         version: Option<&String>,
@@ -103,68 +101,4 @@ impl HeaderCache {
 pub(crate) struct Loaded {
     pub(crate) object: Arc<StoredObject>,
     pub(crate) is_fresh: bool,
-}
-
-impl EncryptedStore {
-    /// Returns the object from the cache, or reads its header.
-    pub(crate) async fn object(&self, location: &Path, options: &GetOptions) -> Result<Loaded> {
-        match self.cached(location, options).await {
-            Some(cached) => Ok(cached),
-            None => self.load(location, options).await,
-        }
-    }
-
-    pub(crate) async fn cached(&self, location: &Path, options: &GetOptions) -> Option<Loaded> {
-        let version = options.version.as_ref();
-        let object = self.shared.cache.get(location, version).await?;
-        self.shared.counters.cache_hits.add(1);
-        Some(Loaded {
-            object,
-            is_fresh: false,
-        })
-    }
-
-    pub(crate) async fn load(&self, location: &Path, options: &GetOptions) -> Result<Loaded> {
-        let (cache, version) = (&self.shared.cache, options.version.as_ref());
-        self.shared.counters.cache_misses.add(1);
-        if !is_conditional(options) {
-            let load = self.read_start(location, options);
-            return cache.get_or_load(location, version, load).await;
-        }
-        // The answer to one caller's conditions is not the answer to another's.
-        let object = Arc::new(self.read_start(location, options).await?);
-        cache.insert(location, version, Arc::clone(&object)).await;
-        Ok(Loaded {
-            object,
-            is_fresh: true,
-        })
-    }
-
-    /// Opens an object whose first bytes are here already.
-    pub(crate) async fn object_from_start(
-        &self,
-        location: &Path,
-        options: &GetOptions,
-        start: Start,
-    ) -> Result<Arc<StoredObject>> {
-        let Start {
-            meta,
-            attributes,
-            bytes,
-        } = start;
-        let object = self
-            .open(location, options, meta, attributes, bytes)
-            .await?;
-        let (object, version) = (Arc::new(object), options.version.as_ref());
-        let cache = &self.shared.cache;
-        cache.insert(location, version, Arc::clone(&object)).await;
-        Ok(object)
-    }
-}
-
-fn is_conditional(options: &GetOptions) -> bool {
-    options.if_match.is_some()
-        || options.if_none_match.is_some()
-        || options.if_modified_since.is_some()
-        || options.if_unmodified_since.is_some()
 }

@@ -8,7 +8,7 @@ use object_store::{
     RenameTargetMode, Result, path::Path,
 };
 
-use crate::{builder::Binding, error::StoreErrorKind, read::in_memory, store::EncryptedStore};
+use crate::{error::StoreErrorKind, read::in_memory, settings::Binding, store::EncryptedStore};
 
 impl EncryptedStore {
     pub(crate) async fn copy_object(

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use object_store::{Error, GetOptions, ObjectMeta, Result};
 
-use crate::{builder::ListSizes, store::EncryptedStore};
+use crate::{settings::ListSizes, store::EncryptedStore};
 
 /// How many headers a listing reads at once.
 const HEADERS_AT_ONCE: usize = 16;

@@ -17,7 +17,7 @@ use crate::{
     cache::Loaded,
     chunks::Chunks,
     error::StoreErrorKind,
-    object::{Sealed, StoredObject, get_result},
+    object::{Sealed, Start, StoredObject, get_result},
     store::EncryptedStore,
 };
 
@@ -31,13 +31,6 @@ const NEAR_END: u64 = 1 << 20;
 
 /// How often a read starts, if the object is replaced during it.
 const ATTEMPTS: usize = 3;
-
-/// The first bytes of an object, and its metadata in the wrapped store.
-pub(crate) struct Start {
-    pub(crate) meta: ObjectMeta,
-    pub(crate) attributes: Attributes,
-    pub(crate) bytes: Bytes,
-}
 
 /// The outcome of one attempt of a read.
 enum Attempt<T> {

@@ -1,23 +1,17 @@
-//! [`EncryptedStore`], and where its methods lead.
+//! [`EncryptedStore`]: its settings, its keys, and what it binds objects to.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{fmt, sync::Arc};
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use keyseal::{
     KeysetHandle, SealedStreamHeader, key::aes_gcm_hkdf_streaming::AesGcmHkdfStreamingParameters,
 };
-use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, path::Path,
-};
+use object_store::{ObjectStore, path::Path};
 
 use crate::{
-    builder::{Binding, Checked, EncryptedStoreBuilder, ListSizes, Unsealed},
     cache::HeaderCache,
-    error::{StoreError, StoreErrorKind},
+    error::StoreErrorKind,
     kek::{CountedKek, Kek},
+    settings::{Binding, ListSizes, Unsealed},
     stats::{Counters, Stats},
 };
 
@@ -49,8 +43,8 @@ pub struct EncryptedStore {
 
 pub(crate) struct Shared {
     pub(crate) inner: Arc<dyn ObjectStore>,
-    kek: Kek,
-    context: Vec<u8>,
+    pub(crate) kek: Kek,
+    pub(crate) context: Vec<u8>,
     pub(crate) binding: Binding,
     pub(crate) parameters: AesGcmHkdfStreamingParameters,
     pub(crate) header_size: usize,
@@ -62,42 +56,10 @@ pub(crate) struct Shared {
 }
 
 impl EncryptedStore {
-    /// Starts to build a store that keeps its objects in `inner`.
-    #[must_use]
-    pub fn builder(inner: Arc<dyn ObjectStore>) -> EncryptedStoreBuilder {
-        EncryptedStoreBuilder::new(inner)
-    }
-
     /// Returns what this store and its clones have done.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.counters.read()
-    }
-
-    pub(crate) fn new(builder: EncryptedStoreBuilder, checked: Checked) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                inner: builder.inner,
-                kek: checked.kek,
-                context: checked.context,
-                binding: builder.binding,
-                parameters: checked.parameters,
-                header_size: builder.header_size,
-                part_size: builder.part_size,
-                list_sizes: builder.list_sizes,
-                unsealed: builder.unsealed,
-                cache: HeaderCache::new(builder.cache),
-                counters: Counters::default(),
-            }),
-        }
-    }
-
-    /// Wraps a key that is then dropped.
-    pub(crate) async fn try_kek(&self) -> Result<()> {
-        self.new_header()
-            .await
-            .map(drop)
-            .map_err(|kind| StoreError::new(kind).into())
     }
 
     pub(crate) fn kek(&self) -> CountedKek<'_> {
@@ -145,81 +107,6 @@ impl EncryptedStore {
             append(location.as_ref().as_bytes());
         }
         associated_data
-    }
-}
-
-#[async_trait]
-impl ObjectStore for EncryptedStore {
-    async fn put_opts(
-        &self,
-        location: &Path,
-        payload: PutPayload,
-        opts: PutOptions,
-    ) -> Result<PutResult> {
-        self.write(location, location, payload, opts).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        opts: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        let upload = self.upload(location, location, opts).await?;
-        Ok(Box::new(upload))
-    }
-
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.read(location, options).await
-    }
-
-    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.read_ranges(location, ranges).await
-    }
-
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
-        let forget = |store: Self| {
-            move |location: Path| {
-                let store = store.clone();
-                async move {
-                    store.shared.cache.forget(&location).await;
-                    Ok(location)
-                }
-            }
-        };
-        let locations = locations.and_then(forget(self.clone())).boxed();
-        let deleted = self.shared.inner.delete_stream(locations);
-        deleted.and_then(forget(self.clone())).boxed()
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.with_sizes(self.shared.inner.list(prefix))
-    }
-
-    fn list_with_offset(
-        &self,
-        prefix: Option<&Path>,
-        offset: &Path,
-    ) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.with_sizes(self.shared.inner.list_with_offset(prefix, offset))
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        let mut listed = self.shared.inner.list_with_delimiter(prefix).await?;
-        let stored = std::mem::take(&mut listed.objects);
-        let stored = futures_util::stream::iter(stored.into_iter().map(Ok)).boxed();
-        listed.objects = self.with_sizes(stored).try_collect().await?;
-        Ok(listed)
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.copy_object(from, to, options).await
-    }
-
-    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.rename_object(from, to, options).await
     }
 }
 
