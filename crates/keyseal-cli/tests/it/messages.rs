@@ -56,6 +56,9 @@ fn data_for_a_closed_output_is_a_failure_and_a_report_is_not() {
         (format!("decrypt big.sealed {KEYSET} >/dev/null"), 0),
         (format!("encrypt big {KEYSET} --force -o /dev/null >&-"), 0),
         (format!("encrypt {KEYSET} -o empty </dev/null"), 0),
+        // As Python's DEVNULL and Node's "ignore" open it.
+        (format!("decrypt big.sealed {KEYSET} 1<>/dev/null"), 0),
+        (format!("encrypt {KEYSET} -o empty2 0<>/dev/null"), 0),
     ] {
         let output = place.shell(&format!("keyseal {line}")).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
