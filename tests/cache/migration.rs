@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use keyseal::{
     Key, KeyTypes, KeysetHandle, KeysetRemoteAead, KmsEnvelopeAead, KmsError, RemoteAead, Variant,
+    envelope::{CachePolicy, DecryptCache, EncryptCache},
     key::kms_envelope_aead::KmsEnvelopeAeadParameters,
     kms::KmsClient,
     rewrap::{Rewrap, Wrapped},
@@ -110,4 +111,54 @@ fn with_a_tink_prefix_the_order_costs_nothing() {
     let message = at_once(aead.encrypt(b"text", b"data")).unwrap();
     assert_eq!(at_once(aead.decrypt(&message, b"data")).unwrap(), b"text");
     assert_eq!((keks.old.decryptions(), keks.new.decryptions()), (0, 1));
+}
+
+#[test]
+fn a_cached_keyset_calls_each_of_its_keys_once() {
+    let keks = Keks {
+        old: Kek::new(),
+        new: Kek::new(),
+    };
+    let (uris, policy) = (["old", "new"], CachePolicy::new());
+    let policy = policy
+        .encrypt(EncryptCache::new())
+        .decrypt(DecryptCache::new());
+    let keyset = keyset(&uris, 0, Variant::Tink);
+    let before = KeysetRemoteAead::cached(&keyset, &keks, policy.clone()).unwrap();
+    let messages: Vec<Vec<u8>> = (0..100_u8)
+        .map(|n| at_once(before.encrypt(&[n], b"data")).unwrap())
+        .collect();
+    assert_eq!((keks.old.encryptions(), keks.new.encryptions()), (1, 0));
+
+    // The other key encrypts now. What the first one wrote is opened with one request.
+    let mut promoted = keyset;
+    let other = promoted.entries().nth(1).unwrap().id();
+    promoted.promote(other).unwrap();
+    let after = KeysetRemoteAead::cached(&promoted, &keks, policy).unwrap();
+    for (n, message) in (0..).zip(&messages) {
+        assert_eq!(at_once(after.decrypt(message, b"data")).unwrap(), [n]);
+        at_once(after.encrypt(&[n], b"data")).unwrap();
+    }
+    assert_eq!((keks.old.encryptions(), keks.new.encryptions()), (1, 1));
+    assert_eq!((keks.old.decryptions(), keks.new.decryptions()), (1, 0));
+
+    // Any reader without a cache opens them.
+    let plain = KeysetRemoteAead::new(&promoted, &keks).unwrap();
+    assert_eq!(at_once(plain.decrypt(&messages[7], b"data")).unwrap(), [7]);
+}
+
+#[test]
+fn a_cached_keyset_refuses_a_limit_above_its_ceiling() {
+    let keks = Keks {
+        old: Kek::new(),
+        new: Kek::new(),
+    };
+    let policy = EncryptCache::new().max_messages((1 << 32) + 1);
+    let error = KeysetRemoteAead::cached(&keyset(&["old"], 0, Variant::Tink), &keks, policy);
+    let error = error.unwrap_err();
+    let reason = std::iter::successors(Some(&error as &dyn std::error::Error), |error| {
+        error.source()
+    })
+    .any(|error| error.to_string().contains("SP 800-38D"));
+    assert!(reason, "{error:?}");
 }

@@ -59,3 +59,116 @@ fn failure(error: &clap::Error) -> Failure {
         .into_iter()
         .fold(Failure::usage("usage", "command line", why), Failure::hint)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+mod tests {
+    use std::{collections::BTreeSet, env, time::Duration, time::Instant};
+
+    use clap::Command;
+    use proptest::{
+        prelude::*,
+        test_runner::{Config, TestRunner},
+    };
+
+    use super::*;
+    use crate::{command_line::command, display::Lines};
+
+    /// The words that the program knows: commands, flags and the values that they take.
+    fn vocabulary(command: &Command, words: &mut BTreeSet<String>) {
+        words.insert(command.get_name().to_owned());
+        for arg in command.get_arguments() {
+            words.extend(arg.get_long().map(|long| format!("--{long}")));
+            words.extend(arg.get_long().map(|long| format!("--{long}=")));
+            words.extend(arg.get_short().map(|short| format!("-{short}")));
+            let values = arg.get_possible_values();
+            words.extend(values.iter().map(|value| value.get_name().to_owned()));
+        }
+        for inner in command.get_subcommands() {
+            vocabulary(inner, words);
+        }
+    }
+
+    /// A command and its inner ones, then words of all commands, and of none.
+    fn lines() -> impl Strategy<Value = Vec<OsString>> {
+        let mut known = BTreeSet::new();
+        vocabulary(&command(), &mut known);
+        let known: Vec<String> = known.into_iter().collect();
+        let word = prop_oneof![
+            6 => proptest::sample::select(known),
+            1 => "[a-zA-Z0-9./:=-]{0,12}",
+            1 => any::<String>(),
+            1 => "(AES256_GCM|-1|0|4294967296|1-|--|-|k.json|file-kms://k.json|scw-kms://x)",
+        ];
+        let word = word.prop_map(OsString::from);
+        #[cfg(unix)]
+        let word = {
+            use std::os::unix::ffi::OsStringExt as _;
+            prop_oneof![20 => word, 1 => any::<Vec<u8>>().prop_map(OsString::from_vec)]
+        };
+        let line = proptest::collection::vec(word, 0..10);
+        (proptest::sample::select(paths()), line).prop_map(|(path, words)| {
+            let path = ["keyseal".to_owned()].into_iter().chain(path);
+            path.map(OsString::from).chain(words).collect()
+        })
+    }
+
+    /// The ways to each command.
+    fn paths() -> Vec<Vec<String>> {
+        fn visit(command: &Command, path: &[String], paths: &mut Vec<Vec<String>>) {
+            paths.push(path.to_vec());
+            for inner in command.get_subcommands() {
+                visit(
+                    inner,
+                    &[path, &[inner.get_name().to_owned()]].concat(),
+                    paths,
+                );
+            }
+        }
+        let mut paths = Vec::new();
+        visit(&command(), &[], &mut paths);
+        paths
+    }
+
+    /// With `KEYSEAL_FUZZ_SECONDS`, it takes that long: the law of `fuzz/` for arguments.
+    #[test]
+    fn any_arguments_are_taken_or_refused_in_one_line() {
+        let seconds = env::var("KEYSEAL_FUZZ_SECONDS").map(|seconds| seconds.parse().unwrap());
+        let time = seconds.map_or(Duration::ZERO, Duration::from_secs);
+        let start = Instant::now();
+        loop {
+            let config = Config {
+                failure_persistence: None,
+                ..Config::with_cases(300)
+            };
+            let outcome = TestRunner::new(config).run(&lines(), |line| {
+                let Err(error) = parse(&line) else {
+                    return Ok(());
+                };
+                prop_assert_eq!(parse(&line).unwrap_err().kind(), error.kind());
+                if matches!(
+                    error.kind(),
+                    ErrorKind::DisplayHelp
+                        | ErrorKind::DisplayVersion
+                        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+                ) {
+                    return Ok(());
+                }
+                let quoting = printable_arguments(&line);
+                let failure = failure(quoting.as_ref().unwrap_or(&error));
+                prop_assert_eq!(failure.exit(), Exit::Usage);
+                let message = failure.message();
+                prop_assert!(message.len() > "command line: ".len(), "{}", message);
+                let shown = Lines::from(message.as_str()).to_string();
+                let (line, rest) = shown.split_once('\n').unwrap();
+                prop_assert_eq!(rest, "");
+                prop_assert!(!line.chars().any(char::is_control), "{:?}", line);
+                Ok(())
+            });
+            outcome.unwrap();
+            if start.elapsed() >= time {
+                break;
+            }
+        }
+    }
+}

@@ -57,8 +57,8 @@ pub fn holds(bytes: &[u8], format: Format) {
     );
 }
 
-/// The lint finds an error exactly if the reader refuses the file, or if an enabled key is of unknown
-/// type.
+/// The lint finds an error exactly if the reader refuses the file, or if no primitive uses the
+/// keyset: an enabled key is of unknown type, or two are of different kinds.
 fn lint_agrees(bytes: &[u8], read: Option<&KeysetHandle>) {
     let findings = keyset::lint(bytes);
     let errors: Vec<_> = findings
@@ -66,13 +66,15 @@ fn lint_agrees(bytes: &[u8], read: Option<&KeysetHandle>) {
         .filter(|one| one.severity() == Severity::Error)
         .collect();
     let is_encrypted = Protection::guess(bytes) == Some(Protection::Encrypted);
-    let unknown = read.is_some_and(|read| {
-        read.entries().any(|entry| {
-            let is_unknown = |key: &keyseal::Key| key.kind().is_none();
-            entry.status() == Status::Enabled && entry.key().is_some_and(is_unknown)
-        })
-    });
-    let is_good = read.is_some() && !unknown;
+    let is_useless = |read: &KeysetHandle| {
+        let enabled = read
+            .entries()
+            .filter(|entry| entry.status() == Status::Enabled);
+        let mut kinds = enabled.filter_map(|entry| Some(entry.key()?.kind()));
+        let first = kinds.next().flatten();
+        first.is_none() || kinds.any(|kind| kind != first)
+    };
+    let is_good = read.is_some_and(|read| !is_useless(read));
     if errors.is_empty() {
         assert!(
             is_good || is_encrypted,
