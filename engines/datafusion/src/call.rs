@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::error::{DataFusionError, Result};
 
-use crate::{column::Column, output::Output, parsed::ParsedKeyset, ring::KeyRing};
+use crate::{column::Column, key_use::KeyUse, output::Output, parsed::ParsedKeyset, ring::KeyRing};
 
 pub(crate) struct Call<'a> {
     pub(crate) function: &'static str,
@@ -63,12 +63,18 @@ pub(crate) fn utf8(text: &[u8]) -> Result<&str, String> {
 /// The keyset of the last row, which the next one mostly has too.
 pub(crate) struct LastKeyset<'a> {
     ring: &'a KeyRing,
+    wanted: Option<KeyUse>,
     last: Option<(&'a [u8], Arc<ParsedKeyset>)>,
 }
 
 impl<'a> LastKeyset<'a> {
-    pub(crate) const fn new(ring: &'a KeyRing) -> Self {
-        Self { ring, last: None }
+    /// Takes the use of the keysets, or `None` to describe them.
+    pub(crate) const fn new(ring: &'a KeyRing, wanted: Option<KeyUse>) -> Self {
+        Self {
+            ring,
+            wanted,
+            last: None,
+        }
     }
 
     pub(crate) fn get(&mut self, argument: &'a [u8]) -> Result<&ParsedKeyset, String> {
@@ -76,8 +82,20 @@ impl<'a> LastKeyset<'a> {
         let is_last = |last: &[u8]| std::ptr::eq(last, argument) || last == argument;
         let last = match self.last.take() {
             Some((last, parsed)) if is_last(last) => (last, parsed),
-            _ => (argument, self.ring.resolve(argument)?),
+            _ => (argument, self.ring.resolve(argument, self.wanted)?),
         };
         Ok(&self.last.insert(last).1)
+    }
+
+    /// Returns a newer keyset than that of the last row, if its source has one.
+    pub(crate) fn newer(&mut self) -> Result<Option<&ParsedKeyset>, String> {
+        let Some((argument, current)) = &mut self.last else {
+            return Ok(None);
+        };
+        let newer = self.ring.newer(argument, current)?;
+        Ok(newer.map(|newer| {
+            *current = newer;
+            &**current
+        }))
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     call::{Call, LastKeyset},
     error::sentence,
     function::{Definition, Nature, Parameter},
+    key_use::KeyUse,
     output::Output,
     parsed::ParsedKeyset,
 };
@@ -50,7 +51,7 @@ pub(crate) const fn decryption(
 }
 
 pub(crate) fn encrypt(call: &Call<'_>, cipher: Cipher<EncryptError>) -> Result<ArrayRef> {
-    let mut keysets = LastKeyset::new(call.ring);
+    let mut keysets = LastKeyset::new(call.ring, Some(KeyUse::Encrypt));
     let room = call.size(1) + call.rows * OVERHEAD;
     let output = call.map(room, |[keyset, plaintext, data], out| {
         let encrypted = cipher(keysets.get(keyset)?, plaintext, data, out)?;
@@ -85,11 +86,18 @@ fn decrypt(
     cipher: Cipher<DecryptError>,
     check: fn(&[u8]) -> Result<(), &'static str>,
 ) -> Result<Output> {
-    let mut keysets = LastKeyset::new(call.ring);
+    let mut keysets = LastKeyset::new(call.ring, Some(KeyUse::Decrypt));
     // A plaintext is not longer than its ciphertext, so the buffer never grows and leaves no copy.
     call.map(call.size(1), |[keyset, ciphertext, data], out| {
         let start = out.len();
-        let decrypted = cipher(keysets.get(keyset)?, ciphertext, data, out)?;
+        let mut decrypted = cipher(keysets.get(keyset)?, ciphertext, data, out)?;
+        // Another process may have rotated the keyset.
+        if decrypted.is_err()
+            && let Some(newer) = keysets.newer()?
+        {
+            out.truncate(start);
+            decrypted = cipher(newer, ciphertext, data, out)?;
+        }
         let checked = decrypted
             .map_err(|_| "a ciphertext does not open under this keyset and additional data")
             .and_then(|()| check(out.get(start..).unwrap_or_default()));

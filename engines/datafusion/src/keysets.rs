@@ -119,7 +119,7 @@ fn rotate_keyset(call: &Call<'_>) -> Result<ArrayRef> {
 
 /// It takes references too: the number of keys is no secret.
 fn keyset_length(call: &Call<'_>) -> Result<ArrayRef> {
-    let mut keysets = LastKeyset::new(call.ring);
+    let mut keysets = LastKeyset::new(call.ring, None);
     let mut lengths = Vec::with_capacity(call.rows);
     for row in 0..call.rows {
         let length = match call.row(row) {

@@ -42,8 +42,10 @@
 // A module uses only those above it.
 mod error;
 mod key_type;
+mod key_use;
 mod output;
 mod reference;
+mod source;
 
 mod column;
 mod parsed;
@@ -63,6 +65,8 @@ mod wrapped;
 mod register;
 mod registry;
 
+pub use key_use::KeyUse;
 pub use register::{functions, register};
 pub use registry::SealedRegistry;
 pub use ring::KeyRing;
+pub use source::WrappedKeysetSource;

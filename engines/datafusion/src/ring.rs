@@ -8,15 +8,21 @@ use std::{
 };
 
 use keyseal::{
-    KeysetError, KeysetHandle, KmsErrorKind, RemoteAead, SecretAccess,
-    keyset::Format,
+    KeysetError, KeysetHandle, KmsError, KmsErrorKind, RemoteAead, SecretAccess,
+    keyset::{Format, KeysetFile},
     kms::{KmsClients, blocking::Worker},
 };
 use moka::sync::Cache;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::{error::sentence, parsed::ParsedKeyset, reference::Reference};
+use crate::{
+    error::sentence,
+    key_use::KeyUse,
+    parsed::ParsedKeyset,
+    reference::Reference,
+    source::{KeptKeyset, WrappedKeysetSource},
+};
 
 const REFUSED: &str = "keysets in cleartext are refused here: use KEYS.KEYSET_CHAIN or keyset(name), \
                        or allow them with KeyRing::cleartext_keysets";
@@ -48,9 +54,12 @@ const REFUSED: &str = "keysets in cleartext are refused here: use KEYS.KEYSET_CH
 pub struct KeyRing {
     kms: KmsClients,
     names: HashMap<String, Named>,
+    /// Names that are not here may be used for everything.
+    allowed: HashMap<String, Vec<KeyUse>>,
     takes_cleartext: bool,
-    /// Both caches find a keyset by the SHA-256 of its argument.
+    /// The caches find a keyset by the SHA-256 of its argument.
     unwrapped: Cache<[u8; 32], Arc<ParsedKeyset>>,
+    refused: Cache<[u8; 32], Arc<Unopened>>,
     cleartext: Cache<[u8; 32], Arc<ParsedKeyset>>,
     worker: OnceLock<Worker>,
 }
@@ -58,10 +67,22 @@ pub struct KeyRing {
 enum Named {
     Parsed(Arc<ParsedKeyset>),
     Wrapped { uri: String, wrapped: Vec<u8> },
+    Kept { uri: String, kept: KeptKeyset },
+}
+
+/// Why a service did not unwrap a keyset.
+struct Unopened {
+    text: String,
+    /// Whether the next call may do better.
+    is_retryable: bool,
 }
 
 const ENTRIES: u64 = 1_001;
 const TIME_TO_LIVE: Duration = Duration::from_secs(5 * 60);
+/// How long a refusal is remembered: the tasks of one query ask the service once.
+const REFUSED_FOR: Duration = Duration::from_secs(5);
+/// How often a source is read at most, if ciphertexts do not decrypt.
+const REREAD_AFTER: Duration = Duration::from_secs(1);
 
 impl KeyRing {
     /// Makes a ring without keysets and services, which refuses cleartext keysets.
@@ -70,10 +91,15 @@ impl KeyRing {
         Self {
             kms: KmsClients::new(),
             names: HashMap::new(),
+            allowed: HashMap::new(),
             takes_cleartext: false,
             unwrapped: Cache::builder()
                 .max_capacity(ENTRIES)
                 .time_to_live(TIME_TO_LIVE)
+                .build(),
+            refused: Cache::builder()
+                .max_capacity(ENTRIES)
+                .time_to_live(REFUSED_FOR)
                 .build(),
             cleartext: Cache::new(ENTRIES),
             worker: OnceLock::new(),
@@ -114,6 +140,36 @@ impl KeyRing {
         self
     }
 
+    /// Adds a keyset that the key `uri` wraps, kept by `source`, as `keyset('name')`.
+    ///
+    /// The source is read when a query first uses the keyset, and again after 5 minutes. If a
+    /// ciphertext does not decrypt it is read again too, at most once a second: a process that other
+    /// processes rotate the keyset for needs no signal. Encryption may use the old primary key for 5
+    /// minutes, so disable an old key later than that.
+    #[must_use]
+    pub fn wrapped_keyset_from(
+        mut self,
+        name: impl Into<String>,
+        uri: impl Into<String>,
+        source: impl WrappedKeysetSource + 'static,
+    ) -> Self {
+        let (uri, kept) = (uri.into(), KeptKeyset::new(source));
+        self.names.insert(name.into(), Named::Kept { uri, kept });
+        self
+    }
+
+    /// Restricts what functions may do with the keyset `name` in this process. Without it, they may
+    /// do everything.
+    ///
+    /// # Security
+    /// It restricts the name. Someone who has the wrapped keyset can give it to
+    /// `KEYS.KEYSET_CHAIN`, if this process may use its key: permissions of the KMS restrict that.
+    #[must_use]
+    pub fn allow(mut self, name: impl Into<String>, uses: impl Into<Vec<KeyUse>>) -> Self {
+        self.allowed.insert(name.into(), uses.into());
+        self
+    }
+
     /// Allows keysets in cleartext as arguments and results, as for BigQuery's `KEYS.NEW_KEYSET` and
     /// for a table that holds a keyset per row.
     ///
@@ -126,18 +182,67 @@ impl KeyRing {
         self
     }
 
-    /// Finds the keyset of an argument.
-    pub(crate) fn resolve(&self, argument: &[u8]) -> Result<Arc<ParsedKeyset>, String> {
+    /// Finds the keyset of an argument, for a use or to describe it.
+    pub(crate) fn resolve(
+        &self,
+        argument: &[u8],
+        wanted: Option<KeyUse>,
+    ) -> Result<Arc<ParsedKeyset>, String> {
         match Reference::parse(argument) {
             Some(Ok(Reference::Chain { uri, wrapped })) => self.unwrapped(uri, wrapped),
-            Some(Ok(Reference::Name(name))) => match self.names.get(name) {
-                Some(Named::Parsed(parsed)) => Ok(Arc::clone(parsed)),
-                Some(Named::Wrapped { uri, wrapped }) => self.unwrapped(uri, wrapped),
-                None => Err(format!("no keyset is named {name:?} in the key ring")),
-            },
+            Some(Ok(Reference::Name(name))) => {
+                self.check_use(name, wanted)?;
+                match self.names.get(name) {
+                    Some(Named::Parsed(parsed)) => Ok(Arc::clone(parsed)),
+                    Some(Named::Wrapped { uri, wrapped }) => self.unwrapped(uri, wrapped),
+                    Some(Named::Kept { uri, kept }) => self.kept(uri, kept, TIME_TO_LIVE),
+                    None => Err(format!("no keyset is named {name:?} in the key ring")),
+                }
+            }
             Some(Err(error)) => Err(error.to_owned()),
             None => self.cleartext(argument),
         }
+    }
+
+    /// Finds a newer keyset of an argument, if its source has another than `current`.
+    pub(crate) fn newer(
+        &self,
+        argument: &[u8],
+        current: &Arc<ParsedKeyset>,
+    ) -> Result<Option<Arc<ParsedKeyset>>, String> {
+        let Some(Ok(Reference::Name(name))) = Reference::parse(argument) else {
+            return Ok(None);
+        };
+        let Some(Named::Kept { uri, kept }) = self.names.get(name) else {
+            return Ok(None);
+        };
+        let newest = self.kept(uri, kept, REREAD_AFTER)?;
+        Ok((!Arc::ptr_eq(&newest, current)).then_some(newest))
+    }
+
+    fn check_use(&self, name: &str, wanted: Option<KeyUse>) -> Result<(), String> {
+        let (Some(wanted), Some(allowed)) = (wanted, self.allowed.get(name)) else {
+            return Ok(());
+        };
+        match allowed.contains(&wanted) {
+            true => Ok(()),
+            false => Err(format!(
+                "keyset {name:?} may not be used to {wanted} in this process"
+            )),
+        }
+    }
+
+    fn kept(
+        &self,
+        uri: &str,
+        kept: &KeptKeyset,
+        age: Duration,
+    ) -> Result<Arc<ParsedKeyset>, String> {
+        let wrapped = kept.wrapped(age, |source| {
+            let read = self.run(source.read())?;
+            read.map_err(|error| sentence(&*error))
+        })?;
+        self.unwrapped(uri, &wrapped)
     }
 
     /// Parses a keyset in cleartext, if they are allowed.
@@ -173,35 +278,39 @@ impl KeyRing {
         hash.update((uri.len() as u64).to_be_bytes());
         hash.update(uri);
         hash.update(wrapped);
+        let key = hash.finalize().into();
+        if let Some(refused) = self.refused.get(&key) {
+            return Err(refused.text.clone());
+        }
         let unwrap = || {
-            let handle = self.unwrap_keyset(uri, wrapped)?;
+            let handle = self.ask_to_unwrap(uri, wrapped)?;
             Ok(Arc::new(ParsedKeyset::new(handle)))
         };
-        let parsed = self.unwrapped.try_get_with(hash.finalize().into(), unwrap);
-        parsed.map_err(|error: Arc<String>| error.to_string())
+        let parsed = self.unwrapped.try_get_with(key, unwrap);
+        parsed.map_err(|error: Arc<Unopened>| {
+            if !error.is_retryable {
+                self.refused.insert(key, Arc::clone(&error));
+            }
+            error.text.clone()
+        })
     }
 
     /// Asks the service to unwrap a keyset.
     pub(crate) fn unwrap_keyset(&self, uri: &str, wrapped: &[u8]) -> Result<KeysetHandle, String> {
-        let kek = self.kek(uri)?;
-        self.run(async {
-            match kek.decrypt(wrapped, b"").await {
-                Ok(keyset) => {
-                    let keyset = Zeroizing::new(keyset);
-                    let access = SecretAccess::insecure();
-                    KeysetHandle::read_cleartext(&keyset, Format::Binary, access)
-                }
-                // A file of Tink: it starts with its first field, or is JSON.
-                Err(error)
-                    if is_refusal(error.kind()) && matches!(wrapped.first(), Some(0x12 | b'{')) =>
-                {
-                    let format = Format::detect(wrapped);
-                    KeysetHandle::read_encrypted_remote(wrapped, format, &*kek, b"").await
-                }
-                Err(error) => Err(KeysetError::Decrypt(error.into())),
-            }
-        })?
-        .map_err(|error| format!("{uri}: {}", sentence(&error)))
+        self.ask_to_unwrap(uri, wrapped).map_err(|error| error.text)
+    }
+
+    fn ask_to_unwrap(&self, uri: &str, wrapped: &[u8]) -> Result<KeysetHandle, Unopened> {
+        let retryable = |text| Unopened {
+            text,
+            is_retryable: true,
+        };
+        let kek = self.kek(uri).map_err(retryable)?;
+        let unwrapped = self.run(unwrap(&*kek, wrapped)).map_err(retryable)?;
+        unwrapped.map_err(|error| Unopened {
+            text: format!("{uri}: {}", sentence(&error)),
+            is_retryable: may_pass(&error),
+        })
     }
 
     /// Asks the service to wrap a keyset, as BigQuery does.
@@ -231,6 +340,39 @@ impl KeyRing {
         };
         Ok(worker.run(future))
     }
+}
+
+async fn unwrap(kek: &dyn RemoteAead, wrapped: &[u8]) -> Result<KeysetHandle, KeysetError> {
+    let tink = || async {
+        let format = Format::detect(wrapped);
+        KeysetHandle::read_encrypted_remote(wrapped, format, kek, b"").await
+    };
+    // A file of Tink in JSON: no service's ciphertext looks so, and a call is saved.
+    if wrapped.first() == Some(&b'{') && KeysetFile::detect(wrapped).is_ok() {
+        return tink().await;
+    }
+    match kek.decrypt(wrapped, b"").await {
+        Ok(keyset) => {
+            let keyset = Zeroizing::new(keyset);
+            let access = SecretAccess::insecure();
+            KeysetHandle::read_cleartext(&keyset, Format::Binary, access)
+        }
+        // A file of Tink: it starts with its first field, or is JSON.
+        Err(error) if is_refusal(error.kind()) && matches!(wrapped.first(), Some(0x12 | b'{')) => {
+            tink().await
+        }
+        Err(error) => Err(KeysetError::Decrypt(error.into())),
+    }
+}
+
+/// Returns whether the service may answer otherwise in a moment.
+fn may_pass(error: &KeysetError) -> bool {
+    let cause: &dyn std::error::Error = error;
+    let mut causes = std::iter::successors(Some(cause), |cause| cause.source());
+    causes.any(|cause| {
+        let kms = cause.downcast_ref::<KmsError>();
+        kms.is_some_and(KmsError::is_retryable)
+    })
 }
 
 /// Returns whether a service said no to a ciphertext, rather than nothing.

@@ -18,18 +18,18 @@ use keyseal_datafusion::KeyRing;
 
 use crate::support::{Functions, binary, bytes, generate, hex, keyset, scalar, texts, usual};
 
-const KEK: &str = "file-kms://kek.json";
+pub(crate) const KEK: &str = "file-kms://kek.json";
 const OTHER: &str = "file-kms://other.json";
 
 /// A key service in a folder. Looking up a key is counted.
 #[derive(Clone)]
-struct Service {
-    client: Arc<FileKmsClient>,
-    lookups: Arc<AtomicU64>,
+pub(crate) struct Service {
+    pub(crate) client: Arc<FileKmsClient>,
+    pub(crate) lookups: Arc<AtomicU64>,
 }
 
 impl Service {
-    fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         let access = SecretAccess::insecure();
         for name in ["kek.json", "other.json"] {
             let key = generate("AES256_GCM").write_cleartext(Format::Json, access);
@@ -41,7 +41,7 @@ impl Service {
         }
     }
 
-    fn ring(&self) -> KeyRing {
+    pub(crate) fn ring(&self) -> KeyRing {
         KeyRing::new().kms(KmsClients::new().with(self.clone()))
     }
 
@@ -50,7 +50,7 @@ impl Service {
     }
 
     /// Wraps a keyset as BigQuery does.
-    fn wrap(&self, keyset: &KeysetHandle) -> Vec<u8> {
+    pub(crate) fn wrap(&self, keyset: &KeysetHandle) -> Vec<u8> {
         let kek = self.kek();
         let keyset = cleartext(keyset);
         Worker::new()

@@ -12,3 +12,4 @@ mod interop;
 mod keys;
 mod registry;
 mod support;
+mod uses;

@@ -1,0 +1,77 @@
+//! An executor: Ballista's, with our stores and functions.
+
+use std::{net::IpAddr, path::PathBuf, sync::Arc};
+
+use ballista_core::{
+    error::{BallistaError, Result},
+    extension::SessionConfigExt as _,
+    registry::BallistaFunctionRegistry,
+};
+use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
+use clap::Args;
+use datafusion::prelude::SessionConfig;
+
+use crate::{engine::Engine, work_dir::WorkDir};
+
+/// The settings of an executor.
+#[derive(Args, Clone, Debug)]
+#[non_exhaustive]
+pub struct ExecutorArgs {
+    /// The host of the scheduler
+    #[arg(long, value_name = "HOST", default_value = "localhost")]
+    pub scheduler_host: String,
+    /// The port of the scheduler
+    #[arg(long, value_name = "PORT", default_value_t = 50050)]
+    pub scheduler_port: u16,
+    /// The address to listen on; results travel without TLS, so keep it in a private network
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub bind: IpAddr,
+    /// The name by which the others reach it, if not by the address
+    #[arg(long, value_name = "HOST")]
+    pub external_host: Option<String>,
+    /// The port for results and shuffles
+    #[arg(long, value_name = "PORT", default_value_t = 50051)]
+    pub port: u16,
+    /// The port for tasks
+    #[arg(long, value_name = "PORT", default_value_t = 50052)]
+    pub grpc_port: u16,
+    /// How many tasks run at once; all cores unless given
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub vcores: usize,
+    /// The folder for shuffle and spill files, which hold decrypted columns: put it in memory
+    /// (tmpfs) or on an encrypted disk. Mode 0700; a temporary folder unless given
+    #[arg(long, value_name = "FOLDER")]
+    pub work_dir: Option<PathBuf>,
+    /// Tell the scheduler at this interval that it is alive
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub heartbeat: u64,
+}
+
+/// Runs tasks until the process is told to stop.
+///
+/// # Errors
+/// Ballista's, if the scheduler cannot be reached or an address not be used; an I/O error for the
+/// working folder.
+pub async fn run_executor(engine: Arc<Engine>, args: &ExecutorArgs) -> Result<()> {
+    let work_dir = WorkDir::open(args.work_dir.as_deref()).map_err(BallistaError::IoError)?;
+    let folder = work_dir.path().to_owned();
+    let state = engine.state(SessionConfig::new_with_ballista(), Some(&folder))?;
+    let config = ExecutorProcessConfig {
+        scheduler_host: args.scheduler_host.clone(),
+        scheduler_port: args.scheduler_port,
+        // It waits for a scheduler that starts at the same time.
+        scheduler_connect_timeout_seconds: 30,
+        bind_host: args.bind.to_string(),
+        external_host: args.external_host.clone(),
+        port: args.port,
+        grpc_port: args.grpc_port,
+        vcores: args.vcores,
+        work_dir: Some(folder.display().to_string()),
+        executor_heartbeat_interval_seconds: args.heartbeat,
+        override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&state))),
+        override_config_producer: Some(Arc::new(SessionConfig::new_with_ballista)),
+        override_runtime_producer: Some(Arc::new(move |_| engine.runtime(Some(&folder)))),
+        ..ExecutorProcessConfig::default()
+    };
+    start_executor_process(Arc::new(config)).await
+}

@@ -1,0 +1,167 @@
+//! [`Process`]: a child that does not outlive us.
+
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io,
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use tokio::process::{Child, Command};
+
+/// How long a child may take to end by itself.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A child whose output goes to a file. It has a pipe as its input, and ends when the pipe closes:
+/// also if this process is killed.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+/// Describes a [`Process`].
+#[derive(Debug)]
+pub struct ProcessBuilder {
+    command: Command,
+    log: PathBuf,
+}
+
+impl ProcessBuilder {
+    /// Names a program, and the file for its errors and logs.
+    pub fn new(program: impl AsRef<OsStr>, log: &Path) -> Self {
+        let mut command = Command::new(program);
+        command.stdin(Stdio::piped()).kill_on_drop(true);
+        // A proxy of the user's knows no loopback of ours.
+        command.env("NO_PROXY", "127.0.0.1,localhost");
+        Self {
+            command,
+            log: log.to_owned(),
+        }
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// Sets variables.
+    #[must_use]
+    pub fn envs(
+        mut self,
+        variables: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+    ) -> Self {
+        self.command.envs(variables);
+        self
+    }
+
+    /// Removes a variable.
+    #[must_use]
+    pub fn env_remove(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Lets the child write its results to a pipe, or to where we write ours.
+    #[must_use]
+    pub fn stdout(mut self, stdout: Stdio) -> Self {
+        self.command.stdout(stdout);
+        self
+    }
+
+    /// Lets the child write its errors to where we write ours, rather than to the file.
+    ///
+    /// # Errors
+    /// [`io::Error`] if the program cannot be started.
+    pub fn start_with_our_stderr(mut self) -> io::Result<Process> {
+        let child = self.command.spawn()?;
+        Ok(Process {
+            child,
+            log: self.log,
+        })
+    }
+
+    /// Starts the child.
+    ///
+    /// # Errors
+    /// [`io::Error`] if the program cannot be started, or the file not be written.
+    pub fn start(mut self) -> io::Result<Process> {
+        let log = File::options().create(true).append(true).open(&self.log)?;
+        self.command.stderr(log);
+        self.start_with_our_stderr()
+    }
+}
+
+impl Process {
+    /// Returns the file with its errors and logs.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Returns its process id, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Returns the child itself.
+    pub const fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Returns how it ended, if it has.
+    ///
+    /// # Errors
+    /// [`io::Error`] of the operating system.
+    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// [`io::Error`] of the operating system.
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+        // Waiting would close its input, which tells it to end.
+        let stdin = self.child.stdin.take();
+        let status = self.child.wait().await;
+        drop(stdin);
+        status
+    }
+
+    /// Kills it at once, as a power failure would.
+    ///
+    /// # Errors
+    /// [`io::Error`] of the operating system.
+    pub async fn kill(&mut self) -> io::Result<()> {
+        self.child.kill().await
+    }
+
+    /// Tells it to end, and kills it if it does not.
+    pub async fn stop(mut self) {
+        drop(self.child.stdin.take());
+        if tokio::time::timeout(GRACE, self.child.wait())
+            .await
+            .is_err()
+        {
+            // An error means that it has ended.
+            let _ = self.child.kill().await;
+        }
+    }
+}
+
+/// Returns a port of loopback that nobody listens on.
+///
+/// # Errors
+/// [`io::Error`] if there is none.
+pub fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}

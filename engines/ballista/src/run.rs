@@ -1,0 +1,90 @@
+//! What each verb does.
+
+use std::{
+    error::Error,
+    io::{self, Read as _},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use keyseal_ballista::{
+    Engine, EngineConfig, Role, connect, local, run_executor, run_scheduler, run_statements,
+};
+
+use crate::{
+    args::{Args, Command, ProcessArgs, SqlArgs},
+    demo, logging,
+};
+
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+pub(crate) fn run(args: Args) -> Result<ExitCode, BoxError> {
+    logging::start();
+    if args.process.until_stdin_closes {
+        local::exit_with_parent()?;
+    }
+    let runtime = tokio::runtime::Runtime::new()?;
+    let process = args.process;
+    match args.command {
+        Command::Scheduler(args) => {
+            let engine = runtime.block_on(async { open(&process, Role::Scheduler) })?;
+            runtime.block_on(run_scheduler(engine, &args))?;
+        }
+        Command::Executor(args) => {
+            let engine = runtime.block_on(async { open(&process, Role::Executor) })?;
+            runtime.block_on(run_executor(engine, &args))?;
+        }
+        Command::Sql(args) => runtime.block_on(sql(&process, args))?,
+        Command::Demo(args) => return runtime.block_on(demo::run(&args)),
+        Command::Story(args) => return runtime.block_on(demo::tell(&args)),
+        Command::Emulator => local::serve_emulator()?,
+        Command::Guard { command } => {
+            if let Some((program, arguments)) = command.split_first() {
+                return Ok(local::guard(program, arguments)?);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the configuration, and starts to keep the meter's file.
+fn open(process: &ProcessArgs, role: Role) -> Result<Arc<Engine>, BoxError> {
+    let config = EngineConfig::read(&process.config)?;
+    let engine = Arc::new(Engine::new(&config, role)?);
+    if let Some(path) = process.meter.clone() {
+        let meter = Arc::clone(engine.meter());
+        tokio::spawn(async move { local::write_meter(meter, &path).await });
+    }
+    Ok(engine)
+}
+
+async fn sql(process: &ProcessArgs, args: SqlArgs) -> Result<(), BoxError> {
+    let sql = match args.sql {
+        Some(sql) => sql,
+        None => {
+            let mut sql = String::new();
+            io::stdin().lock().read_to_string(&mut sql)?;
+            sql
+        }
+    };
+    let engine = open(process, Role::Client)?;
+    let ctx = connect(&engine, &args.scheduler).await?;
+    run_statements(&ctx, &sql, &mut io::stdout()).await?;
+    Ok(())
+}
+
+/// Writes an error and its causes.
+pub(crate) fn sentence(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let cause = source.to_string();
+        // Many errors write their cause themselves.
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        next = source.source();
+    }
+    text
+}

@@ -1,0 +1,137 @@
+//! [`WorkDir`]: the folder of an executor, for its owner alone.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+/// The folder of an executor's shuffle and spill files, which hold decrypted columns.
+#[derive(Debug)]
+pub struct WorkDir {
+    path: PathBuf,
+    /// Removed with this value, if the folder is not the user's.
+    _temporary: Option<TempDir>,
+}
+
+impl WorkDir {
+    /// Makes the folder with mode 0700, or checks that no other user can enter it. Without a path
+    /// it is a temporary folder, which is removed with this value.
+    ///
+    /// # Errors
+    /// [`io::Error`] if it cannot be made, or other users can enter it.
+    pub fn open(path: Option<&Path>) -> io::Result<Self> {
+        let Some(path) = path else {
+            let temporary = private_builder().tempdir()?;
+            return Ok(Self {
+                path: temporary.path().to_owned(),
+                _temporary: Some(temporary),
+            });
+        };
+        match fs::symlink_metadata(path) {
+            Ok(_) => check_private(path)?,
+            Err(_) => create_private(path)?,
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            _temporary: None,
+        })
+    }
+
+    /// Returns the path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(unix)]
+fn private_builder() -> tempfile::Builder<'static, 'static> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mut builder = tempfile::Builder::new();
+    builder
+        .prefix("keyseal-executor-")
+        .permissions(fs::Permissions::from_mode(0o700));
+    builder
+}
+
+#[cfg(not(unix))]
+fn private_builder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("keyseal-executor-");
+    builder
+}
+
+#[cfg(unix)]
+fn create_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}
+
+#[cfg(not(unix))]
+fn create_private(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+#[cfg(unix)]
+fn check_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    if metadata.permissions().mode() & 0o077 != 0 {
+        let path = path.display();
+        return Err(io::Error::other(format!(
+            "other users can enter {path}, and shuffle files hold decrypted columns: chmod 700 {path}"
+        )));
+    }
+    Ok(())
+}
+
+/// Access lists are not checked.
+#[cfg(not(unix))]
+fn check_private(path: &Path) -> io::Result<()> {
+    fs::read_dir(path).map(drop)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_new_folder_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b");
+        assert_eq!(WorkDir::open(Some(&path)).unwrap().path(), path);
+        assert_eq!(mode(&path), 0o700);
+        let temporary = WorkDir::open(None).unwrap();
+        let path = temporary.path().to_owned();
+        assert_eq!(mode(&path), 0o700);
+        drop(temporary);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_folder_that_others_can_enter_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o750)).unwrap();
+        let error = WorkDir::open(Some(folder.path())).unwrap_err().to_string();
+        assert!(error.contains("chmod 700"), "{error}");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        assert!(WorkDir::open(Some(folder.path())).is_ok());
+    }
+}

@@ -1,0 +1,14 @@
+//! The configuration, and clusters of real processes.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod canary;
+mod config;
+mod demo;
+mod killed;
+mod lake;
+mod local_equals;
+mod nodes;
+mod proxy;
+mod rights;
+mod rotated;
