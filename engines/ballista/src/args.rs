@@ -10,7 +10,7 @@ use crate::demo::{DemoArgs, StoryArgs};
 /// Ballista with encrypted tables and BigQuery's AEAD functions
 ///
 /// Credentials come from the environment of each process: SCW_SECRET_KEY and so on for Key Manager,
-/// AWS_ACCESS_KEY_ID and so on for buckets. RUST_LOG sets what is logged.
+/// AWS_ACCESS_KEY_ID and so on for buckets. RUST_LOG filters the logs.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Args {
@@ -34,7 +34,7 @@ pub(crate) struct ProcessArgs {
     /// End when standard input closes
     #[arg(long, global = true, hide = true)]
     pub(crate) until_stdin_closes: bool,
-    /// Keep the counts of what was read in this file
+    /// Keep the counts of reads in this file
     #[arg(long, global = true, hide = true, value_name = "FILE")]
     pub(crate) meter: Option<PathBuf>,
 }
@@ -69,6 +69,9 @@ pub(crate) struct SqlArgs {
     /// The scheduler
     #[arg(long, value_name = "URL", default_value = "df://localhost:50050")]
     pub(crate) scheduler: String,
+    /// Run in this process, without a cluster
+    #[arg(long, conflicts_with = "scheduler")]
+    pub(crate) local: bool,
     /// The statements, with semicolons between them; standard input unless given
     #[arg(value_name = "SQL")]
     pub(crate) sql: Option<String>,

@@ -22,8 +22,8 @@ pub(crate) fn clients(folder: &Path, role: Role) -> KmsClients {
         .with(FileKmsClient::in_folder(folder, SecretAccess::insecure()))
 }
 
-/// Scaleway Key Manager, or why it cannot be used. A process without rights starts: the first
-/// query that needs a key says what is missing.
+/// Scaleway Key Manager, or the reason that it cannot be used. A process without rights starts: the
+/// first query that needs a key gives the reason.
 struct KeyManager(Result<ScalewayClient, KmsError>);
 
 impl KeyManager {

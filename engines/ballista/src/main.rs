@@ -4,6 +4,7 @@
 
 mod args;
 mod demo;
+mod error;
 mod logging;
 mod run;
 
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
             let _ = writeln!(
                 std::io::stderr(),
                 "keyseal-ballista: {}",
-                run::sentence(&*error)
+                error::sentence(&*error)
             );
             ExitCode::FAILURE
         }

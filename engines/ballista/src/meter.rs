@@ -1,4 +1,4 @@
-//! [`Meter`]: counts what a process reads from its stores.
+//! [`Meter`]: counts the reads of a process from its stores.
 
 use std::{
     fmt,

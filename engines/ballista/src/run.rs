@@ -1,22 +1,22 @@
 //! What each verb does.
 
 use std::{
-    error::Error,
     io::{self, Read as _},
     process::ExitCode,
     sync::Arc,
 };
 
+use datafusion::prelude::{SessionConfig, SessionContext};
 use keyseal_ballista::{
     Engine, EngineConfig, Role, connect, local, run_executor, run_scheduler, run_statements,
 };
 
 use crate::{
     args::{Args, Command, ProcessArgs, SqlArgs},
-    demo, logging,
+    demo,
+    error::BoxError,
+    logging,
 };
-
-pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 pub(crate) fn run(args: Args) -> Result<ExitCode, BoxError> {
     logging::start();
@@ -68,23 +68,10 @@ async fn sql(process: &ProcessArgs, args: SqlArgs) -> Result<(), BoxError> {
         }
     };
     let engine = open(process, Role::Client)?;
-    let ctx = connect(&engine, &args.scheduler).await?;
+    let ctx = match args.local {
+        true => SessionContext::new_with_state(engine.state(SessionConfig::new(), None)?),
+        false => connect(&engine, &args.scheduler).await?,
+    };
     run_statements(&ctx, &sql, &mut io::stdout()).await?;
     Ok(())
-}
-
-/// Writes an error and its causes.
-pub(crate) fn sentence(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let cause = source.to_string();
-        // Many errors write their cause themselves.
-        if !text.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-        next = source.source();
-    }
-    text
 }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use keyseal::{
-    Aead as _, BoxFuture, KeysetAead, KeysetHandle, KmsError, KmsErrorKind, RemoteAead,
-    keyset::Format, kms::KmsClients,
+    Aead as _, BoxFuture, KeysetAead, KeysetError, KeysetHandle, KmsError, KmsErrorKind,
+    RemoteAead, keyset::Format, kms::KmsClients,
 };
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -15,8 +15,8 @@ use crate::place::KeysetPlace;
 
 /// How long new objects are wrapped with a keyset that was rotated meanwhile.
 const REREAD_AFTER: Duration = Duration::from_secs(5 * 60);
-/// How often a keyset is read again at most, if headers do not open under it.
-const REREAD_AT_MOST: Duration = Duration::from_secs(1);
+/// The least time between two reads, if headers name keys that nobody has.
+const INTERVAL: Duration = Duration::from_millis(100);
 /// How long a refusal of the key service is remembered: the tasks of one query ask it once.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 
@@ -28,7 +28,7 @@ pub(crate) struct DirectKek {
 
 /// A keyset that wraps the keys of objects, itself encrypted under a key of a service.
 ///
-/// It is unwrapped once, by the first object. A header that does not open under it may be of a
+/// It is unwrapped once, by the first object. A header that names a key that it lacks may be of a
 /// process that has a newer keyset: then it is read again.
 pub(crate) struct KeysetKek {
     kek: DirectKek,
@@ -44,8 +44,31 @@ struct State {
 
 struct Current {
     encrypted: Vec<u8>,
-    keys: Arc<KeysetAead>,
+    keys: Arc<StoreKeys>,
     read_at: Instant,
+}
+
+struct StoreKeys {
+    ids: Vec<u32>,
+    aead: KeysetAead,
+}
+
+impl StoreKeys {
+    fn new(keyset: &KeysetHandle) -> Result<Self, KeysetError> {
+        Ok(Self {
+            ids: keyset.entries().map(|entry| entry.id().value()).collect(),
+            aead: keyset.primitive()?,
+        })
+    }
+
+    /// Returns whether a wrapped key names a key that is not here. RAW keys are not named.
+    fn lacks_key_of(&self, wrapped: &[u8]) -> bool {
+        let named = match wrapped.split_first() {
+            Some((0 | 1, rest)) => rest.first_chunk::<4>(),
+            _ => None,
+        };
+        named.is_some_and(|id| !self.ids.contains(&u32::from_be_bytes(*id)))
+    }
 }
 
 impl KeysetKek {
@@ -57,22 +80,23 @@ impl KeysetKek {
         }
     }
 
-    /// Returns the keyset, as it was at most `age` ago. All who wait for it make one call.
-    async fn keys(&self, age: Duration) -> Result<Arc<KeysetAead>, KmsError> {
+    /// Returns the keyset of this time or later. All callers that wait for it share one call.
+    async fn keys(&self, since: Instant) -> Result<Arc<StoreKeys>, KmsError> {
         let mut state = self.state.lock().await;
         if let Some((at, error)) = &state.refused
             && at.elapsed() < REFUSED_FOR
         {
             return Err(error.clone());
         }
-        if let Some(current) = &state.keyset
-            && current.read_at.elapsed() < age
-        {
-            return Ok(Arc::clone(&current.keys));
+        if let Some(current) = &state.keyset {
+            if current.read_at >= since {
+                return Ok(Arc::clone(&current.keys));
+            }
+            tokio::time::sleep(INTERVAL.saturating_sub(current.read_at.elapsed())).await;
         }
         match (self.read(&mut state).await, &mut state.keyset) {
             (Ok(keys), _) => Ok(keys),
-            // The old keyset opens what it opened.
+            // The old keyset still opens old objects.
             (Err(_), Some(current)) => {
                 current.read_at = Instant::now();
                 Ok(Arc::clone(&current.keys))
@@ -86,9 +110,9 @@ impl KeysetKek {
         }
     }
 
-    async fn read(&self, state: &mut MutexGuard<'_, State>) -> Result<Arc<KeysetAead>, KmsError> {
-        let encrypted = self.place.read().await?;
+    async fn read(&self, state: &mut MutexGuard<'_, State>) -> Result<Arc<StoreKeys>, KmsError> {
         let read_at = Instant::now();
+        let encrypted = self.place.read().await?;
         if let Some(current) = &mut state.keyset
             && current.encrypted == encrypted
         {
@@ -98,7 +122,7 @@ impl KeysetKek {
         let kek = self.kek.find()?;
         let format = Format::detect(&encrypted);
         let keyset = KeysetHandle::read_encrypted_remote(&encrypted, format, &*kek, b"");
-        let keys = match keyset.await.and_then(|keyset| keyset.primitive()) {
+        let keys = match keyset.await.and_then(|keyset| StoreKeys::new(&keyset)) {
             Ok(keys) => Arc::new(keys),
             Err(error) => return Err(self.unopened(error)),
         };
@@ -110,7 +134,7 @@ impl KeysetKek {
         Ok(keys)
     }
 
-    fn unopened(&self, error: keyseal::KeysetError) -> KmsError {
+    fn unopened(&self, error: KeysetError) -> KmsError {
         let source: Option<&KmsError> =
             std::error::Error::source(&error).and_then(|source| source.downcast_ref());
         let kind = source.map_or(KmsErrorKind::Configuration, KmsError::kind);
@@ -151,8 +175,9 @@ impl RemoteAead for KeysetKek {
         associated_data: &'a [u8],
     ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
         Box::pin(async move {
-            let keys = self.keys(REREAD_AFTER).await?;
-            keys.encrypt(plaintext, associated_data)
+            let keys = self.keys(long_ago()).await?;
+            keys.aead
+                .encrypt(plaintext, associated_data)
                 .map_err(|error| KmsError::new(KmsErrorKind::Local).with_source(error))
         })
     }
@@ -163,14 +188,19 @@ impl RemoteAead for KeysetKek {
         associated_data: &'a [u8],
     ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
         Box::pin(async move {
-            let keys = self.keys(REREAD_AFTER).await?;
-            if let Ok(plaintext) = keys.decrypt(ciphertext, associated_data) {
-                return Ok(plaintext);
+            let asked = Instant::now();
+            let mut keys = self.keys(long_ago()).await?;
+            if keys.lacks_key_of(ciphertext) {
+                keys = self.keys(asked).await?;
             }
-            let newer = self.keys(REREAD_AT_MOST).await?;
-            newer
+            keys.aead
                 .decrypt(ciphertext, associated_data)
                 .map_err(|_| KmsErrorKind::DecryptionFailed.into())
         })
     }
+}
+
+fn long_ago() -> Instant {
+    let now = Instant::now();
+    now.checked_sub(REREAD_AFTER).unwrap_or(now)
 }

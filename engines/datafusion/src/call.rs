@@ -1,6 +1,6 @@
 //! [`Call`]: a function's work on one batch.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use datafusion::error::{DataFusionError, Result};
 
@@ -64,15 +64,17 @@ pub(crate) fn utf8(text: &[u8]) -> Result<&str, String> {
 pub(crate) struct LastKeyset<'a> {
     ring: &'a KeyRing,
     wanted: Option<KeyUse>,
+    started: Instant,
     last: Option<(&'a [u8], Arc<ParsedKeyset>)>,
 }
 
 impl<'a> LastKeyset<'a> {
     /// Takes the use of the keysets, or `None` to describe them.
-    pub(crate) const fn new(ring: &'a KeyRing, wanted: Option<KeyUse>) -> Self {
+    pub(crate) fn new(ring: &'a KeyRing, wanted: Option<KeyUse>) -> Self {
         Self {
             ring,
             wanted,
+            started: Instant::now(),
             last: None,
         }
     }
@@ -87,12 +89,16 @@ impl<'a> LastKeyset<'a> {
         Ok(&self.last.insert(last).1)
     }
 
-    /// Returns a newer keyset than that of the last row, if its source has one.
-    pub(crate) fn newer(&mut self) -> Result<Option<&ParsedKeyset>, String> {
+    /// Returns a newer keyset than that of the last row, if the ciphertext names a key that it lacks,
+    /// and its source has another.
+    pub(crate) fn newer(&mut self, ciphertext: &[u8]) -> Result<Option<&ParsedKeyset>, String> {
         let Some((argument, current)) = &mut self.last else {
             return Ok(None);
         };
-        let newer = self.ring.newer(argument, current)?;
+        if !current.lacks_key_of(ciphertext) {
+            return Ok(None);
+        }
+        let newer = self.ring.newer(argument, current, self.started)?;
         Ok(newer.map(|newer| {
             *current = newer;
             &**current

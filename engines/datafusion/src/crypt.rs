@@ -93,7 +93,7 @@ fn decrypt(
         let mut decrypted = cipher(keysets.get(keyset)?, ciphertext, data, out)?;
         // Another process may have rotated the keyset.
         if decrypted.is_err()
-            && let Some(newer) = keysets.newer()?
+            && let Some(newer) = keysets.newer(ciphertext)?
         {
             out.truncate(start);
             decrypted = cipher(newer, ciphertext, data, out)?;

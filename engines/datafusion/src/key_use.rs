@@ -1,4 +1,4 @@
-//! [`KeyUse`]: what functions may do with a keyset.
+//! [`KeyUse`]: encryption or decryption.
 
 use std::fmt;
 

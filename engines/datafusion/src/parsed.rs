@@ -23,6 +23,19 @@ impl ParsedKeyset {
         &self.handle
     }
 
+    /// Returns whether a ciphertext names a key that the keyset does not have. Those of RAW keys name
+    /// none.
+    pub(crate) fn lacks_key_of(&self, ciphertext: &[u8]) -> bool {
+        let Some((0 | 1, rest)) = ciphertext.split_first() else {
+            return false;
+        };
+        let Some(id) = rest.first_chunk::<4>() else {
+            return false;
+        };
+        let id = u32::from_be_bytes(*id);
+        self.handle.entries().all(|entry| entry.id().value() != id)
+    }
+
     pub(crate) fn aead(&self) -> Result<&KeysetAead, String> {
         self.aead.as_ref().map_err(Clone::clone)
     }

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use keyseal::{
@@ -81,8 +81,6 @@ const ENTRIES: u64 = 1_001;
 const TIME_TO_LIVE: Duration = Duration::from_secs(5 * 60);
 /// How long a refusal is remembered: the tasks of one query ask the service once.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
-/// How often a source is read at most, if ciphertexts do not decrypt.
-const REREAD_AFTER: Duration = Duration::from_secs(1);
 
 impl KeyRing {
     /// Makes a ring without keysets and services, which refuses cleartext keysets.
@@ -142,10 +140,11 @@ impl KeyRing {
 
     /// Adds a keyset that the key `uri` wraps, kept by `source`, as `keyset('name')`.
     ///
-    /// The source is read when a query first uses the keyset, and again after 5 minutes. If a
-    /// ciphertext does not decrypt it is read again too, at most once a second: a process that other
-    /// processes rotate the keyset for needs no signal. Encryption may use the old primary key for 5
-    /// minutes, so disable an old key later than that.
+    /// The source is read when a query first uses the keyset, and again after 5 minutes. It is read
+    /// again too if a ciphertext names a key that the keyset lacks, ten times a second at most: no
+    /// process has to be told of a rotation. Encryption may use the old primary key for 5 minutes, so
+    /// disable an old key later than that. Ciphertexts of RAW keys name no key: rotate such keysets by
+    /// adding the new key first.
     #[must_use]
     pub fn wrapped_keyset_from(
         mut self,
@@ -195,7 +194,10 @@ impl KeyRing {
                 match self.names.get(name) {
                     Some(Named::Parsed(parsed)) => Ok(Arc::clone(parsed)),
                     Some(Named::Wrapped { uri, wrapped }) => self.unwrapped(uri, wrapped),
-                    Some(Named::Kept { uri, kept }) => self.kept(uri, kept, TIME_TO_LIVE),
+                    Some(Named::Kept { uri, kept }) => {
+                        let now = Instant::now();
+                        self.kept(uri, kept, now.checked_sub(TIME_TO_LIVE).unwrap_or(now))
+                    }
                     None => Err(format!("no keyset is named {name:?} in the key ring")),
                 }
             }
@@ -204,11 +206,13 @@ impl KeyRing {
         }
     }
 
-    /// Finds a newer keyset of an argument, if its source has another than `current`.
+    /// Finds a newer keyset of an argument, if its source has another than `current`. It is read if
+    /// it was not since then.
     pub(crate) fn newer(
         &self,
         argument: &[u8],
         current: &Arc<ParsedKeyset>,
+        since: Instant,
     ) -> Result<Option<Arc<ParsedKeyset>>, String> {
         let Some(Ok(Reference::Name(name))) = Reference::parse(argument) else {
             return Ok(None);
@@ -216,7 +220,7 @@ impl KeyRing {
         let Some(Named::Kept { uri, kept }) = self.names.get(name) else {
             return Ok(None);
         };
-        let newest = self.kept(uri, kept, REREAD_AFTER)?;
+        let newest = self.kept(uri, kept, since)?;
         Ok((!Arc::ptr_eq(&newest, current)).then_some(newest))
     }
 
@@ -236,9 +240,9 @@ impl KeyRing {
         &self,
         uri: &str,
         kept: &KeptKeyset,
-        age: Duration,
+        since: Instant,
     ) -> Result<Arc<ParsedKeyset>, String> {
-        let wrapped = kept.wrapped(age, |source| {
+        let wrapped = kept.wrapped(since, |source| {
             let read = self.run(source.read())?;
             read.map_err(|error| sentence(&*error))
         })?;

@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     sync::{Arc, Mutex, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -15,7 +16,10 @@ pub trait WrappedKeysetSource: Send + Sync {
     fn read(&self) -> BoxFuture<'_, Result<Vec<u8>, Box<dyn Error + Send + Sync>>>;
 }
 
-/// A source, with what it said last.
+/// The least time between two reads of a source.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// A source, with its last answer.
 pub(crate) struct KeptKeyset {
     source: Box<dyn WrappedKeysetSource>,
     last: Mutex<Option<Last>>,
@@ -34,27 +38,29 @@ impl KeptKeyset {
         }
     }
 
-    /// Returns the wrapped keyset, as it was at most `age` ago. `read` waits for the source.
+    /// Returns the wrapped keyset of this time or later. `read` waits for the source.
     ///
     /// The lock is held meanwhile, so threads that want one keyset read it once. A source that does
     /// not answer leaves the last keyset in use.
     pub(crate) fn wrapped(
         &self,
-        age: Duration,
+        since: Instant,
         read: impl FnOnce(&dyn WrappedKeysetSource) -> Result<Vec<u8>, String>,
     ) -> Result<Arc<[u8]>, String> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = &*last
-            && last.read_at.elapsed() < age
-        {
-            return Ok(Arc::clone(&last.wrapped));
+        if let Some(last) = &*last {
+            if last.read_at >= since {
+                return Ok(Arc::clone(&last.wrapped));
+            }
+            // Ciphertexts of unknown keys must not become a storm of reads.
+            thread::sleep(INTERVAL.saturating_sub(last.read_at.elapsed()));
         }
+        let read_at = Instant::now();
         let wrapped = match (read(&*self.source), &*last) {
             (Ok(wrapped), _) => wrapped.into(),
             (Err(_), Some(last)) => Arc::clone(&last.wrapped),
             (Err(error), None) => return Err(error),
         };
-        let read_at = Instant::now();
         let newest = last.insert(Last { wrapped, read_at });
         Ok(Arc::clone(&newest.wrapped))
     }
@@ -73,14 +79,15 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_read_again_after_the_age() {
+    fn a_source_is_read_again_for_a_later_time() {
         let kept = KeptKeyset::new(Unused);
-        let long = Duration::from_secs(3600);
+        let start = Instant::now();
         let unread = |_: &dyn WrappedKeysetSource| Err("unread".to_owned());
-        assert_eq!(kept.wrapped(long, unread), Err("unread".to_owned()));
-        assert_eq!(*kept.wrapped(long, |_| Ok(vec![1])).unwrap(), [1]);
-        assert_eq!(*kept.wrapped(long, |_| Ok(vec![2])).unwrap(), [1]);
-        assert_eq!(*kept.wrapped(Duration::ZERO, |_| Ok(vec![2])).unwrap(), [2]);
-        assert_eq!(*kept.wrapped(Duration::ZERO, unread).unwrap(), [2]);
+        assert_eq!(kept.wrapped(start, unread), Err("unread".to_owned()));
+        assert_eq!(*kept.wrapped(start, |_| Ok(vec![1])).unwrap(), [1]);
+        assert_eq!(*kept.wrapped(start, |_| Ok(vec![2])).unwrap(), [1]);
+        assert_eq!(*kept.wrapped(Instant::now(), |_| Ok(vec![2])).unwrap(), [2]);
+        assert_eq!(*kept.wrapped(Instant::now(), unread).unwrap(), [2]);
+        assert!(start.elapsed() >= INTERVAL * 2);
     }
 }

@@ -9,7 +9,7 @@ use toml::Spanned;
 use url::Url;
 
 use super::{
-    NamedKeysetConfig, StoreConfig, WrappedKeyset,
+    entries::{NamedKeysetConfig, StoreConfig, WrappedKeyset},
     error::ConfigError,
     location::KeysetLocation,
     parse::{File, Keyset, Lines, Store},

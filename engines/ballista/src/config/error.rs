@@ -1,4 +1,4 @@
-//! [`ConfigError`]: what is wrong with the configuration, and where.
+//! [`ConfigError`]: a mistake in the configuration, and its line.
 
 use std::{
     error::Error,
@@ -37,7 +37,7 @@ impl ConfigError {
     }
 }
 
-/// `FILE:LINE: what is wrong; what to do`.
+/// `FILE:LINE: the mistake; the way out`.
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.path.display())?;

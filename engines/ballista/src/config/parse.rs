@@ -83,7 +83,7 @@ fn unknown_entry(message: &str) -> Option<&str> {
     message.strip_prefix("unknown field `")?.split('`').next()
 }
 
-/// A value of the wrong type may be a secret in the wrong place: only what was expected is shown.
+/// A value of the wrong type may be a secret in the wrong place: the error shows the expected type alone.
 fn without_values(message: &str) -> String {
     let shows_value = message.starts_with("invalid ") || message.starts_with("unknown variant");
     match message.rsplit_once(", expected ") {

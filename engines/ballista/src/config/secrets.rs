@@ -1,4 +1,4 @@
-//! What looks like a secret: it must not be in the file.
+//! Values that look like secrets: they must not be in the file.
 
 use keyseal::keyset::{KeysetFile, Protection};
 
@@ -16,8 +16,8 @@ pub(super) fn names_a_secret(entry: &str) -> bool {
     words.iter().any(|word| entry.contains(word))
 }
 
-/// Returns what a text looks like, if that is a secret. URIs of keys have the ids of keys in their
-/// paths, so this is for what follows a user name, a name or a context.
+/// Returns the kind of secret that a text looks like, or `None`. It is for names and contexts: URIs
+/// hold the ids of keys.
 pub(super) fn resembled(text: &str) -> Option<&'static str> {
     if text.contains("-----BEGIN") {
         return Some("a key in PEM");
@@ -28,10 +28,9 @@ pub(super) fn resembled(text: &str) -> Option<&'static str> {
     if is_uuid(text) {
         return Some("a Scaleway secret key");
     }
-    let is_separator = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '='));
-    text.split(is_separator)
-        .any(is_random)
-        .then_some("a key or a token")
+    let is_separator = |c: char| !c.is_ascii_alphanumeric();
+    let is_key = is_base64_of_key(text) || text.split(is_separator).any(is_random);
+    is_key.then_some("a key or a token")
 }
 
 /// Returns whether bytes are a keyset in cleartext.
@@ -56,7 +55,22 @@ fn is_uuid(text: &str) -> bool {
     sizes == [8, 4, 4, 4, 12] && groups.iter().all(is_hex)
 }
 
-/// Names have words. 32 digits of hexadecimal, or base64 of 24 bytes, have not.
+/// Base64 of as many bytes as keys have; AWS's secret keys have 30.
+fn is_base64_of_key(text: &str) -> bool {
+    let digits = text.trim_end_matches('=');
+    let has = |class: fn(&u8) -> bool| digits.as_bytes().iter().any(class);
+    let is_base64 = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte));
+    let is_padded = digits.len() < text.len();
+    is_base64
+        && [16, 24, 30, 32, 48, 64].contains(&(digits.len() * 3 / 4))
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && (is_padded || has(u8::is_ascii_digit))
+}
+
+/// Names have words. 32 digits of hexadecimal have not.
 fn is_random(word: &str) -> bool {
     word.len() >= 32
         && word.bytes().any(|byte| byte.is_ascii_digit())

@@ -8,9 +8,9 @@ use keyseal_ballista::{
     local::{Process, ProcessBuilder, Reading, free_port, read_meters},
 };
 
-use crate::run::BoxError;
+use crate::error::BoxError;
 
-/// What is logged. Traces of HTTP/2 would be gigabytes.
+/// The filter of the logs. Traces of HTTP/2 would be gigabytes.
 const LOGS: &str = "info,ballista=debug,ballista_core=debug,ballista_scheduler=debug,\
                     ballista_executor=debug,datafusion=debug,keyseal=trace,object_store=debug";
 

@@ -12,7 +12,7 @@ use keyseal_ballista::local::Needle;
 use object_store::{GetOptions, GetRange, ObjectStore as _, ObjectStoreExt as _, path::Path};
 use url::Url;
 
-use crate::run::BoxError;
+use crate::error::BoxError;
 
 /// The keysets: names of files, templates, and whether the story rotates them.
 const KEYSETS: [(&str, &str, bool); 3] = [

@@ -9,7 +9,7 @@ use datafusion::prelude::SessionContext;
 use tokio::task::JoinHandle;
 
 use super::measure::answer;
-use crate::run::BoxError;
+use crate::error::BoxError;
 
 pub(super) struct Load {
     stop: Arc<AtomicBool>,

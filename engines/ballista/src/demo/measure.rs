@@ -12,11 +12,7 @@ use super::{
     queries::{Query, Tables, Values},
     table::Row,
 };
-use crate::run::BoxError;
-
-/// How often a query runs on each kind of table. The fastest counts: everything else on the machine
-/// only makes it slower.
-const RUNS: usize = 2;
+use crate::error::BoxError;
 
 /// Runs a query, and returns its result as text.
 pub(super) async fn answer(ctx: &SessionContext, sql: &str) -> Result<String> {
@@ -31,6 +27,9 @@ pub(super) struct Bench<'a> {
     pub(super) remote: &'a SessionContext,
     pub(super) local: &'a SessionContext,
     pub(super) values: &'a Values,
+    /// How often a query runs on each kind of table. The fastest counts: everything else on the
+    /// machine only makes it slower.
+    pub(super) runs: usize,
 }
 
 impl Bench<'_> {
@@ -42,7 +41,7 @@ impl Bench<'_> {
         let mut read = [Reading::default(); 2];
         let mut is_right = true;
         let mut calls = 0;
-        for run in 0..RUNS {
+        for run in 0..self.runs {
             for (index, tables) in [Tables::Sealed, Tables::Plain].into_iter().enumerate() {
                 let sql = query.sql(tables, self.values);
                 let before = self.cluster.reading().await?;

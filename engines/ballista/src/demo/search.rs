@@ -1,4 +1,4 @@
-//! The search: what can be read in everything that was written.
+//! The search for secrets in everything that processes wrote.
 
 use std::{fs, path::Path};
 
@@ -13,18 +13,24 @@ use object_store::{ObjectStore as _, ObjectStoreExt as _, path::Path as ObjectPa
 use url::Url;
 
 use super::{
+    output::say,
     queries::{QUERIES, Tables, Values},
-    say,
     table::grouped,
 };
-use crate::run::BoxError;
+use crate::error::BoxError;
 
-/// Some texts of one kind, and what was found in them.
+/// Texts of one kind, with the needles found in them.
 pub(super) struct Place {
     name: String,
     texts: usize,
     bytes: u64,
-    found: Vec<(String, usize)>,
+    found: Vec<Found>,
+}
+
+struct Found {
+    needle: String,
+    texts: usize,
+    first: String,
 }
 
 impl Place {
@@ -37,17 +43,19 @@ impl Place {
         }
     }
 
-    pub(super) fn look_in(&mut self, text: &[u8], needles: &[Needle]) {
+    /// Looks in a text, such as a file, which the report names if it has a needle.
+    pub(super) fn look_in(&mut self, name: &str, text: &[u8], needles: &[Needle]) {
         self.texts += 1;
         self.bytes += text.len() as u64;
         for needle in needles.iter().filter(|needle| needle.is_in(text)) {
-            match self
-                .found
-                .iter_mut()
-                .find(|(name, _)| name == needle.name())
-            {
-                Some((_, texts)) => *texts += 1,
-                None => self.found.push((needle.name().to_owned(), 1)),
+            let known = |found: &&mut Found| found.needle == needle.name();
+            match self.found.iter_mut().find(known) {
+                Some(found) => found.texts += 1,
+                None => self.found.push(Found {
+                    needle: needle.name().to_owned(),
+                    texts: 1,
+                    first: name.to_owned(),
+                }),
             }
         }
     }
@@ -62,17 +70,23 @@ impl Place {
             let path = entry?.path();
             match path.is_dir() {
                 true => self.look_in_folder(&path, needles)?,
-                false => self.look_in(&fs::read(path)?, needles),
+                false => self.look_in_file(&path, needles)?,
             }
         }
         Ok(())
     }
 
-    pub(super) fn has(&self, needle: &str) -> bool {
-        self.found.iter().any(|(name, _)| name == needle)
+    pub(super) fn look_in_file(&mut self, path: &Path, needles: &[Needle]) -> Result<(), BoxError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        self.look_in(&name, &fs::read(path)?, needles);
+        Ok(())
     }
 
-    /// Says what was found. Returns whether something was that must not be there.
+    pub(super) fn has(&self, needle: &str) -> bool {
+        self.found.iter().any(|found| found.needle == needle)
+    }
+
+    /// Prints the finds. Returns whether there is one that must not be there.
     pub(super) fn show(&self, expected: Option<&str>) -> bool {
         let what = format!(
             "{} ({}, {} bytes)",
@@ -80,15 +94,13 @@ impl Place {
             self.texts,
             grouped(self.bytes)
         );
-        let found: Vec<_> = self
-            .found
-            .iter()
-            .map(|(name, texts)| format!("{name} in {texts}"))
-            .collect();
-        let is_bad = self
-            .found
-            .iter()
-            .any(|(name, _)| Some(name.as_str()) != expected);
+        let is_expected = |found: &Found| expected == Some(found.needle.as_str());
+        let is_bad = !self.found.iter().all(is_expected);
+        let found = self.found.iter().map(|found| match is_bad {
+            true => format!("{} in {}, first {}", found.needle, found.texts, found.first),
+            false => format!("{} in {}", found.needle, found.texts),
+        });
+        let found: Vec<_> = found.collect();
         let said = match (found.is_empty(), is_bad) {
             (true, _) => "nothing".to_owned(),
             (false, true) => format!("FOUND {}", found.join(", ")),
@@ -112,8 +124,9 @@ pub(super) async fn bucket(
     let objects: Vec<_> = store.list(Some(&folder)).try_collect().await?;
     for object in objects {
         let bytes = store.get(&object.location).await?.bytes().await?;
-        place.look_in(&bytes, needles);
-        place.look_in(object.location.as_ref().as_bytes(), needles);
+        let name = object.location.as_ref();
+        place.look_in(name, &bytes, needles);
+        place.look_in(name, name.as_bytes(), needles);
     }
     Ok(place)
 }
@@ -130,7 +143,7 @@ pub(super) async fn plans(
         let sql = query.sql(Tables::Sealed, values);
         let plan = ctx.state().create_logical_plan(&sql).await?;
         let optimized = ctx.state().optimize(&plan)?;
-        plans.look_in(&logical_plan_to_bytes(&optimized)?, needles);
+        plans.look_in(query.name, &logical_plan_to_bytes(&optimized)?, needles);
         // EXPLAIN VERBOSE starts with the query as its author wrote it. This one has the address.
         if !sql.contains(&values.address) {
             let rows = ctx
@@ -138,10 +151,8 @@ pub(super) async fn plans(
                 .await?
                 .collect()
                 .await?;
-            explained.look_in(
-                pretty_format_batches(&rows)?.to_string().as_bytes(),
-                needles,
-            );
+            let text = pretty_format_batches(&rows)?.to_string();
+            explained.look_in(query.name, text.as_bytes(), needles);
         }
     }
     Ok(vec![plans, explained])

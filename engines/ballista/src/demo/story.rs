@@ -25,12 +25,12 @@ use super::{
     load::Load,
     measure::{Bench, answer},
     orders,
+    output::say,
     queries::{QUERIES, Tables, Values},
-    say,
     search::{self, Place},
     table,
 };
-use crate::run::BoxError;
+use crate::error::BoxError;
 
 #[derive(Args, Debug)]
 pub(crate) struct StoryArgs {
@@ -45,7 +45,7 @@ pub(crate) struct StoryArgs {
     plain: String,
 }
 
-/// What the address is called in the report.
+/// The name of the address in the report.
 const ADDRESS: &str = "the address";
 
 pub(crate) async fn tell(args: &StoryArgs) -> Result<ExitCode, BoxError> {
@@ -112,12 +112,14 @@ impl<'a> Story<'a> {
     /// Runs the queries, before and after a rotation. Returns whether all results were right.
     async fn run(&self, cluster: &Cluster) -> Result<bool, BoxError> {
         let remote = self.session(cluster).await?;
-        let before = self.measure(cluster, &remote, "as written").await?;
+        let before = self.measure(cluster, &remote, "as written", 2).await?;
         self.rotate(&remote).await?;
         self.add_orders().await?;
         // Another session: the tables have one more file.
         let remote = self.session(cluster).await?;
-        let after = self.measure(cluster, &remote, "after the rotation").await?;
+        let after = self
+            .measure(cluster, &remote, "after the rotation", 1)
+            .await?;
         Ok(before && after)
     }
 
@@ -135,6 +137,7 @@ impl<'a> Story<'a> {
         cluster: &Cluster,
         remote: &SessionContext,
         title: &str,
+        runs: usize,
     ) -> Result<bool, BoxError> {
         let bench = Bench {
             cluster,
@@ -142,6 +145,7 @@ impl<'a> Story<'a> {
             remote,
             local: &self.local,
             values: &self.values,
+            runs,
         };
         table::head(title);
         let mut is_right = true;
@@ -252,7 +256,7 @@ fn in_files(name: &str, folder: &Path, needles: &[Needle]) -> Result<Place, BoxE
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_file() {
-            place.look_in(&fs::read(&path)?, needles);
+            place.look_in_file(&path, needles)?;
         }
     }
     Ok(place)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::say;
+use super::output::say;
 
 /// A query's measurements: of encrypted tables, and of plain ones.
 pub(super) struct Row {

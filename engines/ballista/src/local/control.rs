@@ -1,4 +1,4 @@
-//! [`KeyManagerControl`]: what the emulator was asked, and more API keys.
+//! [`KeyManagerControl`]: the calls of an emulator, and more API keys.
 
 use std::{collections::BTreeMap, io};
 

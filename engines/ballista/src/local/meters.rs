@@ -1,13 +1,18 @@
 //! The meters of all processes, through files.
 
-use std::{fs, io, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::meter::Meter;
 
 /// How often a process writes its meter.
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// What processes have read since they started.
+/// The reads of processes since they started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reading {
@@ -18,7 +23,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Returns what was read since `earlier`.
+    /// Returns the difference to an `earlier` reading.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Self {
         Self {
@@ -47,7 +52,7 @@ pub async fn write_meter(meter: Arc<Meter>, path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// [`io::Error`] if a file is not there.
-pub async fn read_meters(paths: &[impl AsRef<Path>]) -> io::Result<Reading> {
+pub async fn read_meters(paths: &[PathBuf]) -> io::Result<Reading> {
     tokio::time::sleep(INTERVAL * 3).await;
     let mut sum = Reading::default();
     for path in paths {

@@ -24,10 +24,9 @@ impl Needle {
             numbers.join(",").into_bytes(),
         ];
         // The digits at both ends depend on the neighbours.
-        forms.extend((0..3).filter_map(|before| {
-            let padded = [&[0; 3][..before], secret].concat();
-            let digits = BASE64_NOPAD.encode(&padded).into_bytes();
-            let inner = digits.get(before + 1..digits.len() - 2)?;
+        forms.extend([&[][..], &[0], &[0, 0]].iter().filter_map(|before| {
+            let digits = BASE64_NOPAD.encode(&[before, secret].concat()).into_bytes();
+            let inner = digits.get(before.len() + 1..digits.len() - 2)?;
             Some(inner.to_vec())
         }));
         let forms = forms.iter().map(|form| Finder::new(form).into_owned());

@@ -34,7 +34,8 @@ impl ProcessBuilder {
     /// Names a program, and the file for its errors and logs.
     pub fn new(program: impl AsRef<OsStr>, log: &Path) -> Self {
         let mut command = Command::new(program);
-        command.stdin(Stdio::piped()).kill_on_drop(true);
+        // Dropping it closes the pipe, and that ends it.
+        command.stdin(Stdio::piped());
         // A proxy of the user's knows no loopback of ours.
         command.env("NO_PROXY", "127.0.0.1,localhost");
         Self {
@@ -159,7 +160,7 @@ impl Process {
 /// Returns a port of loopback that nobody listens on.
 ///
 /// # Errors
-/// [`io::Error`] if there is none.
+/// [`io::Error`] if all are taken.
 pub fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?

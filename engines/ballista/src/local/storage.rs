@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Any credentials do for moto. The secret one is searched for in logs.
 const ACCESS_KEY: &str = "demonstration";
 
-/// An S3 server, or a folder where there is none.
+/// An S3 server, or folders in its place.
 #[derive(Debug)]
 pub struct Storage {
     server: Option<Process>,
@@ -95,7 +95,7 @@ impl Storage {
         &self.environment
     }
 
-    /// Returns what it is.
+    /// Returns its kind, for people.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self.server {

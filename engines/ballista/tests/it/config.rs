@@ -1,4 +1,4 @@
-//! `keyseal-engine.toml`: what it says, and each mistake.
+//! `keyseal-engine.toml`: its entries, and each mistake.
 
 use std::path::{Path, PathBuf};
 

@@ -12,7 +12,7 @@ fn start(folder: &TempDir, args: &[&str]) -> Process {
     ProcessBuilder::new(PROGRAM, &folder.path().join("demo.log"))
         .args(["demo", "--rows=20000"])
         .args(args)
-        // All that it makes is in here.
+        // Its folder is in here.
         .envs([("TMPDIR", folder.path())])
         .stdout(Stdio::piped())
         .start()

@@ -12,7 +12,7 @@ use crate::{lake::Lake, proxy::Recorder};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_keyseal-ballista");
 
-/// What the processes are started with.
+/// The settings of the processes.
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
     pub(crate) environment: BTreeMap<String, String>,

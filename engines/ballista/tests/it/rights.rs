@@ -7,7 +7,7 @@ use keyseal_ballista::local::{EmulatorProcess, KeyManagerControl, ProcessBuilder
 use tokio::io::AsyncReadExt as _;
 
 use crate::{
-    lake::{EMAIL, Lake},
+    lake::{CANARY, EMAIL, Lake},
     nodes::{Nodes, PROGRAM, Settings},
 };
 
@@ -42,17 +42,15 @@ impl Managed {
 
     /// Runs statements on a cluster, in a process that has all rights.
     pub(crate) async fn sql(&self, url: &str, sql: &str, logs: &str) -> Result<String, String> {
+        self.run(&["--scheduler", url, sql], logs).await
+    }
+
+    async fn run(&self, arguments: &[&str], logs: &str) -> Result<String, String> {
         let log = self.lake.path().join("client.log");
         let config = self.lake.config();
         let mut process = ProcessBuilder::new(PROGRAM, &log)
-            .args([
-                "sql",
-                "--scheduler",
-                url,
-                "--config",
-                config.to_str().unwrap(),
-                sql,
-            ])
+            .args(["sql", "--config", config.to_str().unwrap()])
+            .args(arguments)
             .envs(self.emulator.environment())
             .envs([("RUST_LOG", logs)])
             .stdout(Stdio::piped())
@@ -69,15 +67,15 @@ impl Managed {
     }
 
     /// Writes orders, which takes the rights of the emulator's first API key.
-    pub(crate) async fn write_orders(&self, url: &str, rows: u64) {
+    pub(crate) async fn write_orders(&self, rows: u64) {
         let sql = format!(
             "COPY (SELECT value AS id, value % 4 AS status, value AS cents, \
-             AEAD.ENCRYPT(keyset('pii'), concat('customer', CAST(value % 100 AS VARCHAR)), \
-             'orders.email') AS email FROM generate_series(1, {rows})) \
-             TO '{}' STORED AS PARQUET",
+             AEAD.ENCRYPT(keyset('pii'), CASE WHEN value % 100 = 7 THEN '{CANARY}' \
+             ELSE concat('customer', CAST(value % 100 AS VARCHAR)) END, 'orders.email') AS email \
+             FROM generate_series(1, {rows})) TO '{}' STORED AS PARQUET",
             self.lake.orders()
         );
-        self.sql(url, &sql, "warn").await.unwrap();
+        self.run(&["--local", &sql], "warn").await.unwrap();
     }
 
     pub(crate) fn with_table(&self, sql: &str) -> String {
@@ -97,7 +95,7 @@ async fn executors_without_rights_give_one_error_and_ask_once() {
     };
     let mut nodes = Nodes::start(&managed.lake, settings).await;
     nodes.wait_until_ready(&engine).await;
-    managed.write_orders(&nodes.url(), 20_000).await;
+    managed.write_orders(20_000).await;
     let count = managed.with_table("SELECT count(*), sum(cents) FROM orders");
     managed.control.take_calls().await.unwrap();
     assert!(
@@ -165,13 +163,10 @@ async fn a_process_without_credentials_starts_and_says_what_is_missing() {
     };
     let mut nodes = Nodes::start(&managed.lake, settings).await;
     nodes.wait_until_ready(&engine).await;
-    let sql = "SELECT KEYS.KEYSET_LENGTH(keyset('pii')), value FROM generate_series(1, 2)";
-    // The client has rights, but a value for each row is asked for from executors.
-    let sql = sql.replace(
-        "keyset('pii')",
-        "keyset(CASE value WHEN 1 THEN 'pii' ELSE 'pii' END)",
-    );
-    let error = managed.sql(&nodes.url(), &sql, "error").await.unwrap_err();
+    // The client has rights, but executors find the keyset of each row.
+    let sql =
+        "SELECT KEYS.KEYSET_LENGTH(keyset(concat('pi', n))) FROM (VALUES ('i'), ('i')) AS t(n)";
+    let error = managed.sql(&nodes.url(), sql, "error").await.unwrap_err();
     assert!(
         error.contains("SCW_SECRET_KEY") || error.contains("secret key"),
         "{error}"
