@@ -1,6 +1,7 @@
 //! [`StoreKek`]: the key-encryption key of a store, found when it is first needed.
 
 use std::{
+    error::Error,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -134,12 +135,19 @@ impl KeysetKek {
         Ok(keys)
     }
 
+    /// Turns an error of the keyset into one of the key service, which says whose keyset it is.
     fn unopened(&self, error: KeysetError) -> KmsError {
-        let source: Option<&KmsError> =
-            std::error::Error::source(&error).and_then(|source| source.downcast_ref());
-        let kind = source.map_or(KmsErrorKind::Configuration, KmsError::kind);
-        KmsError::new(kind)
-            .with_context(format!("the store's keyset, under {}", self.kek.uri))
+        let context = format!("the store's keyset, under {}", self.kek.uri);
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+        while let Some(next) = cause {
+            if let Some(kms) = next.downcast_ref::<KmsError>() {
+                return kms.clone().with_context(context);
+            }
+            cause = next.source();
+        }
+        KmsError::new(KmsErrorKind::Configuration)
+            .with_context(context)
+            .with_message(error.to_string())
             .with_source(error)
     }
 }
