@@ -40,13 +40,13 @@ impl TextForm {
 impl fmt::Display for TextForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Utf16 => "the text is UTF-16, and a JSON keyset is UTF-8",
+            Self::Utf16 => "the text is UTF-16, but a JSON keyset is UTF-8",
             Self::Hexadecimal => "this is the hexadecimal text of a keyset, not the keyset",
             Self::Base64 => "this is the base64 text of a keyset, not the keyset",
-            Self::JsonList => "this is a JSON list, and a keyset is a JSON object",
-            Self::JsonString => "this is a JSON string, and a keyset is a JSON object",
+            Self::JsonList => "this is a JSON list, but a keyset is a JSON object",
+            Self::JsonString => "this is a JSON string, but a keyset is a JSON object",
             Self::TextProto => {
-                "this is the text format of protobuf, and a keyset is JSON or binary"
+                "this is the text format of protobuf, but a keyset is JSON or binary"
             }
         })
     }

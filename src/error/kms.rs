@@ -237,7 +237,7 @@ pub enum KmsErrorKind {
     #[error("the settings of the client are not usable")]
     Configuration,
     /// The resource already exists, or is being changed.
-    #[error("the resource is in another state than the call needs")]
+    #[error("the resource already exists or is being changed")]
     Conflict,
     /// The ciphertext cannot be decrypted: the key or the associated data is different, or it is
     /// damaged.

@@ -92,7 +92,7 @@ pub enum EncryptError {
     #[error("no randomness for a nonce")]
     Random(#[source] RandomError),
     /// The stream's segment with this number has already been sealed, or comes after the last one.
-    #[error("the segment was sealed before, or lies behind the last one")]
+    #[error("the segment was already sealed, or comes after the last one")]
     SegmentNumber,
     /// The plaintext of a stream's segment does not have the length required at its position.
     #[error("the plaintext of a segment has the wrong length")]
@@ -171,7 +171,9 @@ pub struct VerifyError;
 #[non_exhaustive]
 pub enum PrfError {
     /// The requested output is longer than the function can produce.
-    #[error("an output of {length} bytes is more than the {limit} that the function gives")]
+    #[error(
+        "an output of {length} bytes is longer than the {limit} bytes that the function can produce"
+    )]
     TooLong {
         /// The requested length in bytes.
         length: usize,
@@ -219,7 +221,7 @@ pub enum KeyError {
     #[error("the serialized key is malformed")]
     Malformed(#[source] ParseError),
     /// The key's version is not 0, the only version that exists.
-    #[error("key version {found} is not supported, only version 0 exists")]
+    #[error("key version {found} is not supported: only version 0 exists")]
     Version {
         /// The version.
         found: u32,
@@ -241,7 +243,7 @@ pub enum KeyError {
         variant: Variant,
     },
     /// The key derives keys whose output prefix differs from its own.
-    #[error("output prefix {variant} differs from {derived}, that of the keys to derive")]
+    #[error("output prefix {variant} differs from that of the derived keys, {derived}")]
     DerivedVariant {
         /// The output prefix of the key.
         variant: Variant,
@@ -261,7 +263,7 @@ pub enum KeyError {
         type_url: String,
     },
     /// The key's material type label does not match its type.
-    #[error("the key material type is {found}, and must be {wanted} for this key type")]
+    #[error("the key material type is {found}, but must be {wanted} for this key type")]
     Material {
         /// The label that the key has.
         found: String,
@@ -275,14 +277,14 @@ pub enum KeyError {
     #[error("no randomness for a new key")]
     Random(#[source] RandomError),
     /// An envelope cannot use data-encryption keys of this type.
-    #[error("`{}` is no key type of an envelope's data-encryption keys", .type_url.escape_debug())]
+    #[error("an envelope cannot use data-encryption keys of type `{}`", .type_url.escape_debug())]
     DekType {
         /// The type URL of the template.
         type_url: String,
     },
     /// The key is held by a key management service, and no client for it was given: use a
     /// [`KeysetRemoteAead`](crate::KeysetRemoteAead), which takes such clients.
-    #[error("a key management service holds the key, which takes a KeysetRemoteAead")]
+    #[error("a key management service holds the key: use a KeysetRemoteAead")]
     Remote,
     /// The key management service that holds the key cannot be used.
     #[error("the key management service that holds the key cannot be used")]
@@ -326,7 +328,7 @@ pub enum KeysetError {
     #[error("the keyset has no keys")]
     Empty,
     /// The keyset has more than [`KeysetHandle::MAX_KEYS`](crate::KeysetHandle::MAX_KEYS) keys.
-    #[error("a keyset has at most 4096 keys")]
+    #[error("a keyset cannot have more than 4096 keys")]
     TooManyKeys,
     /// Two keys have the same id.
     #[error("two keys have the id {id}")]
@@ -421,7 +423,7 @@ pub enum KeysetError {
     /// The key to add or enable is of a different kind from the keyset's keys, and no primitive
     /// takes keys of two kinds.
     #[error(
-        "{}, and the keyset is for {}",
+        "{}, but the keyset is for {}",
         added(*id, *found, type_url),
         keyset_kind(*keyset, keyset_type_url)
     )]
@@ -453,8 +455,8 @@ pub enum KeysetError {
     /// The keyset is longer than its key-encryption key can encrypt in one call. A
     /// [`KmsEnvelopeAead`](crate::KmsEnvelopeAead) around that key takes keysets of any size.
     #[error(
-        "the keyset has {size} bytes, more than its key-encryption key takes: \
-         put that key into a KmsEnvelopeAead"
+        "the keyset has {size} bytes, more than its key-encryption key can encrypt: \
+         wrap that key in a KmsEnvelopeAead"
     )]
     TooLargeForKek {
         /// The length of the serialized keyset in bytes.
@@ -463,7 +465,7 @@ pub enum KeysetError {
         source: KmsError,
     },
     /// The header of a sealed stream cannot have this size.
-    #[error("a header of a sealed stream cannot have {size} bytes: it takes {needed} to 65548")]
+    #[error("the header of a sealed stream cannot have {size} bytes, only {needed} to 65548")]
     HeaderSize {
         /// The requested size in bytes.
         size: usize,

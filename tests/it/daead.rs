@@ -256,7 +256,7 @@ fn keys_of_other_sizes_versions_and_labels_are_refused() {
             ),
             (
                 key.clone().value(&version.0),
-                "key version 1 is not supported, only version 0 exists",
+                "key version 1 is not supported: only version 0 exists",
             ),
             (
                 key.clone().label(label::ASYMMETRIC_PUBLIC),

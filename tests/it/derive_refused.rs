@@ -109,7 +109,7 @@ fn a_deriver_that_could_not_derive_is_not_loaded() {
         ),
         (
             Value::with_prf("HkdfPrfKey", hash(3).bytes(3, [7; 32]).number(1, 1)).key(),
-            "key version 1 is not supported, only version 0 exists",
+            "key version 1 is not supported: only version 0 exists",
         ),
         (
             Value::with_prf("HkdfPrfKey", Message::new().raw([0xff])).key(),
@@ -121,7 +121,7 @@ fn a_deriver_that_could_not_derive_is_not_loaded() {
                 "PrfBasedDeriverKey",
                 Value::good().message().number(1, 1).0,
             ),
-            "key version 1 is not supported, only version 0 exists",
+            "key version 1 is not supported: only version 0 exists",
         ),
         (
             Value::deriving("AesGcmKey", &[0x10, 24]).key(),
@@ -130,7 +130,7 @@ fn a_deriver_that_could_not_derive_is_not_loaded() {
         (
             // Version 1 of the key format.
             Value::deriving("AesGcmKey", &[0x10, 0x10, 0x18, 0x01]).key(),
-            "key version 1 is not supported, only version 0 exists",
+            "key version 1 is not supported: only version 0 exists",
         ),
         (
             Value::deriving("AesGcmKey", &[0xff]).key(),
@@ -152,7 +152,7 @@ fn a_deriver_that_could_not_derive_is_not_loaded() {
         ),
         (
             Value::good().key().prefix(prefix::RAW),
-            "output prefix RAW differs from TINK, that of the keys to derive",
+            "output prefix RAW differs from that of the derived keys, TINK",
         ),
         (
             Value::good().key().label(label::ASYMMETRIC_PUBLIC),

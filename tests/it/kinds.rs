@@ -79,7 +79,7 @@ fn a_keyset_takes_keys_of_its_own_kind_only() {
             let before = write(&keyset, Format::Binary);
             let id = KeyId::new(77);
             let text = format!(
-                "key 77 is {} key of type `{}`, and the keyset is for {}",
+                "key 77 is {} key of type `{}`, but the keyset is for {}",
                 other.with_article(),
                 key.type_url(),
                 own.with_article()

@@ -223,7 +223,7 @@ fn an_output_of_any_length_is_the_start_of_the_longest() {
         assert_eq!(
             refused.to_string(),
             format!(
-                "an output of {} bytes is more than the {limit} that the function gives",
+                "an output of {} bytes is longer than the {limit} bytes that the function can produce",
                 limit + 1
             )
         );

@@ -64,14 +64,14 @@ associated_data!(
     "aad",
     "aad-file",
     "aad-hex",
-    "Associated data, which decryption needs again"
+    "Associated data: decryption needs the same again"
 );
 associated_data!(
     Salt,
     "salt",
     "salt-file",
     "salt-hex",
-    "The salt: public, and the same for the same derived keyset"
+    "The salt, which is public: the same salt gives the same keyset"
 );
 associated_data!(
     KeysetAad,
@@ -94,12 +94,12 @@ associated_data!(
 pub(crate) struct KeysetAccess {
     /// The key-encryption key of an encrypted keyset
     ///
-    /// It is scw-kms://regions/REGION/keys/ID of Scaleway Key Manager, or file-kms://PATH of a keyset
-    /// file.
+    /// scw-kms://regions/REGION/keys/ID names a key of Scaleway Key Manager, file-kms://PATH a
+    /// keyset file.
     ///
-    /// Key Manager encrypts keysets of up to 65,535 bytes. Before the URI, `envelope+` gives the
-    /// keyset its own data key, which Key Manager wraps: then it has any size. It is read with the
-    /// URI that it was written with.
+    /// Key Manager encrypts keysets of up to 65,535 bytes. For a larger one, put `envelope+` before
+    /// the URI: the keyset then gets its own data key, which Key Manager wraps. To read the keyset,
+    /// pass the URI that it was written with.
     #[arg(
         long,
         value_name = "URI",
@@ -109,10 +109,11 @@ pub(crate) struct KeysetAccess {
     keyset_kek: Option<String>,
     #[command(flatten)]
     aad: KeysetAad,
-    /// The keyset file is in cleartext
+    /// Accept that the keyset file is in cleartext
     ///
-    /// Anyone who can read the file has its keys. With --keyset-kek or --kek it allows a file-kms:// key that others can read. A key file that
-    /// only its owner can read needs no flag.
+    /// Anyone who can read the file has its keys. With --keyset-kek or --kek, the flag allows a
+    /// file-kms:// key that others can read. If only its owner can read the key file, you do not
+    /// need the flag.
     #[arg(long)]
     insecure_cleartext: bool,
     #[command(flatten)]
@@ -176,7 +177,7 @@ pub(crate) struct KeysetChoice {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Keyset")]
 pub(crate) struct CryptosystemChoice {
-    /// The keyset file; else --kek
+    /// The keyset file, or use --kek
     #[arg(
         long,
         value_name = "FILE",
@@ -188,8 +189,8 @@ pub(crate) struct CryptosystemChoice {
     keyset: Option<FileArg>,
     /// The key that wraps the keys of files
     ///
-    /// It is scw-kms://regions/REGION/keys/ID of Scaleway Key Manager, or file-kms://PATH of a keyset
-    /// file.
+    /// scw-kms://regions/REGION/keys/ID names a key of Scaleway Key Manager, file-kms://PATH a
+    /// keyset file.
     #[arg(
         long,
         value_name = "URI",
@@ -200,7 +201,7 @@ pub(crate) struct CryptosystemChoice {
     kek: Option<String>,
     /// The template of the keys that --kek wraps
     ///
-    /// Unless told otherwise AES256_GCM for envelopes and AES256_GCM_HKDF_1MB for streams.
+    /// The default is AES256_GCM for envelopes and AES256_GCM_HKDF_1MB for streams.
     #[arg(
         long,
         value_name = "NAME",
@@ -256,10 +257,10 @@ impl CryptosystemChoice {
 /// How much is done at the same time.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Threads {
-    /// Threads, or files at once [default: one a core]
+    /// Threads, or files at once [default: one per core]
     ///
-    /// With --recursive so many files are worked on at the same time: 16 where a service holds the
-    /// key, unless told otherwise.
+    /// With --recursive, how many files are processed at the same time. If a service holds the key,
+    /// the default is at least 16.
     #[arg(short = 'j', long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 }
@@ -367,10 +368,10 @@ impl ChangedFile {
 pub(crate) struct ChangedData {
     #[command(flatten)]
     pub(crate) file: ChangedFile,
-    /// Replace a file that has other names, too
+    /// Replace a file that has other names (hard links)
     ///
-    /// With --in-place. It is replaced under this name alone: its other names (hard links) keep the
-    /// old content.
+    /// With --in-place. The file is replaced under this name only: its other names keep the old
+    /// content.
     #[arg(long, requires = "in_place")]
     break_hard_links: bool,
 }

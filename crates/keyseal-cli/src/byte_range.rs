@@ -13,7 +13,7 @@ impl std::str::FromStr for ByteRange {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WRONG: &str = "a range is A-B, with both ends in it and counted from 0, A-, or -N";
+        const WRONG: &str = "a range is A-B (counted from 0, with both ends), A- or -N";
         let number = |digits: &str| match digits.bytes().all(|byte| byte.is_ascii_digit()) {
             true => digits.parse().map_err(|_| WRONG),
             false => Err(WRONG),
@@ -23,7 +23,7 @@ impl std::str::FromStr for ByteRange {
             (first, "") => Ok(Self::From(number(first)?, None)),
             (first, last) => match (number(first)?, number(last)?) {
                 (first, last) if first <= last => Ok(Self::From(first, Some(last))),
-                _ => Err("a range ends where it starts, or later"),
+                _ => Err("a range cannot end before it starts"),
             },
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     exit::Exit,
 };
 
-/// Encrypts with Tink's keysets, and takes care of them.
+/// Encrypt data with Tink's keysets, and manage the keysets.
 #[derive(Debug, Parser)]
 #[command(
     name = "keyseal",

@@ -29,14 +29,14 @@ use crate::{
 pub(crate) struct Globals {
     /// Print reports and errors as JSON
     ///
-    /// Errors are on standard error. Reports are on standard output, and on standard error where
-    /// the data goes to standard output.
+    /// Errors go to standard error. Reports go to standard output, or to standard error if the data
+    /// goes to standard output.
     #[arg(long, global = true, help_heading = "Messages")]
     pub(crate) json: bool,
     /// Print nothing but errors
     #[arg(short, long, global = true, help_heading = "Messages")]
     pub(crate) quiet: bool,
-    /// Say more about each step
+    /// Print more about each step
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Messages")]
     pub(crate) verbose: u8,
 }

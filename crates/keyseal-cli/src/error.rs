@@ -146,10 +146,10 @@ fn io_reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file or folder".into(),
         io::ErrorKind::PermissionDenied => "permission denied".into(),
-        io::ErrorKind::BrokenPipe => "nobody reads the rest, so the output is cut".into(),
-        io::ErrorKind::AlreadyExists => "it exists already".into(),
+        io::ErrorKind::BrokenPipe => "nobody reads the rest, so the output is incomplete".into(),
+        io::ErrorKind::AlreadyExists => "it already exists".into(),
         io::ErrorKind::IsADirectory => "it is a folder".into(),
-        io::ErrorKind::NotADirectory => "a part of its path is no folder".into(),
+        io::ErrorKind::NotADirectory => "a part of its path is not a folder".into(),
         io::ErrorKind::StorageFull => "no space is left".into(),
         io::ErrorKind::OutOfMemory => "it does not fit into memory".into(),
         io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".into(),

@@ -43,14 +43,14 @@ impl Exit {
         match self {
             Self::Done => "done",
             Self::Failed => "another failure",
-            Self::Usage => "the command line asks for what cannot be",
+            Self::Usage => "the command line is not valid",
             Self::InputOutput => "a file could not be read or written",
             Self::NotDecrypted => "decryption or authentication failed",
-            Self::KeysetInvalid => "the keyset is invalid, or not of the kind that is needed",
+            Self::KeysetInvalid => "the keyset is invalid, or of the wrong kind",
             Self::KmsRefused => {
                 "the KMS refused: credentials, certificate, address, state of the key, usage"
             }
-            Self::KmsUnavailable => "the KMS is unavailable or timed out: worth a retry",
+            Self::KmsUnavailable => "the KMS is unavailable or timed out: try again later",
             Self::LintFound => "`keyset lint` found something",
             Self::Interrupted => "interrupted",
         }

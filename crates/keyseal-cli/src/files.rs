@@ -369,7 +369,7 @@ impl<'c> Output<'c> {
             false if is_in_place => Err(changed(input.name())),
             false => {
                 context.warn(&format!(
-                    "{} was changed while it was read: the output may be of no one moment",
+                    "{} was changed while it was read: the output may mix old and new content",
                     input.name()
                 ));
                 Ok(())
@@ -568,7 +568,7 @@ pub(crate) fn changed(name: &str) -> Failure {
         Exit::InputOutput,
         "changed",
         format!("cannot replace {name}"),
-        "it was changed while it was read, and stays as it is",
+        "it was changed while it was read, and is left as it is",
     )
     .hint("run the command again when nothing else writes to the file")
 }
@@ -588,7 +588,7 @@ pub(crate) fn exists(path: &Path) -> Failure {
         Exit::InputOutput,
         "output_exists",
         format!("cannot write {}", printable(path.display())),
-        "it exists already",
+        "it already exists",
     )
     .hint("name another file, or replace it with --force")
 }

@@ -228,7 +228,7 @@ impl Run<'_> {
         if !metadata.is_dir() {
             return Err(Failure::usage(
                 "recursive",
-                format!("cannot go through {}", printable(root.display())),
+                format!("cannot process {}", printable(root.display())),
                 "--recursive takes a folder",
             ));
         }
@@ -308,9 +308,7 @@ impl Run<'_> {
             return (matters && is_empty()).then_some("it is an empty folder");
         }
         match kind.is_file() {
-            true => {
-                is_temporary(entry.path()).then_some("a run that was killed has left it behind")
-            }
+            true => is_temporary(entry.path()).then_some("a killed run left it behind"),
             false => Some("it is not a regular file"),
         }
     }
@@ -368,7 +366,7 @@ impl Run<'_> {
             let what = format!("cannot write {}", printable(output.display()));
             if let Some(other) = outputs.insert(output, &file.path) {
                 return Err(Failure::usage("same_output", what, names(other))
-                    .hint("rename one of them, or work on them one at a time with -o FILE"));
+                    .hint("rename one of them, or process them one at a time with -o FILE"));
             }
             let is_input = |metadata: fs::Metadata| inputs.contains(&Stamp::of(&metadata).id);
             if file.output_exists && cfg!(unix) && fs::metadata(output).is_ok_and(is_input) {

@@ -10,7 +10,7 @@ pub(crate) enum FormatName {
     Json,
     /// Tink's binary form
     Binary,
-    /// The bare ciphertext of a binary keyset, as BigQuery's wrapped keysets
+    /// The bare ciphertext of a binary keyset, such as BigQuery's wrapped keysets
     Wrapped,
 }
 

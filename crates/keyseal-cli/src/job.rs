@@ -167,7 +167,7 @@ impl Job<'_> {
         let as_it_comes = release == Release::AsItComes;
         if as_it_comes && !output.is_revocable() {
             self.context.warn(
-                "the output comes as it is decrypted: it is whole only if this ends with exit code 0",
+                "the output is written while it is decrypted: it is complete only if the exit code is 0",
             );
         }
         match (self.input.file(), range) {
@@ -175,7 +175,7 @@ impl Job<'_> {
             (None, Some(_)) => Err(Failure::usage(
                 "range",
                 format!("cannot read a part of {}", names.input),
-                "it is not a regular file, and comes once",
+                "it is not a regular file, and can be read only once",
             )),
             (Some(file), None) if !as_it_comes || output.is_revocable() => {
                 self.decrypt_file(aead, file, header_size, output)
@@ -404,7 +404,7 @@ fn too_large(name: &str) -> Failure {
             size(MESSAGE_LIMIT)
         ),
     )
-    .hint("a streaming keyset needs no memory for it, nor does --kek without --no-stream")
+    .hint("a streaming keyset, or --kek without --no-stream, needs little memory for it")
 }
 
 /// The side that caused an error.

@@ -162,7 +162,7 @@ impl Kek {
                 format!("it has {size} bytes: {}", printable(chain(&source))),
             )
             .hint(format!(
-                "as an envelope it has any size, and is read with the same URI: {ENVELOPE}{}",
+                "an envelope can have any size; pass the same URI to read it: {ENVELOPE}{}",
                 self.uri()
             )),
             error => keyset_failure(&self.uri(), error),
@@ -247,10 +247,10 @@ impl Kek {
         let failure = keyset_failure(name, error);
         match (other_form, self.uri.is_envelope()) {
             (true, false) => failure.hint(format!(
-                "if it was written with {ENVELOPE}URI, it is read with the same"
+                "if it was written with {ENVELOPE}URI, read it with the same URI"
             )),
             (true, true) => failure.hint(format!(
-                "if it was written without {ENVELOPE}, it is read without"
+                "if it was written without {ENVELOPE}, read it without"
             )),
             (false, _) => failure,
         }

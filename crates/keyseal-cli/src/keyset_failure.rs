@@ -32,7 +32,7 @@ pub(crate) fn keyset_failure(name: &str, error: KeysetError) -> Failure {
             format!("cannot open keyset {name}"),
             "it did not decrypt",
         )
-        .hint("it takes the key-encryption key and the --keyset-aad with which it was written")
+        .hint("use the key-encryption key and the --keyset-aad that it was written with")
         .hint("a damaged file does not decrypt either"),
         // We do not know whether it would open.
         KeysetError::Decrypt(error) => match error.kms_error() {
@@ -82,11 +82,11 @@ fn not_changed(name: &str, error: &KeysetError, why: String) -> Failure {
         ),
         KeysetError::Destroyed { .. } => (
             "destroyed",
-            "it is used for nothing any more: it can only be deleted",
+            "nothing uses a destroyed key any more: you can only delete it",
         ),
         _ => (
             "other_kind",
-            "the keys of a keyset are of one kind, or nothing uses it",
+            "nothing can use a keyset with keys of different kinds",
         ),
     };
     Failure::new(Exit::Failed, code, what, why).hint(hint)

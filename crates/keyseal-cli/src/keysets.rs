@@ -76,7 +76,7 @@ impl Keyset {
                 let unwrapped = Self::unwrap(&name, bytes, kek, access.aad)?;
                 unwrapped.ok_or_else(|| {
                     keyset_failure(&name, error)
-                        .hint("nor does --keyset-kek decrypt it as a wrapped keyset")
+                        .hint("it does not decrypt as a wrapped keyset under --keyset-kek either")
                 })?
             }
             (Err(error), _) => return Err(keyset_failure(&name, error)),
@@ -167,13 +167,13 @@ fn wrong_protection(name: &str, protection: Protection) -> Failure {
         Protection::Encrypted => Failure::usage(
             "keyset_kek_missing",
             what,
-            "it is encrypted, and no key-encryption key is named",
+            "it is encrypted, but no key-encryption key is named",
         )
         .hint("name it with --keyset-kek URI"),
         Protection::Cleartext => Failure::usage(
             "keyset_not_encrypted",
             what,
-            "it is not encrypted, and a key-encryption key is named",
+            "it is not encrypted, but a key-encryption key is named",
         )
         .hint("leave out --keyset-kek, or check that this is the right file"),
     }

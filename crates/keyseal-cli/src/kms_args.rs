@@ -9,19 +9,20 @@ use crate::duration::parse_duration;
 /// How Key Manager is reached. All other settings are in the environment and in the
 /// configuration file of Scaleway's own tools.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Key Manager, as Scaleway's own tools are set up")]
+#[command(next_help_heading = "Key Manager, with the settings of Scaleway's own tools")]
 pub(crate) struct KmsArgs {
-    /// The region; else that of the key's URI, of SCW_DEFAULT_REGION, of the profile, or fr-par
+    /// The region [default: that of the key's URI, of SCW_DEFAULT_REGION, of the profile, or
+    /// fr-par]
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
-    /// The profile of the configuration file; else that of SCW_PROFILE, or its active one
+    /// The profile of the configuration file [default: that of SCW_PROFILE, or the active one]
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// Another configuration file than scw's own; variables such as SCW_SECRET_KEY overrule it
+    /// A configuration file to use instead of scw's; variables such as SCW_SECRET_KEY override it
     #[arg(long, value_name = "FILE")]
     pub(crate) credentials: Option<PathBuf>,
-    /// A PEM file with the certificates of more authorities to trust, as SSL_CERT_FILE names it for
-    /// every program
+    /// A PEM file with more certificate authorities to trust, such as SSL_CERT_FILE names for all
+    /// programs
     #[arg(
         long,
         value_name = "FILE",
@@ -29,19 +30,19 @@ pub(crate) struct KmsArgs {
         hide_env_values = true
     )]
     pub(crate) ca_file: Option<PathBuf>,
-    /// The address of the API; else that of SCW_API_URL or of the profile
+    /// The address of the API [default: that of SCW_API_URL or of the profile]
     #[arg(long, value_name = "URL")]
     pub(crate) api_url: Option<String>,
-    /// Allow an API address with http:// and this host; else KEYSEAL_INSECURE_HTTP_HOST names it
+    /// Allow an http:// API address with this host [default: that of KEYSEAL_INSECURE_HTTP_HOST]
     ///
-    /// For an emulator in another container: all secrets can be read on the network.
+    /// For an emulator in another container. Anyone on the network can read all secrets.
     #[arg(long, value_name = "HOST")]
     pub(crate) insecure_http_host: Option<String>,
     /// How long a call may take in all, such as 10s or 2m [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
-    /// How often a call is repeated that failed and may be made again [default: 3; with --recursive 7,
-    /// and more while the service says that it is busy]
+    /// How often to repeat a call that failed and is safe to repeat [default: 3; with --recursive,
+    /// 7, and more while the service says that it is busy]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) retries: Option<u32>,
     /// Whether to wait long for a call, because many others depend on it.
@@ -58,8 +59,8 @@ impl KmsArgs {
         }
     }
 
-    /// Returns the files from which the settings may come. Without them nothing opens again, so that
-    /// no run may replace them.
+    /// Returns the files from which the settings may come. Without them nothing opens again, so
+    /// that no run may replace them.
     pub(crate) fn files(&self) -> impl Iterator<Item = PathBuf> {
         let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
         let own = variable("XDG_CONFIG_HOME").map(PathBuf::from);

@@ -14,10 +14,10 @@ pub(crate) fn kms_failure(what: &str, error: &KmsError) -> Failure {
     let failure = Failure::new(exit, code, what, printable(chain(error)));
     let failure = match error.is_retryable() {
         true => failure
-            .hint("worth a retry")
-            .hint("--retries and --timeout allow for more"),
+            .hint("try again later")
+            .hint("--retries and --timeout allow more attempts and more time"),
         false if error.kind().is_transient() => failure
-            .hint("it may have been done all the same: look before you do it again")
+            .hint("the call may have taken effect: check before you repeat it")
             .hint("keyseal kek list; keyseal kek show KEY"),
         false => failure,
     };
@@ -74,29 +74,29 @@ const fn hints(kind: KmsErrorKind) -> &'static [&'static str] {
             "without an account: keyseal emulator",
         ],
         KmsErrorKind::Unauthenticated => &[
-            "the secret key is that of SCW_SECRET_KEY, or else of the profile in use of scw's \
+            "the secret key comes from SCW_SECRET_KEY, or else from the selected profile of scw's \
              configuration file",
         ],
         KmsErrorKind::PermissionDenied => &[
-            "IAM grants this to the API key: KeyManagerKeyEncrypt, KeyManagerKeyDecrypt, \
-             KeyManagerReadOnly and so on",
-            "a permission that was just granted takes effect after up to two minutes",
+            "in IAM, give the API key a permission such as KeyManagerKeyEncrypt, \
+             KeyManagerKeyDecrypt or KeyManagerReadOnly",
+            "a new permission can take up to two minutes to have an effect",
         ],
         KmsErrorKind::NotFound => &[
-            "a key is in one region and one project: SCW_DEFAULT_REGION, SCW_PROFILE",
+            "a key belongs to one region and one project: check SCW_DEFAULT_REGION and SCW_PROFILE",
             "--region REGION and --profile NAME choose them for one call",
             "keyseal kek list",
         ],
         KmsErrorKind::PreconditionFailed => &[
-            "keyseal kek show KEY says in which state the key is",
-            "kek enable, kek unprotect and kek restore change that",
+            "keyseal kek show KEY shows the state of the key",
+            "kek enable, kek unprotect and kek restore change it",
         ],
-        KmsErrorKind::Locked => &["Scaleway has locked it, and only Scaleway unlocks it"],
+        KmsErrorKind::Locked => &["Scaleway has locked it, and only Scaleway can unlock it"],
         KmsErrorKind::DecryptionFailed => {
-            &["it takes the key, and the associated data, with which it was encrypted"]
+            &["decryption needs the same key and associated data as encryption"]
         }
         KmsErrorKind::InvalidReply => {
-            &["is there a proxy in between? SCW_API_URL is the address of the API itself"]
+            &["is there a proxy in between? SCW_API_URL must be the address of the API itself"]
         }
         KmsErrorKind::InvalidUri => &["keyseal kek list shows the URIs of your keys"],
         kind => connection_hints(kind),
@@ -107,25 +107,25 @@ const fn hints(kind: KmsErrorKind) -> &'static [&'static str] {
 const fn connection_hints(kind: KmsErrorKind) -> &'static [&'static str] {
     match kind {
         KmsErrorKind::CertificateName => &[
-            "SCW_API_URL names the API by the name in its certificate",
-            "--api-url URL does so for one call",
+            "SCW_API_URL must have the host name of the certificate",
+            "--api-url URL sets it for one call",
         ],
         KmsErrorKind::Proxy => &[
             "HTTPS_PROXY or ALL_PROXY names the proxy: http://USER:PASSWORD@HOST:PORT",
             "NO_PROXY names hosts that are called directly",
         ],
         KmsErrorKind::Tls => &[
-            "does the port speak TLS? SCW_API_URL is the address of the API",
-            "--api-url URL is the same for one call",
+            "does the port speak TLS? SCW_API_URL must be the address of the API",
+            "--api-url URL sets it for one call",
         ],
         KmsErrorKind::UnknownHost => &[
-            "SCW_API_URL names the host, or else scw's profile in use",
-            "--api-url URL does so for one call",
-            "behind a proxy that resolves names: HTTPS_PROXY",
+            "the host comes from SCW_API_URL, or else from scw's selected profile",
+            "--api-url URL sets it for one call",
+            "if a proxy resolves names for you, set HTTPS_PROXY",
         ],
         KmsErrorKind::Unreachable => &[
             "SCW_API_URL is the address of the API, HTTPS_PROXY that of a proxy",
-            "--api-url URL is the address for one call",
+            "--api-url URL sets the address for one call",
         ],
         KmsErrorKind::UntrustedCertificate => &[
             "SSL_CERT_FILE names a PEM file with the authorities to trust",

@@ -162,7 +162,7 @@ pub(crate) fn folder<'p>(
     context: &'p Context,
 ) -> Result<Run<'p>, Failure> {
     let wrong = |why: &str| {
-        Failure::usage("recursive", "cannot go through a folder", why).hint(
+        Failure::usage("recursive", "cannot process a folder", why).hint(
             "name a folder and where its files go: --recursive FOLDER -o OTHER, or --in-place",
         )
     };

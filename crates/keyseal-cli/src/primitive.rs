@@ -128,7 +128,7 @@ fn remote_aead(
     if !cleartext && enabled.iter().any(|uri| uri.file().is_some()) {
         return Err(cleartext_failure(
             &format!("cannot use keyset {}", place.name()),
-            "a key of it is a cleartext file",
+            "one of its keys is a cleartext file",
         ));
     }
     let mut clients = KmsClients::new();

@@ -111,7 +111,7 @@ impl<'r> Report<'r> {
                 let is_said =
                     ends_run && (self.failed.iter()).any(|(_, said)| said.code() == failure.code());
                 if !is_said {
-                    let hint = "the run ends: it is the same for every file";
+                    let hint = "the run ends: every other file would fail in the same way";
                     self.context.tell(match ends_run {
                         true => failure.clone().hint(hint),
                         false => failure.clone(),

@@ -99,7 +99,7 @@ pub enum ServeError {
         address: SocketAddr,
     },
     /// The operating system refused the address or a thread.
-    #[error("{address} cannot be listened on")]
+    #[error("cannot listen on {address}")]
     Io {
         /// The address that you passed.
         address: SocketAddr,

@@ -121,7 +121,7 @@ pub enum StateError {
         source: io::Error,
     },
     /// Users other than the owner may read or write the key file.
-    #[error("{} is open to other users than its owner", path.display())]
+    #[error("other users than its owner can access {}", path.display())]
     NotPrivate {
         /// The file.
         path: PathBuf,
@@ -130,7 +130,7 @@ pub enum StateError {
     #[error("the state key is not the base64 of 32 bytes")]
     MalformedKey,
     /// The file is not a state file, was changed, or belongs to another key.
-    #[error("{} does not open with this key", path.display())]
+    #[error("{} does not decrypt with this key", path.display())]
     DoesNotOpen {
         /// The file.
         path: PathBuf,

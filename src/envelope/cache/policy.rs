@@ -353,7 +353,7 @@ impl From<CachePolicyError> for Error {
 pub enum CachePolicyError {
     /// The number of messages is 0 or above [`EncryptCache::MESSAGES_CEILING`].
     #[error(
-        "{found} messages under one key are not allowed, only 1 to 4294967296: beyond 2^32 random \
+        "{found} messages under one key are not allowed, only 1 to 4294967296: beyond 2^32, random \
          96-bit nonces may repeat, which breaks the cipher (NIST SP 800-38D, section 8.3)"
     )]
     MaxMessages {
@@ -362,8 +362,8 @@ pub enum CachePolicyError {
     },
     /// The number of bytes is 0 or above [`EncryptCache::BYTES_CEILING`].
     #[error(
-        "{found} bytes under one key are not allowed, only 1 to 4503599627370496: beyond 2^48 blocks \
-         of AES its ciphertexts can be told from random bytes (CFRG, Usage Limits on AEAD Algorithms)"
+        "{found} bytes under one key are not allowed, only 1 to 4503599627370496: beyond 2^48 AES blocks, \
+         ciphertexts can be distinguished from random bytes (CFRG, Usage Limits on AEAD Algorithms)"
     )]
     MaxBytes {
         /// The number of bytes.
@@ -371,8 +371,8 @@ pub enum CachePolicyError {
     },
     /// The age is 0 or above 24 hours.
     #[error(
-        "an age of {found:?} is not allowed, only up to 24 hours: for so long a key is in use after \
-         its key-encryption key was disabled"
+        "an age of {found:?} is not allowed, only up to 24 hours: that is how long a key stays in use after \
+         its key-encryption key is disabled"
     )]
     MaxAge {
         /// The age.
@@ -380,7 +380,7 @@ pub enum CachePolicyError {
     },
     /// The time past the age is above 24 hours.
     #[error(
-        "use for {found:?} past the age is not allowed, only up to 24 hours: for so long a revocation \
+        "use for {found:?} past the age is not allowed, only up to 24 hours: that is how long a revocation \
          may have no effect"
     )]
     Stale {

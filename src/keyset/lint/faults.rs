@@ -89,9 +89,9 @@ fn bad_value(fault: Fault, found: &dyn Fn(&str) -> String) -> Finding {
         ),
         Fault::Id => Finding::error(
             "json-id",
-            found("is no integer from 0 to 4294967295"),
-            "write the number in digits alone, without quotation marks; a negative one stands for itself \
-             plus 4294967296",
+            found("is not an integer from 0 to 4294967295"),
+            "write the number in digits only, without quotation marks; to a negative one, add \
+             4294967296",
         ),
         Fault::Enum => Finding::error(
             "json-enum",
@@ -100,7 +100,7 @@ fn bad_value(fault: Fault, found: &dyn Fn(&str) -> String) -> Finding {
         ),
         _ => Finding::error(
             "json-base64",
-            found("is no sound base64"),
+            found("is not valid base64"),
             "copy the value again from its source, without spaces or line ends, and with all of its \
              padding",
         ),
@@ -122,13 +122,13 @@ fn oddity(fault: Fault, found: &dyn Fn(&str) -> String) -> Finding {
         ),
         Fault::IdForm => (
             "json-id-form",
-            found("is a number that is not written in digits alone"),
+            found("is a number that is not written in digits only"),
             "write the keyset again: tink-java reads ids in digits only, without point or exponent",
         ),
         Fault::NoId => (
             "json-no-id",
-            found("is absent, which stands for 0"),
-            "write the keyset again: tink-java does not read it without",
+            found("is absent, which means 0"),
+            "write the keyset again: tink-java requires the id",
         ),
         Fault::UrlSafe => (
             "json-base64-url",
@@ -138,7 +138,7 @@ fn oddity(fault: Fault, found: &dyn Fn(&str) -> String) -> Finding {
         _ => (
             "json-base64-padding",
             found("is base64 without padding"),
-            "write the keyset again: some releases of Tink want the padding",
+            "write the keyset again: some releases of Tink require the padding",
         ),
     };
     Finding::warning(code, message, advice)

@@ -34,7 +34,7 @@ pub(super) fn check_key(key: &proto::keyset::Key, findings: &mut Findings) {
             Finding::error(
                 "no-key-data",
                 format!("key {id} has no key data"),
-                "remove the key, or mark it DESTROYED to keep its id taken",
+                "remove the key, or mark it DESTROYED to keep its id reserved",
             )
             .of(id),
         );
@@ -66,9 +66,9 @@ fn check_destroyed(key: &proto::keyset::Key, findings: &mut Findings) {
         findings.push(
             Finding::warning(
                 "destroyed-key-left",
-                format!("key {id} is destroyed, and its material is still in the file"),
+                format!("key {id} is destroyed, but its material is still in the file"),
                 "destroy the key again, for example with `keyseal keyset destroy`: that drops the \
-                 material; and find the copies of the file",
+                 material. Then look for copies of the file",
             )
             .of(id),
         );
@@ -89,14 +89,14 @@ fn unknown_type(key: &proto::keyset::Key, type_url: &str) -> Finding {
         Some(Status::Enabled) => Finding::error(
             "unknown-type",
             message,
-            "use a program that knows the type, or disable the key: an enabled key of an unknown \
-             type keeps the whole keyset from use",
+            "use a program that knows the type, or disable the key: nothing can use a keyset with an \
+             enabled key of an unknown type",
         ),
         _ => Finding::warning(
             "unknown-type",
             message,
-            "do not enable it; it is kept, with its prefix type. Delete it before tink-java reads \
-             the keyset with TinkConfig2026, which takes no unknown type",
+            "do not enable it; keyseal keeps it, with its prefix type. Delete it before tink-java reads \
+             the keyset with TinkConfig2026, which refuses unknown types",
         ),
     }
 }
@@ -113,9 +113,9 @@ fn check_java(key: &proto::keyset::Key, findings: &mut Findings) {
         findings.push(
             Finding::warning(
                 "java-config-2026",
-                format!("key {id} is destroyed, and no key is left of it"),
+                format!("key {id} is destroyed, and its key data is gone"),
                 "delete the key, for example with `keyseal keyset delete`, before tink-java reads \
-                 the keyset with TinkConfig2026, which refuses it; Tink's other readers take it",
+                 the keyset with TinkConfig2026, which refuses it; Tink's other readers accept it",
             )
             .of(id),
         );
@@ -135,7 +135,7 @@ fn bad_key(id: u32, type_name: &str, error: &KeyError) -> Finding {
         ),
         KeyError::Variant { .. } => (
             "key-prefix",
-            "set the output prefix type to one that goes with the key type",
+            "set the output prefix type to one that the key type allows",
         ),
         KeyError::Material { .. } => (
             "key-material-type",
@@ -157,7 +157,7 @@ fn check_good_key(id: u32, key: &Key, value: &[u8], findings: &mut Findings) {
             Finding::warning(
                 "predictable-key",
                 format!("key {id} is a run of equal or consecutive bytes, as in an example"),
-                "rotate to a generated key, and count on what it encrypted being read",
+                "rotate to a generated key, and assume that others can read what this one encrypted",
             )
             .of(id),
         );
@@ -314,7 +314,7 @@ pub(super) fn check_kinds(keyset: &proto::Keyset, findings: &mut Findings) {
         findings.push(Finding::error(
             "mixed-kinds",
             format!("enabled keys are for {}", names.join(" and for ")),
-            "keep those of one kind, and give the others a keyset of their own",
+            "keep those of one kind, and move the others to another keyset",
         ));
     }
 }

@@ -130,7 +130,7 @@ fn lint_binary(bytes: &[u8], findings: &mut Findings) {
             Err(error @ KeysetError::TooManyKeys) => refused(&error),
             _ => Finding::error(
                 "not-a-keyset",
-                "the file is no keyset, neither JSON nor binary",
+                "the file is not a keyset, neither JSON nor binary",
                 "check that this is the right file: `keyseal inspect` says what it may be",
             ),
         }),
@@ -140,8 +140,8 @@ fn lint_binary(bytes: &[u8], findings: &mut Findings) {
 fn damaged() -> Finding {
     Finding::error(
         "binary-damaged",
-        "the file names key types, but is no well-formed binary keyset",
-        "get the file again: it was cut short or changed on its way; as text it does not travel",
+        "the file names key types, but is not a well-formed binary keyset",
+        "get the file again: it was cut short or changed on its way; do not copy it as text",
     )
 }
 
@@ -180,11 +180,11 @@ fn refused(error: &KeysetError) -> Finding {
         KeysetError::TextForm { found } => (found.code(), found.advice()),
         KeysetError::TooManyKeys => (
             "too-many-keys",
-            "split it, or delete the keys that nothing is encrypted with any more",
+            "split it, or delete the keys under which nothing is encrypted any more",
         ),
         KeysetError::EncryptedInNameOnly => (
             "encrypted-in-name-only",
-            "rotate its keys: who can read the file has them; and write the keyset under a \
+            "rotate its keys, because anyone who can read the file has them; then write the keyset under a \
              key-encryption key that encrypts",
         ),
         _ => (

@@ -42,7 +42,7 @@ pub(super) fn check_states(primary: u32, keys: &[State<'_>], findings: &mut Find
                 Finding::error(
                     "duplicate-id",
                     format!("{same} keys have the id {}", key.id),
-                    "import all but one of them into a keyset of its own, or with another id",
+                    "import all but one of them into other keysets, or under other ids",
                 )
                 .of(key.id),
             );
@@ -109,7 +109,7 @@ fn check_state(key: &State<'_>, findings: &mut Findings) {
                     "unknown-prefix",
                     format!("key {id} has the output prefix type WITH_ID_REQUIREMENT"),
                     "set it to the type that the key was made with: TINK, CRUNCHY, LEGACY or RAW; \
-                     WITH_ID_REQUIREMENT is for signatures, and kept on keys of other types alone",
+                     WITH_ID_REQUIREMENT is for signatures, and only kept on keys of unknown types",
                 )
                 .of(id),
             );
@@ -119,7 +119,7 @@ fn check_state(key: &State<'_>, findings: &mut Findings) {
                 "legacy-prefix",
                 format!("key {id} has the output prefix type LEGACY"),
                 "rotate to a TINK key; some releases of Tink write LEGACY back as CRUNCHY, which is \
-                 the same for encryption and not for a MAC",
+                 the same for encryption, but not for a MAC",
             )
             .of(id),
         ),
@@ -158,16 +158,16 @@ fn check_raw(keys: &[State<'_>], findings: &mut Findings) {
     if raws > 0 && enabled().any(|key| key.prefix != raw) {
         findings.push(Finding::warning(
             "raw-mixed",
-            format!("{raws} raw keys stand beside keys with a prefix"),
-            "every raw key is tried on each ciphertext that its prefix did not open; when nothing \
-             of theirs is left, disable and delete them",
+            format!("{raws} raw keys are enabled beside keys with a prefix"),
+            "every raw key is tried on each ciphertext that no key with its prefix decrypts; once nothing \
+             is encrypted under them, disable and delete them",
         ));
     }
     if raws > MANY_RAW_KEYS {
         findings.push(Finding::warning(
             "raw-many",
             format!("{raws} raw keys are enabled, and all of them are tried on each ciphertext"),
-            "re-encrypt under a TINK key: it is faster, and a ciphertext can be made that opens \
+            "re-encrypt under a TINK key: it is faster, and somebody could craft a ciphertext that decrypts \
              under several AES-GCM or ChaCha20-Poly1305 keys",
         ));
     }

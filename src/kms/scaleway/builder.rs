@@ -38,7 +38,7 @@ impl ScalewayClient {
 ///
 /// It reads only the sources that you ask for: without [`environment`](Self::environment), no file,
 /// and no variables except those of proxies. Settings made here take precedence over the
-/// environment, then the profile in use, then the file's top level.
+/// environment, then the selected profile, then the file's top level.
 #[must_use]
 pub struct ScalewayClientBuilder {
     explicit: Settings,

@@ -185,7 +185,7 @@ impl ScalewayClient {
             .or(self.settings.project_id)
             .ok_or_else(|| {
                 KmsError::new(KmsErrorKind::Configuration).with_message(
-                "a new key needs a project: SCW_DEFAULT_PROJECT_ID, or one in the profile in use",
+                "a new key needs a project: SCW_DEFAULT_PROJECT_ID, or one in the selected profile",
             )
             })?;
         let region = self.own_region()?;

@@ -40,24 +40,24 @@ const STREAM: usize = 16 << 20;
 
 /// Measure the throughput of every cipher and of streaming on this machine
 ///
-/// Everything is in memory, with the provider that is used by default. Messages are encrypted and
-/// decrypted one after the other, on one thread; streams on one thread and on several.
+/// Everything is in memory, with the default provider. Messages are encrypted and decrypted one
+/// after the other on one thread, and streams on one thread and on several.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   keyseal bench
   keyseal bench AES256_GCM AES256_GCM_HKDF_1MB --time 1s")]
 pub(crate) struct BenchArgs {
-    /// Only these templates; else every cipher once
+    /// Only these templates [default: one template of each cipher]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// How long each number is measured
+    /// How long to measure each number
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "100ms")]
     time: Duration,
-    /// The time that the service of the envelopes takes for a call
+    /// How long the service that wraps the keys of envelopes takes for a call
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "80ms")]
     latency: Duration,
-    /// The threads of the last columns of streams; as many as the machine has unless told otherwise
+    /// How many threads the last columns of streams use [default: one per core]
     #[arg(short = 'j', long, value_name = "NUMBER")]
     threads: Option<NonZeroUsize>,
 }
@@ -94,7 +94,7 @@ pub(crate) fn run(args: BenchArgs, context: &Context) -> Result<Exit, Failure> {
         }
     }
     if !context.json {
-        context.note("in MiB/s; of small messages in thousands per second");
+        context.note("in MiB/s; small messages in thousands per second");
     }
     let mut report = json!({ "threads": threads.get(), "results": rows });
     if chosen

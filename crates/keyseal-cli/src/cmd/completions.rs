@@ -10,8 +10,8 @@ pub(crate) const VARIABLE: &str = "KEYSEAL_COMPLETE";
 
 /// Print a completion script for a shell
 ///
-/// The script asks the program itself for candidates. It knows names of templates and, after the
-/// file of a keyset, the ids of its keys.
+/// The script asks the program itself for candidates. It completes names of templates and, after a
+/// keyset file, the ids of its keys.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:

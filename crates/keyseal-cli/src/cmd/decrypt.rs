@@ -19,8 +19,8 @@ use crate::{
 
 /// Decrypt what `encrypt`, or another Tink, has encrypted
 ///
-/// Output appears only after all of it is authenticated. To a pipe that means: a file is read twice,
-/// and what itself comes through a pipe is held in memory, up to 256 MiB of a stream.
+/// Output appears only after all of it is authenticated. So if the output is a pipe, an input file
+/// is read twice, and input from a pipe is held in memory, up to 256 MiB of a stream.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -36,26 +36,28 @@ pub(crate) struct DecryptArgs {
     aad: Aad,
     /// Decrypt every file of the folder IN
     ///
-    /// To a folder or in place. Run it again to resume: an output with the same content is left
-    /// alone, and another file in its place is a failure. So is a file that does not decrypt, or is
-    /// not encrypted. One failure does not stop the others, unless every file would fail
-    /// with it.
+    /// The output goes to another folder, or in place. To resume, run the command again: it leaves
+    /// an output with the same content alone. If there is a different file in its place, that is a
+    /// failure; so is a file that does not decrypt or is not encrypted. A failure does not stop the
+    /// run, unless every other file would fail in the same way.
     #[arg(short, long, conflicts_with_all = ["range", "stream_output"])]
     recursive: bool,
     /// With --recursive, leave plaintexts alone
     ///
-    /// Those are files whose first bytes show that they are not encrypted with these keys: after an
-    /// interruption, the files that are decrypted already.
+    /// That means files whose first bytes show that they are not encrypted with these keys. After
+    /// an interruption, these are the files that are decrypted already.
     #[arg(long, requires = "recursive")]
     skip_plaintext: bool,
     /// Decrypt only these bytes of a stream
     ///
-    /// As in HTTP, 0-99 is the first hundred, 100- the rest, and -100 the last hundred. Reads no more of the file than it takes. The bytes are authenticated, and so is the end.
+    /// As in HTTP, 0-99 is the first hundred, 100- the rest, and -100 the last hundred. It reads no
+    /// more of the file than it needs. The bytes are authenticated, and so is the end of the
+    /// stream.
     #[arg(long, value_name = "A-B", allow_hyphen_values = true)]
     range: Option<ByteRange>,
     /// Write each segment of a stream once it is authenticated
     ///
-    /// For pipes. The output may be cut where this ends with another exit code than 0.
+    /// For pipes. Unless the exit code is 0, the output may be incomplete.
     #[arg(long)]
     stream_output: bool,
     #[command(flatten)]
@@ -171,13 +173,13 @@ fn explained(failure: Failure, args: &DecryptArgs) -> Failure {
         return failure;
     }
     let failure = failure.hint(if args.aad.is_given() {
-        "the associated data must be those of the encryption"
+        "decryption needs the same associated data as encryption"
     } else {
-        "if it was encrypted with --aad, decryption takes the same"
+        "if it was encrypted with --aad, decryption needs the same"
     });
     match args.key.keyset() {
         Some(keyset) => failure.hint(format!(
-            "keyseal explain {} --keyset {} says what can be known",
+            "keyseal explain {} --keyset {} says what is known about it",
             args.input.argument(),
             keyset.argument(),
         )),

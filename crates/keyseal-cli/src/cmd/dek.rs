@@ -47,7 +47,7 @@ pub(crate) fn run(args: DekArgs, context: &Context) -> Result<Exit, Failure> {
 
 /// Make a data key
 ///
-/// The key itself is asked for only with --plaintext-out or --show-plaintext.
+/// Key Manager returns the plaintext key only with --plaintext-out or --show-plaintext.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -55,7 +55,7 @@ Example:
 pub(crate) struct GenerateArgs {
     #[command(flatten)]
     choice: KeyChoice,
-    /// Ask for the wrapped key only, as is done without the options below
+    /// Ask only for the wrapped key, which is the default
     #[arg(long, conflicts_with_all = ["plaintext_out", "show_plaintext"], help_heading = "Output")]
     without_plaintext: bool,
     #[command(flatten)]
@@ -72,7 +72,7 @@ struct PlaintextArgs {
     /// Write the key to this new file, as bytes; only its owner can read it
     #[arg(long, value_name = "FILE")]
     plaintext_out: Option<FileArg>,
-    /// Show the key, in base64: it stays in the terminal and in logs
+    /// Print the key in base64: it stays in the terminal and in logs
     #[arg(long)]
     show_plaintext: bool,
 }
@@ -122,8 +122,8 @@ fn generate(args: &GenerateArgs, context: &Context) -> Result<(), Failure> {
     if let Some(time) = wrapped.created_at() {
         fields.add("CreatedAt", "created_at", time);
     }
-    // The wrapped key comes first, and is on the disk before the plaintext is: data encrypted with a
-    // key whose wrapped form is lost could never be decrypted again.
+    // The wrapped key comes first, and is on the disk before the plaintext is: data encrypted with
+    // a key whose wrapped form is lost could never be decrypted again.
     let report = match ciphertext_out {
         Some(output) => {
             output.write(wrapped.ciphertext())?;
@@ -153,8 +153,9 @@ fn not_kept(error: &Failure) -> Failure {
 
 /// Unwrap a data key, or any ciphertext of Key Manager
 ///
-/// Without --plaintext-out and --show-plaintext it is only checked. A Ciphertext line, as from
-/// `scw`, is there when the key was rotated meanwhile: store that one in place of the old.
+/// Without --plaintext-out and --show-plaintext, the data key is only checked. If the key was
+/// rotated meanwhile, the report has a Ciphertext line, as that of `scw` does: store it in place of
+/// the old ciphertext.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:

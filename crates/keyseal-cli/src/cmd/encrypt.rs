@@ -19,10 +19,11 @@ use crate::{
 
 /// Encrypt a file, a folder or standard input
 ///
-/// With --keyset the primary key encrypts, as a message or a stream, as its kind is. With --kek the
-/// key-encryption key wraps a key for this file alone: a file of up to 1 MiB becomes an envelope, a
-/// larger one or a pipe a sealed stream. A message or envelope is held in memory, at most 2 GiB; a
-/// stream has any size, and takes little memory. The output appears when all of it is written.
+/// With --keyset, the primary key encrypts; its kind decides whether the output is a message or a
+/// stream. With --kek, each file gets its own key, which the key-encryption key wraps: a file of up
+/// to 1 MiB becomes an envelope, and a larger one or a pipe becomes a sealed stream. A message or
+/// an envelope has at most 2 GiB and is held in memory. A stream can have any size, and takes
+/// little memory. The output appears once all of it is written.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -38,24 +39,25 @@ pub(crate) struct EncryptArgs {
     aad: Aad,
     /// Encrypt every file of the folder IN
     ///
-    /// To a folder or in place. Run it again to resume: a file is skipped if it is encrypted already
-    /// under the key that encrypts now. In place that is the file itself, else an output that
-    /// decrypts to the content of the file and is younger than its last change. One failure does not
-    /// stop the others, unless every file would fail with it.
+    /// The output goes to another folder, or in place. To resume, run the command again: it skips a
+    /// file that is already encrypted under the key that encrypts now. In place, the file itself
+    /// must be. In another folder, the output must be, decrypt to the content of the file, and be
+    /// newer than its last change. A failure does not stop the run, unless every other file would
+    /// fail in the same way.
     #[arg(short, long)]
     recursive: bool,
-    /// Encrypt also a file that is encrypted already
+    /// Also encrypt files that are already encrypted
     ///
-    /// Without it a file is refused that starts as a ciphertext of any key of the keyset does, is
-    /// under the key-encryption key, or has the form of an envelope or a sealed stream. So are
-    /// files of a folder that start with the same prefix of another key; one file alone is
-    /// encrypted with a warning. RAW ciphertexts and streams of other keysets, and the output of
-    /// other tools, are not recognised.
+    /// Without this flag, we refuse a file that starts like a ciphertext of any key of the keyset,
+    /// is under the key-encryption key, or has the form of an envelope or a sealed stream. We also
+    /// refuse several files of a folder with the same prefix of another key; if there is only one,
+    /// we encrypt it with a warning. We do not recognise RAW ciphertexts, streams of other keysets,
+    /// or the output of other tools.
     #[arg(long)]
     allow_nested: bool,
     /// Write a stream, whatever the size
     ///
-    /// It takes a streaming keyset, or --kek.
+    /// This requires a streaming keyset or --kek.
     #[arg(long, conflicts_with = "no_stream")]
     stream: bool,
     /// Write a message or envelope, whatever the size
@@ -177,12 +179,12 @@ fn encrypt_one(
         match keys.cryptor.recognise(&mut job)? {
             Recognised::Current if is_in_place => {
                 return Ok(Outcome::UpToDate(
-                    "it is encrypted already, with the same key",
+                    "it is already encrypted, with the same key",
                 ));
             }
             _ if args.allow_nested => {}
             Recognised::Plain(_) | Recognised::Unknown(_) if item.has_twin => {
-                let text = "it and other files start as ciphertexts of one key do, which is not \
+                let text = "it and other files start like ciphertexts of one key, which is not \
                             in the keyset";
                 let seen = Recognised::Closed(Reason::new("key_not_in_keyset", text));
                 return Err(already_encrypted(job.input.name(), seen));
@@ -218,7 +220,7 @@ fn is_output(
                 true => Ok(seen == Recognised::Current),
                 false => Err(output
                     .exists()
-                    .hint("it is a ciphertext of something else than this input")),
+                    .hint("it is the ciphertext of a different input")),
             }
         }
         Recognised::Current | Recognised::Older(_) | Recognised::Closed(_) => Ok(false),
@@ -246,7 +248,7 @@ fn decrypts_to(
 fn warn_of(reason: &Reason, name: &str, context: &Context) {
     if !reason.is_plaintext() {
         context.warn(&format!(
-            "{name} may be a ciphertext, and is encrypted all the same: {}",
+            "{name} may be a ciphertext, but is encrypted anyway: {}",
             reason.text
         ));
     }
@@ -255,13 +257,13 @@ fn warn_of(reason: &Reason, name: &str, context: &Context) {
 /// Refuses to encrypt a ciphertext again.
 fn already_encrypted(name: &str, seen: Recognised) -> Failure {
     let why = match seen {
-        Recognised::Current => "it is encrypted already, with the same key".to_owned(),
-        Recognised::Older(key) => format!("it is encrypted already, with {key}"),
-        Recognised::Closed(reason) => format!("it is encrypted already: {}", reason.text),
+        Recognised::Current => "it is already encrypted, with the same key".to_owned(),
+        Recognised::Older(key) => format!("it is already encrypted, with {key}"),
+        Recognised::Closed(reason) => format!("it is already encrypted: {}", reason.text),
         Recognised::Plain(reason) => reason.text,
-        Recognised::Unknown(why) => format!("it may be encrypted already: {why}"),
+        Recognised::Unknown(why) => format!("it may already be encrypted: {why}"),
     };
     let what = format!("cannot encrypt {name}");
     Failure::new(Exit::Failed, "already_encrypted", what, why)
-        .hint("--allow-nested encrypts it all the same: it then takes two decryptions")
+        .hint("--allow-nested encrypts it anyway: you then decrypt it twice")
 }

@@ -28,8 +28,8 @@ use crate::{
 
 /// Say why a file does not decrypt with a keyset, from public facts
 ///
-/// Ids, states and sizes are compared. With the options that open the keyset, decryption is tried
-/// too; without them, the keyset's own description serves.
+/// It compares ids, statuses and sizes. With the options that decrypt the keyset, it also tries to
+/// decrypt the file; without them, it uses what the keyset file says about its keys.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -99,24 +99,29 @@ fn compare_all(
                 (Some(KeyKind::StreamingAead), None) => {}
                 (Some(kind), _) => report.problem(
                     "other_kind",
-                    format!("the keyset is for {}, not for this", kind.with_article()),
+                    format!(
+                        "the keyset is for {}, which cannot have made this input",
+                        kind.with_article()
+                    ),
                 ),
                 (None, _) => compare(*shape, info, report),
             }
         }
         (FileKind::Bytes(_), None) if !report.problems.is_empty() => {}
         (FileKind::Bytes(_), None) => report.fact(format!(
-            "{} says nothing of its keys: --keyset-kek opens it",
+            "{} does not describe its keys: pass --keyset-kek to decrypt it",
             keyset.keyset.name()
         )),
         (FileKind::SealedStream { .. }, _) => report.problem(
             "input_is_sealed_stream",
-            "the input is a sealed stream, which has its keyset inside: decrypt it with --kek URI",
+            "the input is a sealed stream, which contains its keyset: decrypt it with --kek URI",
         ),
-        (FileKind::Text, _) => report.problem("input_is_text", "the input is text, no ciphertext"),
+        (FileKind::Text, _) => {
+            report.problem("input_is_text", "the input is text, not a ciphertext")
+        }
         (FileKind::Empty, _) => report.problem("input_empty", "the input is empty"),
         (FileKind::Keyset { .. } | FileKind::Damaged(_), _) => {
-            report.problem("input_is_keyset", "the input is a keyset, no ciphertext");
+            report.problem("input_is_keyset", "the input is a keyset, not a ciphertext");
         }
     }
 }
@@ -150,8 +155,8 @@ impl Report {
                  or a damaged file"
             }
             (None, []) => {
-                "nothing public speaks against it; with --keyset-kek or --insecure-cleartext, and \
-                 the associated data, it is tried"
+                "nothing public rules out that it decrypts; to try it, pass --keyset-kek or \
+                 --insecure-cleartext, and the associated data"
             }
         };
         if context.json {
@@ -212,7 +217,7 @@ fn described(keyset: &FileArg, context: &Context) -> Result<Option<KeysetInfo>, 
         return Ok(None);
     };
     if seen.protection() == Protection::Encrypted && seen.info().is_some() {
-        context.detail("the description beside the encrypted keys is used");
+        context.detail("using the unencrypted description of the keys");
     }
     Ok(seen.info().cloned())
 }
@@ -248,7 +253,7 @@ fn compare_stream(shape: FirstBytes, keyset: &Keyset, report: &mut Report) {
     if fitting.is_empty() {
         report.problem(
             "not_a_stream",
-            "the input does not start as a stream of the keyset's keys does",
+            "the input does not start like a stream of any key of the keyset",
         );
         return;
     }
@@ -256,7 +261,7 @@ fn compare_stream(shape: FirstBytes, keyset: &Keyset, report: &mut Report) {
     if fitting.is_empty() {
         report.problem(
             "stream_cut",
-            "the input has the size of no whole stream: it was cut, or added to",
+            "no complete stream has the input's size: it was cut short or extended",
         );
     }
     for layout in fitting {
@@ -287,7 +292,7 @@ fn compare(shape: FirstBytes, info: &KeysetInfo, report: &mut Report) {
     }
     let named = shape.prefix.map(|prefix| {
         report.fact(format!(
-            "the input starts as a ciphertext of key {} does, with a {} prefix",
+            "the input starts like a ciphertext of key {}, with a {} prefix",
             prefix.id,
             prefix.start.name()
         ));
@@ -311,14 +316,14 @@ fn compare(shape: FirstBytes, info: &KeysetInfo, report: &mut Report) {
         ));
         let least = info.keys().iter().filter(raw).filter_map(overhead).min();
         if least.is_some_and(|least| shape.size < least) {
-            report.problem("too_short", "the input is too short for every raw key");
+            report.problem("too_short", "the input is too short for any raw key");
         }
     }
     match problem {
         Some((code, text)) if raws == 0 || code != "key_not_in_keyset" => {
             report.problem(code, text)
         }
-        Some((_, text)) => report.fact(format!("{text}: it would have to be of a raw key")),
+        Some((_, text)) => report.fact(format!("{text}: only a raw key can have made it")),
         None if named.is_none() && raws == 0 => report.problem(
             "no_raw_key",
             "the input names no key, and the keyset has no enabled raw key",
@@ -349,7 +354,7 @@ fn compare_with(
             ));
             let least = least_overhead(key.type_url())? + OutputPrefix::SIZE as u64;
             let text = format!(
-                "the input has {size} bytes, and no ciphertext of key {id} has less than {least}: \
+                "the input has {size} bytes, but every ciphertext of key {id} has at least {least}: \
                  it was cut short"
             );
             (size < least).then_some(("too_short", text))

@@ -19,10 +19,10 @@ use crate::{
     keysets::format_name,
 };
 
-/// Say which kind a file is of, without any key
+/// Say what kind of file this is, without any key
 ///
-/// Keyset files are recognised for certain. A ciphertext does not say that it is one: where the
-/// answer is a guess from its first bytes, it is called so.
+/// Keyset files are recognised for certain. A ciphertext does not identify itself: if the answer is
+/// a guess from its first bytes, the report says so.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -38,7 +38,7 @@ pub(crate) fn run(args: InspectArgs, context: &Context) -> Result<Exit, Failure>
     let (text, value) = match &seen.kind {
         FileKind::Keyset { file, no_secret } => keyset_report(&seen, file, *no_secret),
         FileKind::Damaged(why) => damaged_report(&seen, why),
-        FileKind::Text => plain_report(&seen, "text", "text, and nothing that keyseal writes"),
+        FileKind::Text => plain_report(&seen, "text", "text, which keyseal never writes"),
         FileKind::Empty => plain_report(&seen, "empty", "an empty file"),
         FileKind::SealedStream { keyset } => sealed_stream_report(&seen, *keyset),
         FileKind::Bytes(shape) => bytes_report(&seen, *shape),
@@ -159,15 +159,18 @@ fn keyset_report(seen: &Seen, file: &KeysetFile, no_secret: bool) -> (String, Va
             "cleartext",
             "  it holds no secret: its keys are public, or a KMS holds them\n",
         ),
-        (Protection::Cleartext, _) => ("cleartext", "  whoever can read this file has its keys\n"),
+        (Protection::Cleartext, _) => (
+            "cleartext",
+            "  anyone who can read this file has its keys\n",
+        ),
         (Protection::Encrypted, Some(_)) => (
             "encrypted",
-            "  this description is not encrypted, and nobody vouches for it\n  \
+            "  this description is neither encrypted nor authenticated\n  \
              its keys are not in cleartext; whether they decrypt was not checked\n",
         ),
         (Protection::Encrypted, None) => (
             "encrypted",
-            "  it says nothing of its keys: --keyset-kek opens it\n  \
+            "  it does not describe its keys: pass --keyset-kek to decrypt it\n  \
              they are not in cleartext; whether they decrypt was not checked\n",
         ),
     };
@@ -237,7 +240,7 @@ fn sealed_stream_report(seen: &Seen, keyset: u64) -> (String, Value) {
         text.push_str(&segments_text(stream));
         json!(segments_json(stream))
     } else {
-        text.push_str("  it is cut: the header is not whole\n");
+        text.push_str("  it is cut short: the header is incomplete\n");
         Value::Null
     };
     let value = json!({
@@ -294,7 +297,9 @@ fn segments_text(size: u64) -> String {
         )
     });
     match lines.collect::<String>() {
-        none if none.is_empty() => "    no size of any stock template: it may be cut\n".to_owned(),
+        none if none.is_empty() => {
+            "    no stock template fits this size: it may be cut short\n".to_owned()
+        }
         lines => lines,
     }
 }
@@ -312,7 +317,7 @@ fn segments_json(size: u64) -> Vec<Value> {
 
 fn bytes_report(seen: &Seen, shape: FirstBytes) -> (String, Value) {
     let mut text = format!(
-        "{}: {} bytes. A guess from the first of them:\n",
+        "{}: {} bytes. A guess from the first few:\n",
         seen.name, seen.size
     );
     if let Some(wrapped) = shape.wrapped {
@@ -328,20 +333,18 @@ fn bytes_report(seen: &Seen, shape: FirstBytes) -> (String, Value) {
             prefix.id,
             prefix.start.name(),
         )),
-        None => {
-            text.push_str("  no prefix: a ciphertext of a raw key, or nothing that Tink wrote\n")
-        }
+        None => text.push_str("  no prefix: a ciphertext of a raw key, or not written by Tink\n"),
     }
     text.push_str("  if it is a ciphertext, its plaintext has\n");
     let candidates = plaintexts(seen.size, shape, &mut text);
     // A stream starts with the length of its header, and a raw ciphertext with any byte.
     let stream = matches!(shape.first, Some(24 | 40)).then(|| segments_json(seen.size));
     if stream.is_some() {
-        text.push_str("  or it is a stream, whose segments the keyset knows:\n");
+        text.push_str("  or it is a stream, whose segment size depends on the keyset:\n");
         text.push_str(&segments_text(seen.size));
     }
     if candidates.is_empty() {
-        text.push_str("    no size at all: it is too short for every cipher\n");
+        text.push_str("    no size at all: it is too short for any cipher\n");
     }
     let mut value = json!({
         "candidates": candidates,

@@ -16,7 +16,7 @@ use crate::{
 
 /// Compute the tag of a file or of standard input
 ///
-/// The primary key of a MAC keyset computes it, over data of any length. The tag is printed in
+/// The primary key of a MAC keyset computes the tag, over data of any length. The tag is printed in
 /// hexadecimal.
 #[derive(Args, Debug)]
 #[command(after_help = "\

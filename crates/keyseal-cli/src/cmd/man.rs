@@ -24,7 +24,7 @@ use crate::{
 Example:
   keyseal man ~/.local/share/man/man1")]
 pub(crate) struct ManArgs {
-    /// The folder, which is made if it does not exist
+    /// The folder; it is created if it does not exist
     #[arg(value_name = "DIR")]
     folder: PathBuf,
     /// Replace existing pages

@@ -18,14 +18,14 @@ use crate::{
 /// A limit from here on means any length.
 const ANY_LENGTH: u64 = 1 << 60;
 
-/// List the key templates: sizes, limits, when to use which
+/// List the key templates: sizes, limits, and when to use which
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   keyseal templates
   keyseal templates AES256_GCM --json")]
 pub(crate) struct TemplatesArgs {
-    /// Only these
+    /// List only these templates
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 }
@@ -75,9 +75,9 @@ fn table(templates: &[Template]) -> String {
         text.push('\n');
     }
     text.push_str(
-        "KEY and OVERHEAD in bytes; MESSAGES is how many one key may be used for, LONGEST how long\n\
-         one may be. Without _RAW or _NO_PREFIX, five bytes of the overhead name the key. Of a MAC\n\
-         the overhead is the tag, of a stream the header and one segment's tag.\n",
+        "KEY and OVERHEAD are in bytes. MESSAGES is how many messages one key may encrypt, LONGEST how\n\
+         long one may be. Without _RAW or _NO_PREFIX, five bytes of the overhead name the key. For a\n\
+         MAC, the overhead is the tag; for a stream, the header and the tag of one segment.\n",
     );
     text
 }

@@ -67,7 +67,7 @@ pub(crate) enum TinkeyCommand {
 /// Tinkey's flags. As there, those that a command has no use for are tolerated.
 #[derive(Args, Debug)]
 pub(crate) struct TinkeyArgs {
-    /// The input; standard input unless told otherwise
+    /// The input [default: standard input]
     #[arg(
         long = "in",
         value_name = "FILE",
@@ -75,10 +75,10 @@ pub(crate) struct TinkeyArgs {
         hide_default_value = true
     )]
     input: FileArg,
-    /// The format of the input; recognised unless told
+    /// The format of the input [default: detected]
     #[arg(long, value_name = "FORMAT", ignore_case = true)]
     in_format: Option<TinkeyFormat>,
-    /// The output, which must not exist; standard output unless told otherwise
+    /// The output, which must not exist [default: standard output]
     #[arg(
         long = "out",
         value_name = "FILE",
@@ -103,7 +103,7 @@ pub(crate) struct TinkeyArgs {
     /// The key-encryption key of input and output
     #[arg(long, value_name = "URI")]
     master_key_uri: Option<String>,
-    /// Credentials for it; of Scaleway a configuration file like that of scw
+    /// Credentials for it; for Scaleway, a configuration file like that of scw
     #[arg(long, value_name = "FILE")]
     credential: Option<FileArg>,
     /// The key-encryption key of convert-keyset's output
@@ -194,7 +194,9 @@ fn convert(args: &TinkeyArgs, context: &Context) -> Result<Exit, Failure> {
             "it is encrypted, and the output would be in cleartext",
         )
         .hint("--new-master-key-uri names the key-encryption key of the output")
-        .hint("--insecure-cleartext allows cleartext: whoever can read the output has its keys"));
+        .hint(
+            "--insecure-cleartext allows cleartext: anyone who can read the output has its keys",
+        ));
     }
     let access_of_output = Access {
         kek: new,
@@ -311,7 +313,7 @@ impl TinkeyArgs {
     fn seal(&self, access: Access, context: &Context) -> Result<Seal, Failure> {
         let seal = Seal::of_new(access)?;
         if matches!(seal, Seal::Cleartext) {
-            context.warn("the output is in cleartext: whoever can read it has its keys");
+            context.warn("the output is in cleartext: anyone who can read it has its keys");
         }
         Ok(seal)
     }

@@ -12,7 +12,7 @@ use crate::{
 
 /// Check a tag of a file or of standard input
 ///
-/// Every enabled key of a MAC keyset may have made the tag. Exits with 4 when none did.
+/// Accepts a tag that any enabled key of the MAC keyset made. The exit code is 4 if none did.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -41,7 +41,7 @@ pub(crate) fn run(args: VerifyMacArgs, context: &Context) -> Result<Exit, Failur
             Exit::NotDecrypted,
             "not_verified",
             format!("cannot verify {name}"),
-            "the tag is not one of these data under this keyset",
+            "the tag does not match the data under this keyset",
         )
     })?;
     context.report(

@@ -81,7 +81,7 @@ impl KekCryptor {
         let aead = match header.open(kek.aead()) {
             Ok(aead) => aead,
             Err(KeysetError::Decrypt(DecryptError::FAILED)) => {
-                let text = format!("it is a sealed stream, and not under {}", self.kek.uri());
+                let text = format!("it is a sealed stream, but not under {}", self.kek.uri());
                 return Ok(Recognised::Closed(Reason::new("sealed_otherwise", text)));
             }
             Err(error) => {
@@ -141,7 +141,7 @@ impl KekCryptor {
         Reason::new(
             "not_decrypted",
             format!(
-                "it is an {form} under {}, and does not decrypt: it has other associated data or \
+                "it is an {form} under {}, but does not decrypt: it has other associated data or \
                  another --template, or is damaged",
                 self.kek.uri()
             )
@@ -153,7 +153,7 @@ impl KekCryptor {
         Reason::new(
             "not_unwrapped",
             format!(
-                "{} does not open its data key: it is under another key, or is not an envelope",
+                "{} does not unwrap its data key: it is under another key, or is not an envelope",
                 self.kek.uri()
             ),
         )
@@ -167,7 +167,7 @@ impl KekCryptor {
                 "not_unwrapped",
                 what,
                 format!(
-                    "{} does not open its keyset: it is under another key, or is damaged",
+                    "{} does not decrypt its keyset: it is under another key, or is damaged",
                     self.kek.uri()
                 ),
             ),
@@ -200,7 +200,7 @@ impl KekCryptor {
             .map(zeroize::Zeroizing::new)
             .map_err(|error| {
                 message_not_decrypted(name, &error).hint(format!(
-                    "its data key is taken for one of {template}; --template names another"
+                    "its data key is assumed to be of {template}; --template names another"
                 ))
             })?;
         Ok(Sizes {
@@ -319,18 +319,18 @@ fn not_envelope(start: &[u8], size: u64) -> Reason {
         Some(prefix) if may_be_ciphertext(start, size) => {
             let id = prefix.id;
             let text = format!(
-                "it is not an envelope, and not a sealed stream: its first bytes name key {id}, \
+                "it is neither an envelope nor a sealed stream: its first bytes name key {id}, \
                  and --keyset takes the keyset that has it"
             );
             Reason::new("key_not_in_keyset", text)
         }
         _ if may_be_stream(start) => {
-            let text = "it is not an envelope, and not a sealed stream: it starts like a stream of \
+            let text = "it is neither an envelope nor a sealed stream: it starts like a stream of \
                         a keyset";
             Reason::new("other_stream", text)
         }
         _ => {
-            let text = "it is not encrypted: it is not an envelope, and not a sealed stream";
+            let text = "it is not encrypted: it is neither an envelope nor a sealed stream";
             Reason::new("not_ciphertext", text)
         }
     }

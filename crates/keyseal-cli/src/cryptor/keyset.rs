@@ -117,7 +117,7 @@ impl KeysetCryptor {
         }
         if let Some(id) = self.raw_key() {
             return Recognised::Unknown(format!(
-                "the keyset has a RAW key, {id}, whose ciphertexts cannot be told from other data"
+                "the keyset has a RAW key, {id}, whose ciphertexts cannot be distinguished from other data"
             ));
         }
         of_another_key(start, size)
@@ -183,13 +183,13 @@ impl KeysetCryptor {
         {
             return Ok(Recognised::Closed(Reason::new(
                 NOT_DECRYPTED,
-                "it starts like a stream of this keyset, and does not decrypt: it may have other \
+                "it starts like a stream of this keyset, but does not decrypt: it may have other \
                  associated data",
             )));
         }
         // The material of a destroyed key is gone, and with it its sizes.
         if self.streams.len() < self.keyset.handle.len() && may_be_stream(&start) {
-            let text = "it starts like a stream, and may be one of a key that is destroyed";
+            let text = "it starts like a stream, and may be one under a destroyed key";
             return Ok(Recognised::Closed(Reason::new(NOT_DECRYPTED, text)));
         }
         Ok(of_another_key(&start, size))
@@ -289,7 +289,7 @@ impl Cryptor for KeysetCryptor {
             _ => self.raw_key(),
         }?;
         Some(format!(
-            "key {id} is RAW: its ciphertexts cannot be told from other data, and a second run \
+            "key {id} is RAW: its ciphertexts cannot be distinguished from other data, so a second run \
              would encrypt them again"
         ))
     }
@@ -356,7 +356,7 @@ fn closed(id: KeyId, status: Status) -> Reason {
         _ => Reason::new(
             "not_decrypted",
             format!(
-                "it starts as a ciphertext of key {id} does, and does not decrypt: it has other \
+                "it starts like a ciphertext of key {id}, but does not decrypt: it has other \
                  associated data, or is damaged"
             ),
         ),
@@ -364,7 +364,7 @@ fn closed(id: KeyId, status: Status) -> Reason {
 }
 
 fn sealed_stream() -> Reason {
-    let text = "it is a sealed stream, which has its keyset inside: --kek URI decrypts it";
+    let text = "it is a sealed stream, which contains its keyset: --kek URI decrypts it";
     Reason::new("sealed_stream", text)
 }
 
@@ -393,7 +393,7 @@ fn of_another_key(start: &[u8], size: Option<u64>) -> Recognised {
 }
 
 fn in_envelope() -> Reason {
-    let text = "it is an envelope, which has its wrapped key inside: --kek URI decrypts it";
+    let text = "it is an envelope, which contains its wrapped key: --kek URI decrypts it";
     Reason::new("envelope", text)
 }
 

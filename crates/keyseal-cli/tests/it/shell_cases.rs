@@ -50,7 +50,7 @@ fn a_second_run_leaves_ciphertexts_as_they_are() {
     contains(
         &said,
         &[
-            "it is encrypted already: key",
+            "it is already encrypted: key",
             "disabled key: exit 1, 38 bytes\n",
             "other data: exit 1, 38 bytes\n",
         ],
@@ -63,7 +63,7 @@ fn a_wrong_key_encryption_key_is_said_to_be_that() {
     contains(
         &said,
         &[
-            "does not open its data key: it is under another key, or is not an envelope",
+            "does not unwrap its data key: it is under another key, or is not an envelope",
             "other key: exit 4\n",
             "no envelope: exit 4\n",
         ],
@@ -93,6 +93,6 @@ fn a_certificate_that_is_not_trusted_is_no_outage() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(6), "{said}");
         contains(&said, &[code, "SCW_API_URL"]);
-        assert!(!said.contains("worth a retry"), "{said}");
+        assert!(!said.contains("try again later"), "{said}");
     }
 }

@@ -126,7 +126,10 @@ fn no_secret_key(sources: &Sources, environment: &Environment, file: Option<&Pat
         looked.push("SCW_SECRET_KEY is not set".to_owned());
     }
     match file {
-        Some(path) => looked.push(format!("the profile in use of {} has none", path.display())),
+        Some(path) => looked.push(format!(
+            "the selected profile of {} has none",
+            path.display()
+        )),
         None => looked.extend(no_file(environment)),
     }
     let text = match looked.is_empty() {
@@ -179,7 +182,7 @@ fn check(
     let api_url = api_url(settings.api_url.as_ref(), settings.http_host.as_ref())?;
     if api_url.is_exposed() {
         warnings.push(
-            "the API is called without TLS: all secrets can be read on the network".to_owned(),
+            "the API is called without TLS: anyone on the network can read all secrets".to_owned(),
         );
     }
     Ok(Resolved {

@@ -55,11 +55,11 @@ const REGION: &str = "fr-par";
 /// Run a Key Manager on this machine, for tests and for trying things out
 ///
 /// Scaleway's own clients work with it, and so does this program. It prints the variables that
-/// they read, as lines for a shell, and serves until it is stopped; or it runs a command that has
-/// these variables, and ends with it. Keys are in memory, unless --state keeps them. It is not for
-/// production: HTTP is plain. With -v each request is told.
+/// they read, as lines for a shell, and serves until you stop it. Or it runs a command with these
+/// variables, and ends when the command ends. Keys are in memory, unless --state keeps them. Do not
+/// use it in production: it speaks plain HTTP. With -v, it prints each request.
 ///
-/// The API key is drawn, or it is that of KEYSEAL_EMULATOR_ACCESS_KEY, KEYSEAL_EMULATOR_SECRET_KEY,
+/// The API key is random, unless you set KEYSEAL_EMULATOR_ACCESS_KEY, KEYSEAL_EMULATOR_SECRET_KEY,
 /// KEYSEAL_EMULATOR_ORGANIZATION_ID and KEYSEAL_EMULATOR_PROJECT_ID.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -73,17 +73,17 @@ Examples:
   # In a container, for others that reach it as `kms`:
   keyseal emulator --listen 0.0.0.0:8080 --allow-remote --public-url http://kms:8080")]
 pub(crate) struct EmulatorArgs {
-    /// The address to listen on; port 0 takes a free one
+    /// The address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Listen also where other machines can connect: all secrets can be read on the network
+    /// Allow an address that other machines can connect to: anyone on the network can read all
+    /// secrets
     #[arg(long)]
     allow_remote: bool,
-    /// How clients reach it, if not by the address to listen on: SCW_API_URL
+    /// The value of SCW_API_URL, if clients reach the emulator at a different address
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
-    /// Make an AES-256-GCM key of this name in fr-par, unless the state has one; may be given more
-    /// than once
+    /// Make an AES-256-GCM key with this name in fr-par, unless the state has one; can be repeated
     ///
     /// Its id and URI are printed as SCW_KM_KEY_ID and SCW_KM_KEY_URI; those of the second key end
     /// in _2, and so on.
@@ -91,21 +91,22 @@ pub(crate) struct EmulatorArgs {
     seed_key: Vec<String>,
     /// Keep keys, API key and clock in this file, encrypted
     ///
-    /// The key of the file is in another file, which --state-key-file names, or the variable
-    /// KEYSEAL_EMULATOR_STATE_KEY_FILE; or it is in KEYSEAL_EMULATOR_STATE_KEY, as the base64 of
-    /// 32 bytes.
+    /// The key that encrypts it is in the file that --state-key-file or the variable
+    /// KEYSEAL_EMULATOR_STATE_KEY_FILE names, or else in the variable KEYSEAL_EMULATOR_STATE_KEY,
+    /// as the base64 of 32 bytes.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// The file with the key of the state; made, for its owner alone, with a new state
+    /// The file with the key of the state; for a new state it is created, readable by its owner
+    /// only
     #[arg(long, value_name = "FILE", requires = "state")]
     state_key_file: Option<PathBuf>,
-    /// Go wrong as this script says: see docs/emulator.md
+    /// Inject the faults of this script: see docs/emulator.md
     #[arg(long, value_name = "FILE")]
     faults: Option<FileArg>,
     /// Refuse requests that the service is not documented to accept
     #[arg(long)]
     strict: bool,
-    /// A command to run with the variables, in place of printing them
+    /// A command to run with the variables, instead of printing them
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
@@ -211,7 +212,7 @@ fn identity() -> Result<Option<Identity>, Failure> {
             let missing: Vec<&str> = missing.map(|(name, _)| *name).collect();
             let why = format!("{} has no value", missing.join(", "));
             Err(Failure::usage("emulator_credentials", what, why)
-                .hint("all four are set, or none: then an API key is drawn"))
+                .hint("set all four or none; without them, the API key is random"))
         }
     }
 }
@@ -239,9 +240,9 @@ fn serve(emulator: &Emulator, args: &EmulatorArgs) -> Result<Server, Failure> {
             ServeError::NotLoopback { .. } => Failure::usage(
                 "not_loopback",
                 what,
-                "other machines could connect, and HTTP is plain",
+                "other machines could connect, and HTTP is not encrypted",
             )
-            .hint("--allow-remote allows it: all secrets can then be read on the network"),
+            .hint("--allow-remote allows it: anyone on the network can then read all secrets"),
             ServeError::Io { source, .. } => Failure::io(what, &source),
             other => Failure::new(Exit::Failed, "emulator", what, chain(&other)),
         }
@@ -348,9 +349,9 @@ fn state_key(state: &Path, file: Option<&Path>) -> Result<StateKey, Failure> {
                 Failure::usage(
                     "state_key_missing",
                     format!("cannot keep the state in {}", printable(state.display())),
-                    "it is encrypted, and no key is named",
+                    "it is encrypted, but no key is named",
                 )
-                .hint("--state-key-file FILE names one, and makes it with a new state")
+                .hint("--state-key-file FILE names one, and creates it for a new state")
             })?;
             StateKey::parse(&text, SecretAccess::insecure())
         }
@@ -385,7 +386,7 @@ fn state_failure(error: &StateError) -> Failure {
             .hint("chmod 600 it; if others could read it, start with a new state"),
         StateError::MalformedKey => failed(Exit::Failed, "state_key_malformed"),
         StateError::DoesNotOpen { .. } => failed(Exit::NotDecrypted, "state_not_opened")
-            .hint("it takes the key with which it was written; it may be damaged, too"),
+            .hint("use the key that it was written with; the file may also be damaged"),
         StateError::InUse { .. } => failed(Exit::InputOutput, "state_in_use"),
         other => Failure::new(Exit::Failed, "state", "cannot use the state", chain(other)),
     }

@@ -18,7 +18,7 @@ use crate::{
 Example:
   keyseal kek algorithms --usage asymmetric-signing")]
 pub(crate) struct AlgorithmsArgs {
-    /// Only those of this usage; may be given more than once
+    /// Only those for this usage; can be repeated
     #[arg(long, value_name = "USAGE")]
     usage: Vec<UsageName>,
     #[command(flatten)]

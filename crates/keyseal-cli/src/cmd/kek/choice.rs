@@ -50,7 +50,7 @@ impl UsageName {
 /// Where Key Manager keeps and uses a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Level {
-    /// In its own software
+    /// In software
     Software,
     /// In a hardware security module
     Hsm,

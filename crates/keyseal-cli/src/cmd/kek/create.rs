@@ -15,41 +15,41 @@ use crate::{
 
 /// Create a key, and print its URI
 ///
-/// The key is protected: it can be deleted after `kek unprotect` only.
+/// The key is protected: you can delete it only after `kek unprotect`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   keyseal kek create --name orders --rotate-every 90d
   KEK=$(keyseal kek create --name orders --tag production)")]
 pub(crate) struct CreateArgs {
-    /// The name; without, the service finds one
+    /// The name [default: one that the service chooses]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// A description
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// A tag; may be given more than once
+    /// A tag; can be repeated
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
     /// The algorithm; `kek algorithms` lists them. Only aes_256_gcm makes a key-encryption key
     #[arg(long, value_name = "NAME", default_value = "aes_256_gcm")]
     algorithm: String,
-    /// Have the service make a new version this often: at least 24h. It advises 30d to 90d
+    /// How often the service makes a new version: at least 24h; it recommends 30d to 90d
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     rotate_every: Option<Duration>,
-    /// Have it do so first at this time, such as 2027-01-31 or 2027-01-31T08:00:00Z
+    /// When it first does so, such as 2027-01-31 or 2027-01-31T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "rotate_every")]
     next_rotation: Option<Timestamp>,
     /// Where the key material comes from
     #[arg(long, value_name = "ORIGIN", default_value = "scaleway-kms")]
     origin: Origin,
-    /// Where the key is kept and used; else the service chooses
+    /// Where the key is kept and used [default: the service chooses]
     #[arg(long, value_name = "LEVEL")]
     protection_level: Option<Level>,
-    /// Let the key be deleted without `kek unprotect`
+    /// Allow deletion of the key without `kek unprotect`
     #[arg(long)]
     unprotected: bool,
-    /// The project; else that of the settings
+    /// The project [default: that of the settings]
     #[arg(long, value_name = "ID")]
     project_id: Option<Uuid>,
     #[command(flatten)]
@@ -58,9 +58,9 @@ pub(crate) struct CreateArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Origin {
-    /// The service makes it
+    /// The service generates it
     ScalewayKms,
-    /// It is yours: `kek import` brings it
+    /// You provide it with `kek import`
     External,
 }
 

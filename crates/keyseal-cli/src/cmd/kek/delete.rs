@@ -8,7 +8,7 @@ use crate::{context::Context, display::Lines, error::Failure};
 
 /// Schedule a key for deletion: it cannot be used from now on, and is gone in 7 days
 ///
-/// Until then, `kek restore` takes it back. A protected key is refused: `kek unprotect` first.
+/// Until then, `kek restore` brings it back. To delete a protected key, first run `kek unprotect`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:

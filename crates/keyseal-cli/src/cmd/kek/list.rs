@@ -18,32 +18,32 @@ use crate::{
 
 /// List the keys of a region, by name
 ///
-/// Those of the project, or else of the organization, in the settings.
+/// By default, these are the keys of the project in the settings, or else of the organization.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   keyseal kek list
   keyseal kek list --name orders --region nl-ams --json")]
 pub(crate) struct ListArgs {
-    /// Only those of this name
+    /// Only those with this name
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Only those with this tag; may be given more than once
+    /// Only those with this tag; can be repeated
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
-    /// Only those of this usage
+    /// Only those for this usage
     #[arg(long, value_name = "USAGE")]
     usage: Option<UsageName>,
-    /// Only those of this protection level
+    /// Only those with this protection level
     #[arg(long, value_name = "LEVEL")]
     protection_level: Option<Level>,
-    /// Those that are scheduled for deletion, instead of the others
+    /// Only those that are scheduled for deletion, which are not listed otherwise
     #[arg(long)]
     deleted: bool,
-    /// Those of this project
+    /// The keys of this project
     #[arg(long, value_name = "ID")]
     project_id: Option<Uuid>,
-    /// Those of this organization
+    /// The keys of this organization
     #[arg(long, value_name = "ID")]
     organization_id: Option<Uuid>,
     #[command(flatten)]

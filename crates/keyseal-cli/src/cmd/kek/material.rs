@@ -19,15 +19,15 @@ use crate::{
 /// The largest key material that is read, in bytes.
 const MATERIAL_LIMIT: u64 = 64 << 10;
 
-/// Give key material to a key that was created with --origin external
+/// Import key material into a key that was created with --origin external
 ///
-/// Doing so again makes a new version.
+/// Each further import makes a new version.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
   openssl rand 32 | keyseal kek import \"$KEK\" --material-file -")]
 pub(crate) struct ImportArgs {
-    /// The file with the material, 32 bytes as a rule; `-` is standard input
+    /// The file with the material, usually 32 bytes; `-` is standard input
     #[arg(long, value_name = "FILE")]
     material_file: FileArg,
     /// The file has hexadecimal digits
@@ -36,7 +36,7 @@ pub(crate) struct ImportArgs {
     /// The file has base64
     #[arg(long)]
     base64: bool,
-    /// A file with the salt of the key's derivation; without, the service draws one
+    /// A file with the salt for deriving the key [default: one that the service generates]
     #[arg(long, value_name = "FILE")]
     salt_file: Option<FileArg>,
     #[command(flatten)]
@@ -97,7 +97,7 @@ pub(super) fn delete(args: &DeleteMaterialArgs, context: &Context) -> Result<(),
         return Err(Failure::usage(
             "not_confirmed",
             "cannot delete the material",
-            "what was encrypted with it would be lost",
+            "data encrypted with it would be lost",
         )
         .hint("--yes confirms it")
         .hint("kek disable forbids its use, and can be undone"));
@@ -113,7 +113,7 @@ pub(super) fn delete(args: &DeleteMaterialArgs, context: &Context) -> Result<(),
         None => "the newest version".to_owned(),
     };
     context.report(
-        &format!("{uri}: {version} has no material any more"),
+        &format!("{uri}: {version} no longer has any material"),
         &json!({ "id": uri.key_id(), "version": args.version }),
         false,
     )

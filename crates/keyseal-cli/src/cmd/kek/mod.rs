@@ -20,8 +20,8 @@ use crate::{context::Context, error::Failure, exit::Exit};
 
 /// Create, list and change the keys that Scaleway Key Manager keeps
 ///
-/// Settings and credentials are those of Scaleway's own tools: variables such as SCW_SECRET_KEY
-/// and scw's configuration file.
+/// Settings and credentials come from where Scaleway's own tools read them: from variables such as
+/// SCW_SECRET_KEY, and from scw's configuration file.
 #[derive(Args, Debug)]
 #[command(arg_required_else_help = true, subcommand_required = true)]
 pub(crate) struct KekArgs {

@@ -24,8 +24,8 @@ const LINE: usize = 64;
 
 /// Print the public key of an asymmetric key, as PEM
 ///
-/// It is a SubjectPublicKeyInfo with the label PUBLIC KEY, which every library reads. --json prints
-/// the text that the service gave, whose label and form can be others.
+/// The output is a SubjectPublicKeyInfo with the label PUBLIC KEY, which every library reads.
+/// --json prints the text from the service, which can have another label and form.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:

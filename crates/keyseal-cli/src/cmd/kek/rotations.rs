@@ -13,7 +13,7 @@ use crate::{
 
 /// List the versions of a key, the oldest first
 ///
-/// The index of a version is what `kek delete-material --version` takes.
+/// `kek delete-material --version` takes the index of a version.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:

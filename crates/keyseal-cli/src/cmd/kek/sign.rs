@@ -25,10 +25,10 @@ struct Message {
     /// The data; `-` is standard input
     #[arg(value_name = "IN", default_value = "-", hide_default_value = true)]
     input: FileArg,
-    /// The hash function, which is that of the key's algorithm
+    /// The hash function of the key's algorithm
     #[arg(long, value_name = "NAME", default_value = "sha256")]
     hash: Hash,
-    /// The input is the digest itself, as bytes: it is not hashed again
+    /// The input is the digest itself, as bytes, and is not hashed
     #[arg(long, conflicts_with = "hash")]
     prehashed: bool,
 }
@@ -80,9 +80,9 @@ impl Write for Hasher {
 
 /// Sign a file, or a digest, with a key for signing
 ///
-/// The file is hashed here, and only its digest is sent. The signature is printed in base64, or
-/// written as bytes with -o. ECDSA signatures are in ASN.1 DER, as `openssl dgst -verify` takes
-/// them.
+/// The file is hashed on this machine, and only its digest is sent. The signature is printed in
+/// base64, or written as bytes with -o. ECDSA signatures are in ASN.1 DER, the form that `openssl
+/// dgst -verify` takes.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -137,7 +137,7 @@ pub(super) fn sign(args: &SignArgs, context: &Context) -> Result<(), Failure> {
 
 /// Check a signature of a file, or of a digest
 ///
-/// Exits with 4 when the key did not make it.
+/// The exit code is 4 if the key did not make it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:

@@ -119,8 +119,8 @@ macro_rules! changes {
 changes!(
     /// Make a new version of a key, which encrypts from now on
     ///
-    /// The older versions still decrypt, and nothing that is encrypted changes: `rewrap` brings
-    /// files under the newest version.
+    /// The older versions still decrypt, and no ciphertext changes. To re-wrap files under the
+    /// newest version, run `keyseal rewrap`.
     #[command(after_help = "\
 Example:
   keyseal kek rotate \"$KEK\"")]
@@ -165,7 +165,7 @@ Example:
     |_| "not protected: it can be deleted".to_owned()
 );
 changes!(
-    /// Take a key back that is scheduled for deletion; Scaleway asks a price for it
+    /// Restore a key that is scheduled for deletion; Scaleway charges for it
     #[command(after_help = "\
 Example:
   keyseal kek restore \"$KEK\"")]

@@ -25,16 +25,16 @@ pub(crate) struct UpdateArgs {
     /// The new description
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// A tag, in place of those that are there; may be given more than once
+    /// A tag, which replaces the present ones; can be repeated
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
     /// Remove all tags
     #[arg(long, conflicts_with = "tag")]
     no_tags: bool,
-    /// Have the service make a new version this often: at least 24h
+    /// How often the service makes a new version: at least 24h
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     rotate_every: Option<Duration>,
-    /// Have it make the next version at this time, such as 2027-01-31 or 2027-01-31T08:00:00Z
+    /// When it makes the next version, such as 2027-01-31 or 2027-01-31T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     next_rotation: Option<Timestamp>,
     #[command(flatten)]

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The hint for a keyset file with several names.
-const NAMES: &str = "the others would have another keyset from then on: let the file have one name, \
+const NAMES: &str = "the other names would keep the old keyset: let the file have one name, \
      or write with -o";
 
 /// A planned change of a keyset: the input is open, and locked if it will be replaced.
@@ -141,7 +141,7 @@ impl<'c> KeysetEdit<'c> {
 fn destroyed_material(id: KeyId, place: &FileArg) -> String {
     let shown = place.argument();
     format!(
-        "key {id} is destroyed, and its material is still in {}: \
+        "key {id} is destroyed, but its material is still in {}: \
          keyseal keyset destroy {shown} --key-id {id} wipes it",
         place.name()
     )

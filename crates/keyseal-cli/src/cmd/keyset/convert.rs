@@ -52,7 +52,7 @@ pub(crate) struct ConvertArgs {
     new_keyset_kek: Option<String>,
     #[command(flatten)]
     new_aad: NewKeysetAad,
-    /// Write an encrypted keyset in cleartext; takes --insecure-cleartext too
+    /// Write an encrypted keyset in cleartext; also requires --insecure-cleartext
     #[arg(long, help_heading = "Keyset")]
     to_cleartext: bool,
 }

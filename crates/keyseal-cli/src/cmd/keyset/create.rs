@@ -27,7 +27,7 @@ pub(crate) struct CreateArgs {
     /// The template of the key: `keyseal templates` lists them
     #[arg(long, value_name = "NAME")]
     template: String,
-    /// Another output prefix type than the template's
+    /// The output prefix type [default: that of the template]
     #[arg(long, value_name = "TYPE")]
     variant: Option<VariantName>,
     /// The format of the file

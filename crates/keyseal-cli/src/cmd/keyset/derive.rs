@@ -18,16 +18,15 @@ use crate::{
 
 /// Derive the keyset of a salt, such as a tenant's name
 ///
-/// The same salt always gives the same keyset; another salt gives one that has nothing to do
-/// with it. It is written as the deriving keyset is: encrypted under the same key, or in
-/// cleartext.
+/// The same salt always gives the same keyset, and another salt gives an unrelated one. The output
+/// has the protection of the deriver keyset: it is encrypted under the same key, or in cleartext.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
   keyseal keyset derive master.json --salt tenant/ada --keyset-kek file-kms://kek.json \\
     --insecure-cleartext -o ada.json")]
 pub(crate) struct DeriveArgs {
-    /// The keyset that derives; `-` is standard input
+    /// The deriver keyset; `-` is standard input
     #[arg(value_name = "FILE")]
     keyset: FileArg,
     #[command(flatten)]

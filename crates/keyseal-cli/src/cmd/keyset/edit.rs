@@ -68,7 +68,7 @@ pub(crate) struct EditArgs {
     new_keys: NewKeys,
     #[command(flatten)]
     output: ChangedFile,
-    /// The format of the output; that of the input unless told otherwise
+    /// The format of the output [default: that of the input]
     #[arg(long, value_name = "FORMAT", help_heading = "Output")]
     format: Option<FormatName>,
     #[command(flatten)]
@@ -78,10 +78,10 @@ pub(crate) struct EditArgs {
 /// The properties of added keys.
 #[derive(Args, Debug, Default)]
 pub(crate) struct NewKeys {
-    /// Another output prefix type for new keys than the template's
+    /// The output prefix type of new keys [default: that of the template]
     #[arg(long, value_name = "TYPE", help_heading = MORE)]
     variant: Option<VariantName>,
-    /// Let new keys be of another kind than the keyset's, to move it from one kind to another
+    /// Allow new keys of another kind, to move a keyset from one kind to another
     #[arg(long, help_heading = MORE)]
     any_kind: bool,
 }
@@ -95,19 +95,19 @@ impl NewKeys {
     }
 }
 
-pub(super) const ANY_KIND_HINT: &str = "--any-kind adds it anyway: nothing uses the keyset until \
+pub(super) const ANY_KIND_HINT: &str = "--any-kind adds it anyway: nothing can use the keyset until \
      its enabled keys are of one kind";
 
 /// Some Tinks wrongly refuse a destroyed key.
-const FOR_JAVA: &str = "tink-java reads no JSON keyset with a destroyed key, and none at all with \
+const FOR_JAVA: &str = "tink-java does not read a JSON keyset with a destroyed key, nor any such keyset with \
      TinkConfig2026: if Java reads this keyset, delete the key instead";
 
-const MORE: &str =
-    "More edits, done all or none: enable, add, rotate, promote, disable, destroy, delete";
+const MORE: &str = "More edits in the same step, in the order enable, add, rotate, promote, disable, destroy, delete";
 
 /// Add a key: it decrypts at once, and encrypts once it is promoted
 ///
-/// Where several processes read a keyset: add, distribute the file, then promote.
+/// If several processes read the keyset, add the key, distribute the file, and then promote the
+/// key.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -155,7 +155,7 @@ macro_rules! of_keys {
         #[derive(Args, Debug)]
         $(#[$doc])*
         pub(crate) struct $name {
-            /// The key; may be given more than once
+            /// The key; can be repeated
             #[arg(long, value_name = "ID", required = true)]
             key_id: Vec<u32>,
             #[command(flatten)]
@@ -172,7 +172,7 @@ macro_rules! of_keys {
 }
 
 of_keys!(
-    /// Take a disabled key back into use
+    /// Enable a disabled key again
     #[command(after_help = "\
 Example:
   keyseal keyset enable keyset.json --key-id 2948273 --keyset-kek file-kms://kek.json \\
@@ -181,7 +181,7 @@ Example:
     Change::Enable
 );
 of_keys!(
-    /// Take a key out of use and keep it: its ciphertexts do not decrypt until it is enabled
+    /// Disable a key, but keep it: its ciphertexts do not decrypt until you enable it again
     #[command(after_help = "\
 Example:
   keyseal keyset disable keyset.json --key-id 2948273 --keyset-kek file-kms://kek.json \\
@@ -190,10 +190,10 @@ Example:
     Change::Disable
 );
 of_keys!(
-    /// Wipe the material of a key permanently, and keep its id taken
+    /// Wipe the material of a key permanently, but keep its id reserved
     ///
-    /// tink-java refuses a keyset with a destroyed key: in JSON, and with TinkConfig2026 in binary too.
-    /// If Java reads the keyset, delete the key instead.
+    /// tink-java refuses a keyset with a destroyed key in JSON, and with TinkConfig2026 also in
+    /// binary. If Java reads the keyset, delete the key instead.
     #[command(after_help = "\
 Example:
   keyseal keyset destroy keyset.json --key-id 2948273 --keyset-kek file-kms://kek.json \\

@@ -22,7 +22,7 @@ use crate::{
 
 /// Write a keyset in cleartext, or one of its keys as bare bytes
 ///
-/// Either takes --insecure-cleartext: anyone who can read the output has the keys.
+/// Both require --insecure-cleartext: anyone who can read the output has the keys.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -63,7 +63,7 @@ struct Encoding {
     /// As base64
     #[arg(long)]
     base64: bool,
-    /// As they are, which is also the default
+    /// As they are, which is the default
     #[arg(long)]
     raw: bool,
 }

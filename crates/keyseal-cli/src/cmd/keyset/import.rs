@@ -30,11 +30,12 @@ use crate::{
 /// The largest key file, in bytes. An HMAC key may be a megabyte, and base64 makes it longer.
 const KEY_LIMIT: u64 = 4 << 20;
 
-/// Make a key that exists already a key of a keyset
+/// Import an existing key into a keyset
 ///
-/// Key bytes are read from a file or from standard input, never from the command line. Of an
-/// AES-CTR-HMAC key they are the AES key, then the HMAC key. With --serialized they are Tink's key
-/// message: `keyData.value` of a keyset, the data key of an envelope or of a DEK registry.
+/// Key bytes are read from a file or from standard input, never from the command line. For an
+/// AES-CTR-HMAC key, they are the AES key followed by the HMAC key. With --serialized, they are
+/// Tink's key message: the `keyData.value` of a keyset, or the data key of an envelope or a DEK
+/// registry.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -45,10 +46,10 @@ Examples:
   keyseal keyset import --type AesGcmKey --variant raw --key-file dek.b64 --base64 --serialized \\
     --insecure-cleartext -o keyset.json")]
 pub(crate) struct ImportArgs {
-    /// The keyset to add it to; without, a new keyset is made
+    /// The keyset to add the key to [default: a new keyset]
     #[arg(value_name = "FILE")]
     keyset: Option<FileArg>,
-    /// The type, such as AesGcmKey, or a template
+    /// The key type, such as AesGcmKey, or a template
     #[arg(long = "type", value_name = "TYPE")]
     type_name: String,
     /// The file with the key; `-` is standard input
@@ -58,10 +59,10 @@ pub(crate) struct ImportArgs {
     encoding: Encoding,
     /// The bytes are a serialized Tink key
     ///
-    /// The protobuf message of its type, which holds the key bytes and their parameters.
+    /// That is the protobuf message of its key type, with the key bytes and the parameters.
     #[arg(long)]
     serialized: bool,
-    /// The output prefix type; a template has one
+    /// The output prefix type [default: that of the template]
     #[arg(long, value_name = "PREFIX")]
     variant: Option<VariantName>,
     /// The id [default: random]
@@ -70,14 +71,14 @@ pub(crate) struct ImportArgs {
     /// Make it the primary key of the keyset
     #[arg(long, requires = "keyset")]
     primary: bool,
-    /// Let the key be of another kind than the keyset
+    /// Allow a key of another kind than the keyset's
     #[arg(long, requires = "keyset")]
     any_kind: bool,
     #[command(flatten)]
     parameters: Parameters,
     #[command(flatten)]
     output: ChangedFile,
-    /// The format of the output; that of FILE, or json
+    /// The format of the output [default: that of FILE, or json]
     #[arg(long, value_name = "FORMAT", help_heading = "Output")]
     format: Option<FormatName>,
     #[command(flatten)]
@@ -94,7 +95,7 @@ struct Encoding {
     /// The key is in base64, in lines of any length
     #[arg(long)]
     base64: bool,
-    /// The bytes are the key, which is also the default
+    /// The bytes are the key itself, which is the default
     #[arg(long)]
     raw: bool,
 }
@@ -164,7 +165,7 @@ fn taken(error: KeysetError, place: &FileArg) -> Failure {
         KeysetError::DuplicateId { id } => Failure::usage(
             "key_id_taken",
             format!("cannot change keyset {}", place.name()),
-            format!("it has a key {id} already"),
+            format!("it already has a key {id}"),
         )
         .hint(format!("keyseal keyset list {}", place.argument())),
         error @ KeysetError::OtherKind { .. } => {
@@ -185,7 +186,7 @@ fn read_key(args: &ImportArgs, context: &Context) -> Result<Key, Failure> {
     let template = wanted.template(bytes.len(), args).map_err(|failure| {
         match guess(&file, args.encoding) {
             _ if looks_serialized => {
-                failure.hint("the bytes are a serialized Tink key, which --serialized takes")
+                failure.hint("the bytes are a serialized Tink key: pass --serialized")
             }
             Some(flag) => failure.hint(format!("the file looks like text: try {flag}")),
             None => failure,
@@ -193,8 +194,8 @@ fn read_key(args: &ImportArgs, context: &Context) -> Result<Key, Failure> {
     })?;
     if looks_serialized {
         context.warn(
-            "the bytes look like a serialized Tink key, and are imported as a bare key: \
-             --serialized takes the key inside",
+            "the bytes look like a serialized Tink key, but are imported as a bare key: \
+             --serialized imports the key inside",
         );
     }
     KeyTypes::default()
@@ -260,10 +261,10 @@ impl Wanted {
                     "cannot import a key of type {}",
                     short_type(key_type.type_url())
                 ),
-                "it is not said what it writes in front of its ciphertexts",
+                "its output prefix type is not given",
             )
-            .hint("a key from another program that is not Tink: --variant raw")
-            .hint("a key of a Tink keyset: --variant and --key-id as they are there")
+            .hint("for a key that Tink did not make: --variant raw")
+            .hint("for a key of a Tink keyset: the --variant and --key-id that it has there")
         })?;
         Ok(Self {
             key_type,
@@ -364,7 +365,7 @@ fn parameters_missing(key_type: &dyn KeyType, templates: &[&str]) -> Failure {
             "cannot import a key of type {}",
             short_type(key_type.type_url())
         ),
-        "its size does not say all of its parameters",
+        "its size does not determine all of its parameters",
     )
     .hint(format!(
         "name a template with --type: {}",

@@ -26,10 +26,10 @@ use crate::{
 /// The longest message of a finding, in characters.
 const LONGEST_MESSAGE: usize = 400;
 
-/// Find errors and unwise choices in a keyset file, also in one that nothing else reads
+/// Find errors and unwise choices in a keyset file, even in one that nothing else reads
 ///
-/// Of an encrypted keyset only the outside is checked, unless --keyset-kek opens it. The exit code
-/// is 8 when something is found, unless --accept names it.
+/// An encrypted keyset is only checked from outside, unless --keyset-kek decrypts it. The exit code
+/// is 8 if there are findings that --accept does not name.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -39,9 +39,9 @@ pub(crate) struct LintArgs {
     /// The keyset file; `-` is standard input
     #[arg(value_name = "FILE")]
     keyset: FileArg,
-    /// A warning to accept, by its code; may be given more than once
+    /// A warning to accept, by its code; can be repeated
     ///
-    /// It is shown, and does not count for the exit code. An error always does.
+    /// The warning is still shown, but does not change the exit code. You cannot accept an error.
     #[arg(long, value_name = "CODE")]
     accept: Vec<String>,
     #[command(flatten)]
@@ -82,7 +82,7 @@ pub(crate) fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
     } else {
         context.print(Lines::of_text(&as_text(&name, &found, outside)))?;
         if outside {
-            context.note("only the outside was checked: --keyset-kek opens the keyset");
+            context.note("only the outside was checked: --keyset-kek decrypts the keyset");
         }
     }
     Ok(match found.iter().all(|finding| finding.is_accepted) {

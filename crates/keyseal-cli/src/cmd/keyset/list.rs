@@ -15,9 +15,9 @@ use crate::{
     keysets::Keyset,
 };
 
-/// List the keys of a keyset; none of it is secret
+/// List the keys of a keyset, without any secret
 ///
-/// No key is needed where the file describes itself: cleartext keysets and encrypted JSON do.
+/// You need no key if the file describes its keys, as cleartext keysets and encrypted JSON do.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -40,7 +40,7 @@ pub(crate) fn run(args: ListArgs, context: &Context) -> Result<Exit, Failure> {
         None => {
             let seen = detect(&name, &bytes)?;
             if seen.protection() == Protection::Encrypted && seen.info().is_some() {
-                context.detail("this is what the file says of itself; --keyset-kek verifies it");
+                context.detail("this is what the file says about itself; --keyset-kek verifies it");
             }
             seen.info().cloned()
         }

@@ -22,27 +22,28 @@ use crate::{
 
 /// Create a keyset of key-encryption keys, to move from one to another
 ///
-/// Every Tink encrypts under one of them and decrypts under all of them, in the order of the file.
-/// The keyset holds URIs and nothing secret. With output prefix type RAW, as every Tink's envelopes,
-/// a message costs a request for each key up to its own: put the key of most messages first.
+/// Any Tink encrypts under one of them and decrypts under all of them, in the order of the file.
+/// The keyset holds URIs, and nothing secret. With output prefix type RAW, which plain envelopes
+/// have, a message costs one request for each key up to its own: put the key of most messages
+/// first.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  keyseal keyset migrate \"$OLD\" \"$NEW\" -o keyset.json               # 1. to all readers
+  keyseal keyset migrate \"$OLD\" \"$NEW\" -o keyset.json               # 1. send it to all readers
   keyseal keyset migrate \"$NEW\" \"$OLD\" -o keyset.json --force       # 2. new data under NEW
   keyseal rewrap --recursive data --in-place --kek \"$OLD\" --to \"$NEW\"  # 3. old data too
-  keyseal keyset migrate \"$NEW\" -o keyset.json --force              # 4. OLD may go")]
+  keyseal keyset migrate \"$NEW\" -o keyset.json --force              # 4. readers forget OLD")]
 pub(crate) struct MigrateArgs {
-    /// The key-encryption keys, in the order in which they are tried
+    /// The key-encryption keys, in the order in which readers try them
     #[arg(value_name = "URI", required = true)]
     keks: Vec<String>,
-    /// The one that encrypts [default: the first]
+    /// The key that encrypts [default: the first]
     #[arg(long, value_name = "URI")]
     primary: Option<String>,
     /// The template of the data keys
     #[arg(long, value_name = "NAME", default_value = "AES256_GCM")]
     template: String,
-    /// The output prefix type: with `tink` each message names its key, and plain envelopes do not
+    /// The output prefix type: with `tink`, each message names its key, but plain envelopes do not
     /// decrypt
     #[arg(long, value_name = "TYPE", default_value = "raw")]
     variant: VariantName,

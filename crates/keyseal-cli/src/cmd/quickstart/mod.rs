@@ -29,16 +29,16 @@ use crate::{
 /// The text to encrypt if there is no file.
 const LETTER: &str = "Keys are small, and worth what they open.\n";
 
-/// See the whole story, offline: encrypt a file, rotate its key, decrypt, compare
+/// See everything at work, offline: encrypt a file, rotate its key, decrypt, compare
 ///
-/// Every step is printed as the command that does it, and can be typed again. The Key Manager is an
-/// emulator on this machine. Nothing is left behind.
+/// Each step is printed as a command that you can type yourself. The Key Manager is an emulator on
+/// this machine. No files are left behind.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
   keyseal quickstart README.md")]
 pub(crate) struct QuickstartArgs {
-    /// The file to encrypt; README.md, or a line of text if there is no such file
+    /// The file to encrypt [default: README.md, or a line of text if there is no such file]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// Keep the files and the emulator's state, in this new folder
@@ -104,7 +104,7 @@ fn tell(file: Option<PathBuf>, folder: &Folder, context: &Context) -> Result<(),
         &format!("cmp {} {OPENED}", quoted(file.as_os_str())),
     )?;
     compare(&file, Path::new(OPENED))?;
-    story.say("The end of the Key Manager.", "kill $KEYSEAL_EMULATOR_PID")?;
+    story.say("Stop the Key Manager.", "kill $KEYSEAL_EMULATOR_PID")?;
     story.close(folder)
 }
 
@@ -124,7 +124,7 @@ fn steps(file: &Path) -> Vec<Step> {
     let under = ["--kek", KEK, "--aad", "first"];
     vec![
         of_file(
-            "Encrypt: the key wraps a key of this file's own. What --aad says is authenticated too.",
+            "Encrypt: the key wraps a new key for this file. The text of --aad is authenticated too.",
             &[&["encrypt"], &under[..], &["-o", SEALED]].concat(),
         ),
         step(
@@ -140,7 +140,7 @@ fn steps(file: &Path) -> Vec<Step> {
             &["kek", "list", "--name", "quickstart"],
         ),
         step(
-            "Re-wrap the file's key under the newest version. The data is not encrypted again.",
+            "Re-wrap the file's key under the newest version. The data is not re-encrypted.",
             &["rewrap", SEALED, "--kek", KEK, "--in-place"],
         ),
         step(

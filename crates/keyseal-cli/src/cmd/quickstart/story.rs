@@ -77,7 +77,7 @@ impl<'c> Story<'c> {
     pub(super) fn open(&mut self, folder: &Folder) -> Result<(), Failure> {
         if let Some(program) = elsewhere() {
             self.say(
-                "The program that tells this.",
+                "The program that runs all this.",
                 &format!("alias keyseal={}", quoted(program.as_os_str())),
             )?;
         }
@@ -92,14 +92,14 @@ impl<'c> Story<'c> {
             true => {
                 let path = quoted(folder.path.as_os_str());
                 self.say(
-                    "A folder for the files, which stays.",
+                    "A folder for the files, which is kept.",
                     &format!("mkdir {path} && cd {path}"),
                 )?;
                 format!(" --state {STATE} --state-key-file {STATE_KEY}")
             }
         };
         self.say(
-            "A Key Manager on this machine. In real life it is Scaleway's, and the variables are yours.",
+            "A Key Manager on this machine. In production, it is Scaleway's, and you set the variables.",
             &format!("eval \"$(keyseal emulator{state} -q &)\""),
         )?;
         let create = ["kek", "create", "--name", "quickstart"];

@@ -25,9 +25,9 @@ use crate::{
 
 /// Re-wrap file keys under another KEK, or under its newest version
 ///
-/// Takes envelopes, sealed streams and encrypted keysets. The data is copied, and never decrypted:
-/// only the wrapped key that precedes it is. A file that is under the newest version already is
-/// left alone, and costs one request.
+/// Takes envelopes, sealed streams and encrypted keysets. Only the wrapped key at the start of a
+/// file is decrypted; the data is copied as it is. A file that is already under the newest version
+/// is left alone, and costs one request.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -39,7 +39,7 @@ pub(crate) struct RewrapArgs {
     /// The file, or with --recursive the folder; `-` is standard input
     #[arg(value_name = "PATH")]
     input: FileArg,
-    /// The key-encryption key that the file is under; `envelope+` before it concerns keysets only
+    /// The key-encryption key that the file is under; a prefix `envelope+` is for keysets only
     #[arg(
         long,
         value_name = "URI",
@@ -48,7 +48,7 @@ pub(crate) struct RewrapArgs {
         hide_env_values = true
     )]
     kek: String,
-    /// The key-encryption key that it will be under [default: the newest version of the same]
+    /// The new key-encryption key [default: the newest version of --kek]
     #[arg(long, value_name = "URI", help_heading = "Key-encryption key")]
     to: Option<String>,
     #[command(flatten)]
@@ -59,7 +59,7 @@ pub(crate) struct RewrapArgs {
     /// Re-wrap every file of a folder, to a folder or in place; run it again to resume
     #[arg(short, long)]
     recursive: bool,
-    /// Say what would be done, and write nothing: keys are unwrapped, and not wrapped again
+    /// Report what would be done, and write nothing: keys are unwrapped, but not wrapped again
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

@@ -131,7 +131,7 @@ impl Keks {
             return Err(Failure::usage(
                 "keyset_not_encrypted",
                 format!("cannot re-wrap {name}"),
-                "it is a keyset in cleartext, and under no key",
+                "it is a cleartext keyset, under no key-encryption key",
             ));
         }
         self.try_both(bytes.len(), true, &|kek| {
@@ -218,7 +218,7 @@ impl Keks {
 
     fn not_unwrapped(&self, name: &str) -> Failure {
         let why = format!(
-            "{} does not open its key: it is under another one, or is damaged",
+            "{} does not unwrap its key: it is under another key, or is damaged",
             self.from.uri()
         );
         let what = format!("cannot re-wrap {name}");
