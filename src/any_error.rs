@@ -9,9 +9,9 @@ use crate::error::{
 
 /// Any error of this crate, so that `?` works in a function that uses several parts of it.
 ///
-/// It has the text and the source of the error inside it. A service decides by
-/// [`kind`](Self::kind) what to answer, and by [`is_retryable`](Self::is_retryable) whether to try
-/// again. `docs/errors.md` in the repository has a table.
+/// It has the text and the source of the error inside it. A service chooses its response by
+/// [`kind`](Self::kind), and decides by [`is_retryable`](Self::is_retryable) whether to try again.
+/// `docs/errors.md` in the repository has a table.
 ///
 /// # Example
 /// ```

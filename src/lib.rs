@@ -1,8 +1,8 @@
 //! Application-level encryption with key rotation built in, on Google Tink's wire format.
 //!
-//! A *keyset* holds several keys. The primary one encrypts, and all enabled ones decrypt, so you can
-//! rotate without re-encrypting anything. Keysets and ciphertexts are those of the official Tink
-//! libraries for C++, Go, Java and Python, byte for byte.
+//! A *keyset* holds several keys. The primary one encrypts, and all enabled ones decrypt, so you
+//! can rotate without re-encrypting anything. Keysets and ciphertexts are those of the official
+//! Tink libraries for C++, Go, Java and Python, byte for byte.
 //!
 //! # Example
 //! ```
@@ -35,8 +35,8 @@
 //!
 //! # Status
 //!
-//! Not audited. `SECURITY.md` in the repository has the threat model and says what is wiped and what
-//! cannot be.
+//! Not audited. `SECURITY.md` in the repository has the threat model, and says which memory is
+//! wiped and which cannot be.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
@@ -49,10 +49,10 @@ mod prefix;
 mod rng;
 mod secret;
 pub mod templates;
+mod text_form;
 
 mod cipher; // 1
 mod segment;
-mod text_form;
 mod wire;
 
 mod primitive; // 2

@@ -49,8 +49,8 @@ pub enum Variant {
     Raw,
     /// `01 ‖ id(4)`: the usual choice.
     Tink,
-    /// No prefix, but the key has a required id: for pre-hash signature keys. No symmetric key uses
-    /// it; a key whose type we do not know keeps it.
+    /// No prefix, although the key requires its id: for pre-hash signature keys. No symmetric key
+    /// uses it, but a key whose type we do not know keeps it.
     WithIdRequirement,
 }
 

@@ -26,7 +26,7 @@ use crate::{
 /// The largest keyset file that is read, in bytes.
 const MAX_FILE_SIZE: u64 = 16 << 20;
 
-/// Where a keyset comes from. Anyone may implement it, for a secret manager or a database, say.
+/// A source of keysets. You can implement it, for example for a secret manager or a database.
 pub trait KeysetSource: Send + Sync {
     /// Reads the keyset; `None` if it has not changed since the last successful call.
     fn load(&self) -> BoxFuture<'_, Result<Option<KeysetHandle>, ReloadError>>;
@@ -70,7 +70,7 @@ impl From<ReloadError> for crate::any_error::Error {
 
 /// A keyset file: encrypted under a key-encryption key, or in cleartext. JSON or binary.
 ///
-/// It is read whenever it is asked for, and decrypted only if its bytes have changed.
+/// Each load reads the file, and decrypts it only if its bytes have changed.
 pub struct KeysetFileSource {
     path: PathBuf,
     protection: FileProtection,
@@ -168,9 +168,9 @@ pub enum Reloaded {
 
 /// A primitive whose keyset a running program replaces. Cheap to clone; clones share the keyset.
 ///
-/// A call takes the primitive that is there when it starts, as a whole and without a lock, and
-/// finishes with it. A keyset that cannot be read, or is for another primitive, changes nothing:
-/// [`reload`](Self::reload) returns the error, and the old keyset stays.
+/// A call uses the primitive that is current when it starts, without a lock, and keeps it to the
+/// end. If the new keyset cannot be read, or is for another primitive, [`reload`](Self::reload)
+/// returns the error, and the old keyset stays in use.
 ///
 /// # Example
 /// ```
@@ -237,9 +237,9 @@ impl Reloading<KeysetRemoteAead> {
 }
 
 impl<P: Send + Sync + 'static> Reloading<P> {
-    /// Loads the first keyset, and makes of it what you like: a primitive with a
-    /// [`Provider`](crate::Provider) of your choice, a [`LimitedAead`](crate::usage::LimitedAead), or
-    /// several primitives together.
+    /// Loads the first keyset, and makes from it what you like: a primitive with a
+    /// [`Provider`](crate::Provider) of your choice, a [`LimitedAead`](crate::usage::LimitedAead),
+    /// or several primitives together.
     ///
     /// # Errors
     /// [`ReloadError`] if there is no keyset, or `make` fails.
@@ -281,8 +281,8 @@ impl<P: Send + Sync + 'static> Reloading<P> {
         }
     }
 
-    /// Reads the keyset again at every interval, without end, and tells each outcome. Spawn it, or race
-    /// it with your shutdown.
+    /// Reads the keyset again at every interval, forever, and passes each outcome to `tell`. Spawn
+    /// it, or race it against your shutdown.
     pub async fn reload_every(
         &self,
         interval: Duration,

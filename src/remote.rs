@@ -102,8 +102,8 @@ pub trait RemoteAead: Send + Sync {
     }
 }
 
-/// A plaintext, and the service's word on the age of its ciphertext. The plaintext is wiped when this
-/// is dropped.
+/// A plaintext, and how fresh its ciphertext is according to the service. The plaintext is wiped
+/// when this is dropped.
 ///
 /// # Example
 /// ```
@@ -159,7 +159,7 @@ impl Decrypted {
         }
     }
 
-    /// Marks a plaintext that a cache decrypted while the service could not be asked.
+    /// Marks a plaintext that a cache decrypted while the service did not answer.
     #[must_use]
     pub fn with_stale(self, stale: bool) -> Self {
         Self { stale, ..self }

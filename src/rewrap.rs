@@ -1,8 +1,9 @@
-//! Re-wrapping: another key-encryption key for the same data, or the newest version of the same key.
+//! Re-wrapping: another key-encryption key for the same data, or the newest version of the same
+//! key.
 //!
-//! An envelope, a sealed stream and an encrypted keyset each start with, or are, a key that a
-//! key-encryption key (KEK) has wrapped. [`Rewrap`] replaces only that: the payload is neither
-//! decrypted nor read.
+//! An envelope and a sealed stream start with a key that a key-encryption key (KEK) has wrapped; an
+//! encrypted keyset is itself such a key. [`Rewrap`] replaces only the wrapped key: the payload is
+//! neither decrypted nor read.
 
 use std::{
     fmt,
@@ -32,10 +33,11 @@ pub enum Wrapped<'w> {
 }
 
 impl<'w> Wrapped<'w> {
-    /// Recognises the first bytes of something that is `size` bytes long. The first 65,548 bytes are
-    /// enough, but a keyset is needed whole. `None` for anything else.
+    /// Recognises the first bytes of a file that is `size` bytes long, or returns `None`. The first
+    /// 65,548 bytes are enough, except that a keyset must be complete.
     ///
-    /// An envelope cannot be told from arbitrary bytes that happen to start with a small number.
+    /// An envelope cannot be distinguished from arbitrary bytes that happen to start with a small
+    /// number.
     #[must_use]
     pub fn detect(start: &'w [u8], size: u64) -> Option<Self> {
         if SealedStreamHeader::detect(start) {
@@ -49,7 +51,8 @@ impl<'w> Wrapped<'w> {
         (keyset.protection() == Protection::Encrypted).then_some(Self::Keyset(start))
     }
 
-    /// Returns how many bytes at the start a new head replaces. For a keyset, that is all of it.
+    /// Returns how many bytes at the start a new head replaces. For a keyset, these are all of its
+    /// bytes.
     #[must_use]
     pub fn head_size(&self) -> usize {
         match self {
@@ -60,12 +63,12 @@ impl<'w> Wrapped<'w> {
     }
 }
 
-/// Re-wraps keys from one KEK to another, or to the newest version of the same.
+/// Re-wraps keys under another KEK, or under the newest version of the same one.
 ///
 /// It decrypts once, and encrypts once unless the answer already holds the newer wrapping (Scaleway
-/// Key Manager sends it along when the key was rotated). A key that is under the newest version
-/// already, or under the new KEK after an earlier run, is left alone: you can run it again to
-/// resume. Use as many at a time as you like; it is cheap to clone.
+/// Key Manager sends it along when the key was rotated). A key that is already under the newest
+/// version, or under the new KEK after an earlier run, is left alone, so you can run it again to
+/// resume. It is cheap to clone, and you can make many calls at the same time.
 ///
 /// # Example
 /// ```
@@ -128,13 +131,13 @@ impl Rewrap {
         }
     }
 
-    /// Returns the head that replaces the first [`Wrapped::head_size`] bytes; `None` if nothing is
-    /// to be done.
+    /// Returns the head that replaces the first [`Wrapped::head_size`] bytes, or `None` if nothing
+    /// needs to be done.
     ///
     /// # Errors
     /// [`KeysetError::Decrypt`] with [`DecryptError::FAILED`] if neither KEK decrypts it;
-    /// [`KeysetError::Decrypt`] and [`KeysetError::Encrypt`] with the error of a service; another
-    /// [`KeysetError`] if the wrapped keyset is invalid.
+    /// [`KeysetError::Decrypt`] and [`KeysetError::Encrypt`] with the error of a service; or
+    /// another [`KeysetError`] if the wrapped keyset is invalid.
     pub async fn head(&self, wrapped: &Wrapped<'_>) -> Result<Option<Vec<u8>>, KeysetError> {
         match self.open(wrapped).await? {
             None => Ok(None),
@@ -142,7 +145,8 @@ impl Rewrap {
         }
     }
 
-    /// Returns whether [`head`](Self::head) would return a new head. It decrypts, and never encrypts.
+    /// Returns whether [`head`](Self::head) would return a new head. It decrypts, and never
+    /// encrypts.
     ///
     /// # Errors
     /// The errors of [`head`](Self::head) when it decrypts.

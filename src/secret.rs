@@ -108,8 +108,8 @@ impl Eq for SecretBytes {}
 /// Proof, at the call site, that you mean to expose or pass in cleartext key material.
 ///
 /// Every function that returns key bytes, or takes them from you, requires one. Search a program
-/// for `SecretAccess::insecure` to see all of them. Where there should be none, ban it with
-/// clippy's `disallowed-methods`.
+/// for `SecretAccess::insecure` to see all of them. Where you want none, ban it with clippy's
+/// `disallowed-methods`.
 #[derive(Clone, Copy, Debug)]
 pub struct SecretAccess(());
 
@@ -196,14 +196,15 @@ const WIPED_AT_ONCE: usize = 1 << 10;
 #[inline(never)]
 fn wipe_stack<const DEPTH: usize>() {
     let mut below = [const { MaybeUninit::<u8>::uninit() }; DEPTH];
-    // In pieces: from 2 KiB on, C libraries fill memory with one instruction, which takes as long to
-    // start as four of these pieces take in all.
+    // In pieces: from 2 KiB on, C libraries fill memory with one instruction, which takes as long
+    // to start as four of these pieces take in all.
     for piece in below.chunks_mut(WIPED_AT_ONCE) {
         piece.zeroize();
     }
 }
 
-/// Runs `work` in a stack frame of its own: inlined code would use the caller's, which is not wiped.
+/// Runs `work` in a stack frame of its own: inlined code would use the caller's, which is not
+/// wiped.
 #[inline(never)]
 fn in_own_frame<T>(work: impl FnOnce() -> T) -> T {
     work()

@@ -1,8 +1,8 @@
 //! The names of all key templates as constants: a misspelled one does not compile.
 //!
 //! Every function that takes the name of a template also takes it as a string, so that it can come
-//! from a configuration file. `docs/key-types.md` in the repository lists sizes, limits and which
-//! Tink reads which.
+//! from a configuration file. `docs/key-types.md` in the repository lists the templates, and the
+//! Tink libraries that support each.
 //!
 //! # Example
 //! ```

@@ -74,8 +74,8 @@ impl KeysetRemoteAead {
     /// Makes the AEAD of `keyset`, with the services' keys that `kms` finds. Makes no call to them.
     ///
     /// # Errors
-    /// [`KeysetError::WrongPrimitive`] when an enabled key is of another kind or an unknown type;
-    /// [`KeyError::Kms`] in a [`KeysetError::Key`] when no client serves its URI.
+    /// [`KeysetError::WrongPrimitive`] if an enabled key is of another kind or an unknown type;
+    /// [`KeyError::Kms`] in a [`KeysetError::Key`] if no client serves its URI.
     pub fn new(keyset: &KeysetHandle, kms: &dyn KmsClient) -> Result<Self, KeysetError> {
         Self::with_provider(keyset, kms, Provider::FASTEST)
     }
@@ -92,13 +92,13 @@ impl KeysetRemoteAead {
         Self::of(keyset, kms, provider, |envelope| Ok(Arc::new(envelope)))
     }
 
-    /// Like [`new`](Self::new), with a cache of data-encryption keys for each envelope key, within the
-    /// limits of `policy`. [`KmsAeadKey`](crate::key::kms_aead)s have none: the service encrypts each
-    /// message itself.
+    /// Like [`new`](Self::new), with a cache of data-encryption keys for each envelope key, within
+    /// the limits of `policy`. [`KmsAeadKey`](crate::key::kms_aead)s have none: the service
+    /// encrypts each message itself.
     ///
     /// # Errors
-    /// The errors of [`new`](Self::new), and a [`KeyError::Kms`] of kind `Configuration` whose source is
-    /// the [`CachePolicyError`](crate::envelope::CachePolicyError).
+    /// The errors of [`new`](Self::new), and a [`KeyError::Kms`] of kind `Configuration` whose
+    /// source is the [`CachePolicyError`](crate::envelope::CachePolicyError).
     #[cfg(feature = "cache")]
     pub fn cached(
         keyset: &KeysetHandle,

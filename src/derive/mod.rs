@@ -12,13 +12,13 @@ use crate::{
 /// Makes keysets from salts: the same salt gives the same keyset, in every Tink.
 ///
 /// Each enabled key of the deriver's keyset makes one key, with its id and by its template; the
-/// primary key makes the primary one. So you rotate a deriver like any keyset, and ciphertexts of
-/// a derived keyset still open afterwards.
+/// primary key makes the primary one. So you rotate a deriver like any keyset, and ciphertexts of a
+/// derived keyset still decrypt afterwards.
 ///
 /// # Security
 /// A salt is not secret. It names the purpose of the keyset, such as a tenant's number. Take care
-/// that two names never give the same salt. A derived keyset holds secrets like any other; do not
-/// store it, derive it again.
+/// that two names never give the same salt. A derived keyset holds secrets like any other: do not
+/// store it, but derive it again.
 ///
 /// # Example
 /// A keyset for each tenant, from one secret:
@@ -44,7 +44,8 @@ impl KeysetDeriver {
     /// Derives the keyset of a salt, which may be empty.
     ///
     /// # Errors
-    /// [`KeysetError::Key`] when a key cannot be derived, which making the deriver has ruled out.
+    /// [`KeysetError::Key`] if a key cannot be derived. Making the deriver has already ruled this
+    /// out.
     pub fn derive_keyset(&self, salt: &[u8]) -> Result<KeysetHandle, KeysetError> {
         let keys = self
             .0

@@ -45,7 +45,7 @@ use crate::{
 /// The KEK is called with empty associated data, as Tink prescribes. Your associated data is
 /// authenticated with the payload. A DEK is in memory only during a call and is wiped at its end.
 /// It is neither stored nor used for a second message. Decryption gives the same error whichever
-/// part of the ciphertext is wrong.
+/// part of a ciphertext is wrong.
 ///
 /// # Example
 /// ```

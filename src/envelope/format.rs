@@ -4,12 +4,12 @@ use std::fmt;
 
 use crate::error::ParseError;
 
-/// An envelope taken apart: `length(4, big-endian) ‖ wrapped key(1..=4096) ‖ payload`.
+/// The parts of an envelope: `length(4, big-endian) ‖ wrapped key(1..=4096) ‖ payload`.
 ///
 /// The wrapped key is a data-encryption key (DEK), encrypted under a key-encryption key (KEK). The
-/// payload is `nonce ‖ ciphertext ‖ tag` under the DEK. The *head* is all that precedes the payload:
-/// another head for the same DEK moves the message to another KEK and leaves the payload as it is.
-/// [`Rewrap`](crate::rewrap::Rewrap) makes such heads.
+/// payload is `nonce ‖ ciphertext ‖ tag` under the DEK. The *head* is everything before the
+/// payload. To move the message to another KEK, replace the head by another one for the same DEK,
+/// which leaves the payload as it is. [`Rewrap`](crate::rewrap::Rewrap) makes such heads.
 ///
 /// To encrypt and decrypt, use a [`KmsEnvelopeAead`](crate::KmsEnvelopeAead).
 ///
@@ -43,11 +43,11 @@ impl<'e> Envelope<'e> {
     /// The longest head in bytes.
     pub const MAX_HEAD_SIZE: usize = Self::LENGTH_SIZE + Self::MAX_WRAPPED_KEY_SIZE;
 
-    /// The shortest payload in bytes that any type of DEK makes: a nonce of 12 bytes and a tag of 10
-    /// bytes, with AES-CTR-HMAC.
+    /// The shortest payload in bytes that any type of DEK makes: a nonce of 12 bytes and a tag of
+    /// 10 bytes, with AES-CTR-HMAC.
     pub const MIN_PAYLOAD_SIZE: usize = 12 + 10;
 
-    /// Takes an envelope apart.
+    /// Parses an envelope.
     ///
     /// # Errors
     /// [`ParseError`] if the length of the wrapped key is not 1 to 4,096, or the envelope is cut.
@@ -55,7 +55,7 @@ impl<'e> Envelope<'e> {
         Self::parse_start(bytes, bytes.len() as u64)
     }
 
-    /// Takes the first bytes of an envelope apart, which is `size` bytes long.
+    /// Parses the first bytes of an envelope that is `size` bytes long.
     /// [`MAX_HEAD_SIZE`](Self::MAX_HEAD_SIZE) bytes are enough. [`payload`](Self::payload) is then
     /// the part of the payload that is in `start`.
     ///

@@ -18,7 +18,7 @@ use crate::{
     wire,
 };
 
-/// A key of any type, and the output prefix type that it writes with. Cheap to clone.
+/// A key of any type, with its output prefix type. Cheap to clone.
 ///
 /// `Debug` shows both, and no key material.
 ///
@@ -44,10 +44,10 @@ impl Key {
     /// block down to less in any case.
     const LARGEST_NEW: usize = 1 << 20;
 
-    /// Makes a key out of a typed one, such as an [`AesGcmKey`](super::aes_gcm::AesGcmKey).
+    /// Makes a key from a typed one, such as an [`AesGcmKey`](super::aes_gcm::AesGcmKey).
     ///
     /// # Errors
-    /// [`KeyError::Variant`] when the key type does not go with this output prefix.
+    /// [`KeyError::Variant`] if the key type does not allow this output prefix.
     pub fn new<K: TypedKey>(key: K, variant: Variant) -> Result<Self, KeyError> {
         Self::bind::<K::Spec>(key, variant)
     }
@@ -137,7 +137,7 @@ impl Key {
         SecretBytes::copy_of(&self.material.value())
     }
 
-    /// Returns the bare key: its bytes alone, without parameters.
+    /// Returns the bare key: its bytes, without parameters.
     ///
     /// `None` if the type is not known, or if a service holds the key.
     /// [`KeyTypes::import`](super::KeyTypes::import) is the inverse, with the key's

@@ -28,7 +28,7 @@ pub trait KeyType: Send + Sync + Sealed {
     /// Returns the type URL in Tink's files.
     fn type_url(&self) -> &'static str;
 
-    /// Returns what its keys are for.
+    /// Returns the purpose of its keys.
     fn kind(&self) -> KeyKind;
 
     /// Returns whether its keys can be derived from another key, by a
@@ -44,7 +44,8 @@ pub trait KeyType: Send + Sync + Sealed {
     /// An error that describes the fault in the key format; [`KeyError::Random`]
     fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError>;
 
-    /// Finds every fault of a serialized key format, which is then read once for any number of keys.
+    /// Finds every fault of a serialized key format, which is then read once for any number of
+    /// keys.
     #[doc(hidden)]
     fn generator(&self, template: &KeyTemplate) -> Result<KeyGenerator, KeyError>;
 
@@ -54,7 +55,7 @@ pub trait KeyType: Send + Sync + Sealed {
     #[doc(hidden)]
     fn read(&self, value: Bytes, label: i32, variant: Variant) -> Result<Key, KeyError>;
 
-    /// Returns the key material type that its keys are labelled with.
+    /// Returns the key material type with which its keys are labelled.
     #[doc(hidden)]
     fn key_material_type(&self) -> i32;
 

@@ -34,8 +34,8 @@ const fn with_deriver() -> [&'static dyn KeyType; ALL_BUT_DERIVER.len() + 1] {
 
 /// The key types that a program accepts: all of them, or a list you choose.
 ///
-/// A key of any other type is kept as it is when a keyset is read and written, and can be listed,
-/// but not used. A program that lists its types is linked with no others.
+/// If a keyset has a key of another type, you can list that key, and writing the keyset keeps it,
+/// but you cannot use it. A program that lists its types does not link any others.
 ///
 /// # Example
 /// ```
@@ -95,8 +95,8 @@ impl<'a> KeyTypes<'a> {
         self.generate_from(self.template(template)?.key_template())
     }
 
-    /// Generates a key from a type URL, a serialized key format and an output prefix type. The key has
-    /// at most 1,048,576 bytes.
+    /// Generates a key from a type URL, a serialized key format and an output prefix type. The key
+    /// has at most 1,048,576 bytes.
     ///
     /// # Errors
     /// [`KeyError::UnknownType`]; an error that describes the fault in the key format;
@@ -109,10 +109,10 @@ impl<'a> KeyTypes<'a> {
             .generate_from(template)
     }
 
-    /// Makes the key of a template from existing bytes, such as a key of another program.
+    /// Makes the key of a template from existing bytes, such as a key from another program.
     ///
-    /// The bytes are in the order in which generating draws them: for an AES-CTR-HMAC key, the AES
-    /// key and then the HMAC key.
+    /// The bytes are in the order in which key generation draws them: for an AES-CTR-HMAC key, the
+    /// AES key and then the HMAC key.
     ///
     /// # Errors
     /// [`KeyError::UnknownType`]; an error that describes the fault in the key format;
@@ -137,7 +137,7 @@ impl<'a> KeyTypes<'a> {
             .import(template, bytes)
     }
 
-    /// Makes a key out of Tink's serialized key message, such as `keyData.value` of a keyset, the
+    /// Makes a key from Tink's serialized key message, such as `keyData.value` of a keyset, the
     /// data key of a KMS envelope or a DEK of Confluent's registry.
     ///
     /// [`Key::serialize`] is the inverse.

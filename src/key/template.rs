@@ -115,7 +115,7 @@ impl Template {
         self.name
     }
 
-    /// Returns what its keys are for.
+    /// Returns the purpose of its keys.
     #[must_use]
     pub const fn kind(&self) -> KeyKind {
         self.kind
@@ -133,8 +133,8 @@ impl Template {
         &self.properties
     }
 
-    /// Returns the bytes that a ciphertext is longer than its plaintext, prefix included; for a MAC
-    /// the bytes of a tag.
+    /// Returns how many bytes longer a ciphertext is than its plaintext, prefix included; for a
+    /// MAC, the bytes of a tag.
     #[must_use]
     pub const fn overhead(&self) -> usize {
         let prefix = match self.key_template.variant {
@@ -151,16 +151,16 @@ impl Template {
 pub struct KeyProperties {
     /// Bytes of key material.
     pub key_size: usize,
-    /// How many bytes longer a ciphertext is than its plaintext. The output prefix does not count.
-    /// Nor do the bytes that a key management service adds: if the key itself is in a service, they
-    /// are the whole overhead. For a stream, its header and the tag of one segment; every further
-    /// segment adds its tag. For a MAC, the length of a tag. For a PRF or a deriver, 0.
+    /// How many bytes longer a ciphertext is than its plaintext. This does not include the output
+    /// prefix, nor the bytes that a key management service adds; if the key itself is in a service,
+    /// those are the whole overhead. For a stream, it is the header and the tag of one segment;
+    /// every further segment adds its tag. For a MAC, it is the length of a tag. For a PRF or a
+    /// deriver, it is 0.
     pub overhead: usize,
-    /// The base-two logarithm of the number of messages, or streams, that one key may be used for.
-    /// Past 64 it is no limit that a program can meet.
+    /// The base-two logarithm of the number of messages, or streams, that one key may encrypt. No
+    /// program can reach a limit past 64.
     pub messages_log2: u32,
-    /// The longest plaintext, message or other input in bytes; `u64::MAX` where only memory limits
-    /// it.
+    /// The longest plaintext, message or other input in bytes; `u64::MAX` if only memory limits it.
     pub max_plaintext: u64,
     /// When to use it.
     pub advice: &'static str,

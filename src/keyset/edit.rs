@@ -95,9 +95,9 @@ impl KeysetHandle {
 
     /// Adds a key and promotes it. Returns its id.
     ///
-    /// Where several processes read the keyset, do it in two steps: [`add`](Self::add) and publish
-    /// the keyset, and [`promote`](Self::promote) when every reader has the new key; or a reader
-    /// meets ciphertexts of a key that it does not know.
+    /// If several processes read the keyset, do it in two steps: [`add`](Self::add) the key and
+    /// publish the keyset, and [`promote`](Self::promote) it once every reader has the new key.
+    /// Otherwise a reader can get ciphertexts under a key that it does not have yet.
     ///
     /// # Errors
     /// [`KeysetError::OtherKind`]; [`KeysetError::TooManyKeys`]; [`KeysetError::Random`]
@@ -107,7 +107,7 @@ impl KeysetHandle {
         Ok(id)
     }
 
-    /// Takes a disabled key back into use. An enabled one stays enabled.
+    /// Enables a disabled key. An enabled one stays enabled.
     ///
     /// # Errors
     /// [`KeysetError::UnknownId`]; [`KeysetError::Destroyed`]; [`KeysetError::OtherKind`] for a key
@@ -123,7 +123,7 @@ impl KeysetHandle {
         Ok(())
     }
 
-    /// Takes a key out of use and keeps it: nothing that it encrypted opens until it is enabled.
+    /// Disables a key but keeps it: nothing that it encrypted decrypts until you enable it again.
     ///
     /// # Errors
     /// [`KeysetError::UnknownId`]; [`KeysetError::IsPrimary`]; [`KeysetError::Destroyed`]
@@ -137,11 +137,11 @@ impl KeysetHandle {
         Ok(())
     }
 
-    /// Drops the material of a key permanently, and keeps its id taken.
+    /// Drops the material of a key permanently, but keeps its id reserved.
     ///
-    /// The material is wiped when the last clone of this handle, of the key and of the primitives made
-    /// before is gone. If the key was destroyed by another program that left its material in the
-    /// file, this drops it.
+    /// The material is wiped when the last clone of this handle, of the key and of the primitives
+    /// made before is gone. If the key was destroyed by another program that left its material in
+    /// the file, this drops it.
     ///
     /// tink-java with `TinkConfig2026` refuses a keyset with a destroyed key, and any tink-java
     /// refuses it in JSON: if Java reads the keyset, [`delete`](Self::delete) the key instead.

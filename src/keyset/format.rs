@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// Reads keysets, for a program that accepts not all key types.
+/// Reads keysets, for a program that does not accept all key types.
 ///
 /// The functions of [`KeysetHandle`] do the same with all of them.
 ///
@@ -53,7 +53,7 @@ impl<'a> KeysetReader<'a> {
         Self::default()
     }
 
-    /// Accepts only these key types. Keys of others are kept, and cannot be used.
+    /// Accepts only these key types. Keys of other types are kept, but you cannot use them.
     #[must_use]
     pub const fn key_types(self, key_types: KeyTypes<'a>) -> Self {
         Self { key_types }
@@ -201,7 +201,8 @@ impl KeysetHandle {
         KeysetReader::new().cleartext(bytes, format, access)
     }
 
-    /// Reads a keyset that is encrypted under `kek`, with the associated data of its writing.
+    /// Reads a keyset that is encrypted under `kek`. Pass the associated data that it was written
+    /// with.
     ///
     /// # Errors
     /// [`KeysetError::Decrypt`] if it does not decrypt, or an error that describes the fault in the
@@ -227,8 +228,8 @@ impl KeysetHandle {
         KeysetReader::new().encrypted(bytes, format, kek, associated_data)
     }
 
-    /// Reads a keyset that is encrypted under a `kek` that a service holds, with the associated data
-    /// of its writing.
+    /// Reads a keyset that is encrypted under a `kek` that a service holds. Pass the associated
+    /// data that it was written with.
     ///
     /// # Errors
     /// [`KeysetError::Decrypt`] if it does not decrypt or the service does not answer, or an error
@@ -262,12 +263,13 @@ impl KeysetHandle {
         })
     }
 
-    /// Writes the keyset encrypted under `kek`. Reading it takes the same associated data.
+    /// Writes the keyset encrypted under `kek`. To read it, pass the same associated data.
     ///
     /// The JSON form shows ids, types and states; the binary form shows nothing, as Tink's does.
     ///
     /// # Errors
-    /// [`KeysetError::Encrypt`]; [`KeysetError::EncryptedInNameOnly`] when `kek` gives the keyset back.
+    /// [`KeysetError::Encrypt`]; [`KeysetError::EncryptedInNameOnly`] if `kek` returns the keyset
+    /// unencrypted.
     pub fn write_encrypted(
         &self,
         format: Format,
@@ -281,7 +283,7 @@ impl KeysetHandle {
         self.wrap(&serialized, encrypted, format)
     }
 
-    /// Writes the keyset encrypted under a `kek` that a service holds. Reading it takes the same
+    /// Writes the keyset encrypted under a `kek` that a service holds. To read it, pass the same
     /// associated data.
     ///
     /// Services limit the size of a message: Scaleway Key Manager takes 65,535 bytes. For a larger
@@ -299,7 +301,7 @@ impl KeysetHandle {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
-    /// // In earnest: ScalewayClient::from_env()?.key(&uri)?
+    /// // In production: ScalewayClient::from_env()?.key(&uri)?
     /// let kek = LocalAead::new(kek);
     /// let keyset = KeysetHandle::generate("AES256_GCM")?;
     /// let file = keyset.write_encrypted_remote(Format::Json, &kek, b"orders").await?;
@@ -325,7 +327,7 @@ impl KeysetHandle {
     /// Writes a keyset that holds no secrets, such as one of keys that live in a KMS.
     ///
     /// # Errors
-    /// [`KeysetError::Secret`] when it does.
+    /// [`KeysetError::Secret`] if it does.
     pub fn write_no_secret(&self, format: Format) -> Result<Vec<u8>, KeysetError> {
         self.check_no_secret()?;
         let keyset = self.to_proto();

@@ -13,8 +13,9 @@ use crate::{
 
 /// A keyset that is always valid: at least one key, unique ids, one enabled primary key.
 ///
-/// `&KeysetHandle` reads and makes primitives, `&mut KeysetHandle` edits; every edit keeps it
-/// valid, or fails and changes nothing. Cheap to clone. `Debug` shows ids, types and states.
+/// With a `&KeysetHandle` you read it and make primitives; with a `&mut KeysetHandle` you also edit
+/// it. Every edit keeps it valid, or fails and changes nothing. Cheap to clone. `Debug` shows ids,
+/// types and statuses.
 ///
 /// # Example
 /// ```
@@ -63,12 +64,12 @@ pub(super) struct Remains {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums, reason = "Tink's list, complete")]
 pub enum Status {
-    /// Encrypts if it is primary, and decrypts.
+    /// The key decrypts, and encrypts if it is primary.
     Enabled,
-    /// Kept, and not used.
+    /// The key is kept, but not used.
     Disabled,
-    /// It is used for nothing and keeps its id taken. Its material is gone; where another program has
-    /// left it in the file, it stays there until the key is destroyed again.
+    /// The key only keeps its id reserved. Its material is gone; if another program has left the
+    /// material in the file, it stays there until you destroy the key again.
     Destroyed,
 }
 
@@ -90,7 +91,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// One key of a keyset, as its owner sees it.
+/// One key of a keyset, with its id and status.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
     key: &'a KeysetKey,
@@ -132,8 +133,8 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Returns whether the key is destroyed and its material is still in the file, as some programs
-    /// leave it. [`KeysetHandle::destroy`] wipes it, [`KeysetHandle::delete`] too.
+    /// Returns whether the key is destroyed but its material is still in the file, where some
+    /// programs leave it. [`KeysetHandle::destroy`] and [`KeysetHandle::delete`] wipe it.
     #[must_use]
     pub fn keeps_destroyed_material(&self) -> bool {
         match &self.key.state {
@@ -191,10 +192,10 @@ pub trait Primitive: Sized {
 }
 
 impl KeysetHandle {
-    /// The most keys that a keyset has: one for each day of eleven years.
+    /// The most keys that a keyset can have: one for each day of eleven years.
     ///
-    /// In two bytes of input there can be a key that takes a hundred bytes of memory. With this bound,
-    /// the memory that reading takes follows the size of the input.
+    /// Two bytes of input can stand for a key that takes a hundred bytes of memory. With this
+    /// limit, reading takes memory in proportion to the size of the input.
     pub const MAX_KEYS: usize = wire::MAX_KEYS;
 
     /// Makes a keyset of one key, with a random id.
@@ -205,7 +206,7 @@ impl KeysetHandle {
         Ok(Self::with_id(key, KeyId::random()?))
     }
 
-    /// Makes a keyset of one key, with an id of the caller's choice.
+    /// Makes a keyset of one key, with an id that you choose.
     #[must_use]
     pub fn with_id(key: Key, id: KeyId) -> Self {
         Self {
@@ -268,8 +269,8 @@ impl KeysetHandle {
     /// Returns the kind of the keyset, which is that of its primary key, or `None` if the type of
     /// that key is not known.
     ///
-    /// [`add`](Self::add), [`rotate`](Self::rotate) and [`enable`](Self::enable) take keys of this
-    /// kind only.
+    /// [`add`](Self::add), [`rotate`](Self::rotate) and [`enable`](Self::enable) accept only keys
+    /// of this kind.
     #[must_use]
     pub fn kind(&self) -> Option<KeyKind> {
         self.primary_key().and_then(Key::kind)
@@ -287,7 +288,7 @@ impl KeysetHandle {
         self.keys.len()
     }
 
-    /// Makes a primitive of the fastest provider, such as a [`KeysetAead`](crate::KeysetAead).
+    /// Makes a primitive, such as a [`KeysetAead`](crate::KeysetAead), with the fastest provider.
     ///
     /// # Errors
     /// [`KeysetError::WrongPrimitive`] when an enabled key is of another kind or an unknown type.
@@ -295,7 +296,7 @@ impl KeysetHandle {
         self.primitive_with(Provider::FASTEST)
     }
 
-    /// Makes a primitive of a provider that the caller chooses.
+    /// Makes a primitive with a provider that you choose.
     ///
     /// # Errors
     /// [`KeysetError::WrongPrimitive`] when an enabled key is of another kind or an unknown type.

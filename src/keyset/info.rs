@@ -1,4 +1,4 @@
-//! What may be known of a keyset without its secrets.
+//! The public facts about a keyset: what anyone may know without its secrets.
 
 use super::{Format, KeysetHandle, Status, format, text_form::holds_cleartext};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Ids, types and states of the keys of a keyset.
+/// Ids, types and statuses of the keys of a keyset.
 ///
 /// # Source
 /// Tink's `KeysetInfo`.
@@ -21,7 +21,7 @@ pub struct KeysetInfo {
     keys: Vec<KeyInfo>,
 }
 
-/// Id, type and state of one key. Values from the file are kept even if they make no sense.
+/// Id, type and status of one key. Values from the file are kept even if they make no sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyInfo {
     id: KeyId,
@@ -76,7 +76,8 @@ pub struct KeysetFile {
 impl KeysetFile {
     /// Recognises a keyset file. The keys in it are not checked.
     ///
-    /// That an encrypted keyset decrypts is not known; that it holds no keyset in cleartext is.
+    /// This does not check whether an encrypted keyset decrypts, but it does check that there is no
+    /// cleartext keyset in place of its ciphertext.
     ///
     /// # Errors
     /// A [`KeysetError`] that describes the fault in the file: [`KeysetError::EncryptedInNameOnly`]
@@ -135,7 +136,7 @@ impl KeysetFile {
 }
 
 impl KeysetHandle {
-    /// Returns what may be known without secrets: ids, types, states.
+    /// Returns the public facts: ids, types, statuses.
     #[must_use]
     pub fn info(&self) -> KeysetInfo {
         KeysetInfo::of(self)
@@ -236,7 +237,7 @@ impl KeyInfo {
         self.id
     }
 
-    /// Returns the type URL; empty for a destroyed key of which nothing is left.
+    /// Returns the type URL, which is empty for a destroyed key that has no key data.
     #[must_use]
     pub fn type_url(&self) -> &str {
         &self.type_url

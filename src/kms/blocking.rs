@@ -43,7 +43,7 @@ use crate::{
     remote::RemoteAead,
 };
 
-/// A thread that waits for sockets and timers on behalf of futures.
+/// A thread that waits for sockets and timers, for futures.
 ///
 /// The future itself is polled by the thread that calls [`run`](Self::run), so it may borrow. You
 /// can call it anywhere, even inside a runtime: it neither panics nor deadlocks there, though it
@@ -146,7 +146,7 @@ impl Wake for Wakeup {
     }
 }
 
-/// Makes an ordinary [`Aead`] of a [`RemoteAead`]: each call blocks until its answer arrives.
+/// Makes an ordinary [`Aead`] from a [`RemoteAead`]: each call blocks until its answer arrives.
 ///
 /// The line that encrypts is then the same for a local key, for a service's key, for an envelope
 /// and for a whole keyset of them. If a service fails to answer, [`EncryptError::Kms`] and
@@ -160,7 +160,7 @@ impl Wake for Wakeup {
 /// };
 ///
 /// # let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
-/// // In earnest: ScalewayClient::from_env()?.key(&uri)?
+/// // In production: ScalewayClient::from_env()?.key(&uri)?
 /// let kek = LocalAead::new(kek);
 /// let aead = BlockingAead::new(&Worker::new()?, KmsEnvelopeAead::new(kek, "AES256_GCM")?);
 /// let ciphertext = aead.encrypt(b"attack at dawn", b"letter 7")?;

@@ -31,7 +31,8 @@ pub struct BreakerPolicy {
 
 impl BreakerPolicy {
     /// Opens after 5 failures in a row: for 2 seconds, doubled with each trial that fails, up to 30
-    /// seconds. Up to half of each is left out at random, so that processes do not try together.
+    /// seconds. Up to half of each pause is left out at random, so that processes do not try at the
+    /// same time.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -83,8 +84,8 @@ pub enum BreakerState {
     HalfOpen,
 }
 
-/// A [`RemoteAead`] that makes no calls while the service does not answer: they fail at once with
-/// [`KmsErrorKind::Unavailable`], instead of each waiting for its time to run out.
+/// A [`RemoteAead`] that makes no calls while the service is down: they fail at once with
+/// [`KmsErrorKind::Unavailable`], instead of each waiting until it times out.
 ///
 /// Only outages count as failures ([`KmsErrorKind::is_outage`]): a refusal is an answer. After a
 /// while one call tries the service again, and its success lets the others through. Put it around
@@ -96,7 +97,7 @@ pub enum BreakerState {
 /// use keyseal::{KeysetHandle, KmsEnvelopeAead, kms::{BreakerPolicy, CircuitBreaker, LocalKek, Timer}};
 ///
 /// # fn example(timer: Arc<dyn Timer>) -> Result<(), Box<dyn std::error::Error>> {
-/// // In earnest: ScalewayClient::from_env()?.key(&uri)?, and a TokioTimer.
+/// // In production: ScalewayClient::from_env()?.key(&uri)?, and a TokioTimer.
 /// let kek = LocalKek::new(&KeysetHandle::generate("AES256_GCM")?)?;
 /// let kek = CircuitBreaker::new(kek, BreakerPolicy::new(), timer);
 /// let aead = KmsEnvelopeAead::new(kek, "AES256_GCM")?;

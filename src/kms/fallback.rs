@@ -7,18 +7,19 @@ use crate::{
 
 /// Two [`RemoteAead`]s in order: the second decrypts the ciphertexts that the first cannot.
 ///
-/// For decryption this serves a key whose material is also in a second region, and data that two
-/// keys encrypted. If neither decrypts it, the error is the one that says more: an outage of the
-/// first key, say, rather than "decryption failed" by the second, which may not be its key at all.
+/// For decryption, use this if a key's material is also in a second region, or if two keys
+/// encrypted your data. If neither decrypts a ciphertext, you get the error that says more: for
+/// example an outage of the first key, rather than "decryption failed" from the second, which may
+/// not be its key at all.
 ///
 /// Encryption stays with the first unless you allow the second with
-/// [`encrypting`](Self::encrypting). Something that the second decrypted counts as
+/// [`encrypting`](Self::encrypting). A ciphertext that the second decrypted counts as
 /// [`Freshness::Older`], so that [`Rewrap`](crate::rewrap::Rewrap) moves it to the first.
 ///
 /// # Security
 /// Anyone who may decrypt with either key can read the data under that key. With
-/// [`encrypting`](Self::encrypting), someone who can block the way to the first key chooses which of
-/// the two protects new data.
+/// [`encrypting`](Self::encrypting), someone who can block the way to the first key chooses which
+/// of the two protects new data.
 ///
 /// # Example
 /// ```
@@ -37,7 +38,7 @@ pub struct Fallback<A, B> {
 }
 
 impl<A, B> Fallback<A, B> {
-    /// Decrypts with `first`, and with `second` what `first` cannot.
+    /// Decrypts with `first`, or with `second` if `first` cannot.
     pub const fn new(first: A, second: B) -> Self {
         Self {
             first,
@@ -47,7 +48,7 @@ impl<A, B> Fallback<A, B> {
     }
 
     /// Encrypts with the second while the first has an outage ([`KmsErrorKind::is_outage`]). A
-    /// refusal is no outage.
+    /// refusal is not an outage.
     #[must_use]
     pub fn encrypting(self) -> Self {
         Self {

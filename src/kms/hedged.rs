@@ -22,13 +22,12 @@ const COST: u32 = 10;
 /// The second calls that may be saved up, in tenths.
 const MOST_SAVED: u32 = 100;
 
-/// A [`RemoteAead`] that decrypts with a second call when the first one takes longer than `delay`,
-/// and takes the answer that comes first. It cuts off the slowest answers at the cost of a few more
-/// calls.
+/// A [`RemoteAead`] that makes a second call if a decryption takes longer than `delay`, and uses
+/// the answer that comes first. It avoids the slowest answers at the cost of a few more calls.
 ///
-/// At most one in ten calls is repeated in the long run, after ten that are free: a service that has
-/// become slow is not called twice as often. Encryption is never repeated. The second call may go to
-/// a key of the same material in another region.
+/// In the long run, at most one in ten calls is repeated; the first ten repetitions are free. So a
+/// service that has become slow is not called twice as often. Encryption is never repeated. The
+/// second call may go to a key with the same material in another region.
 ///
 /// # Example
 /// ```
@@ -52,7 +51,7 @@ pub struct HedgedDecrypt<A, B> {
 }
 
 impl<A, B> HedgedDecrypt<A, B> {
-    /// Calls `first`, and after `delay` also `second`, which may be the same key.
+    /// Calls `first`, and after `delay` also `second`. Both may be the same key.
     pub fn new(first: A, second: B, delay: Duration, timer: Arc<dyn Timer>) -> Self {
         Self {
             first,

@@ -53,7 +53,7 @@ impl<A: Aead> RemoteAead for LocalAead<A> {
 }
 
 /// A keyset as a key-encryption key. It knows whether its primary key made a ciphertext, so that
-/// [`Rewrap`](crate::rewrap::Rewrap) leaves the newest alone.
+/// [`Rewrap`](crate::rewrap::Rewrap) leaves such ciphertexts alone.
 ///
 /// # Example
 /// ```

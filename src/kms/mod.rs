@@ -1,4 +1,4 @@
-//! Keys that a key management service holds.
+//! Keys in a key management service.
 //!
 //! A [`KmsClient`] turns a key URI into a [`RemoteAead`]. There is no global registry: your program
 //! keeps its clients in a [`KmsClients`] value and passes it on.
@@ -37,7 +37,7 @@ use crate::{
     remote::{RemoteAead, find},
 };
 
-/// A list of clients. The first that recognizes a URI serves it.
+/// A list of clients. The first that recognises a URI serves it.
 ///
 /// # Example
 /// ```
@@ -76,7 +76,7 @@ impl KmsClients {
     /// Returns the key that `key_uri` names.
     ///
     /// # Errors
-    /// [`KmsError`] of kind `UnsupportedUri` if no client recognizes the URI; otherwise the error
+    /// [`KmsError`] of kind `UnsupportedUri` if no client recognises the URI; otherwise the error
     /// of the client that does.
     pub fn find(&self, key_uri: &str) -> Result<Arc<dyn RemoteAead>, KmsError> {
         find(self, key_uri)

@@ -37,7 +37,7 @@ impl MacComputation {
 /// How the message is cut does not matter. It is a writer, too, which never fails.
 ///
 /// # Security
-/// Nothing of the message may be trusted before [`verify_mac`](Self::verify_mac) has said so.
+/// Do not trust any part of the message before [`verify_mac`](Self::verify_mac) has succeeded.
 #[must_use = "nothing is checked before verify_mac"]
 pub struct MacVerification {
     tag: Vec<u8>,
@@ -63,7 +63,7 @@ impl MacVerification {
     /// Checks the tag against the message so far.
     ///
     /// # Errors
-    /// [`VerifyError`] when it does not match.
+    /// [`VerifyError`] if it does not match.
     pub fn verify_mac(self) -> Result<(), VerifyError> {
         let Self { tag, running } = self;
         if running.into_iter().any(|running| running.verify(&tag)) {

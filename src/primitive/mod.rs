@@ -121,9 +121,9 @@ pub trait Aead: Send + Sync {
 /// Authenticated encryption of streams: plaintexts of any length, in constant memory.
 ///
 /// The associated data is authenticated, but it is neither encrypted nor part of the stream: pass
-/// the same to decrypt. It may have any length, and may be empty. Readers, writers, random access
-/// and multithreading are in [`streaming`](crate::streaming), where everything takes a [`Sealer`]
-/// or an [`Opener`].
+/// the same data to decrypt. It may have any length, and may be empty. Readers, writers, random
+/// access and multithreading are in [`streaming`](crate::streaming), where everything takes a
+/// [`Sealer`] or an [`Opener`].
 ///
 /// # Example
 /// ```

@@ -76,8 +76,8 @@ impl SealedStreamHeader {
     /// Makes a keyset of one key, by the name of its template, and its header.
     ///
     /// # Errors
-    /// [`KeysetError::Template`], [`KeysetError::WrongPrimitive`] when the template is for no
-    /// streams, and those of [`wrap`](Self::wrap).
+    /// [`KeysetError::Template`]; [`KeysetError::WrongPrimitive`] if the template is not for
+    /// streams; and those of [`wrap`](Self::wrap).
     pub fn generate(
         template: &str,
         kek: &dyn Aead,
@@ -100,11 +100,12 @@ impl SealedStreamHeader {
         Ok((Self::wrap_remote(&keyset, kek).await?, aead))
     }
 
-    /// Like [`generate`](Self::generate), with a key of any parameters: other segment sizes, say.
+    /// Like [`generate`](Self::generate), with a key of any parameters, such as another segment
+    /// size.
     ///
     /// # Errors
-    /// [`KeysetError::Template`], [`KeysetError::WrongPrimitive`] when the parameters are for no
-    /// streams, and those of [`wrap`](Self::wrap).
+    /// [`KeysetError::Template`]; [`KeysetError::WrongPrimitive`] if the parameters are not for
+    /// streams; and those of [`wrap`](Self::wrap).
     ///
     /// # Example
     /// ```
@@ -146,8 +147,8 @@ impl SealedStreamHeader {
     /// [`KeysetError::Encrypt`]; [`KeysetError::Malformed`] for a keyset that is too large.
     ///
     /// # Security
-    /// A keyset is for one stream: with the same keyset in two headers, the streams could be
-    /// exchanged.
+    /// Use a keyset for one stream only: if two headers have the same keyset, somebody can exchange
+    /// the streams.
     pub fn wrap(keyset: &KeysetHandle, kek: &dyn Aead) -> Result<Self, KeysetError> {
         keyset.primitive::<KeysetStreamingAead>()?;
         Self::of(&keyset.write_encrypted(Format::Binary, kek, Self::ASSOCIATED_DATA)?)
@@ -174,7 +175,7 @@ impl SealedStreamHeader {
     /// The encrypted keyset is padded with a field that no Tink knows and every Tink skips.
     ///
     /// # Errors
-    /// [`KeysetError::HeaderSize`] when the keyset does not fit, or `size` is more than
+    /// [`KeysetError::HeaderSize`] if the keyset does not fit, or `size` is more than
     /// [`MAX_SIZE`](Self::MAX_SIZE); those of [`wrap`](Self::wrap).
     ///
     /// # Example
@@ -230,11 +231,11 @@ impl SealedStreamHeader {
         self.keyset_remote(kek).await?.primitive()
     }
 
-    /// Wraps the same keyset with another KEK, or with a newer version of the same. The stream stays
-    /// as it is.
+    /// Wraps the same keyset with another KEK, or with a newer version of the same one. The stream
+    /// stays as it is.
     ///
     /// # Errors
-    /// [`KeysetError::Decrypt`] when it does not open under `from`; those of [`wrap`](Self::wrap).
+    /// [`KeysetError::Decrypt`] if it does not decrypt under `from`; those of [`wrap`](Self::wrap).
     pub fn rewrap(&self, from: &dyn Aead, to: &dyn Aead) -> Result<Self, KeysetError> {
         Self::wrap(&self.keyset(from)?, to)
     }

@@ -20,9 +20,8 @@ use crate::{
 
 /// Like [`seal`](super::seal), with a KEK that a service holds, and tokio's reader and writer.
 ///
-/// Calls the service once. A local KEK works too, as a
-/// [`LocalAead`](crate::kms::LocalAead). No runtime is needed. You can drop the future;
-/// the part that it wrote never opens.
+/// Calls the service once. A local KEK works too, as a [`LocalAead`](crate::kms::LocalAead). No
+/// runtime is needed. You can drop the future; the part that it wrote never decrypts.
 ///
 /// # Errors
 /// The errors of [`seal`](super::seal).

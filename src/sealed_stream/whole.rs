@@ -10,16 +10,16 @@ use crate::{any_error::Error, primitive::Aead};
 /// Bytes of plaintext that are read at a time.
 pub(super) const CHUNK_SIZE: usize = 64 << 10;
 
-/// Encrypts all of `plaintext` to a new sealed stream under `kek`, flushes `sealed`, and returns the
-/// length of the plaintext in bytes.
+/// Encrypts all of `plaintext` to a new sealed stream under `kek`, flushes `sealed`, and returns
+/// the length of the plaintext in bytes.
 ///
 /// The stream has its own key, of the template [`SealedStreamHeader::TEMPLATE`]. Pass the same
-/// `associated_data` to [`open`]; it is authenticated, and not stored. Memory of a few MiB is
+/// `associated_data` to [`open`]; it is authenticated, and not stored. A few MiB of memory are
 /// enough for any length.
 ///
 /// # Errors
-/// [`Error::Keyset`] if the KEK cannot encrypt the new key; [`Error::Io`] if `plaintext` or `sealed`
-/// fails. The part that was written never opens.
+/// [`Error::Keyset`] if the KEK cannot encrypt the new key; [`Error::Io`] if `plaintext` or
+/// `sealed` fails. The part that was written never decrypts.
 pub fn seal(
     kek: &dyn Aead,
     mut plaintext: impl Read,
@@ -45,16 +45,17 @@ pub fn seal(
     Ok(total)
 }
 
-/// Decrypts all of a sealed stream under `kek`, flushes `plaintext`, and returns its length in bytes.
+/// Decrypts all of a sealed stream under `kek`, flushes `plaintext`, and returns its length in
+/// bytes.
 ///
 /// # Errors
 /// [`Error::Parse`] if `sealed` is not a sealed stream; [`Error::Keyset`] if its header does not
-/// open under this KEK; [`Error::Decrypt`] if the stream was changed or cut, or has other associated
-/// data; [`Error::Io`].
+/// decrypt under this KEK; [`Error::Decrypt`] if the stream was changed or cut, or has other
+/// associated data; [`Error::Io`].
 ///
 /// # Security
-/// Every byte that is written was authenticated. But a stream that was cut is noticed only at its
-/// end, so discard all of `plaintext` after an error.
+/// Every byte that is written was authenticated first. But only the end of a stream shows that it
+/// was not cut, so discard all of `plaintext` after an error.
 pub fn open(
     kek: &dyn Aead,
     mut sealed: impl Read,

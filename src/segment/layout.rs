@@ -300,7 +300,7 @@ impl RangePlan {
         self.ciphertext.start..self.ciphertext.end
     }
 
-    /// Returns which part of the plaintext they give: that which was asked for, cut at the end.
+    /// Returns which part of the plaintext they give: the requested part, cut at the end.
     #[must_use]
     pub const fn plaintext(&self) -> Range<u64> {
         self.plaintext.start..self.plaintext.end

@@ -7,8 +7,7 @@
 //! - the keys of a stream are `HKDF(key, salt = the header's, info = the associated data)`;
 //! - the nonce of segment `i` is `nonce prefix ‖ u32be(i) ‖ 01 if it is the last one, else 00`.
 //!
-//! So no segment can be moved, repeated, left out or put in from elsewhere, and no stream can be
-//! cut or added to.
+//! So nobody can move, repeat, omit or insert a segment, and nobody can cut or extend a stream.
 //!
 //! # Source
 //! Hoang, Reyhanitabar, Rogaway, Vizár: *Online Authenticated-Encryption and its Nonce-Reuse

@@ -11,13 +11,13 @@ use crate::error::EncryptError;
 
 /// Encrypts segments of one stream, in any order and from any thread: for uploads in parts.
 ///
-/// It comes from a [`Sealer`](super::Sealer), by its [`into_segments`](super::Sealer::into_segments).
-/// The caller numbers the segments, from 0, and puts them together: the
-/// [`header`](Self::header), then the segments in their order.
+/// You get it from [`Sealer::into_segments`](super::Sealer::into_segments). You number the
+/// segments, from 0, and put the stream together: the [`header`](Self::header), then the segments
+/// in their order.
 ///
 /// # Security
-/// A number is good for one segment: sealing two plaintexts with one number would give their
-/// difference away, so a second one is refused. A stream that misses a segment does not decrypt.
+/// You can use a number only once: two plaintexts sealed with one number would reveal their
+/// difference, so the second one is refused. A stream that misses a segment does not decrypt.
 ///
 /// # Example
 /// ```
@@ -76,8 +76,8 @@ impl SegmentSealer {
         self.stream.header()
     }
 
-    /// Returns the sizes of this stream: how much plaintext each segment takes is its
-    /// [`segment_capacity`](StreamLayout::segment_capacity).
+    /// Returns the sizes of this stream. Its [`segment_capacity`](StreamLayout::segment_capacity)
+    /// says how much plaintext each segment takes.
     #[must_use]
     pub const fn layout(&self) -> &StreamLayout {
         self.stream.layout()
@@ -99,15 +99,15 @@ impl SegmentSealer {
         self.append(index, Place::Inner, plaintext, out)
     }
 
-    /// Encrypts the last segment, which may be full, and appends it to `out`. Segments before it may
-    /// be sealed later.
+    /// Encrypts the last segment, which may be full, and appends it to `out`. Segments before it
+    /// may be sealed later.
     ///
     /// Only an empty plaintext has an empty last segment, in what Tink writes; readers accept it
     /// after full ones too.
     ///
     /// # Errors
     /// [`EncryptError::SegmentSize`] when `plaintext` is longer than the segment's capacity;
-    /// [`EncryptError::SegmentNumber`] when there is a last segment already, or one with this number
+    /// [`EncryptError::SegmentNumber`] if there is already a last segment, or one with this number
     /// or a higher one; [`EncryptError::TooLong`] for a number that no segment can have. `out` is
     /// then as long as before.
     pub fn seal_last(

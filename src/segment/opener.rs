@@ -9,8 +9,8 @@ use crate::error::DecryptError;
 ///
 /// For readers, use [`DecryptingReader`](crate::streaming::DecryptingReader).
 ///
-/// The first segment shows which key the stream is of: every candidate key is tried on it, those
-/// with small segments first, otherwise in keyset order. From then on no other key is tried.
+/// The first segment shows which key encrypted the stream: every candidate key is tried on it,
+/// those with small segments first, otherwise in keyset order. From then on, no other key is tried.
 ///
 /// # Security
 /// Plaintext returned before [`open_last`](Self::open_last) succeeds is authentic, but may be cut
@@ -125,8 +125,8 @@ impl Opener {
     /// the stream.
     ///
     /// # Errors
-    /// [`DecryptError`] if it does not decrypt, and therefore also if the stream was cut or added
-    /// to. `out` is then as long as before.
+    /// [`DecryptError`] if it does not decrypt, and therefore also if the stream was cut or
+    /// extended. `out` is then as long as before.
     pub fn open_last(mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), DecryptError> {
         let start = out.len();
         out.resize(start + input.len().min(self.largest_segment()), 0);
@@ -215,8 +215,8 @@ impl Opener {
     /// all of it if it is shorter.
     ///
     /// # Errors
-    /// [`DecryptError`] when no key opens the first segment, when no stream is that long, and when
-    /// this opener has opened a segment already.
+    /// [`DecryptError`] if no key opens the first segment, if no stream has that length, or if this
+    /// opener has already opened a segment.
     ///
     /// If there is one key, and `start` ends within the first segment, only the header is compared:
     /// a wrong key then shows when you decrypt the first segment.

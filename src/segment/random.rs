@@ -10,11 +10,11 @@ use crate::{error::DecryptError, secret::Wiped};
 /// Opens segments of one stream, in any order and from any thread: for object stores and HTTP.
 ///
 /// For files there is [`RandomAccess`](crate::streaming::RandomAccess). Clones are cheap and share
-/// the key, which is wiped with the last of them: so a cache can keep openers.
+/// the key, which is wiped with the last of them, so a cache can keep openers.
 ///
 /// # Security
-/// Every segment is authentic, and at its place. That the stream is complete, and how long its
-/// plaintext is, is known only when the last segment has opened.
+/// Every segment is authentic, and in its place. But only once the last segment has opened do you
+/// know that the stream is complete, and how long its plaintext is.
 ///
 /// # Example
 /// ```
@@ -55,7 +55,7 @@ impl SegmentOpener {
         })
     }
 
-    /// Returns where everything is in the stream.
+    /// Returns the map of the stream.
     #[must_use]
     pub const fn map(&self) -> &StreamMap {
         &self.map

@@ -122,7 +122,7 @@ impl Sealer {
         sealed
     }
 
-    /// Leaves the order of the segments to the caller, from the next one on.
+    /// Lets you seal the segments in any order, from the next one on.
     ///
     /// # Example
     /// See [`SegmentSealer`].

@@ -11,7 +11,7 @@ use zeroize::Zeroize as _;
 
 use super::buffer::BATCH;
 
-/// A source that is read at any position, by several threads if it is [`Sync`].
+/// A source that you can read at any position, from several threads if it is [`Sync`].
 ///
 /// Files, byte slices and vectors implement it; a [`Mutex`] adds it to anything that reads and
 /// seeks. You can write your own wrapper to count bytes for a progress bar, or to return an error
@@ -115,7 +115,7 @@ fn after(position: u64, len: usize) -> io::Result<u64> {
     position.checked_add(len as u64).ok_or_else(too_far)
 }
 
-/// A sink that is written at any position, by several threads if it is [`Sync`].
+/// A sink that you can write at any position, from several threads if it is [`Sync`].
 ///
 /// Files implement it; a [`Mutex`] adds it to anything that writes and seeks.
 pub trait WriteAt {
@@ -330,7 +330,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A source or sink without its first bytes, for a stream with something in front of it.
+/// A source or sink without its first bytes, for a stream that does not start at the beginning of a
+/// file.
 ///
 /// # Example
 /// ```

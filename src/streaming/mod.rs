@@ -12,9 +12,9 @@
 //! do no I/O themselves. The feature `tokio` adds an asynchronous writer and reader.
 //!
 //! # Security
-//! A plaintext is complete only when its end is reported: a stream may have been cut, and
-//! everything returned before that point is still authentic. Act only on a whole plaintext, or on
-//! parts that are meaningful by themselves.
+//! A plaintext is complete only once its end is reported. If a stream was cut, everything returned
+//! before that point is still authentic. So act only on a whole plaintext, or on parts that are
+//! meaningful by themselves.
 
 use std::{
     fmt,
@@ -114,7 +114,7 @@ impl KeysetStreamingAead {
         self.0.primary().layout()
     }
 
-    /// Starts to encrypt to a writer, which gets nothing before the first write.
+    /// Starts to encrypt to a writer. Nothing is written to it before your first write.
     ///
     /// # Errors
     /// [`EncryptError::Random`]
@@ -126,7 +126,7 @@ impl KeysetStreamingAead {
         Ok(EncryptingWriter::new(self.sealer(associated_data)?, inner))
     }
 
-    /// Starts to decrypt from a reader, from which nothing is read before the first read.
+    /// Starts to decrypt from a reader. Nothing is read from it before your first read.
     pub fn decrypting_reader<R: Read>(
         &self,
         inner: R,

@@ -32,7 +32,7 @@ use crate::{
 ///
 /// The plaintext ends where the source has no more to read. Its size only decides how many threads
 /// to start: a file in `/proc` reports 0, and a growing file reports too little. If a source grows
-/// or shrinks during the call, the first end that a thread meets counts.
+/// or shrinks during the call, the plaintext ends at the first end that a thread finds.
 ///
 /// A sink with longer content is [truncated](WriteAt::truncate) to the stream.
 ///
@@ -92,7 +92,7 @@ where
 
 /// Decrypts all of `source` to `sink` in several threads; returns the length of the plaintext.
 ///
-/// The last segment is authenticated first, so that a stream that was cut or added to is refused
+/// The last segment is authenticated first, so that a stream that was cut or extended is refused
 /// before anything is written. Each thread holds one segment, or 256 KiB of small ones, both as
 /// plaintext and encrypted. With one thread, nothing is spawned.
 ///

@@ -11,12 +11,13 @@ use crate::{
     segment::{Opener, SegmentOpener, StreamMap, in_memory},
 };
 
-/// The plaintext of a stream, read at any position, by several threads if the source is [`Sync`].
+/// The plaintext of a stream, which you can read at any position, from several threads if the
+/// source is [`Sync`].
 ///
 /// It knows how long the plaintext is, because [`new`](Self::new) has authenticated the last
-/// segment: a stream that was cut or added to is refused there. Everything that it reads is
-/// authenticated before it comes out. It caches nothing: for many small reads use
-/// [`SeekableReader`](super::SeekableReader), which keeps the segments it decrypted last.
+/// segment: a stream that was cut or extended is refused there. Everything is authenticated before
+/// it is returned. There is no cache: for many small reads, use
+/// [`SeekableReader`](super::SeekableReader), which keeps the segments that it decrypted last.
 ///
 /// # Example
 /// ```
@@ -71,7 +72,7 @@ impl<S: ReadAt> RandomAccess<S> {
         self.len() == 0
     }
 
-    /// Returns where everything is in the stream.
+    /// Returns the map of the stream.
     #[must_use]
     pub const fn map(&self) -> &StreamMap {
         self.opener.map()

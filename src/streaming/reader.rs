@@ -7,11 +7,11 @@ use crate::segment::Opener;
 
 /// Decrypts a stream that it reads from another reader, in memory of about two segments.
 ///
-/// It reports the end only when the last segment has decrypted: a stream that was cut or added to
+/// It reports the end only when the last segment has decrypted: a stream that was cut or extended
 /// ends in an error of kind `InvalidData` with a [`DecryptError`](crate::DecryptError) inside.
-/// After an error it stays failed. The exceptions are `WouldBlock` and `TimedOut` of the inner
-/// reader, after which you may try again. Interrupted calls are repeated. The stream extends to the
-/// end of the inner reader.
+/// After an error, every later call fails too. The exceptions are `WouldBlock` and `TimedOut` of
+/// the inner reader, after which you may try again. Interrupted calls are repeated. The stream
+/// extends to the end of the inner reader.
 ///
 /// It reads from the inner reader in large pieces, so the inner reader needs no buffer. [`BufRead`]
 /// gives you the plaintext without copying it.
@@ -39,7 +39,7 @@ pub struct DecryptingReader<R> {
 }
 
 impl<R: Read> DecryptingReader<R> {
-    /// Decrypts with `opener`, from `inner`, from which nothing is read before the first read.
+    /// Decrypts with `opener` from `inner`. Nothing is read from `inner` before your first read.
     pub fn new(opener: Opener, inner: R) -> Self {
         Self {
             state: Decrypting::new(opener),
@@ -52,7 +52,7 @@ impl<R: Read> DecryptingReader<R> {
         &self.inner
     }
 
-    /// Returns the inner reader. It may have been read further than the plaintext was.
+    /// Returns the inner reader. Its position may be ahead of the plaintext that you have read.
     pub fn into_inner(self) -> R {
         self.inner
     }

@@ -12,7 +12,7 @@ use crate::{
     segment::{Opener, in_memory},
 };
 
-/// Decrypts a stream that it reads from any position on.
+/// Decrypts a stream from any position on, and can seek.
 ///
 /// The length of the plaintext is authenticated before anything is read: see [`RandomAccess`]. You
 /// may seek past the end, as in a file, and read nothing there. It keeps the plaintext it decrypted
@@ -95,7 +95,7 @@ impl<S: ReadAt> SeekableReader<S> {
         self.plaintext.is_empty()
     }
 
-    /// Returns the plaintext, for reads at positions.
+    /// Returns the plaintext, for reads at any position.
     pub const fn get_ref(&self) -> &RandomAccess<S> {
         &self.plaintext
     }

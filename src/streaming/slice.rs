@@ -15,12 +15,12 @@ use crate::{
 
 /// Encrypts a plaintext that is in memory to a stream, in several threads.
 ///
-/// The stream is the same, byte for byte, as one thread would write with the same header. With one
-/// thread nothing is spawned.
+/// The stream is byte for byte the same as one thread would write with the same header. With one
+/// thread, nothing is spawned.
 ///
 /// # Errors
-/// [`EncryptError::TooLong`] when the plaintext has too many segments, or the stream does not fit
-/// into memory; [`EncryptError::SegmentSize`] when the sealer has sealed a segment already.
+/// [`EncryptError::TooLong`] if the plaintext has too many segments, or the stream does not fit
+/// into memory; [`EncryptError::SegmentSize`] if the sealer has already sealed a segment.
 ///
 /// # Example
 /// ```

@@ -19,9 +19,9 @@ use crate::segment::{Opener, Sealer};
 /// [`EncryptingWriter`](super::EncryptingWriter), for tokio.
 ///
 /// **Call [`finish`](Self::finish) or shut it down.** Only that writes the last segment: a writer
-/// dropped without it, as on an error, leaves a stream that cannot be decrypted.
+/// dropped without it, for example after an error, leaves a stream that cannot be decrypted.
 ///
-/// Every call that borrows the writer can be cancelled and made again. [`finish`](Self::finish)
+/// You can cancel every call that borrows the writer, and make it again. [`finish`](Self::finish)
 /// takes it by value: if you drop its future, you lose the writer, the inner writer and the stream.
 /// Under a time-out, or in a `select!`, call [`try_finish`](Self::try_finish) first. It needs no
 /// runtime.
@@ -51,7 +51,7 @@ pub struct AsyncEncryptingWriter<W> {
 }
 
 impl<W: AsyncWrite + Unpin> AsyncEncryptingWriter<W> {
-    /// Encrypts with `sealer`, to `inner`, which gets nothing before the first write.
+    /// Encrypts with `sealer` to `inner`. Nothing is written to `inner` before your first write.
     pub fn new(sealer: Sealer, inner: W) -> Self {
         Self {
             state: Encrypting::new(sealer),
@@ -146,10 +146,10 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for AsyncEncryptingWriter<W> {
     }
 }
 
-/// Decrypts a stream that it reads from another reader: as
+/// Decrypts a stream that it reads from another reader, like
 /// [`DecryptingReader`](super::DecryptingReader), for tokio.
 ///
-/// Every call can be cancelled and made again. It needs no runtime.
+/// You can cancel every call and make it again. It needs no runtime.
 ///
 /// # Example
 /// ```
@@ -174,7 +174,7 @@ pub struct AsyncDecryptingReader<R> {
 }
 
 impl<R: AsyncRead + Unpin> AsyncDecryptingReader<R> {
-    /// Decrypts with `opener`, from `inner`, from which nothing is read before the first read.
+    /// Decrypts with `opener` from `inner`. Nothing is read from `inner` before your first read.
     pub fn new(opener: Opener, inner: R) -> Self {
         Self {
             state: Decrypting::new(opener),
@@ -187,7 +187,7 @@ impl<R: AsyncRead + Unpin> AsyncDecryptingReader<R> {
         &self.inner
     }
 
-    /// Returns the inner reader. It may have been read further than the plaintext was.
+    /// Returns the inner reader. Its position may be ahead of the plaintext that you have read.
     pub fn into_inner(self) -> R {
         self.inner
     }

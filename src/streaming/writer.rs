@@ -8,12 +8,12 @@ use crate::segment::Sealer;
 /// Encrypts everything written to it into another writer, in memory of about three segments.
 ///
 /// **Call [`finish`](Self::finish).** Only that writes the last segment: a writer dropped without
-/// it, as on an error, leaves a stream that cannot be decrypted.
+/// it, for example after an error, leaves a stream that cannot be decrypted.
 ///
-/// A segment is encrypted when more plaintext follows it. [`flush`](Write::flush) writes the
-/// segments encrypted so far; it cannot write a segment that has begun. Interrupted calls are
-/// repeated. Any other error of the inner writer, such as `WouldBlock`, is returned before any of
-/// your bytes are taken, so you can repeat the call.
+/// A segment is encrypted once more plaintext follows it. [`flush`](Write::flush) writes the
+/// segments that are encrypted so far; it cannot write a segment that is not full. Interrupted
+/// calls are repeated. Any other error of the inner writer, such as `WouldBlock`, is returned
+/// before any of your bytes are taken, so you can repeat the call.
 ///
 /// # Example
 /// ```
@@ -38,7 +38,7 @@ pub struct EncryptingWriter<W> {
 }
 
 impl<W: Write> EncryptingWriter<W> {
-    /// Encrypts with `sealer`, to `inner`, which gets nothing before the first write.
+    /// Encrypts with `sealer` to `inner`. Nothing is written to `inner` before your first write.
     pub fn new(sealer: Sealer, inner: W) -> Self {
         Self {
             state: Encrypting::new(sealer),

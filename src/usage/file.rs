@@ -17,8 +17,9 @@ const MAX_SIZE: u64 = 4 << 20;
 
 /// A [`UsageStore`] in a file: a line `key id, messages, bytes` for each key.
 ///
-/// A change is written to a second file beside it, which then takes its place: after a crash the old
-/// or the new content is there. One process at a time may use it; `PATH.lock` sees to that.
+/// A change is written to a second file beside it, which then takes its place: after a crash, the
+/// file has either the old content or the new. Only one process at a time can use it, which
+/// `PATH.lock` ensures.
 pub struct UsageFile {
     path: PathBuf,
     usage: Mutex<BTreeMap<u32, Usage>>,
@@ -27,11 +28,11 @@ pub struct UsageFile {
 }
 
 impl UsageFile {
-    /// Opens the file. It is made with the first change, and its folder must exist.
+    /// Opens the file. The first change creates it; its folder must exist.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] if another process uses it, [`io::ErrorKind::InvalidData`] if it
-    /// is damaged, or another [`io::Error`].
+    /// [`io::ErrorKind::WouldBlock`] if another process uses it, [`io::ErrorKind::InvalidData`] if
+    /// it is damaged, or another [`io::Error`].
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         let lock = OpenOptions::new()

@@ -19,9 +19,9 @@ type SoftLimitHook = Arc<dyn Fn(KeyId, Usage) + Send + Sync>;
 /// An [`Aead`] that counts its messages, with one key. Cheap to clone; clones count together.
 ///
 /// It stores the usage in advance, in steps of 1,024 messages and 64 MiB, and the exact count when
-/// the last clone is dropped. So after a crash a key counts up to 1,024 messages and 64 MiB more than
-/// it has encrypted, and never less. [`step`](Self::step) changes this. When the usage cannot be
-/// stored, it refuses to encrypt.
+/// the last clone is dropped. So after a crash, the count of a key can be up to 1,024 messages and
+/// 64 MiB too high, but never too low. [`step`](Self::step) changes the step. If the usage cannot
+/// be stored, it refuses to encrypt.
 ///
 /// The hook is called at the first message above the soft limit, and again after a restart. After a
 /// rotation, make a new one for the new primary key, with the same store.
@@ -107,7 +107,8 @@ impl<A> LimitedAead<A> {
         }
     }
 
-    /// Sets how much usage is stored in advance: at most so much is counted too much after a crash.
+    /// Sets how much usage is stored in advance, which is also how far the count can be too high
+    /// after a crash.
     #[must_use]
     pub fn step(self, step: Usage) -> Self {
         self.meter.count().step = step;

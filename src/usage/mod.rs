@@ -1,4 +1,4 @@
-//! Limits on the use of keys: how many messages and bytes a key has encrypted, also over restarts.
+//! Limits on the use of keys: how many messages and bytes a key has encrypted, across restarts.
 //!
 //! A [`LimitedAead`] counts what another AEAD encrypts, and asks for a rotation at a soft limit. At
 //! the hard limit it refuses. Decryption is neither counted nor limited.

@@ -1,4 +1,4 @@
-//! [`UsageStore`]: keeps the usage of keys over restarts.
+//! [`UsageStore`]: keeps the usage of keys across restarts.
 
 use std::{io, sync::Arc};
 
@@ -42,8 +42,8 @@ pub struct UsageLimits {
 }
 
 impl UsageLimits {
-    /// 2⁵² bytes, which are 2⁴⁸ blocks of AES: by then an attacker can tell ciphertexts from random
-    /// bytes with a probability of about 2⁻³³.
+    /// 2⁵² bytes, which are 2⁴⁸ AES blocks: by then an attacker can distinguish ciphertexts from
+    /// random bytes with a probability of about 2⁻³³.
     ///
     /// # Source
     /// CFRG, Usage Limits on AEAD Algorithms, section 5.1.1: (s + q + 1)² / 2¹²⁹.
@@ -79,7 +79,7 @@ impl UsageLimits {
     }
 }
 
-/// Keeps the usage of keys over restarts. Anyone may implement it, for a database, say.
+/// Keeps the usage of keys across restarts. You can implement it, for example for a database.
 pub trait UsageStore: Send + Sync {
     /// Returns the stored usage of a key, or zero.
     ///

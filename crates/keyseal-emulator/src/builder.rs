@@ -90,7 +90,7 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Sets how requests at the edge of the documentation are treated.
+    /// Sets how to treat requests that the documentation neither allows nor forbids.
     pub fn parsing(mut self, parsing: Parsing) -> Self {
         self.settings.parsing = parsing;
         self

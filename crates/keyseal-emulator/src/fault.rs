@@ -31,7 +31,7 @@ pub enum Fault {
         /// The delay before a retry. Fractions of a second are dropped.
         retry_after: Duration,
     },
-    /// A status of the gateway's choice; the request was not handled.
+    /// A status from the gateway; the request was not handled.
     ServerError {
         /// The status, such as 500, 502, 503 or 504.
         status: u16,

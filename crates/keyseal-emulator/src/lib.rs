@@ -3,7 +3,7 @@
 //! The emulator behaves like the service as far as we know it: keys and their life cycle, rotation
 //! and re-wrapping, data keys, RSA and elliptic curves, IAM permissions, the service's own error
 //! bodies. Scaleway's own clients work with it unchanged. `docs/emulator.md` lists every assumption
-//! we had to make.
+//! that we had to make.
 //!
 //! It is for tests and development. It holds keys in the memory of an ordinary process, and it
 //! speaks plain HTTP.

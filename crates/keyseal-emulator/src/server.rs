@@ -43,7 +43,7 @@ const GRACE: Duration = Duration::from_secs(2);
 const HANDLERS: usize = 8;
 
 impl Emulator {
-    /// Serves the emulator on a loopback address. Port 0 takes a free one.
+    /// Serves the emulator on a loopback address. Port 0 takes a free port.
     ///
     /// The server runs in its own thread, with up to eight more that handle requests. They
     /// end with the [`Server`]. The caller needs no runtime, but may be inside one.

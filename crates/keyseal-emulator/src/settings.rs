@@ -9,7 +9,7 @@ pub enum Parsing {
     /// They are served: an absent data-key algorithm is `aes_256_gcm`, and a list needs no filter.
     #[default]
     Lenient,
-    /// They are refused: a client that works here relies on nothing that is not documented.
+    /// They are refused, so a client that works here relies only on documented behaviour.
     Strict,
 }
 

@@ -1,5 +1,6 @@
-//! Exports the counters of a cache twice: to Prometheus' text format through the `metrics` facade, and
-//! to OpenTelemetry as observable counters that read `CacheStats`. `docs/metrics.md` lists the names.
+//! Exports the counters of a cache twice: to Prometheus' text format through the `metrics` facade,
+//! and to OpenTelemetry as observable counters that read `CacheStats`. `docs/metrics.md` lists the
+//! names.
 
 use std::error::Error;
 
@@ -19,7 +20,7 @@ use opentelemetry_sdk::metrics::{
 async fn main() -> Result<(), Box<dyn Error>> {
     // Before the cache is made: it keeps handles of the recorder.
     let prometheus = PrometheusBuilder::new().install_recorder()?;
-    // In earnest: an exporter of `opentelemetry-otlp`.
+    // In production: an exporter of `opentelemetry-otlp`.
     let exporter = InMemoryMetricExporter::default();
     let reader = PeriodicReader::builder(exporter.clone()).build();
     let provider = SdkMeterProvider::builder().with_reader(reader).build();
@@ -41,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn cached() -> Result<CachedEnvelopeAead, Box<dyn Error>> {
-    // In earnest: ScalewayClient::from_env()?.key(&uri)?
+    // In production: ScalewayClient::from_env()?.key(&uri)?
     let kek = LocalKek::new(&KeysetHandle::generate("AES256_GCM")?)?;
     let policy = CachePolicy::new()
         .name("orders")

@@ -17,11 +17,11 @@ use crate::{
     timer::TokioTimer,
 };
 
-/// A [`KmsEnvelopeAead`] that reuses data-encryption keys (DEKs) within limits, so that most messages
-/// cost no call to the service. Cheap to clone, and safe to share between threads.
+/// A [`KmsEnvelopeAead`] that reuses data-encryption keys (DEKs) within limits, so that most
+/// messages cost no call to the service. Cheap to clone, and safe to share between threads.
 ///
-/// Nothing changes in the messages: each is an ordinary envelope, which every Tink decrypts, and
-/// several start with the same wrapped DEK.
+/// The format of the messages does not change: each is an ordinary envelope, which every Tink
+/// decrypts. Several start with the same wrapped DEK.
 ///
 /// * *Encrypting*: one DEK encrypts messages until it reaches a limit of [`EncryptCache`](super::EncryptCache). Any
 ///   number of callers without a DEK share one call to the service. If it fails, each of them gets
@@ -34,11 +34,11 @@ use crate::{
 /// key-encryption key.
 ///
 /// # Security
-/// A DEK that is evicted, or reaches a limit, is wiped at once; when a message is still being
-/// processed with it in another thread, right after that. DEKs past their age are wiped by a task on
+/// A DEK that is evicted, or reaches a limit, is wiped at once, or as soon as another thread has
+/// finished the message that it is processing with it. DEKs past their age are wiped by a task on
 /// the tokio runtime, within about 100 ms, or without a runtime by
-/// [`purge_expired`](Self::purge_expired). What reuse trades away is written at [`EncryptCache`](super::EncryptCache) and
-/// [`DecryptCache`](super::DecryptCache).
+/// [`purge_expired`](Self::purge_expired). [`EncryptCache`](super::EncryptCache) and
+/// [`DecryptCache`](super::DecryptCache) say what reuse trades away.
 ///
 /// # Example
 /// ```
@@ -67,8 +67,8 @@ pub struct CachedEnvelopeAead {
 }
 
 impl KmsEnvelopeAead {
-    /// Adds a cache of data-encryption keys: with an [`EncryptCache`](super::EncryptCache), a [`DecryptCache`](super::DecryptCache), or a
-    /// [`CachePolicy`] with both.
+    /// Adds a cache of data-encryption keys: with an [`EncryptCache`](super::EncryptCache), a
+    /// [`DecryptCache`](super::DecryptCache), or a [`CachePolicy`] with both.
     ///
     /// # Errors
     /// [`CachePolicyError`] for a limit above its ceiling.
@@ -102,7 +102,8 @@ impl CachedEnvelopeAead {
     /// Returns the same AEAD for one partition, such as a tenant: messages of different partitions
     /// never share a DEK. Decryption is the same for all of them.
     ///
-    /// Keep the value if you encrypt many messages of one partition; it costs a look-up.
+    /// Keep the value if you encrypt many messages of one partition, because each call costs a
+    /// look-up.
     ///
     /// # Example
     /// ```
@@ -158,8 +159,8 @@ impl CachedEnvelopeAead {
         })
     }
 
-    /// Wipes the DEKs that are past their age. A task does so too if the calls are made in a tokio
-    /// runtime.
+    /// Wipes the DEKs that are past their age. If you make the calls in a tokio runtime, a task
+    /// also does this.
     pub fn purge_expired(&self) {
         if let Some(sealing) = &self.sealing {
             sealing.purge();
@@ -169,8 +170,8 @@ impl CachedEnvelopeAead {
         }
     }
 
-    /// Wipes all DEKs, such as after the revocation of a key-encryption key. The next message of each
-    /// needs the service.
+    /// Wipes all DEKs, for example after the revocation of a key-encryption key. The next message
+    /// for each of them needs the service.
     pub fn clear(&self) {
         if let Some(sealing) = &self.sealing {
             sealing.clear(&self.slot);

@@ -12,27 +12,27 @@ use super::sync::{AtomicU64, Ordering};
 pub struct CacheStats {
     /// Messages that were encrypted without waiting for the service.
     pub encrypt_hits: u64,
-    /// Messages that had to wait for a data-encryption key (DEK), also those that failed.
+    /// Messages that had to wait for a data-encryption key (DEK), including those that failed.
     pub encrypt_misses: u64,
-    /// Messages longer than `max_bytes`, each with a DEK for itself alone.
+    /// Messages longer than `max_bytes`, each with its own DEK.
     pub encrypt_bypasses: u64,
     /// Bytes of plaintext that were encrypted under shared DEKs.
     pub encrypted_bytes: u64,
-    /// Calls to the service that wrapped a DEK, also those that failed.
+    /// Calls to the service to wrap a DEK, including those that failed.
     pub wraps: u64,
-    /// Calls that should have wrapped a DEK, and failed.
+    /// Calls to wrap a DEK that failed.
     pub wrap_failures: u64,
     /// DEKs that were wiped after they encrypted: at a limit, or for lack of room.
     pub retired_deks: u64,
     /// Messages that were decrypted with a cached DEK within its age.
     pub decrypt_hits: u64,
-    /// Messages that had to wait for the service, also those that failed.
+    /// Messages that had to wait for the service, including those that failed.
     pub decrypt_misses: u64,
-    /// Calls to the service that unwrapped a DEK, also those that failed.
+    /// Calls to the service to unwrap a DEK, including those that failed.
     pub unwraps: u64,
-    /// Calls that should have unwrapped a DEK, and failed.
+    /// Calls to unwrap a DEK that failed.
     pub unwrap_failures: u64,
-    /// Messages that were decrypted with a DEK past its age, because the service could not be asked.
+    /// Messages that were decrypted with a DEK past its age, because the service was down.
     pub stale_uses: u64,
     /// Unwrapped DEKs and partitions that were wiped for lack of room.
     pub evictions: u64,
@@ -40,7 +40,7 @@ pub struct CacheStats {
     pub expirations: u64,
     /// Unwrapped DEKs in the cache now.
     pub decrypt_entries: usize,
-    /// Bytes that they count for.
+    /// The memory in bytes that they count as.
     pub decrypt_bytes: usize,
     /// Partitions in the cache now, beside the unnamed one.
     pub partitions: usize,
@@ -143,8 +143,8 @@ impl Counters {
     }
 }
 
-/// Returns how many stripes keep the threads of this machine apart: a power of two. Threads that come
-/// and go share some, so there are more than processors.
+/// Returns how many stripes keep the threads of this machine apart: a power of two. Threads that
+/// come and go share some, so there are more than processors.
 pub(super) fn stripes() -> usize {
     static STRIPES: OnceLock<usize> = OnceLock::new();
     *STRIPES.get_or_init(|| {

@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{any_error::Error, timer::Timer};
 
-/// The contents of a [`CachedEnvelopeAead`](super::CachedEnvelopeAead): keys to encrypt with, keys to
-/// decrypt with, or both.
+/// The contents of a [`CachedEnvelopeAead`](super::CachedEnvelopeAead): keys to encrypt with, keys
+/// to decrypt with, or both.
 ///
 /// # Example
 /// ```
@@ -100,10 +100,10 @@ impl fmt::Debug for CachePolicy {
 /// cache wipes it and takes another.
 ///
 /// # Security
-/// Everything that one DEK encrypts can be read by someone who gets hold of that DEK, and is lost
-/// with its wrapped form. The ceilings keep the cipher's own bounds with a wide margin; your limits
-/// are about how much one leaked DEK may expose. A message that is longer than `max_bytes` gets a
-/// DEK for itself alone.
+/// Anyone who gets hold of a DEK can read everything that it encrypted, and without its wrapped
+/// form nobody can. The ceilings keep the cipher's own bounds with a wide margin; your limits
+/// decide how much one leaked DEK exposes. A message that is longer than `max_bytes` gets its own
+/// DEK.
 #[derive(Clone, Debug)]
 pub struct EncryptCache {
     pub(super) max_age: Duration,
@@ -118,17 +118,17 @@ impl EncryptCache {
     /// The ceiling of [`max_messages`](Self::max_messages): 2³².
     ///
     /// With random nonces of 96 bits, two of 2³² messages have the same nonce with a probability of
-    /// less than 2⁻³². A repeated nonce breaks AES-GCM and ChaCha20-Poly1305. We keep this bound for
-    /// every cipher, also for those that would bear more.
+    /// less than 2⁻³². A repeated nonce breaks AES-GCM and ChaCha20-Poly1305. We keep this bound
+    /// for every cipher, even for those that could encrypt more.
     ///
     /// # Source
     /// NIST SP 800-38D, section 8.3.
     pub const MESSAGES_CEILING: u64 = 1 << 32;
 
-    /// The ceiling of [`max_bytes`](Self::max_bytes): 2⁵² bytes, which are 2⁴⁸ blocks of AES.
+    /// The ceiling of [`max_bytes`](Self::max_bytes): 2⁵² bytes, which are 2⁴⁸ AES blocks.
     ///
-    /// By then an attacker can tell the ciphertexts from random bytes with a probability of about
-    /// 2⁻³³.
+    /// By then an attacker can distinguish the ciphertexts from random bytes with a probability of
+    /// about 2⁻³³.
     ///
     /// # Source
     /// CFRG, Usage Limits on AEAD Algorithms, section 5.1.1: (s + q + 1)² / 2¹²⁹.
@@ -136,7 +136,8 @@ impl EncryptCache {
 
     /// The ceiling of [`max_age`](Self::max_age): 24 hours.
     ///
-    /// For so long at most a process goes on encrypting after the key-encryption key was disabled.
+    /// That is the longest that a process goes on encrypting after the key-encryption key was
+    /// disabled.
     pub const AGE_CEILING: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// Allows 5 minutes, 2²⁰ messages and 64 GiB for each DEK, with 10 % of jitter, no prefetch and
@@ -153,7 +154,7 @@ impl EncryptCache {
         }
     }
 
-    /// Sets how long a DEK encrypts, from the answer of the service on.
+    /// Sets how long a DEK encrypts, counted from the service's answer.
     #[must_use]
     pub const fn max_age(self, max_age: Duration) -> Self {
         Self { max_age, ..self }
@@ -174,15 +175,15 @@ impl EncryptCache {
         Self { max_bytes, ..self }
     }
 
-    /// Sets by which part of its age, 0 to 1, a DEK may expire earlier: a random part for each, so
-    /// that processes that started together do not call the service together.
+    /// Sets the fraction of its age, 0 to 1, by which a DEK may expire early. Each DEK gets a
+    /// random part of it, so that processes that started together do not call the service together.
     #[must_use]
     pub const fn jitter(self, jitter: f64) -> Self {
         Self { jitter, ..self }
     }
 
-    /// Fetches the next DEK in the background: after half of the messages or bytes, or nine tenths of
-    /// the age. Then no message waits for the service while the DEK turns over.
+    /// Fetches the next DEK in the background: after half of the messages or bytes, or nine tenths
+    /// of the age. Then no message waits for the service while the DEK turns over.
     ///
     /// The task runs on the tokio runtime that the call is made in. Without a runtime, nothing is
     /// fetched in advance.
@@ -191,8 +192,8 @@ impl EncryptCache {
         Self { prefetch, ..self }
     }
 
-    /// Sets for how many [partitions](super::CachedEnvelopeAead::partition) DEKs are kept. The least
-    /// recently used one is wiped when there are more.
+    /// Sets for how many [partitions](super::CachedEnvelopeAead::partition) DEKs are kept. If there
+    /// are more, the least recently used one is wiped.
     #[must_use]
     pub const fn max_partitions(self, max_partitions: usize) -> Self {
         Self {
@@ -229,13 +230,13 @@ impl Default for EncryptCache {
     }
 }
 
-/// The limits of a cache of unwrapped DEKs, by their wrapped form. The least recently used one is
-/// wiped when there are too many. Errors are never cached.
+/// The limits of a cache that finds unwrapped DEKs by their wrapped form. If there are too many,
+/// the least recently used one is wiped. Errors are never cached.
 ///
 /// # Security
-/// A cached DEK decrypts without asking the service: until its age is over, disabling the
-/// key-encryption key or taking away a permission does not stop this process from decrypting
-/// messages of DEKs that it has.
+/// A cached DEK decrypts without asking the service. Until its age is over, this process can
+/// decrypt messages under the DEKs that it has, even if you disable the key-encryption key or take
+/// away a permission.
 #[derive(Clone, Debug)]
 pub struct DecryptCache {
     pub(super) max_entries: usize,
@@ -250,7 +251,8 @@ impl DecryptCache {
     /// The ceiling of [`max_age`](Self::max_age), and that of [`stale`](Self::stale): 24 hours.
     pub const AGE_CEILING: Duration = EncryptCache::AGE_CEILING;
 
-    /// Keeps 1,000 DEKs, in 4 MiB, for 5 minutes less up to 10 % of jitter, and none past its age.
+    /// Keeps 1,000 DEKs, in 4 MiB, for 5 minutes minus a jitter of up to 10 %, and none past its
+    /// age.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -272,42 +274,43 @@ impl DecryptCache {
         }
     }
 
-    /// Sets how many bytes of memory they take. Each counts as its wrapped form and 2 KiB, which
-    /// covers the key schedule of every cipher.
+    /// Sets how many bytes of memory the DEKs may take. Each counts as the length of its wrapped
+    /// form plus 2 KiB, which covers the key schedule of every cipher.
     #[must_use]
     pub const fn max_bytes(self, max_bytes: usize) -> Self {
         Self { max_bytes, ..self }
     }
 
-    /// Sets how long a DEK is kept, from the answer of the service on.
+    /// Sets how long a DEK is kept, counted from the service's answer.
     #[must_use]
     pub const fn max_age(self, max_age: Duration) -> Self {
         Self { max_age, ..self }
     }
 
-    /// Sets by which part of its age, 0 to 1, a DEK may expire earlier: a random part for each.
+    /// Sets the fraction of its age, 0 to 1, by which a DEK may expire early. Each DEK gets a
+    /// random part of it.
     #[must_use]
     pub const fn jitter(self, jitter: f64) -> Self {
         Self { jitter, ..self }
     }
 
-    /// Allows a DEK for this long past its age while the service cannot be asked: it does not answer,
-    /// is not reached, or limits the rate of calls. An answer counts: if the service refuses, the
-    /// DEK is wiped at once.
+    /// Allows the use of a DEK for this long past its age while the service is down: it cannot be
+    /// reached, does not answer, or limits the rate of calls. If it answers with a refusal, the DEK
+    /// is wiped at once.
     ///
     /// Each such use shows in [`Decrypted::is_stale`](crate::Decrypted::is_stale) and in
     /// [`CacheStats::stale_uses`](super::CacheStats::stale_uses).
     ///
     /// # Security
-    /// It trades revocation for availability: someone who can block the way to the service can put
-    /// off the effect of a revocation for this long.
+    /// This trades revocation for availability: someone who can block the way to the service can
+    /// put off the effect of a revocation for this long.
     #[must_use]
     pub const fn stale(self, stale: Duration) -> Self {
         Self { stale, ..self }
     }
 
-    /// Sets how long a caller waits for the service before it uses a stale DEK: 500 ms unless you set
-    /// another time. While the service is known to be down, callers do not wait.
+    /// Sets how long a caller waits for the service before it uses a stale DEK: 500 ms unless you
+    /// set another time. While the service is known to be down, callers do not wait.
     #[must_use]
     pub const fn stale_wait(self, stale_wait: Duration) -> Self {
         Self { stale_wait, ..self }

@@ -1,9 +1,10 @@
-//! `AesCmacKey`: AES-256-CMAC, its tag cut to any size from 10 bytes.
+//! `AesCmacKey`: AES-256-CMAC, with a tag cut to any size from 10 bytes.
 //!
 //! Shape: `prefix(0|5) ‖ tag(10..=16)`.
 //!
 //! # Security
-//! A guess of a tag of `n` bytes is right once in 2⁸ⁿ. At most 2⁴⁸ messages under one key.
+//! A guess of an `n`-byte tag is right with probability 2⁻⁸ⁿ. Authenticate at most 2⁴⁸ messages
+//! under one key.
 //!
 //! # Source
 //! RFC 4493; NIST SP 800-38B, appendix B; Tink's `aes_cmac.proto`.

@@ -3,7 +3,7 @@
 //! Shape: up to 16 bytes.
 //!
 //! # Security
-//! At most 2⁴⁸ inputs under one key.
+//! Compute it for at most 2⁴⁸ inputs under one key.
 //!
 //! # Source
 //! RFC 4493; NIST SP 800-38B, appendix B; Tink's `aes_cmac_prf.proto`.

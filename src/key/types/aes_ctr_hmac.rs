@@ -3,8 +3,8 @@
 //! Shape: `prefix(0|5) ‖ iv(12..=16) ‖ ciphertext ‖ tag(10..=digest)`.
 //!
 //! # Security
-//! At most 2³² messages under one key: IVs are random. It does not commit to its key: the tag says
-//! nothing of the AES key.
+//! Encrypt at most 2³² messages under one key: IVs are random. It does not commit to its key: the
+//! tag does not depend on the AES key.
 //!
 //! # Source
 //! NIST SP 800-38A, RFC 2104; Tink's `aes_ctr_hmac_aead.proto`.

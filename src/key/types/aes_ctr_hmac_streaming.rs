@@ -6,9 +6,9 @@
 //! The HMAC keys are 32 bytes, whatever the hash.
 //!
 //! # Security
-//! A stream has at most 2³² segments, whose nonces are counted. At most 2⁴⁸ streams under one key
-//! with 16-byte salts (derived keys of 16 bytes), 2¹¹² with 32-byte ones: salts are random. It
-//! commits to its key as strongly as its tag is long.
+//! A stream has at most 2³² segments, whose nonces are counted. Encrypt at most 2⁴⁸ streams under
+//! one key with 16-byte salts (derived keys of 16 bytes), or 2¹¹² with 32-byte salts: salts are
+//! random. It commits to its key as strongly as its tag is long.
 //!
 //! # Source
 //! NIST SP 800-38A, RFC 2104, RFC 5869; Tink's `aes_ctr_hmac_streaming.proto`.
@@ -54,8 +54,8 @@ impl AesCtrHmacStreamingParameters {
         stock(derived_key_size, segment_size).checked()
     }
 
-    /// Changes the hash of the HMAC, to SHA-1, SHA-256 or SHA-512, and the size of the tag in bytes,
-    /// to 10 to the size of the digest.
+    /// Changes the hash of the HMAC, to SHA-1, SHA-256 or SHA-512, and the size of the tag in
+    /// bytes, to 10 to the size of the digest.
     ///
     /// # Errors
     /// [`KeyError::Parameter`]
@@ -161,7 +161,7 @@ impl AesCtrHmacStreamingParameters {
 }
 
 byte_key! {
-    /// An AES-CTR-HMAC streaming key: what keys are derived from, 16 bytes or more.
+    /// An AES-CTR-HMAC streaming key: 16 bytes or more, from which the keys of streams are derived.
     AesCtrHmacStreamingKey(AesCtrHmacStreamingParameters): AesCtrHmacStreamingKeyType
 }
 

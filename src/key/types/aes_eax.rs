@@ -3,8 +3,8 @@
 //! Shape: `prefix(0|5) ‖ iv(12|16) ‖ ciphertext ‖ tag(16)`.
 //!
 //! # Security
-//! At most 2³² messages under one key: with a 12-byte IV because IVs are random, with 16 bytes
-//! because of the mode's own bound, which is about 2⁴⁸ blocks in all.
+//! Encrypt at most 2³² messages under one key: with a 12-byte IV because IVs are random, with a
+//! 16-byte IV because of the mode's own limit, which is about 2⁴⁸ blocks in all.
 //!
 //! # Source
 //! Bellare, Rogaway, Wagner, "The EAX Mode of Operation", 2004; Tink's `aes_eax.proto`. Not every

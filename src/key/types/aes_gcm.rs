@@ -3,9 +3,9 @@
 //! Shape: `prefix(0|5) ‖ nonce(12) ‖ ciphertext ‖ tag(16)`.
 //!
 //! # Security
-//! At most 2³² messages under one key: nonces are random, and two messages under one nonce give
-//! the authentication key away. AES-GCM does not commit to its key: with several raw keys in a
-//! keyset, a ciphertext can be made that opens under two of them.
+//! Encrypt at most 2³² messages under one key: nonces are random, and two messages under one nonce
+//! reveal the authentication key. AES-GCM does not commit to its key: if a keyset has several raw
+//! keys, somebody who knows two of them can craft a ciphertext that decrypts under both.
 //!
 //! # Source
 //! NIST SP 800-38D; Tink's `aes_gcm.proto`.

@@ -1,13 +1,13 @@
 //! `AesGcmHkdfStreamingKey`: streams of AES-GCM segments under keys derived for each stream.
 //!
 //! Shape: `header(24 or 40) ‖ segments`, each `ciphertext ‖ tag(16)`; see
-//! [`streaming`](crate::streaming). The output prefix type is kept, and written in no stream.
+//! [`streaming`](crate::streaming). The output prefix type is kept, but streams have no prefix.
 //!
 //! # Security
-//! A stream has at most 2³² segments, whose nonces are counted. At most 2⁴⁸ streams under one key
-//! with 16-byte salts (derived keys of 16 bytes), 2¹¹² with 32-byte ones: salts are random. AES-GCM
-//! does not commit to its key: of several keys in a keyset, a stream made with ill intent may open
-//! under more than one.
+//! A stream has at most 2³² segments, whose nonces are counted. Encrypt at most 2⁴⁸ streams under
+//! one key with 16-byte salts (derived keys of 16 bytes), or 2¹¹² with 32-byte salts: salts are
+//! random. AES-GCM does not commit to its key: somebody who knows several keys of a keyset can
+//! craft a stream that decrypts under more than one of them.
 //!
 //! # Source
 //! NIST SP 800-38D, RFC 5869; Tink's `aes_gcm_hkdf_streaming.proto`.
@@ -116,7 +116,7 @@ impl AesGcmHkdfStreamingParameters {
 }
 
 byte_key! {
-    /// An AES-GCM-HKDF streaming key: what keys are derived from, 16 bytes or more.
+    /// An AES-GCM-HKDF streaming key: 16 bytes or more, from which the keys of streams are derived.
     AesGcmHkdfStreamingKey(AesGcmHkdfStreamingParameters): AesGcmHkdfStreamingKeyType
 }
 

@@ -3,9 +3,9 @@
 //! Shape: `prefix(0|5) ‖ nonce(12) ‖ ciphertext ‖ tag(16)`.
 //!
 //! # Security
-//! Two messages under one nonce show only whether they are equal, so a key is good for far more
-//! messages than one of AES-GCM: 2⁴⁸ here, of at most 64 GiB. AES-GCM-SIV does not commit to its
-//! key. The RustCrypto crate that serves as the portable base has not been audited.
+//! Two messages under one nonce reveal only whether they are equal, so a key can encrypt far more
+//! messages than an AES-GCM key: 2⁴⁸ here, of at most 64 GiB. AES-GCM-SIV does not commit to its
+//! key. The RustCrypto crate behind the portable provider has not been audited.
 //!
 //! # Source
 //! RFC 8452; Tink's `aes_gcm_siv.proto`.

@@ -3,9 +3,9 @@
 //! Shape: `prefix(0|5) ‖ siv(16) ‖ ciphertext`.
 //!
 //! # Security
-//! Equal plaintexts have equal ciphertexts if their associated data is the same, by design. At most
-//! 2⁴⁸ messages under one key, the bound of its CMAC. The key is 64 bytes: the first half makes the
-//! SIV and the second half encrypts.
+//! Equal plaintexts have equal ciphertexts if their associated data is the same, by design. Encrypt
+//! at most 2⁴⁸ messages under one key, the limit of its CMAC. The key is 64 bytes: the first half
+//! makes the SIV and the second half encrypts.
 //!
 //! # Source
 //! RFC 5297, with one string of associated data; NIST SP 800-38B, appendix B; Tink's
@@ -24,7 +24,7 @@ use crate::{
 };
 
 fixed_parameters! {
-    /// The parameters of an AES-SIV key. You have nothing to choose.
+    /// The parameters of an AES-SIV key. There is nothing to choose.
     AesSivParameters: 64
 }
 

@@ -3,8 +3,8 @@
 //! Shape: `prefix(0|5) ‖ nonce(12) ‖ ciphertext ‖ tag(16)`.
 //!
 //! # Security
-//! At most 2³² messages under one key, since nonces are random; XChaCha20-Poly1305 has no such
-//! limit in practice. It does not commit to its key.
+//! Encrypt at most 2³² messages under one key, because nonces are random; XChaCha20-Poly1305 has no
+//! such limit in practice. It does not commit to its key.
 //!
 //! # Source
 //! RFC 8439; Tink's `chacha20_poly1305.proto`. Not every Tink has this key type: C++ and Python

@@ -4,8 +4,8 @@
 //! info; the salt belongs to the key.
 //!
 //! # Security
-//! Inputs have no practical limit in number: two of them meet in HMAC's inner state after 2¹²⁸
-//! with SHA-256, 2²⁵⁶ with SHA-512.
+//! The number of inputs has no practical limit: two of them collide in HMAC's inner state after
+//! 2¹²⁸ with SHA-256, or 2²⁵⁶ with SHA-512.
 //!
 //! # Source
 //! RFC 5869; Tink's `hkdf_prf.proto`.

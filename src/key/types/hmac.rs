@@ -1,11 +1,11 @@
-//! `HmacKey`: HMAC with any of the five hashes, its tag cut to any size from 10 bytes.
+//! `HmacKey`: HMAC with any of the five hashes, and a tag cut to any size from 10 bytes.
 //!
 //! Shape: `prefix(0|5) ‖ tag(10..=digest)`.
 //!
 //! # Security
-//! A guess of a tag of `n` bytes is right once in 2⁸ⁿ. The number of messages has no practical
-//! limit: two of them meet in HMAC's inner state after 2^(4 · digest size), which is 2⁸⁰ for SHA-1
-//! and 2¹²⁸ for SHA-256.
+//! A guess of an `n`-byte tag is right with probability 2⁻⁸ⁿ. The number of messages has no
+//! practical limit: two of them collide in HMAC's inner state after 2^(4 · digest size), which is
+//! 2⁸⁰ for SHA-1 and 2¹²⁸ for SHA-256.
 //!
 //! # Source
 //! RFC 2104, FIPS 198-1; Tink's `hmac.proto`.

@@ -3,7 +3,7 @@
 //! Shape: up to one digest.
 //!
 //! # Security
-//! Inputs have no practical limit in number: two of them meet in HMAC's inner state after
+//! The number of inputs has no practical limit: two of them collide in HMAC's inner state after
 //! 2^(4 · digest size).
 //!
 //! # Source

@@ -5,8 +5,8 @@
 //! # Security
 //! Not secret: a holder of the keyset still needs credentials for the service to use the key. Every
 //! message goes to the service whole, so sizes are limited (Scaleway Key Manager: 1 to 65,535
-//! bytes); a [`KmsEnvelopeAeadKey`](crate::key::kms_envelope_aead::KmsEnvelopeAeadKey) sends it only
-//! keys.
+//! bytes); a [`KmsEnvelopeAeadKey`](crate::key::kms_envelope_aead::KmsEnvelopeAeadKey) sends it
+//! only keys.
 //!
 //! # Source
 //! Tink's `kms_aead.proto`.
@@ -30,7 +30,7 @@ use crate::{
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct KmsAeadKeyType;
 
-/// The parameters of such a key: its URI, of which `Debug` shows the scheme only.
+/// The parameters of such a key: its URI. `Debug` shows only the URI's scheme.
 ///
 /// # Example
 /// ```
@@ -49,8 +49,8 @@ pub struct KmsAeadParameters {
 }
 
 impl KmsAeadParameters {
-    /// Takes the key URI, such as `scw-kms://regions/fr-par/keys/…`. Whether a client serves it is
-    /// seen when a primitive is made.
+    /// Takes the key URI, such as `scw-kms://regions/fr-par/keys/…`. Only making a primitive shows
+    /// whether a client serves it.
     #[must_use]
     pub fn new(key_uri: impl Into<String>) -> Self {
         Self {
@@ -80,7 +80,7 @@ pub struct KmsAeadKey {
 }
 
 impl KmsAeadKey {
-    /// Takes the parameters, which are all that there is of the key here.
+    /// Takes the parameters; the key itself is in the service.
     #[must_use]
     pub const fn new(parameters: KmsAeadParameters) -> Self {
         Self { parameters }

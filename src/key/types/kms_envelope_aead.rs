@@ -1,13 +1,13 @@
 //! `KmsEnvelopeAeadKey`: a fresh key for each message, wrapped by a key of a key management
 //! service.
 //!
-//! Shape: `prefix(0|5) ‖ length(4, big-endian) ‖ wrapped key(1..=4096) ‖ payload`, where the payload
-//! is `nonce ‖ ciphertext ‖ tag` of the data-encryption key.
+//! Shape: `prefix(0|5) ‖ length(4, big-endian) ‖ wrapped key(1..=4096) ‖ payload`, where the
+//! payload is `nonce ‖ ciphertext ‖ tag` of the data-encryption key.
 //!
 //! # Security
 //! Not secret: a holder of the keyset still needs credentials for the service to use the
-//! key-encryption key. The service wraps with empty associated data; the caller's goes into the
-//! payload alone.
+//! key-encryption key. The service wraps with empty associated data; your associated data is
+//! authenticated with the payload only.
 //!
 //! # Source
 //! Tink's `kms_envelope.proto`.
@@ -31,8 +31,8 @@ use crate::{
 #[allow(clippy::exhaustive_structs, reason = "a name, without fields for ever")]
 pub struct KmsEnvelopeAeadKeyType;
 
-/// The parameters of such a key: the URI of the key-encryption key, of which `Debug` shows the
-/// scheme only, and the template of the data-encryption keys.
+/// The parameters of such a key: the URI of the key-encryption key, and the template of the
+/// data-encryption keys. `Debug` shows only the URI's scheme.
 ///
 /// # Example
 /// ```
@@ -61,8 +61,8 @@ impl KmsEnvelopeAeadParameters {
     /// Takes the URI of the key-encryption key, and the template of the data-encryption keys:
     /// AES-GCM, AES-GCM-SIV, AES-CTR-HMAC, AES-EAX, ChaCha20-Poly1305 or XChaCha20-Poly1305.
     ///
-    /// Not every Tink takes the last three but one in an envelope: AES-EAX is refused by Go,
-    /// ChaCha20-Poly1305 by C++ and Python.
+    /// Not every Tink accepts all of them in an envelope: Go refuses AES-EAX, and C++ and Python
+    /// refuse ChaCha20-Poly1305.
     ///
     /// # Errors
     /// [`KeyError::DekType`] for a template of another type, or an error that describes the fault
@@ -82,7 +82,7 @@ impl KmsEnvelopeAeadParameters {
         &self.kek_uri
     }
 
-    /// Returns the template of the data-encryption keys. Its output prefix type says nothing.
+    /// Returns the template of the data-encryption keys. Its output prefix type has no effect.
     #[must_use]
     pub const fn dek_template(&self) -> &KeyTemplate {
         &self.dek_template
@@ -105,7 +105,7 @@ pub struct KmsEnvelopeAeadKey {
 }
 
 impl KmsEnvelopeAeadKey {
-    /// Takes the parameters, which are all that there is of the key here.
+    /// Takes the parameters; the key-encryption key itself is in the service.
     #[must_use]
     pub const fn new(parameters: KmsEnvelopeAeadParameters) -> Self {
         Self { parameters }

@@ -4,9 +4,9 @@
 //! from the start, in the order of a fresh key: for AES-CTR-HMAC the AES key, then the HMAC key.
 //!
 //! # Security
-//! A holder of the deriver has every derived key. A derived key reveals nothing of the deriver
-//! or of the other derived keys. The number of salts has no practical limit. A deriver can make keys of every
-//! type, so a program that lists it in [`KeyTypes`](crate::KeyTypes) is linked with all of them.
+//! A holder of the deriver has every derived key. A derived key reveals nothing of the deriver or
+//! of the other derived keys. The number of salts has no practical limit. A deriver can make keys
+//! of every type, so a program that lists it in [`KeyTypes`](crate::KeyTypes) links all of them.
 //!
 //! # Source
 //! RFC 5869; Tink's `prf_based_deriver.proto`.

@@ -3,8 +3,8 @@
 //! Shape: `prefix(0|5) ‖ salt(8..=12) ‖ nonce(12) ‖ ciphertext ‖ tag(16)`.
 //!
 //! # Security
-//! Salt and nonce together are 20 to 24 random bytes, which do not collide in practice: 2⁶⁴
-//! messages and more under one key. With a 12-byte salt it is C2SP's XAES-256-GCM.
+//! Salt and nonce together are 20 to 24 random bytes, which do not collide in practice: you can
+//! encrypt 2⁶⁴ messages and more under one key. With a 12-byte salt, this is C2SP's XAES-256-GCM.
 //!
 //! # Source
 //! C2SP XAES-256-GCM; Tink's `x_aes_gcm.proto`.

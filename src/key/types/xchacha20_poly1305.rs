@@ -3,8 +3,8 @@
 //! Shape: `prefix(0|5) ‖ nonce(24) ‖ ciphertext ‖ tag(16)`.
 //!
 //! # Security
-//! Nonces of 24 random bytes do not collide in practice: 2⁸⁰ messages under one key. It does not
-//! commit to its key.
+//! Nonces of 24 random bytes do not collide in practice: you can encrypt 2⁸⁰ messages under one
+//! key. It does not commit to its key.
 //!
 //! # Source
 //! draft-irtf-cfrg-xchacha-03; Tink's `xchacha20_poly1305.proto`.

@@ -8,7 +8,7 @@ use crate::key::KeyId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(clippy::exhaustive_enums, reason = "a third would need another exit")]
 pub enum Severity {
-    /// The keyset works, and should be changed, or does not work everywhere.
+    /// The keyset works but you should change it, or it does not work everywhere.
     Warning,
     /// The keyset is refused, or cannot be used.
     Error,
@@ -61,7 +61,8 @@ impl Finding {
         self.count
     }
 
-    /// Returns the first of the keys in question, or `None` if the finding is about the whole keyset.
+    /// Returns the first of the keys in question, or `None` if the finding is about the whole
+    /// keyset.
     #[must_use]
     pub fn key_id(&self) -> Option<KeyId> {
         self.key_ids.first().copied()

@@ -24,7 +24,7 @@ const MAX_IN_FLIGHT: usize = 64;
 /// The base of the wait after 429: rate limits are counted by the second or longer.
 const RATE_LIMITED_BASE: Duration = Duration::from_secs(1);
 
-/// How long a call may take, and how often it is tried.
+/// How long a call may take, and how often we try it.
 ///
 /// A request that is safe to repeat is retried if the connection failed or broke, if the answer was
 /// late, or if its status is 429, 500, 502, 503 or 504. Other requests are retried only if no part

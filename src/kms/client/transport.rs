@@ -5,8 +5,8 @@ use crate::{error::KmsError, remote::BoxFuture};
 
 /// Sends one request to the service and returns its answer.
 ///
-/// Anyone may implement it: over another HTTP library, through their own proxy, or without a
-/// network for tests. An implementation need not handle time-outs and retries: in every client,
+/// You can implement it: over another HTTP library, through your own proxy, or without a network
+/// for tests. An implementation need not handle time-outs and retries: in every client,
 /// [`Retrying`](super::Retrying) wraps it.
 ///
 /// # Errors of an implementation

@@ -62,7 +62,7 @@ pub enum RegionConflict {
     /// Return an error: one of the two regions must be a mistake.
     Refuse,
     /// Call the client's region, as `github.com/scaleway/tink-go-scwkms` does. Use this for
-    /// ciphertexts that it made in a region other than that of its URI.
+    /// ciphertexts that the Go extension made in a region other than that of the URI.
     UseClient,
     /// Call the URI's region, and trace the difference (feature `tracing`).
     #[default]

@@ -75,7 +75,7 @@ impl ScalewayKey {
 
     /// Asks the service for a 32-byte AES key, and returns it only wrapped.
     ///
-    /// For a program that passes the key on without ever using it.
+    /// Use this in a program that passes the key on without ever using it.
     ///
     /// # Errors
     /// [`KmsError`] if the call fails.
@@ -299,7 +299,7 @@ impl ScalewayKey {
     ///
     /// # Compatibility
     /// Besides `PUBLIC KEY` the service is known to use the labels `EC PUBLIC KEY` for an ordinary
-    /// SubjectPublicKeyMetadata and `RSA PUBLIC KEY` for PKCS #1.
+    /// SubjectPublicKeyInfo and `RSA PUBLIC KEY` for PKCS #1.
     ///
     /// # Errors
     /// [`KmsError`] if the call fails.

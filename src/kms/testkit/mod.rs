@@ -69,7 +69,7 @@ impl fmt::Display for Violations {
 
 impl Error for Violations {}
 
-/// Checks that `client` tells its key URIs from others and good ones from bad.
+/// Checks that `client` recognises its own key URIs, and refuses malformed ones.
 ///
 /// `good` names an existing key. Each of `bad` has this client's scheme and is malformed. Returns
 /// the key that `good` names, for [`check_remote_aead`].
@@ -130,7 +130,7 @@ pub fn check_kms_client(
     key.ok_or_else(Violations::default)
 }
 
-/// Checks that `aead` is an AEAD, fails as it should and can be cancelled.
+/// Checks that `aead` is an AEAD, fails as it should, and can be cancelled.
 ///
 /// Makes about 150 calls, each of which a service may charge for.
 ///

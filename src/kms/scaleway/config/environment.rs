@@ -44,8 +44,8 @@ const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
 /// The environment variables that a client's settings are read from.
 ///
-/// It is a value, so that a program can pass variables that differ from the process's, and a test
-/// need not change the environment of the whole process.
+/// It is a value, so a program can pass variables that differ from the process's, and a test need
+/// not change the environment of the whole process.
 ///
 /// | setting | variable | older names, read if it is not set |
 /// |---|---|---|
