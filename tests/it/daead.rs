@@ -260,7 +260,7 @@ fn keys_of_other_sizes_versions_and_labels_are_refused() {
             ),
             (
                 key.clone().label(label::ASYMMETRIC_PUBLIC),
-                "the key material type is ASYMMETRIC_PUBLIC, and must be SYMMETRIC for this key \
+                "the key material type is ASYMMETRIC_PUBLIC, but must be SYMMETRIC for this key \
                  type",
             ),
         ] {

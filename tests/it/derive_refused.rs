@@ -156,7 +156,7 @@ fn a_deriver_that_could_not_derive_is_not_loaded() {
         ),
         (
             Value::good().key().label(label::ASYMMETRIC_PUBLIC),
-            "the key material type is ASYMMETRIC_PUBLIC, and must be SYMMETRIC for this key type",
+            "the key material type is ASYMMETRIC_PUBLIC, but must be SYMMETRIC for this key type",
         ),
     ] {
         let refused = load(&refused).unwrap_err();
