@@ -1,6 +1,6 @@
-//! Objects cross to the official Tink and to the program `keyseal`, and back.
+//! Objects cross to the official Tinks and to the program `keyseal`, and back.
 //!
-//! `TINK_PYTHON` names an interpreter that has `tink`, and `KEYSEAL` the program.
+//! `TINK_LANGUAGES` names those of Tink, such as `python go java`, and `KEYSEAL` is the program.
 
 use std::{
     io::Write as _,
@@ -72,11 +72,18 @@ fn pipe(command: &mut Command, input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-fn tink(command: &str, kek: &Kek, binding: Binding, input: &[u8]) -> Vec<u8> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tink_object.py");
-    let mut python = Command::new(program("TINK_PYTHON"));
-    python.args([script, command]).arg(kek.file());
-    pipe(python.arg(associated_data(binding)), input)
+fn languages() -> Vec<String> {
+    let names = program("TINK_LANGUAGES");
+    let names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
+    assert!(!names.is_empty(), "TINK_LANGUAGES is empty");
+    names
+}
+
+fn tink(language: &str, command: &str, kek: &Kek, binding: Binding, input: &[u8]) -> Vec<u8> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tink");
+    let mut tink = Command::new(script);
+    tink.args([language, command]).arg(kek.file());
+    pipe(tink.arg(associated_data(binding)), input)
 }
 
 fn keyseal(kek: &Kek, binding: Binding, input: &[u8]) -> Vec<u8> {
@@ -94,8 +101,8 @@ fn path() -> Path {
 }
 
 #[tokio::test]
-#[ignore = "needs the official Tink and the program keyseal: engines/ci installs them"]
-async fn objects_open_with_the_official_tink_and_the_program() {
+#[ignore = "needs the official Tinks and the program keyseal: engines/ci installs them"]
+async fn objects_open_with_the_official_tinks_and_the_program() {
     for binding in [Binding::Path, Binding::Context] {
         let kek = Kek::new();
         let inner = Arc::new(InMemory::new());
@@ -105,24 +112,30 @@ async fn objects_open_with_the_official_tink_and_the_program() {
         for size in SIZES {
             store.put(&path(), bytes(size).into()).await.unwrap();
             let stored = inner.get(&path()).await.unwrap().bytes().await.unwrap();
-            assert_eq!(tink("open", &kek, binding, &stored), bytes(size));
-            assert_eq!(keyseal(&kek, binding, &stored), bytes(size));
+            for language in languages() {
+                let opened = tink(&language, "open", &kek, binding, &stored);
+                assert!(opened == bytes(size), "{language}, {size} bytes");
+            }
+            assert!(keyseal(&kek, binding, &stored) == bytes(size));
         }
     }
 }
 
 #[tokio::test]
-#[ignore = "needs the official Tink: engines/ci installs it"]
-async fn objects_of_the_official_tink_open_here() {
+#[ignore = "needs the official Tinks: engines/ci installs them"]
+async fn objects_of_the_official_tinks_open_here() {
     for binding in [Binding::Path, Binding::Context] {
         let kek = Kek::new();
         let inner = Arc::new(InMemory::new());
         let aead = kek.keyset.primitive().unwrap();
         let builder = builder(inner.clone()).kek_keyset(aead).binding(binding);
         let store = builder.list_sizes(ListSizes::Exact).build().await.unwrap();
-        for size in SIZES {
+        for (language, size) in languages()
+            .iter()
+            .flat_map(|language| SIZES.map(|size| (language, size)))
+        {
             let plaintext = bytes(size);
-            let sealed = tink("seal", &kek, binding, &plaintext);
+            let sealed = tink(language, "seal", &kek, binding, &plaintext);
             inner.put(&path(), sealed.into()).await.unwrap();
             let listed: Vec<_> = store.list(None).try_collect().await.unwrap();
             assert_eq!(listed[0].size, size as u64);
