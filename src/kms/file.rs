@@ -87,7 +87,7 @@ impl FileKmsClient {
             .and_then(|keyset| LocalKek::new(&keyset))
             .map_err(|error: KeysetError| {
                 unusable(KmsErrorKind::Configuration)
-                    .with_message("the file is no cleartext keyset of AEAD keys")
+                    .with_message("the file is not a cleartext keyset of AEAD keys")
                     .with_source(error)
             })?;
         Ok(Arc::new(kek))

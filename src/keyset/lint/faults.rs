@@ -55,7 +55,7 @@ fn finding(fault: Fault, name: &str, at: usize) -> Finding {
         ),
         Fault::UnknownMember => Finding::error(
             "json-unknown-member",
-            found("is no member that a keyset has"),
+            found("is not a member that a keyset has"),
             "remove it: a program may not skip a member that it does not know",
         ),
         Fault::SecondMember => Finding::error(

@@ -96,7 +96,10 @@ impl ScalewayKey {
         let plaintext = self.decrypt_checked(wrapped, b"").await?.into_plaintext();
         DataKeySecret::new(Zeroizing::new(plaintext)).ok_or_else(|| {
             let error = KmsError::new(KmsErrorKind::DecryptionFailed);
-            self.failed(Operation::Decrypt, error.with_message("it is no data key"))
+            self.failed(
+                Operation::Decrypt,
+                error.with_message("it is not a data key"),
+            )
         })
     }
 

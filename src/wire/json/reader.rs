@@ -737,10 +737,7 @@ mod tests {
                 "{\"text\":\"a\x1f\"}",
                 "a control character in a string at byte 10",
             ),
-            (
-                r#"{"text":"\ud800"}"#,
-                "an escape that is no character at byte 9",
-            ),
+            (r#"{"text":"\ud800"}"#, "an invalid escape at byte 9"),
             (r#"{"array":["#, "the text ends too soon at byte 10"),
         ];
         for (json, error) in cases {

@@ -52,7 +52,7 @@ fn unescape(raw: &str, offset: usize) -> Result<Zeroizing<String>, ParseError> {
             Some('t') => '\t',
             Some('u') => {
                 let (c, after) = utf16(chars.as_str())
-                    .ok_or_else(|| ParseError::new("an escape that is no character", at))?;
+                    .ok_or_else(|| ParseError::new("an invalid escape", at))?;
                 chars = after.chars();
                 c
             }
@@ -125,22 +125,22 @@ mod tests {
             ("\\é", "an unknown escape at byte 7"),
             ("\\\n", "an unknown escape at byte 7"),
             (r"\'", "an unknown escape at byte 7"),
-            (r"\u", "an escape that is no character at byte 7"),
-            (r"\u004", "an escape that is no character at byte 7"),
-            (r"\u+041", "an escape that is no character at byte 7"),
-            (r"\u00g1", "an escape that is no character at byte 7"),
-            (r"\u00é1", "an escape that is no character at byte 7"),
-            (r"\u000é", "an escape that is no character at byte 7"),
-            (r"ü\ud83d", "an escape that is no character at byte 9"),
-            (r"\ude00", "an escape that is no character at byte 7"),
-            (r"\ud83dx", "an escape that is no character at byte 7"),
-            (r"\ud83d\nde00", "an escape that is no character at byte 7"),
-            (r"\ud83dxude00", "an escape that is no character at byte 7"),
-            (r"\ud83d\n", "an escape that is no character at byte 7"),
-            (r"\ud83d\u004", "an escape that is no character at byte 7"),
-            (r"\ud83d\u0041", "an escape that is no character at byte 7"),
-            (r"\ud83d\ud83d", "an escape that is no character at byte 7"),
-            (r"\ude00\ud83d", "an escape that is no character at byte 7"),
+            (r"\u", "an invalid escape at byte 7"),
+            (r"\u004", "an invalid escape at byte 7"),
+            (r"\u+041", "an invalid escape at byte 7"),
+            (r"\u00g1", "an invalid escape at byte 7"),
+            (r"\u00é1", "an invalid escape at byte 7"),
+            (r"\u000é", "an invalid escape at byte 7"),
+            (r"ü\ud83d", "an invalid escape at byte 9"),
+            (r"\ude00", "an invalid escape at byte 7"),
+            (r"\ud83dx", "an invalid escape at byte 7"),
+            (r"\ud83d\nde00", "an invalid escape at byte 7"),
+            (r"\ud83dxude00", "an invalid escape at byte 7"),
+            (r"\ud83d\n", "an invalid escape at byte 7"),
+            (r"\ud83d\u004", "an invalid escape at byte 7"),
+            (r"\ud83d\u0041", "an invalid escape at byte 7"),
+            (r"\ud83d\ud83d", "an invalid escape at byte 7"),
+            (r"\ude00\ud83d", "an invalid escape at byte 7"),
         ];
         for (raw, error) in cases {
             let refused = Text::new(raw, 7).err().map(|error| error.to_string());

@@ -36,10 +36,10 @@ pub(crate) struct DecryptArgs {
     aad: Aad,
     /// Decrypt every file of the folder IN
     ///
-    /// The output goes to another folder, or in place. To resume, run the command again: it leaves
-    /// an output with the same content alone. If there is a different file in its place, that is a
-    /// failure; so is a file that does not decrypt or is not encrypted. A failure does not stop the
-    /// run, unless every other file would fail in the same way.
+    /// Writes to another folder, or in place. To resume, run the command again: it leaves an output
+    /// with the same content alone. If there is a different file in its place, that is a failure;
+    /// so is a file that does not decrypt or is not encrypted. A failure does not stop the run,
+    /// unless every other file would fail in the same way.
     #[arg(short, long, conflicts_with_all = ["range", "stream_output"])]
     recursive: bool,
     /// With --recursive, leave plaintexts alone

@@ -39,11 +39,11 @@ pub(crate) struct EncryptArgs {
     aad: Aad,
     /// Encrypt every file of the folder IN
     ///
-    /// The output goes to another folder, or in place. To resume, run the command again: it skips a
-    /// file that is already encrypted under the key that encrypts now. In place, the file itself
-    /// must be. In another folder, the output must be, decrypt to the content of the file, and be
-    /// newer than its last change. A failure does not stop the run, unless every other file would
-    /// fail in the same way.
+    /// Writes to another folder, or in place. To resume, run the command again: it skips a file
+    /// that is already encrypted under the key that encrypts now. In place, that is the file
+    /// itself. In another folder, it is the output, which must also decrypt to the content of the
+    /// file and be newer than its last change. A failure does not stop the run, unless every other
+    /// file would fail in the same way.
     #[arg(short, long)]
     recursive: bool,
     /// Also encrypt files that are already encrypted

@@ -341,7 +341,7 @@ fn read_refuses_values_of_another_kind_and_text_that_is_nearly_json() {
 }]} => }]}} => text after the end of the keyset
 }]} => }]}{} => text after the end of the keyset
 }]} => }]} // end => text after the end of the keyset
-AesGcm => \ud800 => an escape that is no character
+AesGcm => \ud800 => an invalid escape
 AesGcm => \x41 => an unknown escape
 AesGcm => A	sGcm => a control character in a string
 "#;

@@ -331,7 +331,7 @@ fn rules(place: Option<&FileArg>, context: &Context) -> Result<Vec<FaultRule>, F
     let what = || format!("cannot use the faults in {}", place.name());
     let bad = |why: String| Failure::new(Exit::Failed, "fault_script", what(), why);
     let script = place.read_small(SCRIPT_LIMIT, context)?;
-    let script = str::from_utf8(&script).map_err(|_| bad("it is no text".into()))?;
+    let script = str::from_utf8(&script).map_err(|_| bad("it is not text".into()))?;
     FaultRule::parse_script(script)
         .map_err(|error| bad(printable(error)).hint("docs/emulator.md has the list of faults"))
 }

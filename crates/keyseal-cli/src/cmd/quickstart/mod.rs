@@ -73,7 +73,7 @@ fn chosen(file: Option<PathBuf>) -> Result<Option<PathBuf>, Failure> {
         return Err(Failure::usage(
             "not_a_file",
             format!("cannot read {}", printable(file.display())),
-            "it is no regular file",
+            "it is not a regular file",
         ));
     }
     Ok(Some(real))
@@ -100,7 +100,7 @@ fn tell(file: Option<PathBuf>, folder: &Folder, context: &Context) -> Result<(),
         story.run(step)?;
     }
     story.say(
-        "It is what it was.",
+        "The decrypted file is the same as the original.",
         &format!("cmp {} {OPENED}", quoted(file.as_os_str())),
     )?;
     compare(&file, Path::new(OPENED))?;
