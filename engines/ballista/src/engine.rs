@@ -71,19 +71,17 @@ impl Engine {
         })
     }
 
-    /// Makes a runtime that finds the stores. Operators spill to a folder in `work_dir`.
+    /// Makes a runtime that finds the stores. Operators spill to the folder `spill`, if there is one.
     ///
     /// All runtimes of an engine share its stores, and the keys that they have open.
     ///
     /// # Errors
     /// [`DataFusionError`] if the folder cannot be used.
-    pub fn runtime(&self, work_dir: Option<&Path>) -> Result<Arc<RuntimeEnv>> {
+    pub fn runtime(&self, spill: Option<&Path>) -> Result<Arc<RuntimeEnv>> {
         let builder =
             RuntimeEnvBuilder::new().with_object_store_registry(Arc::clone(&self.registry) as _);
-        match work_dir {
-            Some(work_dir) => builder
-                .with_temp_file_path(work_dir.join("spill"))
-                .build_arc(),
+        match spill {
+            Some(spill) => builder.with_temp_file_path(spill).build_arc(),
             None => builder.build_arc(),
         }
     }
@@ -92,13 +90,13 @@ impl Engine {
     ///
     /// # Errors
     /// [`DataFusionError`] as [`runtime`](Self::runtime).
-    pub fn state(&self, config: SessionConfig, work_dir: Option<&Path>) -> Result<SessionState> {
+    pub fn state(&self, config: SessionConfig, spill: Option<&Path>) -> Result<SessionState> {
         let mut scalar = ballista_scalar_functions();
         scalar.extend(functions(&self.ring).into_iter().map(Arc::new));
         Ok(SessionStateBuilder::new()
             .with_default_features()
             .with_config(config)
-            .with_runtime_env(self.runtime(work_dir)?)
+            .with_runtime_env(self.runtime(spill)?)
             .with_optimizer_rules(ballista_default_optimizer_rules())
             .with_scalar_functions(scalar)
             .with_aggregate_functions(ballista_aggregate_functions())

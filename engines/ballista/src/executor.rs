@@ -54,8 +54,8 @@ pub struct ExecutorArgs {
 /// working folder.
 pub async fn run_executor(engine: Arc<Engine>, args: &ExecutorArgs) -> Result<()> {
     let work_dir = WorkDir::open(args.work_dir.as_deref()).map_err(BallistaError::IoError)?;
-    let folder = work_dir.path().to_owned();
-    let state = engine.state(SessionConfig::new_with_ballista(), Some(&folder))?;
+    let spill = work_dir.spill();
+    let state = engine.state(SessionConfig::new_with_ballista(), Some(&spill))?;
     let config = ExecutorProcessConfig {
         scheduler_host: args.scheduler_host.clone(),
         scheduler_port: args.scheduler_port,
@@ -66,11 +66,14 @@ pub async fn run_executor(engine: Arc<Engine>, args: &ExecutorArgs) -> Result<()
         port: args.port,
         grpc_port: args.grpc_port,
         vcores: args.vcores,
-        work_dir: Some(folder.display().to_string()),
+        work_dir: Some(work_dir.shuffle().display().to_string()),
+        // Jobs that were lost, too, and everything when the executor is told to stop.
+        job_data_clean_up_interval_seconds: 600,
+        job_data_ttl_seconds: 24 * 3600,
         executor_heartbeat_interval_seconds: args.heartbeat,
         override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&state))),
         override_config_producer: Some(Arc::new(SessionConfig::new_with_ballista)),
-        override_runtime_producer: Some(Arc::new(move |_| engine.runtime(Some(&folder)))),
+        override_runtime_producer: Some(Arc::new(move |_| engine.runtime(Some(&spill)))),
         ..ExecutorProcessConfig::default()
     };
     start_executor_process(Arc::new(config)).await

@@ -7,6 +7,8 @@ use std::{
 
 use tempfile::TempDir;
 
+const SHUFFLE: &str = "shuffle";
+
 /// The folder of an executor's shuffle and spill files, which hold decrypted columns.
 #[derive(Debug)]
 pub struct WorkDir {
@@ -17,13 +19,15 @@ pub struct WorkDir {
 
 impl WorkDir {
     /// Makes the folder with mode 0700, or checks that no other user can enter it. Without a path
-    /// it is a temporary folder, which is removed with this value.
+    /// it is a temporary folder, which is removed with this value. Everything is in two folders of it,
+    /// so other files in it stay as they are.
     ///
     /// # Errors
     /// [`io::Error`] if it cannot be made, or other users can enter it.
     pub fn open(path: Option<&Path>) -> io::Result<Self> {
         let Some(path) = path else {
             let temporary = private_builder().tempdir()?;
+            create_private(&temporary.path().join(SHUFFLE))?;
             return Ok(Self {
                 path: temporary.path().to_owned(),
                 _temporary: Some(temporary),
@@ -33,6 +37,7 @@ impl WorkDir {
             Ok(_) => check_private(path)?,
             Err(_) => create_private(path)?,
         }
+        create_private(&path.join(SHUFFLE))?;
         Ok(Self {
             path: path.to_owned(),
             _temporary: None,
@@ -43,6 +48,18 @@ impl WorkDir {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns the folder for shuffle files. The executor removes all that is in it.
+    #[must_use]
+    pub fn shuffle(&self) -> PathBuf {
+        self.path.join(SHUFFLE)
+    }
+
+    /// Returns the folder for spill files.
+    #[must_use]
+    pub fn spill(&self) -> PathBuf {
+        self.path.join("spill")
     }
 }
 
@@ -119,6 +136,7 @@ mod tests {
         let path = folder.path().join("a/b");
         assert_eq!(WorkDir::open(Some(&path)).unwrap().path(), path);
         assert_eq!(mode(&path), 0o700);
+        assert_eq!(mode(&path.join("shuffle")), 0o700);
         let temporary = WorkDir::open(None).unwrap();
         let path = temporary.path().to_owned();
         assert_eq!(mode(&path), 0o700);

@@ -23,7 +23,8 @@ use crate::error::BoxError;
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
     /// How many orders
-    #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000,
+        value_parser = clap::value_parser!(u64).range(1_000..))]
     rows: u64,
     /// Use folders even if moto_server is installed
     #[arg(long)]

@@ -79,6 +79,7 @@ async fn the_demonstration_finds_nothing_on_an_s3_server() {
     assert!(out.contains("buckets: S3 (moto_server)"), "{out}");
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn its_processes_end_with_it() {
     for is_killed in [false, true] {

@@ -5,6 +5,7 @@
 mod canary;
 mod config;
 mod demo;
+mod engine;
 mod killed;
 mod lake;
 mod local_equals;
