@@ -63,6 +63,9 @@ mod references;
 mod wrapped;
 
 mod register;
+
+mod routes;
+
 mod registry;
 
 pub use key_use::KeyUse;

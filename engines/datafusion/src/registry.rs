@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    error::Error,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -12,15 +13,18 @@ use datafusion::{
     execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry},
 };
 use keyseal_object_store::{EncryptedStore, EncryptedStoreBuilder};
-use object_store::ObjectStore;
+use object_store::{ObjectStore, path::Path};
 use url::{Position, Url};
+
+use crate::routes::RoutedStore;
 
 const SCHEME: &str = "sealed+";
 
 /// Finds the stores of an engine: for `sealed+X://host` it encrypts the store of `X://host`, with the
 /// settings that you give for it. All other URLs go to the registry below.
 ///
-/// A URL without settings is an error, never the plain store.
+/// A URL without settings is an error, never the plain store. The folders of a bucket may have settings,
+/// and so keys, of their own: the longest prefix counts.
 ///
 /// # Example
 /// ```
@@ -45,7 +49,8 @@ const SCHEME: &str = "sealed+";
 /// ```
 pub struct SealedRegistry {
     base: Arc<dyn ObjectStoreRegistry>,
-    settings: HashMap<String, Settings>,
+    /// By scheme and host: each with the start of the paths that it is for.
+    settings: HashMap<String, Vec<(Path, Settings)>>,
     /// By scheme and host. They keep the keys of open objects, so each is built once.
     open: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
 }
@@ -63,8 +68,9 @@ impl SealedRegistry {
         }
     }
 
-    /// Sets how the store of `url`, such as `sealed+s3://lake`, is encrypted. The path of the URL is
-    /// not looked at: an engine asks for one store per scheme and host.
+    /// Sets how objects whose URLs start with `url` are encrypted, such as `sealed+s3://lake` or
+    /// `sealed+s3://lake/orders`. Of several that fit the longest counts; a second one for the same URL
+    /// replaces the first.
     ///
     /// # Errors
     /// [`DataFusionError::External`] if it is no URL, [`DataFusionError::Execution`] if its scheme
@@ -78,7 +84,10 @@ impl SealedRegistry {
         if !url.scheme().starts_with(SCHEME) {
             return exec_err!("{url} does not start with {SCHEME}");
         }
-        self.settings.insert(key(&url), Box::new(settings));
+        let path = Path::from_url_path(url.path()).map_err(external)?;
+        let of_host = self.settings.entry(key(&url)).or_default();
+        of_host.retain(|(known, _)| *known != path);
+        of_host.push((path, Box::new(settings)));
         Ok(self)
     }
 
@@ -139,8 +148,15 @@ impl ObjectStoreRegistry for SealedRegistry {
         let plain = self
             .base
             .get_store(&Url::parse(&plain).map_err(external)?)?;
-        let store = settings(EncryptedStore::builder(plain)).build_untried()?;
-        let store: Arc<dyn ObjectStore> = Arc::new(store);
+        let mut stores = Vec::new();
+        for (path, settings) in settings {
+            let store = settings(EncryptedStore::builder(Arc::clone(&plain))).build_untried()?;
+            stores.push((path.clone(), Arc::new(store) as Arc<dyn ObjectStore>));
+        }
+        let store = match stores.as_slice() {
+            [(path, store)] if path.is_root() => Arc::clone(store),
+            _ => Arc::new(RoutedStore::new(sealed.clone(), stores)),
+        };
         open.insert(sealed, Arc::clone(&store));
         Ok(store)
     }
@@ -155,13 +171,17 @@ fn host(url: &Url) -> &str {
     &url[Position::BeforeHost..Position::AfterPort]
 }
 
-fn external(error: url::ParseError) -> DataFusionError {
+fn external(error: impl Error + Send + Sync + 'static) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
 impl fmt::Debug for SealedRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut sealed: Vec<_> = self.settings.keys().collect();
+        let urls = self.settings.iter().flat_map(|(host, settings)| {
+            let paths = settings.iter().map(|(path, _)| path.as_ref());
+            paths.map(move |path| format!("{host}/{path}"))
+        });
+        let mut sealed: Vec<_> = urls.collect();
         sealed.sort_unstable();
         f.debug_struct("SealedRegistry")
             .field("base", &self.base)

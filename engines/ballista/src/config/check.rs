@@ -107,17 +107,13 @@ fn prefix(value: &Spanned<String>, lines: &Lines<'_>) -> Result<String, ConfigEr
                 .help("tables without it are not encrypted and need no entry"));
         }
     }
-    if !matches!(url.path(), "" | "/") {
-        return Err(wrong("has a path").help(
-            "an engine asks for one store per bucket, so all its tables share one [[store]]: \
-             end the prefix with the bucket",
-        ));
-    }
-    Ok(format!(
-        "{}://{}/",
-        url.scheme(),
-        url.host_str().unwrap_or_default()
-    ))
+    let (host, path) = (
+        url.host_str().unwrap_or_default(),
+        url.path().trim_matches('/'),
+    );
+    // Whole names count: `lake/a` is no prefix of `lake/ab/`.
+    let slash = if path.is_empty() { "" } else { "/" };
+    Ok(format!("{}://{host}/{path}{slash}", url.scheme()))
 }
 
 fn kek(value: &Spanned<String>, lines: &Lines<'_>) -> Result<String, ConfigError> {

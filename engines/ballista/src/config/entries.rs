@@ -8,7 +8,7 @@ use super::location::KeysetLocation;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StoreConfig {
-    /// The scheme and host of its tables, such as `sealed+s3://lake/`.
+    /// The start of its tables' URLs, such as `sealed+s3://lake/`. The longest that fits counts.
     pub prefix: String,
     /// The URI of its key-encryption key.
     pub kek: String,

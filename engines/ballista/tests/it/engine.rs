@@ -94,3 +94,30 @@ async fn an_error_names_the_place_of_a_keyset() {
         "{error}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_has_keys_of_its_own() {
+    let lake = Lake::new().await;
+    let all = lake.config_text(&["encrypt", "decrypt"]);
+    let hr = format!("sealed+file://{}/lake/hr/", lake.path().display());
+    let config = format!(
+        "{all}[[store]]\nprefix = \"{hr}\"\nkek = \"file-kms://hr.json\"\ncontext = \"hr\"\n"
+    );
+    let ctx = context(&lake, &config);
+    let copy =
+        |folder: &str| format!("COPY (SELECT 1 AS x) TO '{folder}x.parquet' STORED AS PARQUET");
+    answer(&ctx, &copy(&lake.orders())).await.unwrap();
+    // There is no such key, and that of the bucket does not take its place.
+    let error = answer(&ctx, &copy(&hr)).await.unwrap_err();
+    assert!(error.contains("hr.json"), "{error}");
+    fs::copy(lake.path().join("kek.json"), lake.path().join("hr.json")).unwrap();
+    answer(&ctx, &copy(&hr)).await.unwrap();
+    let sql = format!("CREATE EXTERNAL TABLE hr STORED AS PARQUET LOCATION '{hr}'");
+    answer(&ctx, &sql).await.unwrap();
+    assert!(
+        answer(&ctx, "SELECT x FROM hr")
+            .await
+            .unwrap()
+            .contains("| 1 |")
+    );
+}

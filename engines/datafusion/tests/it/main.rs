@@ -11,5 +11,6 @@ mod arrays;
 mod interop;
 mod keys;
 mod registry;
+mod routes;
 mod support;
 mod uses;

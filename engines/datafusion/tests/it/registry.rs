@@ -120,5 +120,5 @@ fn a_registered_sealed_store_is_taken_as_it_is() {
 fn debug_names_urls_alone() {
     let (registry, _plain) = registry();
     let text = format!("{registry:?}");
-    assert!(text.contains("sealed: [\"sealed+mem://lake\"]"), "{text}");
+    assert!(text.contains("sealed: [\"sealed+mem://lake/\"]"), "{text}");
 }
