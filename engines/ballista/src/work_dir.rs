@@ -50,7 +50,7 @@ impl WorkDir {
         &self.path
     }
 
-    /// Returns the folder for shuffle files. The executor removes all that is in it.
+    /// Returns the folder for shuffle files. The executor empties it.
     #[must_use]
     pub fn shuffle(&self) -> PathBuf {
         self.path.join(SHUFFLE)

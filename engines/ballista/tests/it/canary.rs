@@ -158,7 +158,7 @@ async fn nothing_that_travels_or_is_logged_has_a_secret() {
     managed.emulator.stop().await;
 }
 
-/// All that the scheduler's REST API shows of jobs.
+/// The answers of the scheduler's REST API about all jobs.
 async fn rest(port: u16) -> String {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let get = async |path: String| {

@@ -1,4 +1,4 @@
-//! Folders of one bucket with keys of their own.
+//! Folders of one bucket with different keys.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! What a process's functions may do with a keyset, and keysets that other processes rotate.
+//! Restrictions of a keyset's use, and keysets that other processes rotate.
 
 use std::{
     error::Error,
