@@ -206,6 +206,8 @@ pub(crate) struct CryptosystemChoice {
         long,
         value_name = "NAME",
         requires = "kek",
+        // A requirement alone does not count beside --keyset, which conflicts with what is required.
+        conflicts_with = "keyset",
         help_heading = "Key-encryption key"
     )]
     template: Option<String>,

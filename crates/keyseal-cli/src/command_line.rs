@@ -80,9 +80,6 @@ fn with_variables(command: Command, given: &Given<'_>) -> Command {
     if takes_both && (given.flag("--kek") || !names_keyset) {
         unwanted.push("keyset_kek");
     }
-    if given.flag("--insecure-cleartext") {
-        unwanted.push("keyset_kek");
-    }
     let command = command.mut_args(|arg| {
         let is_empty = |name| env::var_os(name).is_some_and(|value| value.is_empty());
         let is_empty = arg.get_env().is_some_and(is_empty);

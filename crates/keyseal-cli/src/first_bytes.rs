@@ -12,6 +12,12 @@ pub(crate) const SHORTEST: u64 = OutputPrefix::SIZE as u64 + 16;
 
 /// The shortest payload of an envelope with a key of a stock template, in bytes.
 const MIN_PAYLOAD: u64 = 28;
+/// The shortest wrapped key, in bytes: a serialized AES-128-GCM key has 18, and no cipher of ours adds
+/// less than 22.
+const MIN_WRAPPED: usize = 40;
+/// The types of the first box of MP4, MOV and HEIC files. Such a file starts with the length of the box in
+/// four bytes, as an envelope does with that of its wrapped key.
+const BOXES: [&[u8]; 6] = [b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"];
 
 /// The visible structure of a ciphertext. It may be chance: a raw ciphertext starts with any bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +69,12 @@ impl FirstBytes {
             [0x00, a, b, c, d, ..] => Some((Start::CrunchyOrLegacy, [*a, *b, *c, *d])),
             _ => None,
         };
-        let head_size = Envelope::head_size(start).ok();
-        let head_size = head_size.filter(|head_size| *head_size as u64 + MIN_PAYLOAD <= size);
+        let is_possible = |head_size: &usize| {
+            *head_size >= Envelope::LENGTH_SIZE + MIN_WRAPPED
+                && *head_size as u64 + MIN_PAYLOAD <= size
+                && !starts_with_box(start)
+        };
+        let head_size = Envelope::head_size(start).ok().filter(is_possible);
         Self {
             prefix: prefix.map(|(start, id)| Prefix {
                 start,
@@ -100,6 +110,7 @@ pub(crate) fn may_be_ciphertext(start: &[u8], size: u64) -> bool {
 pub(crate) fn possible_prefix(start: &[u8], size: u64) -> Option<&[u8]> {
     let (prefix, rest) = start.split_at_checked(OutputPrefix::SIZE)?;
     let is_prefix = FirstBytes::of(start, size).prefix.is_some() && size >= SHORTEST;
+    let is_prefix = is_prefix && !starts_with_box(start);
     (is_prefix && looks_random(rest)).then_some(prefix)
 }
 
@@ -142,6 +153,18 @@ fn starts_as_text(bytes: &[u8]) -> bool {
         Err(error) if error.error_len().is_none() => is_text(bytes.split_at(error.valid_up_to()).0),
         Err(_) => false,
     }
+}
+
+/// Returns whether a file that starts like an envelope may be one: its wrapped key is text or looks
+/// random, and so does its payload. Files that start with a length in four bytes go on with zeros.
+pub(crate) fn may_be_envelope(envelope: &Envelope<'_>) -> bool {
+    let wrapped = envelope.wrapped_key();
+    (is_text(wrapped) || looks_random(wrapped)) && looks_random(envelope.payload())
+}
+
+fn starts_with_box(start: &[u8]) -> bool {
+    let kind = start.get(Envelope::LENGTH_SIZE..Envelope::LENGTH_SIZE + 4);
+    kind.is_some_and(|kind| BOXES.contains(&kind))
 }
 
 /// Takes the first bytes of a possible envelope of `size` bytes apart.
@@ -207,6 +230,8 @@ mod tests {
             None
         );
         assert_eq!(FirstBytes::of(&[0, 0, 0, 0, 1], 1000).wrapped, None);
+        assert_eq!(FirstBytes::of(&[0, 0, 0, 39, 1], 1000).wrapped, None);
+        assert_eq!(FirstBytes::of(&[0, 0, 0, 40, 1], 1000).wrapped, Some(40));
         assert_eq!(FirstBytes::of(&[0, 0, 0x10, 0x01, 1], 10_000).wrapped, None);
 
         let raw = FirstBytes::of(&[2, 0, 0, 0, 42], 100);
@@ -259,6 +284,43 @@ mod tests {
             }
         }
         assert!(!may_be_ciphertext(b"\x01short", 6));
+    }
+
+    #[test]
+    fn media_files_are_no_envelopes() {
+        let random = || (0..4000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[1]);
+        let of_box = |name: &[u8], len: u8| {
+            let head = [&[0, 0, 0, len][..], name].concat();
+            head.into_iter().chain(random()).collect::<Vec<u8>>()
+        };
+        for (name, len) in [
+            (&b"ftyp"[..], 20),
+            (b"ftyp", 32),
+            (b"ftyp", 52),
+            (b"moov", 200),
+        ] {
+            let file = of_box(name, len);
+            let size = file.len() as u64;
+            assert_eq!(envelope(&file, size), None, "{name:?}");
+            assert!(!may_be_ciphertext(&file, size), "{name:?}");
+        }
+        // An icon that holds a PNG.
+        let icon = b"\0\0\x01\0\x01\0\0\0\0\0\x01\0\x20\0\x88\x13\0\0\x16\0\0\0\
+            \x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\0\0\0\x01\0\x08\x06\0\0\0";
+        let icon: Vec<u8> = icon.iter().copied().chain(random()).collect();
+        let may_be = |file: &[u8]| {
+            envelope(file, file.len() as u64).is_some_and(|envelope| may_be_envelope(&envelope))
+        };
+        assert!(!may_be(&icon));
+        // Wrapped keys of services are random bytes, or text.
+        for wrapped in [
+            random().take(113).collect(),
+            b"vault:v1:bG9uZyBlbm91Z2ggdG8gYmUgYSBrZXk".to_vec(),
+        ] {
+            let length = u32::try_from(wrapped.len()).unwrap().to_be_bytes();
+            let file: Vec<u8> = length.into_iter().chain(wrapped).chain(random()).collect();
+            assert!(may_be(&file));
+        }
     }
 
     #[test]

@@ -175,7 +175,10 @@ fn wrong_protection(name: &str, protection: Protection) -> Failure {
             what,
             "it is not encrypted, but a key-encryption key is named",
         )
-        .hint("leave out --keyset-kek, or check that this is the right file"),
+        .hint(
+            "leave out --keyset-kek, and KEYSEAL_KEYSET_KEK empty, or check that this is the right \
+             file",
+        ),
     }
 }
 
@@ -224,6 +227,38 @@ impl Seal {
                 .map(Zeroizing::new)
                 .map_err(|error| keyset_failure("the new keyset", error)),
             Self::Under { kek, aad } => kek.write(handle, format, aad),
+        }
+    }
+
+    /// Checks that a keyset that is about to replace its file decrypts: a service may have spoiled it.
+    pub(crate) fn check(
+        &self,
+        handle: &KeysetHandle,
+        bytes: &[u8],
+        format: FormatName,
+    ) -> Result<(), Failure> {
+        let Self::Under { kek, aad } = self else {
+            return Ok(());
+        };
+        if !kek.is_remote() {
+            return Ok(());
+        }
+        let read = match format {
+            FormatName::Wrapped => kek.read_wrapped("the new keyset", bytes, aad)?,
+            _ => match kek.read("the new keyset", bytes, format.format(), aad) {
+                Err(failure) if failure.exit() == Exit::NotDecrypted => None,
+                read => Some(read?),
+            },
+        };
+        match read.is_some_and(|read| read.info() == handle.info()) {
+            true => Ok(()),
+            false => Err(Failure::new(
+                Exit::NotDecrypted,
+                "keyset_spoiled",
+                "cannot replace the keyset",
+                format!("{} does not decrypt what it has just encrypted", kek.uri()),
+            )
+            .hint("the file is as it was: try again, and ask the service if it stays so")),
         }
     }
 

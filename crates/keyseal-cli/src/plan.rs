@@ -95,15 +95,14 @@ impl Keys {
 
 /// Returns whether a ciphertext decrypts to the content of a file. Nothing is written.
 pub(crate) fn decrypts_to(
-    keys: &Keys,
+    cryptor: &dyn Cryptor,
     ciphertext: &mut Job<'_>,
     plaintext: &Input,
     context: &Context,
 ) -> Result<bool, Failure> {
     let mut output = Output::compared_with(plaintext, context)?;
     let release = Release::Whole;
-    keys.cryptor
-        .decrypt(ciphertext, None, release, &mut output)?;
+    cryptor.decrypt(ciphertext, None, release, &mut output)?;
     let is_equal = output.same()?;
     match [&ciphertext.input, plaintext]
         .into_iter()

@@ -53,7 +53,12 @@ pub(crate) struct DecryptArgs {
     /// As in HTTP, 0-99 is the first hundred, 100- the rest, and -100 the last hundred. It reads no
     /// more of the file than it needs. The bytes are authenticated, and so is the end of the
     /// stream.
-    #[arg(long, value_name = "A-B", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "A-B",
+        allow_hyphen_values = true,
+        conflicts_with = "in_place"
+    )]
     range: Option<ByteRange>,
     /// Write each segment of a stream once it is authenticated
     ///
@@ -139,7 +144,7 @@ fn decrypt_one(
     let mut output = item.output;
     // Whatever the times say, only the content shows that a file is the output of this input.
     if let Some(earlier) = item.earlier {
-        let decrypts_to = plan::decrypts_to(keys, &mut job, &earlier.input, context);
+        let decrypts_to = plan::decrypts_to(&*keys.cryptor, &mut job, &earlier.input, context);
         return match decrypts_to.map_err(|failure| hinted(failure, args))? {
             true => Ok(Outcome::UpToDate(
                 "there is an output with the same content",

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     args::{Aad, ChangedData, CryptosystemChoice, Threads},
     context::Context,
-    cryptor::{Form, Reason, Recognised},
+    cryptor::{Cryptor, Form, Reason, Recognised},
     error::Failure,
     exit::Exit,
     files::Output,
@@ -42,8 +42,12 @@ pub(crate) struct EncryptArgs {
     /// Writes to another folder, or in place. To resume, run the command again: it skips a file
     /// that is already encrypted under the key that encrypts now. In place, that is the file
     /// itself. In another folder, it is the output, which must also decrypt to the content of the
-    /// file and be newer than its last change. A failure does not stop the run, unless every other
-    /// file would fail in the same way.
+    /// file and be newer than its last change. A run replaces an output only if a key of the keyset,
+    /// enabled or disabled, decrypts it. A failure does not stop the run, unless every other file
+    /// would fail in the same way.
+    ///
+    /// In place and with --kek, every file becomes a sealed stream, because a later run recognises it
+    /// without a request. --no-stream writes envelopes.
     #[arg(short, long)]
     recursive: bool,
     /// Also encrypt files that are already encrypted
@@ -201,7 +205,8 @@ fn encrypt_one(
 }
 
 /// Returns whether nothing is left to do, because an earlier run has encrypted this input under the
-/// key that encrypts now. Refuses to replace a file that no earlier run can have written.
+/// key that encrypts now. Refuses to replace a file unless a key of the keyset decrypts it, because
+/// nothing else shows that an earlier run has written it.
 fn is_output(
     keys: &Keys,
     args: &EncryptArgs,
@@ -211,34 +216,40 @@ fn is_output(
     context: &Context,
 ) -> Result<bool, Failure> {
     let mut job = keys.job(earlier.input, args.threads, true, context);
-    let seen = keys.cryptor.recognise(&mut job)?;
-    match &seen {
+    let mut cryptor = &*keys.cryptor;
+    let mut seen = cryptor.recognise(&mut job)?;
+    let is_current = seen == Recognised::Current;
+    // A key that was disabled still shows what it has encrypted.
+    if let (Recognised::Closed(_), Some(all)) = (&seen, cryptor.with_disabled_keys()) {
+        cryptor = all;
+        seen = cryptor.recognise(&mut job)?;
+    }
+    let exists = |hint: &str| Err(output.exists().hint(hint));
+    match seen {
         // The input has not changed since: its ciphertext decrypts to it, and anything else is the
         // ciphertext of another file.
         Recognised::Current | Recognised::Older(_) if earlier.is_younger => {
-            match decrypts_to(keys, &mut job, input, context)? {
-                true => Ok(seen == Recognised::Current),
-                false => Err(output
-                    .exists()
-                    .hint("it is the ciphertext of a different input")),
+            match decrypts_to(cryptor, &mut job, input, context)? {
+                true => Ok(is_current),
+                false => exists("it is the ciphertext of a different input"),
             }
         }
-        Recognised::Current | Recognised::Older(_) | Recognised::Closed(_) => Ok(false),
-        // Under a key that was deleted from the keyset.
-        Recognised::Plain(reason) if !reason.is_plaintext() => Ok(false),
-        // Only a ciphertext is replaced by its newer self. Anything else is not ours.
-        Recognised::Plain(_) | Recognised::Unknown(_) => Err(output.exists()),
+        Recognised::Current | Recognised::Older(_) => Ok(false),
+        Recognised::Plain(reason) if reason.is_plaintext() => Err(output.exists()),
+        _ => exists(
+            "it looks like a ciphertext, but does not decrypt with these keys and this --aad",
+        ),
     }
 }
 
 /// Returns whether the ciphertext of an earlier run is that of this input.
 fn decrypts_to(
-    keys: &Keys,
+    cryptor: &dyn Cryptor,
     earlier: &mut Job<'_>,
     input: &Input,
     context: &Context,
 ) -> Result<bool, Failure> {
-    match plan::decrypts_to(keys, earlier, input, context) {
+    match plan::decrypts_to(cryptor, earlier, input, context) {
         Err(failure) if failure.exit() == Exit::NotDecrypted => Ok(false),
         compared => compared,
     }

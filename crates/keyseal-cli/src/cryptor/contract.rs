@@ -35,6 +35,10 @@ pub(crate) trait Cryptor: Sync {
         output: &mut Output<'_>,
     ) -> Result<Summary, Failure>;
 
+    /// Returns the same keys with the disabled ones enabled, if there are any: to see what was
+    /// encrypted with these keys.
+    fn with_disabled_keys(&self) -> Option<&dyn Cryptor>;
+
     /// Returns the form that a later run can recognise as encrypted.
     fn recognisable_form(&self) -> Form;
 

@@ -18,7 +18,9 @@ use crate::{
     error::Failure,
     exit::Exit,
     files::Output,
-    first_bytes::{FirstBytes, SAMPLE, envelope, looks_random, may_be_ciphertext, may_be_stream},
+    first_bytes::{
+        FirstBytes, SAMPLE, envelope, may_be_ciphertext, may_be_envelope, may_be_stream,
+    },
     input::FileArg,
     job::{Job, Release, Sizes},
     kek::Kek,
@@ -111,7 +113,7 @@ impl KekCryptor {
             return Ok(Recognised::Plain(not_envelope(&start, size)));
         };
         let Some(dek) = self.unwrap(envelope.wrapped_key(), &what)? else {
-            return Ok(match looks_random(envelope.payload()) {
+            return Ok(match may_be_envelope(&envelope) {
                 true => Recognised::Closed(self.not_unwrapped()),
                 false => Recognised::Plain(not_envelope(&start, size)),
             });
@@ -187,8 +189,8 @@ impl KekCryptor {
         let progress = job.progress();
         let message = job.read_ciphertext(&progress)?;
         let name = job.input.name();
-        let envelope = envelope(&message, message.len() as u64)
-            .ok_or_else(|| not_envelope(&message, message.len() as u64).failure(name))?;
+        let envelope = Envelope::parse(&message)
+            .map_err(|_| not_envelope(&message, message.len() as u64).failure(name))?;
         let what = format!("cannot decrypt {name}");
         let dek = self
             .unwrap(envelope.wrapped_key(), &what)?
@@ -278,6 +280,10 @@ impl Cryptor for KekCryptor {
             form: "envelope",
             key: None,
         })
+    }
+
+    fn with_disabled_keys(&self) -> Option<&dyn Cryptor> {
+        None
     }
 
     fn recognisable_form(&self) -> Form {

@@ -20,7 +20,8 @@ use crate::{
     exit::Exit,
     files::Output,
     first_bytes::{
-        FirstBytes, Prefix, SAMPLE, envelope, looks_random, may_be_ciphertext, may_be_stream,
+        FirstBytes, Prefix, SAMPLE, envelope, looks_random, may_be_ciphertext, may_be_envelope,
+        may_be_stream,
     },
     input::{FileArg, Input},
     job::{Job, Release, Sizes},
@@ -43,6 +44,8 @@ pub(crate) struct KeysetCryptor {
     streams: Vec<(KeyId, Status, KeysetStreamingAead)>,
     /// The RAW keys that are not enabled. Only decrypting shows which files are theirs.
     disabled_raw: Vec<(KeyId, Status, KeysetPrimitive)>,
+    /// The same with the disabled keys enabled, if there are any.
+    with_disabled: Option<Box<Self>>,
 }
 
 impl KeysetCryptor {
@@ -81,7 +84,10 @@ impl KeysetCryptor {
             .filter_map(|entry| alone(&entry))
             .collect();
         streams.sort_by_key(|(id, ..)| *id != keyset.handle.primary_id());
+        let with_disabled = with_disabled_enabled(&keyset)
+            .and_then(|all| Self::new(all, place, cleartext, context).ok());
         Ok(Self {
+            with_disabled: with_disabled.map(Box::new),
             keyset,
             cipher,
             current,
@@ -278,6 +284,11 @@ impl Cryptor for KeysetCryptor {
         })
     }
 
+    fn with_disabled_keys(&self) -> Option<&dyn Cryptor> {
+        let all = self.with_disabled.as_deref()?;
+        Some(all)
+    }
+
     fn recognisable_form(&self) -> Form {
         Form::Fitting
     }
@@ -301,6 +312,24 @@ impl Cryptor for KeysetCryptor {
     fn is_remote(&self) -> bool {
         has_remote_keys(&self.keyset)
     }
+}
+
+/// Returns the keyset with its disabled keys enabled, if it has any. They are only for looking, and
+/// no service is asked about a key that is disabled.
+fn with_disabled_enabled(keyset: &Keyset) -> Option<Keyset> {
+    let entries = keyset.handle.entries();
+    let disabled: Vec<KeyId> = entries
+        .filter(|entry| entry.status() == Status::Disabled)
+        .map(|entry| entry.id())
+        .collect();
+    if disabled.is_empty() || has_remote_keys(keyset) {
+        return None;
+    }
+    let mut all = keyset.clone();
+    for id in disabled {
+        all.handle.enable(id).ok()?;
+    }
+    Some(all)
 }
 
 /// Returns a key for streams alone.
@@ -372,7 +401,7 @@ fn sealed_stream() -> Reason {
 fn of_another_key(start: &[u8], size: Option<u64>) -> Recognised {
     let size = size.unwrap_or(u64::MAX);
     match envelope(start, size) {
-        Some(envelope) if looks_random(envelope.payload()) => Recognised::Closed(in_envelope()),
+        Some(envelope) if may_be_envelope(&envelope) => Recognised::Closed(in_envelope()),
         _ if may_be_ciphertext(start, size) => {
             Recognised::Plain(match FirstBytes::of(start, size).prefix {
                 Some(Prefix { id, .. }) => Reason::new(

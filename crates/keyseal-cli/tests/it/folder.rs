@@ -364,16 +364,13 @@ fn an_output_is_skipped_only_if_it_is_younger_and_under_the_key_of_now() {
         assert!(said.contains("encrypted 1 file "), "{keys}: {said}");
         done(&place, &format!("decrypt out/1.sealed -o back {keys}"));
         assert_eq!(place.read("back"), b"changed");
-        // Other associated data makes a difference too.
+        // With other associated data, nothing shows whose ciphertexts they are.
         let other = format!("{encrypt} --aad other");
-        if keys.contains("raw") {
-            // A RAW ciphertext that does not decrypt looks like any file, so it is not replaced.
-            fails(&place, &other, 3, "it already exists");
-        } else {
-            let (_, said) = run(&place, &other);
-            assert!(said.contains("encrypted 2 files"), "{keys}: {said}");
-        }
-        done(&place, &encrypt);
+        fails(&place, &other, 3, "it already exists");
+        let (_, said) = run(&place, &format!("{other} --force"));
+        assert!(said.contains("encrypted 2 files"), "{keys}: {said}");
+        fails(&place, &encrypt, 3, "it already exists");
+        done(&place, &format!("{encrypt} --force"));
         if let Some(keyset) = rotated {
             let template = match keyset {
                 "raw.json" => "AES256_GCM_RAW",
@@ -389,6 +386,87 @@ fn an_output_is_skipped_only_if_it_is_younger_and_under_the_key_of_now() {
             assert!(said.contains("encrypted 2 files"), "{keys}: {said}");
         }
     }
+}
+
+#[test]
+fn an_output_is_replaced_only_if_a_key_of_the_keyset_decrypts_it() {
+    let place = with_tree();
+    let random: Vec<u8> = (0..3000_u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 23) as u8)
+        .collect();
+    for (first, keys) in [
+        (0x01, "--keyset a.json"),
+        (0x00, "--keyset s.json"),
+        (0x28, "--keyset s.json"),
+        (0x01, "--kek file-kms://kek.json"),
+    ] {
+        // Another program's file.
+        let foreign = [&[first], &random[..]].concat();
+        fs::create_dir_all(place.path("out")).unwrap();
+        place.write("out/1.sealed", &foreign);
+        fails(
+            &place,
+            &format!("encrypt -r d -o out {keys}"),
+            3,
+            "out/1.sealed: it already exists",
+        );
+        assert_eq!(place.read("out/1.sealed"), foreign);
+        fs::remove_dir_all(place.path("out")).unwrap();
+    }
+    // Ciphertexts of other files, under another key.
+    done(&place, "encrypt -r d -o out --keyset b.json");
+    let before = place.read("out/1.sealed");
+    for keys in ["--keyset a.json", "--kek file-kms://kek.json"] {
+        fails(
+            &place,
+            &format!("encrypt -r d -o out {keys}"),
+            3,
+            "does not decrypt with these keys",
+        );
+    }
+    assert_eq!(place.read("out/1.sealed"), before);
+    fs::remove_dir_all(place.path("out")).unwrap();
+
+    // Under a key that was disabled since, it is ours, and is encrypted again.
+    for (keyset, template) in [
+        ("a.json", "AES256_GCM"),
+        ("raw.json", "AES256_GCM_RAW"),
+        ("s.json", "AES256_GCM_HKDF_4KB"),
+    ] {
+        let encrypt = format!("encrypt -r d -o out-{keyset} --keyset {keyset}");
+        thread::sleep(Duration::from_millis(20));
+        done(&place, &encrypt);
+        let name = format!("out-{keyset}/1.sealed");
+        let before = place.read(&name);
+        rotate_and_disable(&place, keyset, template);
+        let (exit, said) = run(&place, &encrypt);
+        assert_eq!(exit, 0, "{said}");
+        assert!(said.contains("encrypted 2 files"), "{said}");
+        assert_ne!(place.read(&name), before);
+    }
+}
+
+#[test]
+fn arguments_that_would_be_ignored_or_cut_the_file_are_refused() {
+    let place = with_tree();
+    done(
+        &place,
+        "encrypt d/1 --in-place --stream --kek file-kms://kek.json",
+    );
+    let before = place.read("d/1");
+    fails(
+        &place,
+        "decrypt d/1 --in-place --range 0-1 --kek file-kms://kek.json",
+        2,
+        "cannot be used with",
+    );
+    assert_eq!(place.read("d/1"), before);
+    fails(
+        &place,
+        "encrypt d/deep/2 -o out --keyset a.json --template NONSENSE",
+        2,
+        "cannot be used with",
+    );
 }
 
 #[test]

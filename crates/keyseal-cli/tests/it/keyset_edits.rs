@@ -12,6 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use keyseal_emulator::{Fault, FaultRule, Operation};
+
 use super::support::{Place, WithKms};
 
 const CLEARTEXT: &[&str] = &["--insecure-cleartext"];
@@ -243,5 +245,60 @@ fn a_keyset_that_another_program_changes_meanwhile_is_not_replaced() {
         assert!(said.contains("it was changed while it was read"), "{said}");
         assert_eq!(fs::read(place.path("k.json")).ok(), left);
         assert!(place.names(".").iter().all(|name| name == "k.json"));
+    }
+}
+
+#[test]
+fn a_keyset_that_the_service_has_spoiled_replaces_nothing() {
+    let kms = WithKms::new();
+    let place = &kms.place;
+    let kek = &*kms.kek;
+    let create = [
+        "keyset",
+        "create",
+        "--template",
+        "AES256_GCM",
+        "--keyset-kek",
+        kek,
+    ];
+    let verbs: [(&[&str], Operation); 2] = [
+        (
+            &[
+                "keyset",
+                "rotate",
+                "k.json",
+                "--template",
+                "AES256_GCM",
+                "--in-place",
+                "--keyset-kek",
+                kek,
+            ],
+            Operation::Encrypt,
+        ),
+        // The answer to a decryption has the new ciphertext.
+        (
+            &["rewrap", "k.json", "--in-place", "--kek", kek],
+            Operation::Decrypt,
+        ),
+    ];
+    for (verb, operation) in verbs {
+        place.done(&[&create[..], &["-o", "k.json", "--force"]].concat());
+        place.done(&["kek", "rotate", kek]);
+        let before = place.read("k.json");
+        kms.emulator.inject(
+            FaultRule::new(Fault::CorruptedCiphertext)
+                .on(operation)
+                .times(1),
+        );
+        let output = place.keyseal(verb).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{verb:?}: {said}");
+        assert!(
+            said.contains("does not decrypt what it has just encrypted"),
+            "{said}"
+        );
+        assert_eq!(place.read("k.json"), before);
+        place.done(verb);
+        place.done(&["keyset", "list", "k.json", "--keyset-kek", kek]);
     }
 }

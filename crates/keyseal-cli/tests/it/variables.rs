@@ -37,14 +37,19 @@ fn variables_stand_for_flags() {
     // A flag wins, also over the variable of the flag that it would conflict with.
     done(&place, "keyseal encrypt in --kek file-kms://kek.json -o b");
     done(&place, "keyseal inspect b --json | grep -q envelope");
+    // The variable stands for its flag, with whichever other flag: no keyset is in cleartext by
+    // mistake.
+    let create = "keyseal keyset create --template AES256_GCM --insecure-cleartext -o";
     done(
         &place,
-        "keyseal keyset create --template AES256_GCM --insecure-cleartext -o c.json",
+        &format!("{create} e.json && ! grep -q '\"key\":' e.json"),
     );
-    done(
-        &place,
-        "keyseal encrypt in --keyset c.json --insecure-cleartext -o d",
-    );
+    done(&place, &format!("KEYSEAL_KEYSET_KEK= {create} c.json"));
+    let encrypt = "keyseal encrypt in --keyset c.json --insecure-cleartext -o";
+    let (code, said) = run(&place, &format!("{encrypt} d"));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("KEYSEAL_KEYSET_KEK empty"), "{said}");
+    done(&place, &format!("KEYSEAL_KEYSET_KEK= {encrypt} d"));
     done(&place, "KEYSEAL_KEK= keyseal encrypt in -o e");
     // If two variables conflict, the user decides.
     let (code, said) = run(

@@ -85,6 +85,14 @@ impl<'c> KeysetEdit<'c> {
         let told = change(&mut keyset)?;
         self.warn_of_destroyed(&keyset);
         let written = keyset.seal.serialize(&keyset.handle, keyset.format)?;
+        if self.replaces {
+            let Keyset {
+                handle,
+                format,
+                seal,
+            } = &keyset;
+            seal.check(handle, &written, *format)?;
+        }
         if keyset.format != FormatName::Json {
             self.output.refuse_binary_on_terminal()?;
         }

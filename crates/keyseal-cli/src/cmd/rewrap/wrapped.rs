@@ -14,9 +14,11 @@ use crate::{
     error::Failure,
     exit::Exit,
     first_bytes::envelope,
+    format_name::FormatName,
     input::{InOrder, Input, KEYSET_LIMIT},
     kek::Kek,
     keyset_failure::keyset_failure,
+    keysets::Seal,
     kms_failure::kms_failure,
 };
 
@@ -201,9 +203,24 @@ impl Keks {
                 let wrapped = wrapped.map_err(|error| failed(name, KeysetError::Encrypt(error)))?;
                 Envelope::head_of(&wrapped).map_err(|_| self.unknown(name))
             }
-            Secret::Keyset(handle, format) => Ok(kek.write(handle, *format, &self.aad)?.to_vec()),
-            Secret::WrappedKeyset(handle) => Ok(kek.write_wrapped(handle, &self.aad)?.to_vec()),
+            Secret::Keyset(handle, format) => self.wrap_keyset(kek, handle, (*format).into()),
+            Secret::WrappedKeyset(handle) => self.wrap_keyset(kek, handle, FormatName::Wrapped),
         }
+    }
+
+    fn wrap_keyset(
+        &self,
+        kek: &Kek,
+        handle: &KeysetHandle,
+        format: FormatName,
+    ) -> Result<Vec<u8>, Failure> {
+        let seal = Seal::Under {
+            kek: kek.clone(),
+            aad: self.aad.clone(),
+        };
+        let bytes = seal.serialize(handle, format)?;
+        seal.check(handle, &bytes, format)?;
+        Ok(bytes.to_vec())
     }
 
     fn unknown(&self, name: &str) -> Failure {
