@@ -29,6 +29,7 @@
 //! | authenticate without encrypting | [`KeysetMac`] |
 //! | derive pseudorandom bytes, or a keyset per tenant | [`KeysetPrfSet`], [`KeysetDeriver`] |
 //! | keep the key in a service | [`KmsEnvelopeAead`], [`kms`] |
+//! | use a key file, or several services | [`kms::file`], [`kms::KmsClients`] |
 //! | call the service less often, or move to another key | [`envelope`], [`rewrap`] |
 //! | import a key, or choose parameters | [`Key`], [`key`], [`templates`] |
 //! | use `?` across all of these | [`Error`] |

@@ -18,6 +18,7 @@ const MIN_RUNS: usize = 30;
 const TIME: Duration = Duration::from_secs(2);
 
 /// Runs a law. `folder` is that of the package whose test this is.
+#[allow(clippy::print_stdout, reason = "a longer run says what it did")]
 pub(crate) fn run(folder: &str, name: &str, law: fn(&[u8])) {
     let above = Path::new(folder)
         .ancestors()

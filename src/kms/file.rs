@@ -34,7 +34,8 @@ const MAX_FILE_SIZE: u64 = 16 << 20;
 /// decrypt, so you can rotate the key-encryption key in the file.
 ///
 /// # Security
-/// Anyone who can read the file has the key: hence the token.
+/// Anyone who can read the file has the key: hence the token. Create the file so that only its owner can
+/// read it (mode 0600).
 ///
 /// # Example
 /// ```

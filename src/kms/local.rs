@@ -53,7 +53,8 @@ impl<A: Aead> RemoteAead for LocalAead<A> {
 }
 
 /// A keyset as a key-encryption key. It knows whether its primary key made a ciphertext, so that
-/// [`Rewrap`](crate::rewrap::Rewrap) leaves such ciphertexts alone.
+/// [`Rewrap`](crate::rewrap::Rewrap) leaves such ciphertexts alone. With the plaintext of any other
+/// ciphertext, it returns that plaintext encrypted by the primary key.
 ///
 /// # Example
 /// ```
@@ -66,6 +67,10 @@ impl<A: Aead> RemoteAead for LocalAead<A> {
 /// keyset.rotate(Key::generate("AES256_GCM")?)?;
 /// let decrypted = LocalKek::new(&keyset)?.decrypt_with_refresh(&wrapped, b"").await?;
 /// assert_eq!(decrypted.freshness(), Freshness::Older);
+///
+/// let newer = decrypted.rewrapped().ok_or("it is not encrypted again")?;
+/// let decrypted = LocalKek::new(&keyset)?.decrypt_with_refresh(newer, b"").await?;
+/// assert_eq!(decrypted.freshness(), Freshness::Newest);
 /// # Ok(())
 /// # }
 /// ```
@@ -94,8 +99,14 @@ impl LocalKek {
         if let Ok(plaintext) = self.primary.decrypt(ciphertext, associated_data) {
             return Ok(Decrypted::new(plaintext, Freshness::Newest));
         }
-        let plaintext = self.all.decrypt(ciphertext, associated_data)?;
-        Ok(Decrypted::new(plaintext, Freshness::Older))
+        let decrypted = Decrypted::new(
+            self.all.decrypt(ciphertext, associated_data)?,
+            Freshness::Older,
+        );
+        let rewrapped = self
+            .primary
+            .encrypt(decrypted.plaintext(), associated_data)?;
+        Ok(decrypted.with_rewrapped(rewrapped))
     }
 }
 
