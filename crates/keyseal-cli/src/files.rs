@@ -289,6 +289,20 @@ impl<'c> Output<'c> {
     }
 
     /// Returns the name for messages.
+    /// Returns whether this and another output, both new files, have the same name.
+    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
+        let real = |path: &Path| {
+            Some((
+                folder_of(path).canonicalize().ok()?,
+                path.file_name()?.to_owned(),
+            ))
+        };
+        match (&self.target, &other.target) {
+            (Target::File(path, _), Target::File(other, _)) => real(path) == real(other),
+            _ => false,
+        }
+    }
+
     pub(crate) fn name(&self) -> String {
         self.name.clone()
     }

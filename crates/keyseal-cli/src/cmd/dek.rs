@@ -100,6 +100,12 @@ fn generate(args: &GenerateArgs, context: &Context) -> Result<(), Failure> {
         .as_ref()
         .map(|place| new_file(place, Content::WrappedKey, context))
         .transpose()?;
+    if let (Some(plaintext), Some(ciphertext)) = (&plaintext_out, &ciphertext_out)
+        && plaintext.is_same_file(ciphertext)
+    {
+        // One of the two would be lost, after the service has made the key.
+        return Err(same_output(&plaintext.name()));
+    }
     let (manager, key) = args.choice.open(context)?;
     let what = "cannot generate a data key";
     let (wrapped, secret) = match args.plaintext.is_wanted() {
@@ -138,6 +144,16 @@ fn generate(args: &GenerateArgs, context: &Context) -> Result<(), Failure> {
         output.write(secret)?;
     }
     report.map_or(Ok(()), |fields| fields.print(context))
+}
+
+/// The error for two outputs that are one file.
+fn same_output(name: &str) -> Failure {
+    Failure::usage(
+        "same_output",
+        format!("cannot write {name}"),
+        "--ciphertext-out and --plaintext-out are the same file",
+    )
+    .hint("name two files")
 }
 
 /// The error for a wrapped key whose only copy went to a reader that is gone.

@@ -23,6 +23,25 @@ fn code(output: &Output) -> (Option<i32>, String) {
 }
 
 #[test]
+fn two_outputs_that_are_one_file_are_refused_before_the_service_is_asked() {
+    let mut kms = WithKms::new();
+    // Nobody answers there.
+    kms.place.set("SCW_API_URL", "http://127.0.0.1:1");
+    for same in ["same", "./same"] {
+        let output = kms
+            .place
+            .keyseal(&["dek", "generate", &kms.kek, "--ciphertext-out", "same"])
+            .args(["--plaintext-out", same])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("are the same file"), "{said}");
+        assert!(!kms.place.path("same").exists());
+    }
+}
+
+#[test]
 fn each_fault_has_its_exit_code() {
     let kms = WithKms::new();
     let server_error = |status, body| Fault::ServerError { status, body };
