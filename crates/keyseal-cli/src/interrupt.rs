@@ -96,9 +96,13 @@ impl Leftovers {
 #[cfg(unix)]
 fn on_signal(stop: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
     use signal_hook::{
-        consts::{SIGHUP, SIGINT, SIGTERM},
+        consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ},
+        flag,
         iterator::Signals,
     };
+    // With a handler, a write above the limit of a file's size (`ulimit -f`) fails like one to a
+    // full disk, and is reported. Without, the system ends the process in the middle of the write.
+    flag::register(SIGXFSZ, Arc::default())?;
     let ignored = ignored_signals();
     let mut signals = [SIGHUP, SIGINT, SIGTERM].to_vec();
     signals.retain(|signal| ignored >> (signal - 1) & 1 == 0);

@@ -63,6 +63,27 @@ fn a_full_device_is_an_error_and_not_a_success() {
 }
 
 #[test]
+fn a_limit_of_the_size_of_files_is_an_error_that_is_reported() {
+    let place = Place::new();
+    place.keyset("k.json");
+    fs::create_dir(place.path("d")).unwrap();
+    for (name, size) in [("1", 10), ("2", 1 << 20), ("3", 10)] {
+        place.write(&format!("d/{name}"), vec![7; size]);
+    }
+    let line =
+        "ulimit -f 8; exec keyseal encrypt -r d -o out -j1 --keyset k.json --insecure-cleartext";
+    let output = place.shell(line).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("cannot write out/2.sealed: file too large"),
+        "{said}"
+    );
+    assert!(said.contains("encrypted 2 files"), "{said}");
+    assert_eq!(place.names("out"), ["1.sealed", "3.sealed"]);
+}
+
+#[test]
 fn a_file_that_appears_meanwhile_is_not_overwritten() {
     let place = Place::new();
     place.keyset("k.json");
