@@ -493,11 +493,9 @@ impl<'c> Output<'c> {
             Target::Compared => return Err(failed(io::ErrorKind::Unsupported.into())),
             Target::File(path, _) | Target::InPlace(path, _) => path,
         };
-        let mut prefix = std::ffi::OsString::from(".");
-        prefix.push(path.file_name().unwrap_or_default());
-        prefix.push(".");
         let mut builder = Builder::new();
-        builder.prefix(&prefix).suffix(TEMPORARY);
+        // Without the name of the output, which may already be as long as the system allows.
+        builder.prefix(".").rand_bytes(12).suffix(TEMPORARY);
         // In place, the mode is set at the end; until then only the owner can read the file.
         if self.holds != Content::Keys
             && let Target::File(_, replaced) = &self.target
