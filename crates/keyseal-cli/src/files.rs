@@ -15,7 +15,7 @@ use crate::{
     display::{is_text, printable},
     error::Failure,
     exit::Exit,
-    input::{FileArg, InOrder, Input},
+    input::{FileArg, InOrder, Input, not_replaceable},
     standard::check_output,
     terminal::DataWriter,
 };
@@ -566,12 +566,6 @@ fn plan_new(path: &Path, error: &io::Error) -> Result<Target, Failure> {
             printable(folder_of(path).display())
         ))),
     }
-}
-
-fn not_replaceable(name: &str) -> Failure {
-    let what = format!("cannot replace {name}");
-    Failure::usage("in_place_input", what, "it is not a regular file")
-        .hint("name a regular file, or write with -o")
 }
 
 /// The error for a file that cannot be replaced because it is not the one that was read.

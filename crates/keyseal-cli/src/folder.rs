@@ -158,7 +158,7 @@ impl Run<'_> {
         let mut item = match (&self.destination, &file.output) {
             (Destination::Folder(_), Some(output)) => self.to_folder(&place, file, output)?,
             (Destination::InPlace(hard_links), _) => {
-                let input = Input::open_locked(&place, self.context)?;
+                let input = Input::open_locked(&file.path, self.context)?;
                 let output = Output::replacing(&input, &self.protected, *hard_links, self.context)?;
                 Item {
                     input,

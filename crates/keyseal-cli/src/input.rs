@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, Metadata, TryLockError},
+    fs::{self, File, Metadata},
     io::{self, IsTerminal as _, Read, Write},
     path::{Path, PathBuf},
     time::SystemTime,
@@ -16,6 +16,7 @@ use crate::{
     display::{printable, size},
     error::Failure,
     exit::Exit,
+    lock::Wait,
     progress::Progress,
     standard::check_input,
 };
@@ -314,29 +315,40 @@ impl Input {
 
     /// Opens a file that will be replaced, and locks it until it is closed: a second run waits,
     /// and then opens the file that has taken the place of this one.
-    pub(crate) fn open_locked(place: &FileArg, context: &Context) -> Result<Self, Failure> {
+    pub(crate) fn open_locked(path: &Path, context: &Context) -> Result<Self, Failure> {
+        let mut wait = Wait::new(context);
         loop {
-            let input = Self::open(place, context)?;
-            let (Source::File(file), Some(path)) = (&input.source, &input.path) else {
-                return Ok(input);
-            };
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    context.detail(&format!("waiting for another run: {}", input.name));
-                    let locked = file.lock();
-                    locked.map_err(|error| Failure::file("lock", path, &error))?;
-                }
-                // Not every file system has locks. We notice a change without them too.
-                Err(TryLockError::Error(error)) => {
-                    context.detail(&format!("not locked: {}: {error}", input.name));
-                }
+            let input = Self::open_regular(path)?;
+            if let Source::File(file) = &input.source {
+                wait.lock(file, &input.name)?;
             }
             let now = fs::metadata(path).map_err(|error| Failure::file("read", path, &error))?;
             if input.opened.is_none_or(|opened| opened == Stamp::of(&now)) {
                 return Ok(input);
             }
         }
+    }
+
+    /// Opens a regular file. It does not open anything else, because a pipe waits for a writer,
+    /// whose data would be lost.
+    fn open_regular(path: &Path) -> Result<Self, Failure> {
+        let failed = |error: io::Error| Failure::file("read", path, &error);
+        let check = |metadata: &Metadata| match metadata.is_dir() {
+            true => Err(failed(io::ErrorKind::IsADirectory.into())),
+            false if !metadata.is_file() => Err(not_replaceable(&printable(path.display()))),
+            false => Ok(()),
+        };
+        check(&fs::metadata(path).map_err(failed)?)?;
+        let file = open_without_waiting(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        check(&metadata)?;
+        Ok(Self {
+            source: Source::File(file),
+            peeked: Zeroizing::default(),
+            name: printable(path.display()),
+            path: Some(path.to_owned()),
+            opened: Some(Stamp::of(&metadata)),
+        })
     }
 
     /// Returns the name for messages.
@@ -440,6 +452,25 @@ impl Input {
     pub(crate) fn unreadable(&self, error: &io::Error) -> Failure {
         Failure::io(format!("cannot read {}", self.name), error)
     }
+}
+
+/// Opens a file. If it has become a pipe in the meantime, this does not wait for a writer.
+#[cfg(unix)]
+fn open_without_waiting(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    File::options().read(true).custom_flags(flags).open(path)
+}
+
+#[cfg(not(unix))]
+fn open_without_waiting(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+pub(crate) fn not_replaceable(name: &str) -> Failure {
+    let what = format!("cannot replace {name}");
+    Failure::usage("in_place_input", what, "it is not a regular file")
+        .hint("name a regular file, or write with -o")
 }
 
 /// Reads a file in order, from a position on, without moving its cursor.

@@ -31,6 +31,7 @@ mod keysets;
 mod kms;
 mod kms_args;
 mod kms_failure;
+mod lock;
 mod plan;
 mod primitive;
 mod progress;

@@ -122,15 +122,15 @@ pub(crate) fn one_file<'c>(
 ) -> Result<Item<'c>, Failure> {
     let file = &output.file;
     if file.is_in_place() {
-        if place.path().is_none() {
+        let Some(path) = place.path() else {
             return Err(Failure::usage(
                 "in_place_input",
                 "cannot write in place",
                 "the input is standard input",
             )
             .hint("name a file, or write with -o"));
-        }
-        let input = Input::open_locked(place, context)?;
+        };
+        let input = Input::open_locked(path, context)?;
         let output = Output::replacing(&input, protected, output.hard_links(), context)?;
         return Ok(Item {
             input,

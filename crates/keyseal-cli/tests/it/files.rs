@@ -99,6 +99,34 @@ fn a_file_with_a_name_of_any_length_is_replaced_and_written() {
 }
 
 #[test]
+fn a_pipe_is_refused_in_place_before_it_is_opened() {
+    let place = Place::new();
+    place.keyset("k.json");
+    assert!(place.shell("mkfifo pipe").status().unwrap().success());
+    let key = ["--keyset", "k.json", "--insecure-cleartext"];
+    for verb in ["encrypt", "decrypt"] {
+        let mut child = place
+            .keyset_command(&[verb, "pipe", "--in-place"], &key)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Nobody writes to the pipe, so opening it would wait.
+        let end = Instant::now() + Duration::from_secs(20);
+        while child.try_wait().unwrap().is_none() && Instant::now() < end {
+            thread::sleep(Duration::from_millis(10));
+        }
+        child.kill().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains("cannot replace pipe: it is not a regular file"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn a_file_that_appears_meanwhile_is_not_overwritten() {
     let place = Place::new();
     place.keyset("k.json");

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod concurrent;
 mod emulator;
 mod files;
 mod folder;

@@ -4,8 +4,6 @@
 //! A command gets its keyset only from [`KeysetEdit::run`], so it cannot replace a file that it
 //! read before it took the lock.
 
-use std::path::Path;
-
 use keyseal::KeyId;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -55,9 +53,11 @@ impl<'c> KeysetEdit<'c> {
         context: &'c Context,
     ) -> Result<Self, Failure> {
         // Only a regular file can be replaced. Planning the output refuses anything else.
-        let replaces = output.is_in_place() && place.path().is_some_and(Path::is_file);
-        let (input, output) = if replaces {
-            let input = Input::open_locked(place, context)?;
+        let replaced = place
+            .path()
+            .filter(|path| output.is_in_place() && path.is_file());
+        let (input, output) = if let Some(path) = replaced {
+            let input = Input::open_locked(path, context)?;
             let output = Output::replacing(&input, others, HardLinks::Refuse(NAMES), context)?;
             (input, output)
         } else {
@@ -67,7 +67,7 @@ impl<'c> KeysetEdit<'c> {
         Ok(Self {
             place,
             input,
-            replaces,
+            replaces: replaced.is_some(),
             output,
             context,
         })
