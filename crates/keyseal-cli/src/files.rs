@@ -23,6 +23,11 @@ use crate::{
 /// The suffix of a temporary file that is not yet an output.
 const TEMPORARY: &str = ".keyseal-tmp";
 
+/// The code of a failure because of an output that exists.
+pub(crate) const EXISTS: &str = "output_exists";
+/// The code of a failure because of a file that changed while it was read.
+pub(crate) const CHANGED: &str = "changed";
+
 /// The kind of an output's content, which decides who may read the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
@@ -284,11 +289,6 @@ impl<'c> Output<'c> {
         self.mode = input.metadata().as_ref().and_then(mode);
     }
 
-    pub(crate) const fn is_standard(&self) -> bool {
-        matches!(self.target, Target::Standard)
-    }
-
-    /// Returns the name for messages.
     /// Returns whether this and another output, both new files, have the same name.
     pub(crate) fn is_same_file(&self, other: &Self) -> bool {
         let real = |path: &Path| {
@@ -303,6 +303,11 @@ impl<'c> Output<'c> {
         }
     }
 
+    pub(crate) const fn is_standard(&self) -> bool {
+        matches!(self.target, Target::Standard)
+    }
+
+    /// Returns the name for messages.
     pub(crate) fn name(&self) -> String {
         self.name.clone()
     }
@@ -572,7 +577,7 @@ fn plan_new(path: &Path, error: &io::Error) -> Result<Target, Failure> {
 pub(crate) fn changed(name: &str) -> Failure {
     Failure::new(
         Exit::InputOutput,
-        "changed",
+        CHANGED,
         format!("cannot replace {name}"),
         "it was changed while it was read, and is left as it is",
     )
@@ -592,7 +597,7 @@ fn same_file(name: &str) -> Failure {
 pub(crate) fn exists(path: &Path) -> Failure {
     Failure::new(
         Exit::InputOutput,
-        "output_exists",
+        EXISTS,
         format!("cannot write {}", printable(path.display())),
         "it already exists",
     )

@@ -22,7 +22,7 @@ use crate::{
     display::printable,
     error::Failure,
     exit::Exit,
-    files::{HardLinks, Output, Overwrite, is_temporary},
+    files::{CHANGED, EXISTS, HardLinks, Output, Overwrite, is_temporary},
     first_bytes::{SAMPLE, possible_prefix},
     input::{FileArg, FileId, Input, Stamp},
     progress::Progress,
@@ -33,6 +33,9 @@ use crate::{
 const SUFFIX: &str = ".sealed";
 /// Bytes of inputs that may be in memory at the same time. A larger input waits for all others.
 const IN_MEMORY: u64 = 1 << 30;
+/// How often we look again at an output that other runs write at the same time. Each time, one of
+/// them has finished it, and a third look finds nothing left to do.
+const ATTEMPTS: usize = 4;
 
 /// Where the results go.
 pub(crate) enum Destination {
@@ -154,9 +157,40 @@ impl Run<'_> {
         gate: &Gate,
         each: &impl Fn(Item<'_>) -> Result<Outcome, Failure>,
     ) -> Result<Outcome, Failure> {
+        let mut output_exists = file.output_exists;
+        for _ in 1..ATTEMPTS {
+            match self.attempt(file, output_exists, has_twin, gate, each) {
+                Err(failure) if self.has_lost_race(output_exists, &failure) => output_exists = true,
+                outcome => return outcome,
+            }
+        }
+        self.attempt(file, output_exists, has_twin, gate, each)
+    }
+
+    /// Returns whether another run has written the output in the meantime. It may be just what this
+    /// run would have written, so it has to be looked at.
+    fn has_lost_race(&self, output_existed: bool, failure: &Failure) -> bool {
+        matches!(self.destination, Destination::Folder(_))
+            && self.overwrite == Overwrite::Never
+            && match output_existed {
+                false => failure.code() == EXISTS,
+                true => failure.code() == CHANGED,
+            }
+    }
+
+    fn attempt(
+        &self,
+        file: &Planned,
+        output_exists: bool,
+        has_twin: bool,
+        gate: &Gate,
+        each: &impl Fn(Item<'_>) -> Result<Outcome, Failure>,
+    ) -> Result<Outcome, Failure> {
         let place = FileArg::File(file.path.clone());
         let mut item = match (&self.destination, &file.output) {
-            (Destination::Folder(_), Some(output)) => self.to_folder(&place, file, output)?,
+            (Destination::Folder(_), Some(output)) => {
+                self.to_folder(&place, output, output_exists)?
+            }
             (Destination::InPlace(hard_links), _) => {
                 let input = Input::open_locked(&file.path, self.context)?;
                 let output = Output::replacing(&input, &self.protected, *hard_links, self.context)?;
@@ -184,12 +218,12 @@ impl Run<'_> {
     fn to_folder<'i>(
         &'i self,
         place: &FileArg,
-        file: &Planned,
         output: &Path,
+        output_exists: bool,
     ) -> Result<Item<'i>, Failure> {
         let input = Input::open(place, self.context)?;
         // Whether it is the output of an earlier run, and may be replaced, is for the verb to see.
-        let earlier = match file.output_exists && self.overwrite == Overwrite::Never {
+        let earlier = match output_exists && self.overwrite == Overwrite::Never {
             true => Some(self.earlier(&input, output)?),
             false => None,
         };

@@ -87,3 +87,63 @@ fn a_quiet_wait_for_a_lock_says_nothing() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn runs_that_write_one_folder_at_once_all_succeed() {
+    let place = with_files(100);
+    let encrypt = [&ENCRYPT[..], &["-o", "sealed"]].concat();
+    let mut decrypt = ENCRYPT.to_vec();
+    decrypt[0] = "decrypt";
+    decrypt[2] = "sealed";
+    decrypt.extend(["-o", "back"]);
+    for arguments in [encrypt, decrypt] {
+        // The second turn finds the output of an older key in its place.
+        for _ in 0..2 {
+            let start = |_| {
+                let mut command = place.keyseal(&arguments);
+                command.stderr(Stdio::piped()).spawn().unwrap()
+            };
+            let children: Vec<_> = (0..4).map(start).collect();
+            for child in children {
+                let output = child.wait_with_output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+            }
+            place.done(&[
+                "keyset",
+                "rotate",
+                "k.json",
+                "--template",
+                "AES256_GCM",
+                "--in-place",
+                "--insecure-cleartext",
+            ]);
+        }
+    }
+    assert_eq!(place.names("back").len(), 100);
+    for name in place.names("t") {
+        let (file, back) = (format!("t/{name}"), format!("back/{name}"));
+        assert_eq!(place.read(&file), place.read(&back));
+    }
+}
+
+#[test]
+fn a_lost_race_against_another_program_is_a_failure() {
+    let place = with_files(1);
+    place.write("t/0", vec![7; 64 << 20]);
+    let child = place
+        .keyseal(&[&ENCRYPT[..], &["-o", "sealed"]].concat())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !place.path("sealed").exists() || place.names("sealed").is_empty() {
+        thread::yield_now();
+    }
+    place.write("sealed/0.sealed", "somebody else's");
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("it already exists"), "{said}");
+    assert_eq!(place.read("sealed/0.sealed"), b"somebody else's");
+    assert_eq!(place.names("sealed"), ["0.sealed"]);
+}
