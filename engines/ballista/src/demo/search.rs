@@ -157,3 +157,25 @@ pub(super) async fn plans(
     }
     Ok(vec![plans, explained])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_find_is_bad_unless_it_is_expected() {
+        let needles = [
+            Needle::new("the address", b"ada"),
+            Needle::new("a key", b"0123"),
+        ];
+        let mut place = Place::new("logs");
+        place.look_in("one.log", b"nothing", &needles);
+        assert!(!place.show(None) && !place.has("the address"));
+        place.look_in("two.log", b"it was ada", &needles);
+        assert!(place.has("the address") && !place.has("a key"));
+        assert!(place.show(None));
+        assert!(!place.show(Some("the address")));
+        place.look_in("three.log", b"30313233", &needles);
+        assert!(place.show(Some("the address")));
+    }
+}
