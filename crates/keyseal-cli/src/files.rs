@@ -5,9 +5,8 @@ use std::{
     fs::{self, File, Metadata},
     io::{self, IsTerminal as _, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
-
-use tempfile::{Builder, NamedTempFile, PersistError};
 
 use crate::{
     comparison::Comparison,
@@ -16,12 +15,11 @@ use crate::{
     error::Failure,
     exit::Exit,
     input::{FileArg, InOrder, Input, not_replaceable},
+    interrupt::{Leftover, Leftovers},
+    open_folder::{Entry, Missing, OpenFolder, TEMPORARY, folder_of},
     standard::check_output,
     terminal::DataWriter,
 };
-
-/// The suffix of a temporary file that is not yet an output.
-const TEMPORARY: &str = ".keyseal-tmp";
 
 /// The code of a failure because of an output that exists.
 pub(crate) const EXISTS: &str = "output_exists";
@@ -75,8 +73,20 @@ pub(crate) struct Output<'c> {
     overwrite: Overwrite,
     /// The mode of the input, which the output's does not exceed.
     mode: Option<u32>,
+    folder: Folder,
     context: &'c Context,
     sink: Option<Sink>,
+}
+
+/// How the folder of an output is found.
+#[derive(Debug)]
+enum Folder {
+    /// By its path, which may lead through links.
+    Named,
+    /// Below the root of a tree, and not through links. The path is relative to the root.
+    Below(Arc<OpenFolder>, PathBuf),
+    /// It is open, because the input is in it.
+    Open(Entry),
 }
 
 #[derive(Debug)]
@@ -96,8 +106,63 @@ enum Target {
 enum Sink {
     Standard(DataWriter<io::Stdout>),
     Device(DataWriter<File>),
-    Temporary(NamedTempFile),
+    Temporary(Temporary),
     Compared(Comparison),
+}
+
+/// A file without its final name, which is removed when it is dropped.
+#[derive(Debug)]
+struct Temporary {
+    entry: Entry,
+    /// Its name at the end.
+    target: Entry,
+    file: File,
+    leftovers: Leftovers,
+    is_final: bool,
+}
+
+impl Temporary {
+    fn create(target: Entry, mode: u32, leftovers: &Leftovers) -> io::Result<Self> {
+        let make = || target.temporary(mode);
+        let (entry, file) = leftovers.create(make, |(entry, _)| Leftover::File(entry.clone()))?;
+        Ok(Self {
+            entry,
+            target,
+            file,
+            leftovers: leftovers.clone(),
+            is_final: false,
+        })
+    }
+
+    /// Gives the file its final name, if `check` allows it at the last moment.
+    fn persist(
+        &mut self,
+        overwrite: Overwrite,
+        check: impl FnOnce() -> Result<(), Failure>,
+        failed: impl FnOnce(io::Error) -> Failure,
+    ) -> Result<(), Failure> {
+        let leftovers = self.leftovers.clone();
+        leftovers.settle_if(&Leftover::File(self.entry.clone()), || {
+            check()?;
+            let renamed = match overwrite {
+                Overwrite::Never => self.entry.rename(&self.target),
+                Overwrite::Force => self.entry.replace(&self.target),
+            };
+            renamed.map_err(failed)?;
+            self.is_final = true;
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.is_final {
+            let leftover = Leftover::File(self.entry.clone());
+            // Somebody else may have removed it.
+            let _ = self.leftovers.settle(&leftover, || self.entry.remove());
+        }
+    }
 }
 
 /// An output that is open.
@@ -150,30 +215,47 @@ impl<'c> Output<'c> {
             holds,
             overwrite,
             mode: None,
+            folder: Folder::Named,
             context,
             sink: None,
         })
     }
 
-    /// Plans an output in a tree, whose folders are made once something is written.
+    /// Plans an output in a tree, whose folders are made once something is written. No link is
+    /// followed below the root of the tree.
     pub(crate) fn in_tree(
+        root: Option<&Arc<OpenFolder>>,
+        relative: &Path,
         path: &Path,
         inputs: &[&FileArg],
         overwrite: Overwrite,
         context: &'c Context,
     ) -> Result<Self, Failure> {
-        let target = match fs::symlink_metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Target::File(path.to_owned(), None)
+        // Without a root nothing exists, and nothing will be written.
+        let (found, folder) = match root {
+            Some(root) => (
+                Entry::below(root, relative, Missing::Fail).and_then(|entry| entry.metadata()),
+                Folder::Below(Arc::clone(root), relative.to_owned()),
+            ),
+            None => (Err(io::ErrorKind::NotFound.into()), Folder::Named),
+        };
+        let mode = match found {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Failure::file("write", path, &error)),
+            Ok(_) if overwrite == Overwrite::Never => return Err(exists(path)),
+            Ok(metadata) if !metadata.is_file() => return Err(not_a_file(path, &metadata)),
+            Ok(metadata) if inputs.iter().any(|input| input.is_file(path, &metadata)) => {
+                return Err(same_file(&printable(path.display())));
             }
-            _ => plan(path, inputs, overwrite)?,
+            Ok(metadata) => mode(&metadata),
         };
         Ok(Self {
-            target,
+            target: Target::File(path.to_owned(), mode),
             name: printable(path.display()),
             holds: Content::Data,
             overwrite,
             mode: None,
+            folder,
             context,
             sink: None,
         })
@@ -197,7 +279,7 @@ impl<'c> Output<'c> {
             .hint("name a file, or write with -o"));
         };
         let metadata = fs::metadata(path).map_err(|error| Failure::io(what(), &error))?;
-        Self::replace(path, &metadata, others, holds, context)
+        Self::replace(path, None, &metadata, others, holds, context)
     }
 
     /// Plans to replace the file of `input`, as [`in_place`](Self::in_place), and refuses one that
@@ -211,7 +293,8 @@ impl<'c> Output<'c> {
         let (Some(path), Some(metadata)) = (input.path(), input.metadata()) else {
             return Err(not_replaceable(input.name()));
         };
-        let output = Self::replace(path, &metadata, others, Content::Data, context)?;
+        let entry = input.entry();
+        let output = Self::replace(path, entry, &metadata, others, Content::Data, context)?;
         let links = links(&metadata);
         if let (2.., HardLinks::Refuse(hint)) = (links, hard_links) {
             return Err(Failure::new(
@@ -227,6 +310,7 @@ impl<'c> Output<'c> {
 
     fn replace(
         path: &Path,
+        entry: Option<&Entry>,
         metadata: &Metadata,
         others: &[&FileArg],
         holds: Content,
@@ -239,16 +323,19 @@ impl<'c> Output<'c> {
         if others.iter().any(|other| other.is_file(path, metadata)) {
             return Err(same_file(&name));
         }
-        // A link stays a link to the file that is replaced.
-        let path = path
-            .canonicalize()
-            .map_err(|error| Failure::io(format!("cannot replace {name}"), &error))?;
+        let (path, folder) = match entry {
+            Some(entry) => (Ok(path.to_owned()), Folder::Open(entry.clone())),
+            // A link stays a link to the file that is replaced.
+            None => (path.canonicalize(), Folder::Named),
+        };
+        let path = path.map_err(|error| Failure::io(format!("cannot replace {name}"), &error))?;
         Ok(Self {
             target: Target::InPlace(path, Box::new(metadata.clone())),
             name,
             holds,
             overwrite: Overwrite::Force,
             mode: None,
+            folder,
             context,
             sink: None,
         })
@@ -268,6 +355,7 @@ impl<'c> Output<'c> {
             holds: Content::Data,
             overwrite: Overwrite::Never,
             mode: None,
+            folder: Folder::Named,
             context,
             sink: Some(Sink::Compared(comparison)),
         })
@@ -343,7 +431,7 @@ impl<'c> Output<'c> {
         Ok(match self.sink()? {
             Sink::Standard(stdout) => stdout,
             Sink::Device(file) => file,
-            Sink::Temporary(file) => file,
+            Sink::Temporary(temporary) => &mut temporary.file,
             Sink::Compared(comparison) => comparison,
         })
     }
@@ -351,7 +439,7 @@ impl<'c> Output<'c> {
     /// Opens the output at the first call, and returns it as a file if it can still be discarded.
     pub(crate) fn opened(&mut self) -> Result<Opened<'_>, Failure> {
         Ok(match self.sink()? {
-            Sink::Temporary(file) => Opened::File(file.as_file()),
+            Sink::Temporary(temporary) => Opened::File(&temporary.file),
             Sink::Compared(comparison) => Opened::Compared(comparison),
             Sink::Device(file) => Opened::Gone(file),
             Sink::Standard(stdout) => Opened::Gone(stdout),
@@ -414,7 +502,7 @@ impl<'c> Output<'c> {
         self.writer()?;
         let what = format!("cannot write {}", self.name());
         let failed = |error: io::Error| Failure::io(what.clone(), &error);
-        let temporary = match self.sink.take() {
+        let mut temporary = match self.sink.take() {
             Some(Sink::Temporary(temporary)) => temporary,
             Some(Sink::Standard(mut stdout)) => {
                 stdout.flush().map_err(failed)?;
@@ -428,7 +516,7 @@ impl<'c> Output<'c> {
         };
         let path = match &self.target {
             Target::InPlace(path, metadata) => {
-                self.keep_attributes(temporary.as_file(), path, metadata)
+                self.keep_attributes(&temporary, metadata)
                     .map_err(|error| {
                         failed(error).hint("its mode and owner would not be the same")
                     })?;
@@ -439,31 +527,27 @@ impl<'c> Output<'c> {
         };
         // A replaced file is gone for good, and other files depend on keys: both must survive a
         // power failure. For other data the input still exists, as it does after `cp`.
-        let durable = self.holds != Content::Data || path.exists();
+        let durable = self.holds != Content::Data || temporary.target.metadata().is_ok();
         if durable {
-            temporary.as_file().sync_all().map_err(failed)?;
+            temporary.file.sync_all().map_err(failed)?;
         }
-        let known = temporary.path().to_owned();
-        self.context.leftovers.settle(&known, || {
-            check()?;
-            let persisted = match self.overwrite {
-                Overwrite::Never => temporary.persist_noclobber(path),
-                Overwrite::Force => temporary.persist(path),
-            };
-            persisted.map_err(|PersistError { error, .. }| match error.kind() {
-                io::ErrorKind::AlreadyExists => exists(path),
-                _ => failed(error),
-            })
+        temporary.persist(self.overwrite, check, |error| match error.kind() {
+            io::ErrorKind::AlreadyExists => exists(path),
+            _ => failed(error),
         })?;
         match durable {
-            true => sync_folder(path).map_err(failed),
+            true => temporary.target.sync_folder().map_err(failed),
             false => Ok(()),
         }
     }
 
-    fn keep_attributes(&self, file: &File, path: &Path, wanted: &Metadata) -> io::Result<()> {
-        keep_owner_and_mode(file, wanted)?;
-        for attribute in keep_extended_attributes(path, file) {
+    fn keep_attributes(&self, made: &Temporary, wanted: &Metadata) -> io::Result<()> {
+        keep_owner_and_mode(&made.file, wanted)?;
+        // If the file is gone, it has changed, and is not replaced.
+        let Ok(original) = made.target.open() else {
+            return Ok(());
+        };
+        for attribute in keep_extended_attributes(&original, &made.file) {
             self.context.warn(&format!(
                 "{}: the extended attribute {} is not kept",
                 self.name,
@@ -498,29 +582,21 @@ impl<'c> Output<'c> {
             Target::Compared => return Err(failed(io::ErrorKind::Unsupported.into())),
             Target::File(path, _) | Target::InPlace(path, _) => path,
         };
-        let mut builder = Builder::new();
-        // Without the name of the output, which may already be as long as the system allows.
-        builder.prefix(".").rand_bytes(12).suffix(TEMPORARY);
         // In place, the mode is set at the end; until then only the owner can read the file.
-        if self.holds != Content::Keys
-            && let Target::File(_, replaced) = &self.target
-        {
-            set_mode(
-                &mut builder,
-                self.mode.unwrap_or(0o666) & replaced.unwrap_or(0o777),
-            );
-        }
-        let folder = folder_of(path);
-        if matches!(self.target, Target::File(..)) {
-            let made = fs::create_dir_all(folder);
-            made.map_err(|error| Failure::file("make", folder, &error))?;
-        }
-        self.context
-            .leftovers
-            .create(
-                || builder.tempfile_in(folder),
-                |file| file.path().to_owned(),
-            )
+        let mode = match &self.target {
+            Target::File(_, replaced) if self.holds != Content::Keys => {
+                self.mode.unwrap_or(0o666) & replaced.unwrap_or(0o777)
+            }
+            _ => 0o600,
+        };
+        let target = match &self.folder {
+            Folder::Open(entry) => entry.clone(),
+            Folder::Below(root, relative) => {
+                Entry::below(root, relative, Missing::Make).map_err(failed)?
+            }
+            Folder::Named => Entry::at(path).map_err(failed)?,
+        };
+        Temporary::create(target, mode, &self.context.leftovers)
             .map(Sink::Temporary)
             .map_err(failed)
     }
@@ -532,6 +608,16 @@ pub(crate) fn is_temporary(path: &Path) -> bool {
         let name = name.as_encoded_bytes();
         name.starts_with(b".") && name.ends_with(TEMPORARY.as_bytes())
     })
+}
+
+/// The error for something in a tree that is not replaced.
+fn not_a_file(path: &Path, metadata: &Metadata) -> Failure {
+    let why = match metadata.is_symlink() {
+        true => "it is a link, and a run over a folder follows none",
+        false => "it is not a regular file",
+    };
+    let what = format!("cannot write {}", printable(path.display()));
+    Failure::new(Exit::InputOutput, "io", what, why)
 }
 
 fn plan(path: &Path, inputs: &[&FileArg], overwrite: Overwrite) -> Result<Target, Failure> {
@@ -604,13 +690,6 @@ pub(crate) fn exists(path: &Path) -> Failure {
     .hint("name another file, or replace it with --force")
 }
 
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    }
-}
-
 #[cfg(unix)]
 fn links(metadata: &Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::nlink(metadata)
@@ -634,29 +713,20 @@ fn mode(_: &Metadata) -> Option<u32> {
     None
 }
 
-#[cfg(unix)]
-fn set_mode(builder: &mut Builder<'_, '_>, mode: u32) {
-    use std::os::unix::fs::PermissionsExt as _;
-    builder.permissions(fs::Permissions::from_mode(mode));
-}
-
-#[cfg(not(unix))]
-fn set_mode(_: &mut Builder<'_, '_>, _: u32) {}
-
 /// Copies extended attributes, access control lists among them, and returns those that cannot be
 /// set.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-fn keep_extended_attributes(from: &Path, to: &File) -> Vec<std::ffi::OsString> {
+fn keep_extended_attributes(from: &File, to: &File) -> Vec<std::ffi::OsString> {
     use std::os::unix::ffi::OsStringExt as _;
 
-    use rustix::fs::{XattrFlags, fsetxattr, getxattr, listxattr};
+    use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fsetxattr};
     let mut names = vec![0; 1 << 16];
     // A file system without extended attributes has none to keep.
-    let size = listxattr(from, &mut names[..]).unwrap_or(0);
+    let size = flistxattr(from, &mut names[..]).unwrap_or(0);
     names.truncate(size);
     let mut value = vec![0; 1 << 16];
     let mut is_lost = |name: &[u8]| {
-        let size = getxattr(from, name, &mut value[..]).ok();
+        let size = fgetxattr(from, name, &mut value[..]).ok();
         let value = size.and_then(|size| value.get(..size));
         value.is_none_or(|value| fsetxattr(to, name, value, XattrFlags::empty()).is_err())
     };
@@ -668,7 +738,7 @@ fn keep_extended_attributes(from: &Path, to: &File) -> Vec<std::ffi::OsString> {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn keep_extended_attributes(_: &Path, _: &File) -> Vec<std::ffi::OsString> {
+fn keep_extended_attributes(_: &File, _: &File) -> Vec<std::ffi::OsString> {
     Vec::new()
 }
 
@@ -685,27 +755,4 @@ fn keep_owner_and_mode(file: &File, wanted: &Metadata) -> io::Result<()> {
 #[cfg(not(unix))]
 fn keep_owner_and_mode(file: &File, wanted: &Metadata) -> io::Result<()> {
     file.set_permissions(wanted.permissions())
-}
-
-/// Makes a new name survive a power failure.
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
-    // A folder may be writable but not readable, and not every file system supports this.
-    match File::open(folder_of(path)).and_then(|folder| folder.sync_all()) {
-        Err(error) if !is_unable(&error) => Err(error),
-        _ => Ok(()),
-    }
-}
-
-#[cfg(unix)]
-fn is_unable(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-    )
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }

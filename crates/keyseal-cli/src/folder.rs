@@ -9,7 +9,7 @@ use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, Builder},
@@ -25,6 +25,7 @@ use crate::{
     files::{CHANGED, EXISTS, HardLinks, Output, Overwrite, is_temporary},
     first_bytes::{SAMPLE, possible_prefix},
     input::{FileArg, FileId, Input, Stamp},
+    open_folder::{Entry, Missing, OpenFolder},
     progress::Progress,
     report::{Outcome, Report, Verb, is_for_all},
 };
@@ -80,9 +81,26 @@ pub(crate) struct Run<'r> {
 /// A file that was found, and where its output goes.
 struct Planned {
     path: PathBuf,
+    /// Below the folder of the run.
+    relative: PathBuf,
     /// In another folder.
     output: Option<PathBuf>,
     output_exists: bool,
+}
+
+/// The open folders of a run. Files are found below them, and not through links that somebody puts
+/// in the place of a folder during the run.
+struct Roots {
+    input: OpenFolder,
+    /// There is none in place, nor if nothing is written.
+    output: Option<Arc<OpenFolder>>,
+}
+
+impl Roots {
+    fn input(&self, file: &Planned) -> Result<Entry, Failure> {
+        let entry = Entry::below(&self.input, &file.relative, Missing::Fail);
+        entry.map_err(|error| Failure::file("read", &file.path, &error))
+    }
 }
 
 /// The files of the folder, in order, and the folders that cannot be read.
@@ -96,17 +114,16 @@ impl Run<'_> {
     ) -> Result<Exit, Failure> {
         self.check_folders()?;
         let mut report = Report::new(self.verb, self.context);
+        let roots = self.roots()?;
         let found = self.find(&mut report);
         self.check_outputs(&found)?;
         let prefixes = match self.verb {
-            Verb::Encrypt => prefixes(&found),
+            Verb::Encrypt => prefixes(&found, &roots),
             Verb::Decrypt | Verb::Rewrap => HashMap::new(),
         };
         let twins = prefixes.values().filter(|paths| paths.len() > 1);
         let twins: HashSet<&Path> = twins.flatten().copied().collect();
-        let sizes = found.iter().flatten();
-        let sizes = sizes.filter_map(|file| Some(fs::metadata(&file.path).ok()?.len()));
-        let progress = Progress::of_files(found.len(), sizes.sum(), self.context);
+        let progress = Progress::of_files(found.len(), size_of(&found), self.context);
         let gate = Gate::new(IN_MEMORY);
         let next = AtomicUsize::new(0);
         let ended = AtomicBool::new(false);
@@ -121,8 +138,9 @@ impl Run<'_> {
                     Err((name, failure)) => (name.clone(), Some(Err(failure.clone()))),
                     Ok(file) => {
                         let name = printable(file.path.display());
-                        let outcome = (!ended.load(Ordering::Relaxed))
-                            .then(|| self.one(file, twins.contains(&*file.path), &gate, &each));
+                        let outcome = (!ended.load(Ordering::Relaxed)).then(|| {
+                            self.one(file, &roots, twins.contains(&*file.path), &gate, &each)
+                        });
                         (name, outcome)
                     }
                 };
@@ -153,18 +171,19 @@ impl Run<'_> {
     fn one(
         &self,
         file: &Planned,
+        roots: &Roots,
         has_twin: bool,
         gate: &Gate,
         each: &impl Fn(Item<'_>) -> Result<Outcome, Failure>,
     ) -> Result<Outcome, Failure> {
         let mut output_exists = file.output_exists;
         for _ in 1..ATTEMPTS {
-            match self.attempt(file, output_exists, has_twin, gate, each) {
+            match self.attempt(file, roots, output_exists, has_twin, gate, each) {
                 Err(failure) if self.has_lost_race(output_exists, &failure) => output_exists = true,
                 outcome => return outcome,
             }
         }
-        self.attempt(file, output_exists, has_twin, gate, each)
+        self.attempt(file, roots, output_exists, has_twin, gate, each)
     }
 
     /// Returns whether another run has written the output in the meantime. It may be just what this
@@ -181,18 +200,25 @@ impl Run<'_> {
     fn attempt(
         &self,
         file: &Planned,
+        roots: &Roots,
         output_exists: bool,
         has_twin: bool,
         gate: &Gate,
         each: &impl Fn(Item<'_>) -> Result<Outcome, Failure>,
     ) -> Result<Outcome, Failure> {
-        let place = FileArg::File(file.path.clone());
+        let entry = roots.input(file)?;
         let mut item = match (&self.destination, &file.output) {
-            (Destination::Folder(_), Some(output)) => {
-                self.to_folder(&place, output, output_exists)?
+            (Destination::Folder(target), Some(output)) => {
+                let relative = output.strip_prefix(target).unwrap_or(output);
+                let place = (roots.output.as_ref(), relative, &**output);
+                self.to_folder(
+                    Input::open_in_tree(&file.path, &entry)?,
+                    place,
+                    output_exists,
+                )?
             }
             (Destination::InPlace(hard_links), _) => {
-                let input = Input::open_locked(&file.path, self.context)?;
+                let input = Input::open_locked_in_tree(&file.path, &entry, self.context)?;
                 let output = Output::replacing(&input, &self.protected, *hard_links, self.context)?;
                 Item {
                     input,
@@ -215,25 +241,28 @@ impl Run<'_> {
         each(item)
     }
 
+    /// Plans the output of a file: the root of its tree, and its path from there and from here.
     fn to_folder<'i>(
         &'i self,
-        place: &FileArg,
-        output: &Path,
+        input: Input,
+        (root, relative, output): (Option<&Arc<OpenFolder>>, &Path, &Path),
         output_exists: bool,
     ) -> Result<Item<'i>, Failure> {
-        let input = Input::open(place, self.context)?;
         // Whether it is the output of an earlier run, and may be replaced, is for the verb to see.
-        let earlier = match output_exists && self.overwrite == Overwrite::Never {
-            true => Some(self.earlier(&input, output)?),
-            false => None,
+        let earlier = match root {
+            Some(root) if output_exists && self.overwrite == Overwrite::Never => {
+                Some(earlier(&input, root, relative, output)?)
+            }
+            _ => None,
         };
         let overwrite = match &earlier {
             Some(_) => Overwrite::Force,
             None => self.overwrite,
         };
+        let place = input.path().map(|path| FileArg::File(path.to_owned()));
         let mut inputs = self.protected.clone();
-        inputs.push(place);
-        let mut output = Output::in_tree(output, &inputs, overwrite, self.context)?;
+        inputs.extend(&place);
+        let mut output = Output::in_tree(root, relative, output, &inputs, overwrite, self.context)?;
         output.limit_mode(&input);
         Ok(Item {
             input,
@@ -243,16 +272,19 @@ impl Run<'_> {
         })
     }
 
-    /// Opens the file that has the output's name.
-    fn earlier(&self, input: &Input, output: &Path) -> Result<Earlier, Failure> {
-        let earlier = Input::open(&FileArg::File(output.to_owned()), self.context)?;
-        let is_younger = match (input.opened(), earlier.metadata()) {
-            (Some(opened), Some(written)) => opened.is_before(&written),
-            _ => false,
+    fn roots(&self) -> Result<Roots, Failure> {
+        let open = |verb, path: &Path| {
+            OpenFolder::open(path).map_err(|error| Failure::file(verb, path, &error))
         };
-        Ok(Earlier {
-            input: earlier,
-            is_younger,
+        let output = match &self.destination {
+            Destination::Folder(target) if !self.dry_run || target.exists() => {
+                Some(Arc::new(open("write to", target)?))
+            }
+            Destination::Folder(_) | Destination::InPlace(_) => None,
+        };
+        Ok(Roots {
+            input: open("read", self.folder)?,
+            output,
         })
     }
 
@@ -354,7 +386,9 @@ impl Run<'_> {
             Destination::InPlace(_) => None,
         };
         let output_exists = output.as_deref().is_some_and(Path::exists);
+        let relative = path.strip_prefix(self.folder).unwrap_or(&path);
         Planned {
+            relative: relative.to_owned(),
             path,
             output,
             output_exists,
@@ -412,13 +446,40 @@ impl Run<'_> {
     }
 }
 
+/// Opens the file that has the output's name.
+fn earlier(
+    input: &Input,
+    root: &OpenFolder,
+    relative: &Path,
+    output: &Path,
+) -> Result<Earlier, Failure> {
+    let entry = Entry::below(root, relative, Missing::Fail);
+    let entry = entry.map_err(|error| Failure::file("read", output, &error))?;
+    let earlier = Input::open_in_tree(output, &entry)?;
+    let is_younger = match (input.opened(), earlier.metadata()) {
+        (Some(opened), Some(written)) => opened.is_before(&written),
+        _ => false,
+    };
+    Ok(Earlier {
+        input: earlier,
+        is_younger,
+    })
+}
+
+/// Returns the bytes of all files, for the progress bar.
+fn size_of(found: &Found) -> u64 {
+    let files = found.iter().flatten();
+    let sizes = files.filter_map(|file| Some(fs::metadata(&file.path).ok()?.len()));
+    sizes.sum()
+}
+
 /// Groups the files that may be ciphertexts by the prefix of the key.
 ///
 /// One file may start like a ciphertext by chance. Two do not start with the same id.
-fn prefixes(found: &Found) -> HashMap<Vec<u8>, Vec<&Path>> {
-    let mut prefixes: HashMap<Vec<u8>, Vec<&Path>> = HashMap::new();
+fn prefixes<'f>(found: &'f Found, roots: &Roots) -> HashMap<Vec<u8>, Vec<&'f Path>> {
+    let mut prefixes: HashMap<Vec<u8>, Vec<&'f Path>> = HashMap::new();
     for file in found.iter().flatten() {
-        let Ok(opened) = fs::File::open(&file.path) else {
+        let Ok(Ok(opened)) = roots.input(file).map(|entry| entry.open()) else {
             continue;
         };
         let size = opened.metadata().map_or(0, |metadata| metadata.len());

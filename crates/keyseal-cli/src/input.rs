@@ -17,6 +17,7 @@ use crate::{
     error::Failure,
     exit::Exit,
     lock::Wait,
+    open_folder::Entry,
     progress::Progress,
     standard::check_input,
 };
@@ -242,6 +243,8 @@ pub(crate) struct Input {
     name: String,
     /// The path, if the file was opened by name.
     path: Option<PathBuf>,
+    /// The file in its folder, if it was opened there.
+    entry: Option<Entry>,
     opened: Option<Stamp>,
 }
 
@@ -309,6 +312,7 @@ impl Input {
             peeked: Zeroizing::default(),
             name: place.name(),
             path: place.path().map(Path::to_owned),
+            entry: None,
             opened,
         })
     }
@@ -316,13 +320,33 @@ impl Input {
     /// Opens a file that will be replaced, and locks it until it is closed: a second run waits,
     /// and then opens the file that has taken the place of this one.
     pub(crate) fn open_locked(path: &Path, context: &Context) -> Result<Self, Failure> {
+        Self::lock(path, None, context)
+    }
+
+    /// Opens a file of a tree, which will be replaced, and locks it as
+    /// [`open_locked`](Self::open_locked).
+    pub(crate) fn open_locked_in_tree(
+        path: &Path,
+        entry: &Entry,
+        context: &Context,
+    ) -> Result<Self, Failure> {
+        Self::lock(path, Some(entry), context)
+    }
+
+    /// Opens a file of a tree. It must be a regular file, and no link to one.
+    pub(crate) fn open_in_tree(path: &Path, entry: &Entry) -> Result<Self, Failure> {
+        Self::open_regular(path, Some(entry), not_readable)
+    }
+
+    fn lock(path: &Path, entry: Option<&Entry>, context: &Context) -> Result<Self, Failure> {
         let mut wait = Wait::new(context);
         loop {
-            let input = Self::open_regular(path)?;
+            let input = Self::open_regular(path, entry, not_replaceable)?;
             if let Source::File(file) = &input.source {
                 wait.lock(file, &input.name)?;
             }
-            let now = fs::metadata(path).map_err(|error| Failure::file("read", path, &error))?;
+            let now = metadata_of(path, entry);
+            let now = now.map_err(|error| Failure::file("read", path, &error))?;
             if input.opened.is_none_or(|opened| opened == Stamp::of(&now)) {
                 return Ok(input);
             }
@@ -331,15 +355,26 @@ impl Input {
 
     /// Opens a regular file. It does not open anything else, because a pipe waits for a writer,
     /// whose data would be lost.
-    fn open_regular(path: &Path) -> Result<Self, Failure> {
+    fn open_regular(
+        path: &Path,
+        entry: Option<&Entry>,
+        refused: impl Fn(&str) -> Failure,
+    ) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::file("read", path, &error);
         let check = |metadata: &Metadata| match metadata.is_dir() {
             true => Err(failed(io::ErrorKind::IsADirectory.into())),
-            false if !metadata.is_file() => Err(not_replaceable(&printable(path.display()))),
+            // Opening says of a link that it is not followed.
+            false if !metadata.is_file() && !metadata.is_symlink() => {
+                Err(refused(&printable(path.display())))
+            }
             false => Ok(()),
         };
-        check(&fs::metadata(path).map_err(failed)?)?;
-        let file = open_without_waiting(path).map_err(failed)?;
+        check(&metadata_of(path, entry).map_err(failed)?)?;
+        let file = match entry {
+            Some(entry) => entry.open(),
+            None => open_without_waiting(path),
+        };
+        let file = file.map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         check(&metadata)?;
         Ok(Self {
@@ -347,6 +382,7 @@ impl Input {
             peeked: Zeroizing::default(),
             name: printable(path.display()),
             path: Some(path.to_owned()),
+            entry: entry.cloned(),
             opened: Some(Stamp::of(&metadata)),
         })
     }
@@ -358,6 +394,11 @@ impl Input {
 
     pub(crate) fn path(&self) -> Option<&Path> {
         self.path.as_deref()
+    }
+
+    /// Returns the file in its folder, if it was opened there.
+    pub(crate) const fn entry(&self) -> Option<&Entry> {
+        self.entry.as_ref()
     }
 
     /// Returns the state of the file when it was opened.
@@ -387,7 +428,8 @@ impl Input {
         let now = |metadata: io::Result<Metadata>| metadata.ok().as_ref().map(Stamp::of);
         match (&self.source, &self.path) {
             (Source::File(file), Some(path)) => {
-                now(file.metadata()) == self.opened && now(fs::metadata(path)) == self.opened
+                now(file.metadata()) == self.opened
+                    && now(metadata_of(path, self.entry.as_ref())) == self.opened
             }
             (Source::File(file), None) => now(file.metadata()) == self.opened,
             (Source::Stream(_), _) => true,
@@ -454,6 +496,14 @@ impl Input {
     }
 }
 
+/// Returns the metadata of a file: in its folder, if that is open.
+fn metadata_of(path: &Path, entry: Option<&Entry>) -> io::Result<Metadata> {
+    match entry {
+        Some(entry) => entry.metadata(),
+        None => fs::metadata(path),
+    }
+}
+
 /// Opens a file. If it has become a pipe in the meantime, this does not wait for a writer.
 #[cfg(unix)]
 fn open_without_waiting(path: &Path) -> io::Result<File> {
@@ -465,6 +515,15 @@ fn open_without_waiting(path: &Path) -> io::Result<File> {
 #[cfg(not(unix))]
 fn open_without_waiting(path: &Path) -> io::Result<File> {
     File::open(path)
+}
+
+fn not_readable(name: &str) -> Failure {
+    Failure::new(
+        Exit::InputOutput,
+        "io",
+        format!("cannot read {name}"),
+        "it is not a regular file",
+    )
 }
 
 pub(crate) fn not_replaceable(name: &str) -> Failure {

@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process,
     sync::{
         Arc, Mutex, PoisonError,
@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use crate::{error::Failure, exit::Exit, style::Style};
+use crate::{error::Failure, exit::Exit, open_folder::Entry, style::Style};
 
 /// The number of a signal.
 pub(crate) type Signal = i32;
@@ -22,9 +22,39 @@ pub(crate) type Signal = i32;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Leftovers(Arc<Mutex<State>>);
 
+/// A temporary file or folder.
+#[derive(Clone, Debug)]
+pub(crate) enum Leftover {
+    /// A file or folder at a path.
+    Path(PathBuf),
+    /// A file in an open folder.
+    File(Entry),
+}
+
+impl Leftover {
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Path(path), Self::Path(other)) => path == other,
+            (Self::File(file), Self::File(other)) => file.is(other),
+            (Self::Path(_), Self::File(_)) | (Self::File(_), Self::Path(_)) => false,
+        }
+    }
+
+    fn remove(&self) {
+        // It may be gone already, and there is no one left to tell.
+        let _ = match self {
+            Self::File(entry) => entry.remove(),
+            Self::Path(path) => match fs::symlink_metadata(path) {
+                Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+                _ => fs::remove_file(path),
+            },
+        };
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
-    paths: Vec<PathBuf>,
+    paths: Vec<Leftover>,
     /// Receives every signal instead, if one is the normal end of the command.
     waiting: Option<Sender<Signal>>,
 }
@@ -42,7 +72,7 @@ impl Leftovers {
                     return;
                 }
                 for path in &state.paths {
-                    remove(path);
+                    path.remove();
                 }
                 let why = "nothing half-written is left";
                 Failure::new(Exit::Interrupted, "interrupted", "interrupted", why)
@@ -67,21 +97,34 @@ impl Leftovers {
     pub(crate) fn create<T>(
         &self,
         make: impl FnOnce() -> io::Result<T>,
-        path: impl FnOnce(&T) -> PathBuf,
+        leftover: impl FnOnce(&T) -> Leftover,
     ) -> io::Result<T> {
         self.change(|state| {
             let made = make()?;
-            state.paths.push(path(&made));
+            state.paths.push(leftover(&made));
             Ok(made)
         })
     }
 
     /// Makes a file or folder final, or removes it.
-    pub(crate) fn settle<T>(&self, path: &Path, settle: impl FnOnce() -> T) -> T {
+    pub(crate) fn settle<T>(&self, leftover: &Leftover, settle: impl FnOnce() -> T) -> T {
         self.change(|state| {
             let settled = settle();
-            state.paths.retain(|known| known != path);
+            state.paths.retain(|known| !known.is(leftover));
             settled
+        })
+    }
+
+    /// Makes a file final if `settle` succeeds.
+    pub(crate) fn settle_if<T, E>(
+        &self,
+        leftover: &Leftover,
+        settle: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.change(|state| {
+            let settled = settle()?;
+            state.paths.retain(|known| !known.is(leftover));
+            Ok(settled)
         })
     }
 
@@ -127,12 +170,4 @@ fn ignored_signals() -> u64 {
 fn on_signal(stop: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
     const SIGINT: Signal = 2;
     ctrlc::set_handler(move || stop(SIGINT)).map_err(io::Error::other)
-}
-
-fn remove(path: &Path) {
-    // It may be gone already, and there is no one left to tell.
-    let _ = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        _ => fs::remove_file(path),
-    };
 }

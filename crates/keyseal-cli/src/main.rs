@@ -32,6 +32,7 @@ mod kms;
 mod kms_args;
 mod kms_failure;
 mod lock;
+mod open_folder;
 mod plan;
 mod primitive;
 mod progress;

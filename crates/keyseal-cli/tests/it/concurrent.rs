@@ -1,10 +1,11 @@
-//! Other processes in the same folders: locks, and races for one output.
+//! Other processes in the same folders: locks, races for one output, and folders that are replaced.
 
 #![cfg(unix)]
 
 use std::{
     fs::{self, File},
     io::{BufRead as _, BufReader, Read as _},
+    os::unix::fs::symlink,
     process::Stdio,
     thread,
     time::Duration,
@@ -146,4 +147,110 @@ fn a_lost_race_against_another_program_is_a_failure() {
     assert!(said.contains("it already exists"), "{said}");
     assert_eq!(place.read("sealed/0.sealed"), b"somebody else's");
     assert_eq!(place.names("sealed"), ["0.sealed"]);
+}
+
+/// Starts a run over `t/s` on one thread, and puts a link to `victim` in the place of the folder `s`
+/// of `tree` as soon as `has_begun` says so. Returns the exit code and standard error.
+fn replaced_by_a_link(
+    place: &Place,
+    arguments: &[&str],
+    tree: &str,
+    has_begun: impl Fn() -> bool,
+) -> (Option<i32>, String) {
+    let child = place
+        .keyseal(&[&ENCRYPT[..], &["-j1"], arguments].concat())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !has_begun() {
+        thread::yield_now();
+    }
+    let folder = place.path(tree).join("s");
+    fs::rename(&folder, place.path("moved")).unwrap();
+    symlink(place.path("victim"), &folder).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), said)
+}
+
+/// Makes `t/s` with many files, and `victim` with files of the same names if it is `full`.
+fn with_victim(full: bool) -> Place {
+    let place = with_files(0);
+    fs::create_dir(place.path("t/s")).unwrap();
+    fs::create_dir(place.path("victim")).unwrap();
+    for file in 0..2000 {
+        place.write(&format!("t/s/{file}"), "inside");
+        if full {
+            place.write(&format!("victim/{file}"), "outside");
+        }
+    }
+    place
+}
+
+#[test]
+fn a_folder_that_becomes_a_link_is_not_followed_in_place() {
+    let place = with_victim(true);
+    let first = place.path("t/s/0");
+    let has_begun = || fs::read(&first).is_ok_and(|bytes| bytes != b"inside");
+    let (exit, said) = replaced_by_a_link(&place, &["--in-place"], "t", has_begun);
+    assert_eq!(exit, Some(3), "{said}");
+    assert!(
+        said.contains("a folder of its path has become a link"),
+        "{said}"
+    );
+    for name in place.names("victim") {
+        let file = format!("victim/{name}");
+        assert_eq!(place.read(&file), b"outside", "{file}");
+    }
+    assert_eq!(place.names("victim").len(), 2000);
+    assert!(!place.names("moved").iter().any(|name| name.contains("tmp")));
+}
+
+#[test]
+fn a_folder_of_the_output_that_becomes_a_link_is_not_followed() {
+    let place = with_victim(false);
+    let has_begun = || place.path("out/s/0.sealed").exists();
+    let (exit, said) = replaced_by_a_link(&place, &["-o", "out"], "out", has_begun);
+    assert_eq!(exit, Some(3), "{said}");
+    assert!(
+        said.contains("a folder of its path has become a link"),
+        "{said}"
+    );
+    assert!(place.names("victim").is_empty());
+    assert!(!place.names("moved").iter().any(|name| name.contains("tmp")));
+}
+
+#[test]
+fn a_link_in_the_output_folder_is_not_written_through() {
+    let place = with_files(1);
+    fs::create_dir(place.path("out")).unwrap();
+    place.write("victim", "outside");
+    symlink(place.path("victim"), place.path("out/0.sealed")).unwrap();
+    for force in [&["-o", "out"][..], &["-o", "out", "--force"]] {
+        let mut command = place.keyseal(&[&ENCRYPT[..], force].concat());
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(
+            said.contains("it is a link, and a run over a folder follows none"),
+            "{said}"
+        );
+        assert_eq!(place.read("victim"), b"outside");
+    }
+    assert!(place.path("out/0.sealed").is_symlink());
+}
+
+#[test]
+fn the_folders_of_a_run_may_be_links() {
+    let place = with_files(1);
+    for (name, folder) in [("in", "t"), ("out", "elsewhere")] {
+        fs::create_dir_all(place.path(folder)).unwrap();
+        symlink(place.path(folder), place.path(name)).unwrap();
+    }
+    let mut arguments = ENCRYPT.to_vec();
+    arguments[2] = "in";
+    place.done(&[&arguments[..], &["-o", "out"]].concat());
+    place.done(&[&arguments[..], &["--in-place"]].concat());
+    assert_eq!(place.names("elsewhere"), ["0.sealed"]);
+    assert_ne!(place.read("t/0"), b"content of 0");
 }

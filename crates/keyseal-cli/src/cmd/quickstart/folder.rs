@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use crate::{context::Context, error::Failure};
+use crate::{context::Context, error::Failure, interrupt::Leftover};
 
 /// The folder of the tour.
 pub(super) struct Folder {
@@ -23,7 +23,7 @@ impl Folder {
         };
         let path = context
             .leftovers
-            .create(make, PathBuf::clone)
+            .create(make, |path| Leftover::Path(path.clone()))
             .map_err(|error| match name {
                 Some(name) => Failure::file("make the folder", &name, &error),
                 None => Failure::io("cannot make a temporary folder", &error),
@@ -38,9 +38,11 @@ impl Folder {
     pub(super) fn close(self, done: bool, context: &Context) -> Result<(), Failure> {
         context
             .leftovers
-            .settle(&self.path, || match self.keep && done {
-                true => Ok(()),
-                false => fs::remove_dir_all(&self.path),
+            .settle(&Leftover::Path(self.path.clone()), || {
+                match self.keep && done {
+                    true => Ok(()),
+                    false => fs::remove_dir_all(&self.path),
+                }
             })
             .map_err(|error| Failure::file("remove", &self.path, &error))
     }
