@@ -21,6 +21,14 @@ const SIZES: [usize; 9] = [
     0, 1, 65_480, 65_481, 131_000, 131_001, 1_048_520, 1_048_521, 3_000_000,
 ];
 
+/// The sizes for a language. Each message starts its process, which takes Java a second.
+fn sizes(language: &str) -> &'static [usize] {
+    match language {
+        "python" => &SIZES,
+        _ => &[0, 65_480, 65_481, 3_000_000],
+    }
+}
+
 struct Kek {
     folder: tempfile::TempDir,
     keyset: KeysetHandle,
@@ -112,7 +120,8 @@ async fn objects_open_with_the_official_tinks_and_the_program() {
         for size in SIZES {
             store.put(&path(), bytes(size).into()).await.unwrap();
             let stored = inner.get(&path()).await.unwrap().bytes().await.unwrap();
-            for language in languages() {
+            let languages = languages().into_iter();
+            for language in languages.filter(|language| sizes(language).contains(&size)) {
                 let opened = tink(&language, "open", &kek, binding, &stored);
                 assert!(opened == bytes(size), "{language}, {size} bytes");
             }
@@ -130,10 +139,11 @@ async fn objects_of_the_official_tinks_open_here() {
         let aead = kek.keyset.primitive().unwrap();
         let builder = builder(inner.clone()).kek_keyset(aead).binding(binding);
         let store = builder.list_sizes(ListSizes::Exact).build().await.unwrap();
-        for (language, size) in languages()
+        let languages = languages();
+        let cases = languages
             .iter()
-            .flat_map(|language| SIZES.map(|size| (language, size)))
-        {
+            .flat_map(|language| sizes(language).iter().map(move |size| (language, *size)));
+        for (language, size) in cases {
             let plaintext = bytes(size);
             let sealed = tink(language, "seal", &kek, binding, &plaintext);
             inner.put(&path(), sealed.into()).await.unwrap();
