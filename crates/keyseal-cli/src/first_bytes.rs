@@ -69,12 +69,8 @@ impl FirstBytes {
             [0x00, a, b, c, d, ..] => Some((Start::CrunchyOrLegacy, [*a, *b, *c, *d])),
             _ => None,
         };
-        let is_possible = |head_size: &usize| {
-            *head_size >= Envelope::LENGTH_SIZE + MIN_WRAPPED
-                && *head_size as u64 + MIN_PAYLOAD <= size
-                && !starts_with_box(start)
-        };
-        let head_size = Envelope::head_size(start).ok().filter(is_possible);
+        let head_size = Envelope::head_size(start).ok();
+        let head_size = head_size.filter(|head_size| *head_size as u64 + MIN_PAYLOAD <= size);
         Self {
             prefix: prefix.map(|(start, id)| Prefix {
                 start,
@@ -169,7 +165,9 @@ fn starts_with_box(start: &[u8]) -> bool {
 
 /// Takes the first bytes of a possible envelope of `size` bytes apart.
 pub(crate) fn envelope(start: &[u8], size: u64) -> Option<Envelope<'_>> {
-    let is_possible = FirstBytes::of(start, size).wrapped.is_some();
+    let wrapped = FirstBytes::of(start, size).wrapped;
+    let is_possible =
+        wrapped.is_some_and(|wrapped| wrapped >= MIN_WRAPPED) && !starts_with_box(start);
     Envelope::parse_start(start, size)
         .ok()
         .filter(|_| is_possible)
@@ -230,8 +228,6 @@ mod tests {
             None
         );
         assert_eq!(FirstBytes::of(&[0, 0, 0, 0, 1], 1000).wrapped, None);
-        assert_eq!(FirstBytes::of(&[0, 0, 0, 39, 1], 1000).wrapped, None);
-        assert_eq!(FirstBytes::of(&[0, 0, 0, 40, 1], 1000).wrapped, Some(40));
         assert_eq!(FirstBytes::of(&[0, 0, 0x10, 0x01, 1], 10_000).wrapped, None);
 
         let raw = FirstBytes::of(&[2, 0, 0, 0, 42], 100);
@@ -308,6 +304,8 @@ mod tests {
         let icon = b"\0\0\x01\0\x01\0\0\0\0\0\x01\0\x20\0\x88\x13\0\0\x16\0\0\0\
             \x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\0\0\0\x01\0\x08\x06\0\0\0";
         let icon: Vec<u8> = icon.iter().copied().chain(random()).collect();
+        let of_wrapped = |len| envelope(&[&[0, 0, 0, len][..], &[1; 500]].concat(), 504).is_some();
+        assert!(!of_wrapped(39) && of_wrapped(40));
         let may_be = |file: &[u8]| {
             envelope(file, file.len() as u64).is_some_and(|envelope| may_be_envelope(&envelope))
         };

@@ -170,15 +170,20 @@ fn wrong_protection(name: &str, protection: Protection) -> Failure {
             "it is encrypted, but no key-encryption key is named",
         )
         .hint("name it with --keyset-kek URI"),
-        Protection::Cleartext => Failure::usage(
-            "keyset_not_encrypted",
-            what,
-            "it is not encrypted, but a key-encryption key is named",
-        )
-        .hint(
-            "leave out --keyset-kek, and KEYSEAL_KEYSET_KEK empty, or check that this is the right \
-             file",
-        ),
+        Protection::Cleartext => {
+            let failure = Failure::usage(
+                "keyset_not_encrypted",
+                what,
+                "it is not encrypted, but a key-encryption key is named",
+            )
+            .hint("leave out --keyset-kek, or check that this is the right file");
+            match std::env::var_os("KEYSEAL_KEYSET_KEK").is_some_and(|value| !value.is_empty()) {
+                true => {
+                    failure.hint("KEYSEAL_KEYSET_KEK= before the command leaves the variable out")
+                }
+                false => failure,
+            }
+        }
     }
 }
 

@@ -48,7 +48,7 @@ fn variables_stand_for_flags() {
     let encrypt = "keyseal encrypt in --keyset c.json --insecure-cleartext -o";
     let (code, said) = run(&place, &format!("{encrypt} d"));
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("KEYSEAL_KEYSET_KEK empty"), "{said}");
+    assert!(said.contains("KEYSEAL_KEYSET_KEK= before"), "{said}");
     done(&place, &format!("KEYSEAL_KEYSET_KEK= {encrypt} d"));
     done(&place, "KEYSEAL_KEK= keyseal encrypt in -o e");
     // If two variables conflict, the user decides.
