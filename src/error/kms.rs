@@ -42,7 +42,10 @@ struct Inner {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Repeat {
     AsKind,
-    Never,
+    /// The answer was a refusal, which a repetition would get again.
+    Refused,
+    /// It may have taken effect.
+    MayBeDone,
 }
 
 impl KmsError {
@@ -120,7 +123,14 @@ impl KmsError {
     /// Marks a call that must not simply be repeated, because it may have taken effect.
     #[must_use]
     pub fn not_repeatable(mut self) -> Self {
-        self.0.repeat = Repeat::Never;
+        self.0.repeat = Repeat::MayBeDone;
+        self
+    }
+
+    /// Marks a call that would be refused again, and changed nothing.
+    #[cfg(feature = "scaleway")]
+    pub(crate) fn refused(mut self) -> Self {
+        self.0.repeat = Repeat::Refused;
         self
     }
 
@@ -137,6 +147,13 @@ impl KmsError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.repeat == Repeat::AsKind && self.0.kind.is_transient()
+    }
+
+    /// Returns whether the call may have taken effect despite this error: a key or a version may
+    /// exist that the caller was not told about, so check before you repeat the call.
+    #[must_use]
+    pub fn may_have_taken_effect(&self) -> bool {
+        self.0.repeat == Repeat::MayBeDone
     }
 
     /// Returns the HTTP status, or `None` if there was no answer.
@@ -439,7 +456,9 @@ mod tests {
         ];
         for kind in transient {
             assert!(KmsError::new(kind).is_retryable());
-            assert!(!KmsError::new(kind).not_repeatable().is_retryable());
+            assert!(!KmsError::new(kind).may_have_taken_effect());
+            let lost = KmsError::new(kind).not_repeatable();
+            assert!(!lost.is_retryable() && lost.may_have_taken_effect());
         }
         for kind in [KmsErrorKind::NotFound, KmsErrorKind::DecryptionFailed] {
             assert!(!KmsError::new(kind).is_retryable());

@@ -12,14 +12,16 @@ use crate::{
 pub(crate) fn kms_failure(what: &str, error: &KmsError) -> Failure {
     let (exit, code) = classify(error);
     let failure = Failure::new(exit, code, what, printable(chain(error)));
-    let failure = match error.is_retryable() {
-        true => failure
+    let failure = if error.is_retryable() {
+        failure
             .hint("try again later")
-            .hint("--retries and --timeout allow more attempts and more time"),
-        false if error.kind().is_transient() => failure
+            .hint("--retries and --timeout allow more attempts and more time")
+    } else if error.may_have_taken_effect() {
+        failure
             .hint("the call may have taken effect: check before you repeat it")
-            .hint("keyseal kek list; keyseal kek show KEY"),
-        false => failure,
+            .hint("keyseal kek list; keyseal kek show KEY")
+    } else {
+        failure
     };
     hints(error.kind())
         .iter()

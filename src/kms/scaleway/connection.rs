@@ -99,7 +99,7 @@ impl Connection {
             let error = KmsError::new(KmsErrorKind::InvalidReply)
                 .with_message(why)
                 .with_status(response.status());
-            describe(&call, &response, error)
+            describe(&call, &response, without_result(&call, error))
         })
     }
 
@@ -120,11 +120,7 @@ impl Connection {
         });
         let response = match shared.transport.send(call.request()).await {
             Ok(response) => response,
-            Err(error) => {
-                let lost = !call.request().is_repeatable() && error.kind().may_be_done();
-                let error = if lost { error.not_repeatable() } else { error };
-                return Err(error.with_context(call.context()));
-            }
+            Err(error) => return Err(without_result(&call, error).with_context(call.context())),
         };
         match response.status() {
             200..=299 => Ok((call, response)),
@@ -134,6 +130,20 @@ impl Connection {
                 api::error::of_response(&call, &response),
             )),
         }
+    }
+}
+
+/// Marks an error that leaves open whether a call took effect.
+fn without_result(call: &Call, error: KmsError) -> KmsError {
+    let is_open = match error.kind() {
+        // It is not repeated, even if that were harmless.
+        KmsErrorKind::InvalidReply => call.operation().changes_keys(),
+        kind => !call.request().is_repeatable() && kind.may_be_done(),
+    };
+    if is_open {
+        error.not_repeatable()
+    } else {
+        error
     }
 }
 

@@ -101,6 +101,19 @@ impl Operation {
         )
     }
 
+    /// Returns whether it changes a key or makes one.
+    pub(super) const fn changes_keys(self) -> bool {
+        !self.is_repeatable()
+            || matches!(
+                self,
+                Self::DisableKey
+                    | Self::EnableKey
+                    | Self::ProtectKey
+                    | Self::UnprotectKey
+                    | Self::UpdateKey
+            )
+    }
+
     pub(super) const fn method(self) -> &'static str {
         match self {
             Self::GetKey

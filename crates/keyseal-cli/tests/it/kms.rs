@@ -347,3 +347,32 @@ fn a_file_of_certificates_must_hold_some() {
         assert_eq!(code(&output), (Some(exit), wanted.into()), "{file}");
     }
 }
+
+#[test]
+fn a_change_whose_answer_is_unreadable_is_said_to_be_perhaps_done() {
+    let kms = WithKms::new();
+    let hint = "hint: the call may have taken effect";
+    let id = kms.kek.rsplit('/').next().unwrap();
+    for fault in [
+        Fault::TruncatedJson,
+        Fault::WrongContentType("text/html".into()),
+    ] {
+        for (arguments, is_change) in [
+            (["kek", "create", "--name", "lost"], true),
+            (["kek", "rotate", id, "--quiet"], true),
+            (["kek", "disable", id, "--quiet"], true),
+            (["kek", "show", id, "--quiet"], false),
+            (["kek", "rotations", id, "--quiet"], false),
+        ] {
+            kms.emulator.inject(FaultRule::new(fault.clone()));
+            let output = kms.place.keyseal(&arguments).output().unwrap();
+            kms.emulator.clear_faults();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+            assert_eq!(said.contains(hint), is_change, "{arguments:?}: {said}");
+        }
+        kms.place.done(&["kek", "enable", id]);
+    }
+    let keys = String::from_utf8(kms.place.done(&["kek", "list"]).stdout).unwrap();
+    assert_eq!(keys.matches("lost").count(), 2, "{keys}");
+}

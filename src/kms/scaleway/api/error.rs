@@ -62,9 +62,10 @@ pub(crate) fn of_response(call: &Call, response: &HttpResponse) -> KmsError {
     let status = response.status();
     let kind = kind(call.operation(), status, &body);
     let mut error = KmsError::new(kind).with_status(status);
-    // With any other status the request took effect, or was refused and would be again.
-    if !call.request().is_repeatable() || !is_transient(status) {
+    if !call.request().is_repeatable() && kind.is_transient() {
         error = error.not_repeatable();
+    } else if !is_transient(status) {
+        error = error.refused();
     }
     if let Some(name) = body
         .r#type
