@@ -406,11 +406,14 @@ impl KeysetHandle {
 pub(super) fn parse(bytes: &[u8]) -> Result<(Format, File), KeysetError> {
     let format = Format::detect(bytes);
     let file = match format {
-        Format::Json => match json::read(bytes).map_err(malformed)? {
-            File::Cleartext(keyset) if keyset.key.is_empty() => return Err(KeysetError::Empty),
-            File::Cleartext(keyset) => File::Cleartext(keyset),
-            File::Encrypted(keyset) => File::Encrypted(check_encrypted(keyset, bytes)?),
-        },
+        // UTF-16 without a mark starts like JSON.
+        Format::Json => {
+            match json::read(bytes).map_err(|error| in_another_form(bytes, malformed(error)))? {
+                File::Cleartext(keyset) if keyset.key.is_empty() => return Err(KeysetError::Empty),
+                File::Cleartext(keyset) => File::Cleartext(keyset),
+                File::Encrypted(keyset) => File::Encrypted(check_encrypted(keyset, bytes)?),
+            }
+        }
         Format::Binary if wire::looks_like_keyset(bytes) => {
             File::Cleartext(parse_keyset(bytes, format)?)
         }

@@ -74,7 +74,17 @@ fn a_cleartext_keyset_called_encrypted_is_found() {
 #[test]
 fn a_keyset_in_another_text_form_is_named() {
     let place = case("keyset-in-another-text-encoding");
+    let utf16 = place.read("utf16.json");
+    let swapped = utf16.chunks(2).flat_map(|unit| unit.iter().rev().copied());
+    place.keyset("kek.json");
+    place.write("utf16-swapped.json", swapped.collect::<Vec<u8>>());
+    place.write("utf16-without-mark.json", &utf16[2..]);
+    let swapped = place.read("utf16-swapped.json");
+    place.write("utf16-swapped-without-mark.json", &swapped[2..]);
     for (file, name, code) in [
+        ("utf16-swapped.json", "UTF-16", "text-utf-16"),
+        ("utf16-without-mark.json", "UTF-16", "text-utf-16"),
+        ("utf16-swapped-without-mark.json", "UTF-16", "text-utf-16"),
         ("bom.json", "byte order mark", "json-mark"),
         ("utf16.json", "UTF-16", "text-utf-16"),
         ("keyset.hex", "hexadecimal", "text-hexadecimal"),
@@ -90,6 +100,15 @@ fn a_keyset_in_another_text_form_is_named() {
             5,
             &[name],
         );
+        says(&place, &["keyset", "list", file], 5, &[name]);
+        let kek = [
+            "keyset",
+            "list",
+            file,
+            "--keyset-kek",
+            "file-kms://kek.json",
+        ];
+        says(&place, &kek, 5, &[name]);
         let lint = says(&place, &["keyset", "lint", file, clear], 8, &[name]);
         assert!(lint.contains(&format!("error [{code}]")), "{lint}");
         let errors = lint.matches("error [").count();
