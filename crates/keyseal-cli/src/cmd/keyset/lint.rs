@@ -65,6 +65,9 @@ pub(crate) fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
     };
     let outside = inside.is_none() && encrypted;
     let mut found = inside.unwrap_or_else(|| found_in(&bytes));
+    if access.kek.is_some() && protection == Some(Protection::Cleartext) {
+        found.extend(check_protection(&found));
+    }
     if protection == Some(Protection::Cleartext) && holds_secret(&bytes) {
         found.extend(check_mode(&args.keyset));
     }
@@ -235,6 +238,23 @@ fn as_text(name: &str, found: &[Found], outside: bool) -> String {
         ));
     }
     text
+}
+
+/// Finds that a keyset is not encrypted, though a key-encryption key is named for it.
+fn check_protection(found: &[Found]) -> Option<Found> {
+    let is_said = found
+        .iter()
+        .any(|found| found.code == "encrypted-in-name-only");
+    (!is_said).then_some(Found {
+        code: "not-encrypted",
+        severity: Severity::Error,
+        count: 1,
+        key_ids: Vec::new(),
+        message: "the keyset is not encrypted, but a key-encryption key is named".to_owned(),
+        advice: "encrypt it with `keyseal keyset convert` if it should be, or leave out \
+                 --keyset-kek",
+        is_accepted: false,
+    })
 }
 
 /// Checks who may read a file that contains keys.
