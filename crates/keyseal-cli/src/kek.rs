@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use keyseal::{
     Aead, BoxFuture, DecryptError, Decrypted, KeysetError, KeysetHandle, KmsEnvelopeAead, KmsError,
     KmsErrorKind, RemoteAead, SecretAccess,
-    keyset::{Finding, Format},
+    keyset::{Finding, Format, Severity, lint},
     kms::blocking::{BlockingAead, Worker},
     rewrap::Witness,
 };
@@ -170,9 +170,11 @@ impl Kek {
     }
 
     /// Returns whether bytes may be a ciphertext of this key, which holds a keyset. Text never is,
-    /// so a damaged JSON file is not sent to a service.
+    /// nor are bytes that show a keyset: no damaged keyset in cleartext is sent to a service.
     pub(crate) fn may_wrap(&self, bytes: &[u8]) -> bool {
-        !bytes.is_empty() && !is_text(bytes)
+        let shows_keyset =
+            |found: &Finding| found.severity() == Severity::Error && found.code() != "not-a-keyset";
+        !bytes.is_empty() && !is_text(bytes) && !lint(bytes).iter().any(shows_keyset)
     }
 
     /// Returns the plaintext of a bare ciphertext, as BigQuery wraps keysets; `None` if the
@@ -235,24 +237,30 @@ impl Kek {
             .map_err(|error| self.not_read(name, error))
     }
 
+    /// The error for a wrapped keyset that this key does not decrypt.
+    pub(crate) fn not_unwrapped(&self, name: &str) -> Failure {
+        self.not_read(name, KeysetError::Decrypt(DecryptError::FAILED))
+    }
+
     /// Explains why a keyset did not open, and that it may be in the other form.
     fn not_read(&self, name: &str, error: KeysetError) -> Failure {
-        // With a local key file, that form makes no sense.
         let other_form = match &error {
-            _ if self.place.is_some() => false,
             KeysetError::Decrypt(DecryptError::FAILED) => true,
             KeysetError::Decrypt(error) => error.kms_error().is_some_and(is_outside_limits),
             _ => false,
         };
         let failure = keyset_failure(name, error);
-        match (other_form, self.uri.is_envelope()) {
-            (true, false) => failure.hint(format!(
-                "if it was written with {ENVELOPE}URI, read it with the same URI"
-            )),
-            (true, true) => failure.hint(format!(
-                "if it was written without {ENVELOPE}, read it without"
-            )),
-            (false, _) => failure,
+        match other_form {
+            true => failure.hint(self.hint_of_other_form()),
+            false => failure,
+        }
+    }
+
+    /// Returns the hint that a keyset may be in the form that the URI does not ask for.
+    pub(crate) fn hint_of_other_form(&self) -> String {
+        match self.uri.is_envelope() {
+            true => format!("if it was written without {ENVELOPE}, read it without"),
+            false => format!("if it was written with {ENVELOPE}URI, read it with the same URI"),
         }
     }
 }

@@ -72,12 +72,9 @@ impl Keyset {
                 Self::read(&name, bytes, seen.format(), access.cleartext)?
             }
             (Ok(seen), _) => return Err(wrong_protection(&name, seen.protection())),
-            (Err(error), Some(kek)) if kek.may_wrap(bytes) => {
-                let unwrapped = Self::unwrap(&name, bytes, kek, access.aad)?;
-                unwrapped.ok_or_else(|| {
-                    keyset_failure(&name, error)
-                        .hint("it does not decrypt as a wrapped keyset under --keyset-kek either")
-                })?
+            (Err(_), Some(kek)) if kek.may_wrap(bytes) => {
+                let unwrapped = Self::unwrap(&name, bytes, kek.clone(), access.aad)?;
+                unwrapped.ok_or_else(|| kek.not_unwrapped(&name))?
             }
             (Err(error), _) => return Err(keyset_failure(&name, error)),
         };

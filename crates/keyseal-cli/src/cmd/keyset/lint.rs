@@ -59,7 +59,8 @@ pub(crate) fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
         Some(kek) if encrypted => Some(inside(kek, &name, &bytes, &access)?),
         Some(kek) if protection.is_none() && kek.may_wrap(&bytes) => {
             let wrapped = kek.unwrap_keyset(&name, &bytes, &access.aad)?;
-            wrapped.map(|keyset| found_in(&keyset))
+            let keyset = wrapped.ok_or_else(|| kek.not_unwrapped(&name))?;
+            Some(found_in(&keyset))
         }
         _ => None,
     };
