@@ -233,3 +233,40 @@ fn faults_are_counted_and_not_listed() {
         &["\"count\": 100000"],
     );
 }
+
+#[test]
+fn a_keyset_that_does_not_decrypt_leads_to_the_options_it_may_need() {
+    let place = Place::new();
+    place.keyset("kek.json");
+    let create = ["keyset", "create", "--template", "AES256_GCM"];
+    let kek = ["--keyset-kek", "file-kms://kek.json", "--keyset-aad", "a"];
+    place.done(&[&create[..], &kek, &["-o", "e.json"]].concat());
+    let kek = ["--keyset-kek", "envelope+file-kms://kek.json"];
+    place.done(&[&create[..], &kek, &["-o", "envelope.json"]].concat());
+    fs::create_dir(place.path("d")).unwrap();
+    for name in ["e.json", "envelope.json"] {
+        fs::copy(place.path(name), place.path("d").join(name)).unwrap();
+        let rewrap = ["rewrap", name, "--in-place", "--kek", "file-kms://kek.json"];
+        let hints = ["--keyset-aad", "written with envelope+URI"];
+        says(&place, &rewrap, 4, &hints);
+        let kek = ["--keyset-kek", "file-kms://kek.json"];
+        let list = [&["keyset", "list", name][..], &kek].concat();
+        says(&place, &list, 4, &hints);
+        says(
+            &place,
+            &[&list[..], &["--keyset-aad", "b"]].concat(),
+            4,
+            &hints,
+        );
+    }
+    let folder = [
+        "rewrap",
+        "-r",
+        "d",
+        "--in-place",
+        "--kek",
+        "file-kms://kek.json",
+    ];
+    let said = says(&place, &folder, 4, &["written with envelope+URI"]);
+    assert_eq!(said.matches("--keyset-aad").count(), 2, "{said}");
+}

@@ -98,9 +98,11 @@ impl Keks {
         let bytes = input.peek(usize::try_from(KEYSET_LIMIT + 1).unwrap_or(usize::MAX))?;
         match self.open_keyset(input.name(), &bytes)? {
             Some(opened) => Ok(opened),
-            None if envelope.is_some() || KeysetFile::detect(&bytes).is_ok() => {
-                Err(self.not_unwrapped(input.name()))
-            }
+            None if KeysetFile::detect(&bytes).is_ok() => Err(self.keyset_not_opened(input.name())),
+            None if envelope.is_some() => Err(self.not_unwrapped(input.name())),
+            None if self.from.may_wrap(&bytes) => Err(self
+                .unknown(input.name())
+                .hint("if it is a wrapped keyset, use the --keyset-aad that it was written with")),
             None => Err(self.unknown(input.name())),
         }
     }
@@ -231,6 +233,18 @@ impl Keks {
         );
         let what = format!("cannot re-wrap {name}");
         Failure::new(Exit::Failed, "not_wrapped", what, why)
+    }
+
+    fn keyset_not_opened(&self, name: &str) -> Failure {
+        let why = format!(
+            "{} does not decrypt the keyset: it is under another key, has other associated data, or \
+             is damaged",
+            self.from.uri()
+        );
+        let what = format!("cannot re-wrap {name}");
+        Failure::new(Exit::NotDecrypted, "not_unwrapped", what, why)
+            .hint("use the --keyset-aad that it was written with")
+            .hint(self.from.hint_of_other_form())
     }
 
     fn not_unwrapped(&self, name: &str) -> Failure {
