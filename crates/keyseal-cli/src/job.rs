@@ -276,7 +276,8 @@ impl Job<'_> {
             .map_err(|error| names.failed(Side::Input, &error))?;
         let reader = reader.take(end - start);
         let written = copy(reader, &mut output.opened()?, &progress, &names)?;
-        let read = source.read.load(Ordering::Relaxed);
+        // Some segments are read twice, and others not at all: only the whole has a size to name.
+        let read = ReadAt::size(&source).map_err(|error| names.failed(Side::Input, &error))?;
         Ok(Sizes { read, written })
     }
 }
@@ -421,8 +422,6 @@ struct Watched<'w> {
     /// Counts the bytes that are written.
     progress: Option<&'w Progress>,
     failed: AtomicBool,
-    /// Bytes that were read.
-    read: AtomicU64,
     /// The position after the last byte read, not the size that the system reports.
     end: AtomicU64,
 }
@@ -433,7 +432,6 @@ impl<'w> Watched<'w> {
             file,
             progress: None,
             failed: AtomicBool::new(false),
-            read: 0.into(),
             end: 0.into(),
         }
     }
@@ -467,7 +465,6 @@ impl<'w> Watched<'w> {
 impl ReadAt for Watched<'_> {
     fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
         let len = self.note(ReadAt::read_at(self.file, buf, position))?;
-        self.read.fetch_add(len as u64, Ordering::Relaxed);
         // A read behind the end gives nothing, wherever it asks.
         if len > 0 {
             self.end.fetch_max(position + len as u64, Ordering::Relaxed);

@@ -100,8 +100,13 @@ fn run_file(args: &DecryptArgs, context: &Context) -> Result<Exit, Failure> {
     let (name, standard) = (output.name(), output.is_standard());
     output.commit_of(&job.input)?;
     let (ciphertext, plaintext) = (done.sizes.read, done.sizes.written);
+    let part = if args.range.is_some() {
+        "a part of "
+    } else {
+        ""
+    };
     context.report(
-        &format!("decrypted {ciphertext} bytes to {name}: {plaintext} bytes"),
+        &format!("decrypted {part}{ciphertext} bytes to {name}: {plaintext} bytes"),
         &json!({
             "ciphertext_size": ciphertext,
             "form": done.form,
