@@ -346,7 +346,14 @@ impl ChangedFile {
         }
         let place = self.output.as_ref().unwrap_or(&FileArg::Standard);
         let inputs: Vec<&FileArg> = others.iter().copied().chain([input]).collect();
-        Output::new(place, &inputs, holds, self.force.into(), context)
+        let planned = Output::new(place, &inputs, holds, self.force.into(), context);
+        planned.map_err(|failure| {
+            let is_other = others.iter().any(|other| other.is_same_file(place));
+            match failure.code() == "same_file" && !is_other {
+                true => failure.hint("--in-place replaces the input"),
+                false => failure,
+            }
+        })
     }
 }
 

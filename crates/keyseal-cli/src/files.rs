@@ -21,6 +21,9 @@ use crate::{
     terminal::DataWriter,
 };
 
+/// The hint for a run over a folder that would replace a file it reads for a key.
+pub(crate) const KEEP_OUTSIDE: &str = "keep files with keys or associated data outside the folder, or name the other files one by one";
+
 /// The code of a failure because of an output that exists.
 pub(crate) const EXISTS: &str = "output_exists";
 /// The code of a failure because of a file that changed while it was read.
@@ -245,7 +248,7 @@ impl<'c> Output<'c> {
             Ok(_) if overwrite == Overwrite::Never => return Err(exists(path)),
             Ok(metadata) if !metadata.is_file() => return Err(not_a_file(path, &metadata)),
             Ok(metadata) if inputs.iter().any(|input| input.is_file(path, &metadata)) => {
-                return Err(same_file(&printable(path.display())));
+                return Err(same_file(&printable(path.display()), KEEP_OUTSIDE));
             }
             Ok(metadata) => mode(&metadata),
         };
@@ -321,7 +324,8 @@ impl<'c> Output<'c> {
             return Err(not_replaceable(&name));
         }
         if others.iter().any(|other| other.is_file(path, metadata)) {
-            return Err(same_file(&name));
+            let hint = "the command reads it for a key or for associated data";
+            return Err(same_file(&name, hint));
         }
         let (path, folder) = match entry {
             Some(entry) => (Ok(path.to_owned()), Folder::Open(entry.clone())),
@@ -629,7 +633,7 @@ fn plan(path: &Path, inputs: &[&FileArg], overwrite: Overwrite) -> Result<Target
         )),
         Ok(metadata) if !metadata.is_file() => Ok(Target::Device(path.to_owned())),
         Ok(metadata) if inputs.iter().any(|input| input.is_file(path, &metadata)) => {
-            Err(same_file(&printable(path.display())))
+            Err(same_file(&printable(path.display()), "name another file"))
         }
         Ok(_) if overwrite == Overwrite::Never => Err(exists(path)),
         // A link stays a link to the file that is replaced.
@@ -670,14 +674,13 @@ pub(crate) fn changed(name: &str) -> Failure {
     .hint("run the command again when nothing else writes to the file")
 }
 
-fn same_file(name: &str) -> Failure {
+fn same_file(name: &str, hint: &str) -> Failure {
     Failure::usage(
         "same_file",
         format!("cannot write {name}"),
         "it is also an input",
     )
-    .hint("name another file")
-    .hint("--in-place replaces the input")
+    .hint(hint)
 }
 
 pub(crate) fn exists(path: &Path) -> Failure {

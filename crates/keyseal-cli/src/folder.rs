@@ -22,7 +22,7 @@ use crate::{
     display::printable,
     error::Failure,
     exit::Exit,
-    files::{CHANGED, EXISTS, HardLinks, Output, Overwrite, is_temporary},
+    files::{CHANGED, EXISTS, HardLinks, KEEP_OUTSIDE, Output, Overwrite, is_temporary},
     first_bytes::{SAMPLE, possible_prefix},
     input::{FileArg, FileId, Input, Stamp},
     open_folder::{Entry, Missing, OpenFolder},
@@ -219,7 +219,11 @@ impl Run<'_> {
             }
             (Destination::InPlace(hard_links), _) => {
                 let input = Input::open_locked_in_tree(&file.path, &entry, self.context)?;
-                let output = Output::replacing(&input, &self.protected, *hard_links, self.context)?;
+                let output = Output::replacing(&input, &self.protected, *hard_links, self.context)
+                    .map_err(|failure| match failure.code() {
+                        "same_file" => failure.hint(KEEP_OUTSIDE),
+                        _ => failure,
+                    })?;
                 Item {
                     input,
                     output,

@@ -298,6 +298,8 @@ fn files_that_hold_keys_are_never_replaced() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{line}: {said}");
         assert!(said.contains("kek.json: it is also an input"), "{said}");
+        assert!(said.contains("outside the folder"), "{said}");
+        assert!(!said.contains("--in-place"), "{said}");
         assert_eq!(place.read("d/kek.json"), before, "{line}");
         for target in ["kek.json", "./kek.json"] {
             let line = format!(
