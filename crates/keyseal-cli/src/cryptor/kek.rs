@@ -10,8 +10,8 @@ use keyseal::{
 };
 
 use super::contract::{
-    Cryptor, Form, Reason, Recognised, Summary, check_no_range, message_not_decrypted, no_message,
-    no_stream, not_encrypted,
+    Cryptor, Form, Reason, Recognised, Summary, check_no_range, message_not_decrypted,
+    not_encrypted,
 };
 use crate::{
     byte_range::ByteRange,
@@ -46,13 +46,29 @@ impl KekCryptor {
     }
 
     fn writes_stream(&self, form: Form, size: Option<u64>) -> Result<bool, Failure> {
-        let kind = self.template.as_deref().map(kind_of).transpose()?;
-        match (form, kind) {
-            (Form::Message, Some(KeyKind::StreamingAead)) => Err(no_message()),
-            (Form::Stream, Some(KeyKind::Aead)) => Err(no_stream()),
-            (Form::Stream, _) | (_, Some(KeyKind::StreamingAead)) => Ok(true),
-            (Form::Message, _) | (_, Some(_)) => Ok(false),
-            (Form::Fitting, None) => Ok(size.is_none_or(|size| size > LARGE)),
+        let Some(template) = self.template.as_deref() else {
+            return Ok(match form {
+                Form::Stream => true,
+                Form::Message => false,
+                Form::Fitting => size.is_none_or(|size| size > LARGE),
+            });
+        };
+        match (form, kind_of(template)?) {
+            (Form::Message, KeyKind::StreamingAead) => Err(wrong_template(
+                "cannot write a message",
+                template,
+                "streams",
+                "leave out --template, or name one for messages, such as AES256_GCM",
+            )),
+            (_, KeyKind::StreamingAead) => Ok(true),
+            (Form::Stream, KeyKind::Aead) => Err(wrong_template(
+                "cannot write a stream",
+                template,
+                "whole messages",
+                "leave out --template, or name one for streams, such as AES256_GCM_HKDF_1MB",
+            )),
+            // Envelopes explain what else a template may be for.
+            (_, _) => Ok(false),
         }
     }
 
@@ -173,7 +189,6 @@ impl KekCryptor {
                     self.kek.uri()
                 ),
             ),
-            KeysetError::WrongPrimitive { .. } => no_stream(),
             _ => match error.kms_error() {
                 Some(error) => kms_failure(what, error),
                 None => keyset_failure(&self.kek.uri(), error),
@@ -340,6 +355,12 @@ fn not_envelope(start: &[u8], size: u64) -> Reason {
             Reason::new("not_ciphertext", text)
         }
     }
+}
+
+/// The error for a template whose keys do not write the form that the user asks for.
+fn wrong_template(what: &str, template: &str, purpose: &str, hint: &str) -> Failure {
+    let why = format!("the keys of --template {template} are for {purpose}");
+    Failure::usage("stream", what, why).hint(hint)
 }
 
 /// Returns the kind of a template's keys.
