@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, thread};
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -175,13 +175,15 @@ pub(crate) struct KeysetChoice {
 
 /// What encrypts or decrypts: a keyset, or a key-encryption key.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Keyset")]
+#[command(
+    next_help_heading = "Keyset",
+    group = ArgGroup::new("key").args(["keyset", "kek"]).required(true).multiple(true)
+)]
 pub(crate) struct CryptosystemChoice {
     /// The keyset file, or use --kek
     #[arg(
         long,
         value_name = "FILE",
-        required_unless_present = "kek",
         conflicts_with = "kek",
         env = "KEYSEAL_KEYSET",
         hide_env_values = true

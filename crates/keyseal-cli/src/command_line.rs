@@ -2,7 +2,11 @@
 
 use std::{env, ffi::OsString};
 
-use clap::{Command, CommandFactory as _, FromArgMatches as _, builder::Resettable};
+use clap::{
+    Command, CommandFactory as _, FromArgMatches as _,
+    builder::Resettable,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
 use crate::{
     cli::Cli,
@@ -28,8 +32,13 @@ pub(crate) fn command() -> Command {
 /// Parses a command line, with the variables that apply to it, and returns the flags that its
 /// command has.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<(Cli, Flags), clap::Error> {
-    let mut command = with_variables(command(), &Given(arguments));
-    let matches = command.try_get_matches_from_mut(arguments)?;
+    let given = Given(arguments);
+    let mut command = with_variables(command(), &given);
+    let matches = command.try_get_matches_from_mut(arguments);
+    let matches = matches.map_err(|error| match is_about_variables(&error, &given) {
+        true => two_variables(&mut command),
+        false => error,
+    })?;
     let flags = Flags::of(&command, &matches);
     Ok((Cli::from_arg_matches(&matches)?, flags))
 }
@@ -89,6 +98,27 @@ fn with_variables(command: Command, given: &Given<'_>) -> Command {
         }
     });
     command.mut_subcommands(|inner| with_variables(inner, given))
+}
+
+/// Returns whether the keyset and the key-encryption key that conflict come from variables.
+fn is_about_variables(error: &clap::Error, given: &Given<'_>) -> bool {
+    let names = |kind, flag: &str| matches!(error.get(kind), Some(ContextValue::String(name)) if name.starts_with(flag));
+    let kinds = [ContextKind::InvalidArg, ContextKind::PriorArg];
+    error.kind() == ErrorKind::ArgumentConflict
+        && ["--keyset <", "--kek <"]
+            .iter()
+            .all(|flag| kinds.iter().any(|kind| names(*kind, flag)))
+        && !given.flag("--keyset")
+        && !given.flag("--kek")
+}
+
+/// The error for variables that name a keyset and a key-encryption key.
+fn two_variables(command: &mut Command) -> clap::Error {
+    command.error(
+        ErrorKind::ArgumentConflict,
+        "KEYSEAL_KEYSET and KEYSEAL_KEK are both set, but only one of them can be used\n\n  \
+         tip: unset one of them, or name --keyset or --kek, which overrules the other's variable",
+    )
 }
 
 fn is_set(variable: &str) -> bool {

@@ -57,6 +57,11 @@ fn variables_stand_for_flags() {
         "KEYSEAL_KEK=file-kms://kek.json keyseal encrypt in -o f",
     );
     assert_eq!(code, Some(2), "{said}");
+    let names = "error: command line: KEYSEAL_KEYSET and KEYSEAL_KEK are both set";
+    assert!(
+        said.starts_with(names) && !said.contains("<FILE>"),
+        "{said}"
+    );
     let both = "KEYSEAL_KEK=file-kms://kek.json keyseal encrypt in --keyset k.json -o g";
     done(&place, both);
 }
