@@ -6,7 +6,7 @@ mod scaleway;
 
 pub(crate) use self::{
     provider::{OpenKey, Provider, new_worker},
-    scaleway::KeyManager,
+    scaleway::{KeyManager, parse_key},
 };
 
 /// The providers of this build.

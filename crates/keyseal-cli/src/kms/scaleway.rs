@@ -21,8 +21,9 @@ pub(super) const PROVIDER: Provider = Provider {
     example: "scw-kms://regions/REGION/keys/ID or scw-kms://ID, a key of Scaleway Key Manager",
     file: |_| None,
     open: |key, _, context| {
+        let uri = parse_key(&format!("scw-kms://{key}"))?;
         let manager = KeyManager::new(context.kms(), context)?;
-        let key = manager.key(&format!("scw-kms://{key}"), context)?;
+        let key = manager.key(&uri, context)?;
         Ok(OpenKey {
             canonical: key.uri().to_string(),
             key: Arc::new(key),
@@ -97,15 +98,7 @@ impl KeyManager {
         &self.client
     }
 
-    /// Returns the key of a URI, of `region/id` or of an id.
-    pub(crate) fn key(&self, reference: &str, context: &Context) -> Result<ScalewayKey, Failure> {
-        let failed = |error: KmsError| {
-            kms_failure(
-                &format!("cannot use the key {}", printable(reference)),
-                &error,
-            )
-        };
-        let uri = KeyUri::from_reference(reference).map_err(failed)?;
+    pub(crate) fn key(&self, uri: &KeyUri, context: &Context) -> Result<ScalewayKey, Failure> {
         if let (Some(named), Some(own)) = (uri.region(), self.client.region())
             && named != own
         {
@@ -113,7 +106,9 @@ impl KeyManager {
                 "the key's region is {named}, that of the settings {own}"
             ));
         }
-        self.client.key(&uri).map_err(failed)
+        self.client
+            .key(uri)
+            .map_err(|error| unusable(&uri.to_string(), &error))
     }
 
     /// Waits for an answer. `what` starts the error message, such as `cannot rotate the key`.
@@ -126,6 +121,16 @@ impl KeyManager {
             .run(call)
             .map_err(|error| kms_failure(what, &error))
     }
+}
+
+/// Parses the URI of a key, `region/id` or an id. It needs no credentials.
+pub(crate) fn parse_key(reference: &str) -> Result<KeyUri, Failure> {
+    KeyUri::from_reference(reference).map_err(|error| unusable(reference, &error))
+}
+
+fn unusable(reference: &str, error: &KmsError) -> Failure {
+    let what = format!("cannot use the key {}", printable(reference));
+    kms_failure(&what, error)
 }
 
 /// Returns how long a call may take, and how often it is made.

@@ -11,7 +11,7 @@ use std::{
 use keyseal::SecretAccess;
 use keyseal_emulator::{ErrorBody, Fault, FaultRule, Identity, Lock, Operation, Permission};
 
-use super::support::WithKms;
+use super::support::{Place, WithKms};
 
 fn code(output: &Output) -> (Option<i32>, String) {
     let said = String::from_utf8_lossy(&output.stderr);
@@ -375,4 +375,21 @@ fn a_change_whose_answer_is_unreadable_is_said_to_be_perhaps_done() {
     }
     let keys = String::from_utf8(kms.place.done(&["kek", "list"]).stdout).unwrap();
     assert_eq!(keys.matches("lost").count(), 2, "{keys}");
+}
+
+#[test]
+fn a_malformed_uri_is_named_before_credentials_are_missed() {
+    let place = Place::new();
+    place.write("in", "text");
+    for line in [
+        "encrypt in --kek scw-kms://bad -o out",
+        "rewrap in --kek scw-kms://bad --in-place",
+        "kek show bad",
+        "dek generate scw-kms://bad",
+        "keyset create --template AES256_GCM --keyset-kek envelope+scw-kms://bad -o out",
+    ] {
+        let output = place.shell(&format!("keyseal {line} --json")).output();
+        let output = output.unwrap();
+        assert_eq!(code(&output), (Some(2), "kms_invalid_uri".into()), "{line}");
+    }
 }

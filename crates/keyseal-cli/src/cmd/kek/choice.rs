@@ -3,7 +3,12 @@
 use clap::{Args, ValueEnum};
 use keyseal::kms::scaleway::{ProtectionLevel, ScalewayKey, Timestamp, UsageKind};
 
-use crate::{context::Context, error::Failure, kms::KeyManager, kms_args::KmsArgs};
+use crate::{
+    context::Context,
+    error::Failure,
+    kms::{KeyManager, parse_key},
+    kms_args::KmsArgs,
+};
 
 /// One key of Key Manager.
 #[derive(Args, Debug)]
@@ -17,8 +22,9 @@ pub(crate) struct KeyChoice {
 
 impl KeyChoice {
     pub(crate) fn open(&self, context: &Context) -> Result<(KeyManager, ScalewayKey), Failure> {
+        let uri = parse_key(&self.key)?;
         let manager = KeyManager::new(&self.kms, context)?;
-        let key = manager.key(&self.key, context)?;
+        let key = manager.key(&uri, context)?;
         Ok((manager, key))
     }
 }
