@@ -246,6 +246,10 @@ impl Error for KmsError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum KmsErrorKind {
+    /// The service presents the certificate of a certificate authority as its own. It cannot be
+    /// trusted, even by adding it. Nothing was sent.
+    #[error("the server presents the certificate of a certificate authority as its own")]
+    CaCertificate,
     /// The service's certificate is valid, but for a different host name. Nothing was sent.
     #[error("the certificate is for another name")]
     CertificateName,
@@ -373,7 +377,8 @@ impl KmsErrorKind {
     pub const fn is_input_independent(self) -> bool {
         matches!(
             self,
-            Self::CertificateName
+            Self::CaCertificate
+                | Self::CertificateName
                 | Self::Configuration
                 | Self::InvalidUri
                 | Self::Locked
@@ -397,7 +402,8 @@ impl KmsErrorKind {
     pub(crate) const fn may_be_done(self) -> bool {
         !matches!(
             self,
-            Self::CertificateName
+            Self::CaCertificate
+                | Self::CertificateName
                 | Self::Configuration
                 | Self::NotSent
                 | Self::Proxy

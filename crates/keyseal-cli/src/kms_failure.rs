@@ -30,6 +30,7 @@ pub(crate) fn kms_failure(what: &str, error: &KmsError) -> Failure {
 
 fn classify(error: &KmsError) -> (Exit, &'static str) {
     match error.kind() {
+        KmsErrorKind::CaCertificate => (Exit::KmsRefused, "kms_ca_certificate"),
         KmsErrorKind::CertificateName => (Exit::KmsRefused, "kms_certificate_name"),
         KmsErrorKind::Configuration => (Exit::Usage, "kms_configuration"),
         KmsErrorKind::Conflict => (Exit::KmsRefused, "kms_conflict"),
@@ -108,6 +109,11 @@ const fn hints(kind: KmsErrorKind) -> &'static [&'static str] {
 /// Suggests a next step where the service was not reached.
 const fn connection_hints(kind: KmsErrorKind) -> &'static [&'static str] {
     match kind {
+        KmsErrorKind::CaCertificate => &[
+            "give the server a certificate that the authority issues, or one made with: openssl req \
+             -x509 -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:HOST",
+            "until then, no file of trusted certificates helps",
+        ],
         KmsErrorKind::CertificateName => &[
             "SCW_API_URL must have the host name of the certificate",
             "--api-url URL sets it for one call",
@@ -141,11 +147,12 @@ const fn connection_hints(kind: KmsErrorKind) -> &'static [&'static str] {
 #[cfg(test)]
 pub(crate) fn hints_by_kind() -> Vec<&'static [&'static str]> {
     use KmsErrorKind::{
-        CertificateName, DecryptionFailed, InvalidReply, InvalidUri, Locked, MissingCredentials,
-        NotFound, PermissionDenied, PreconditionFailed, Proxy, Tls, Unauthenticated, UnknownHost,
-        Unreachable, UntrustedCertificate,
+        CaCertificate, CertificateName, DecryptionFailed, InvalidReply, InvalidUri, Locked,
+        MissingCredentials, NotFound, PermissionDenied, PreconditionFailed, Proxy, Tls,
+        Unauthenticated, UnknownHost, Unreachable, UntrustedCertificate,
     };
     let kinds = [
+        CaCertificate,
         CertificateName,
         DecryptionFailed,
         InvalidReply,

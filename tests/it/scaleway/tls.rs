@@ -29,7 +29,20 @@ pub(super) fn start(name: &str) -> (SocketAddr, String) {
     let key = rcgen::KeyPair::generate().unwrap();
     let parameters = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
     let certificate = parameters.signed_by(&key, &issuer).unwrap();
+    (serve(&certificate, &key), authority.pem())
+}
 
+/// Starts a server with a certificate that is its own authority, and returns it as PEM.
+fn start_self_signed(is_ca: rcgen::IsCa) -> (SocketAddr, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    parameters.is_ca = is_ca;
+    let certificate = parameters.self_signed(&key).unwrap();
+    (serve(&certificate, &key), certificate.pem())
+}
+
+/// Answers with this certificate.
+fn serve(certificate: &rcgen::Certificate, key: &rcgen::KeyPair) -> SocketAddr {
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
@@ -57,7 +70,7 @@ pub(super) fn start(name: &str) -> (SocketAddr, String) {
             }
         }
     });
-    (address, authority.pem())
+    address
 }
 
 fn builder(address: SocketAddr) -> ScalewayClientBuilder {
@@ -96,6 +109,21 @@ async fn a_certificate_that_is_not_trusted_has_its_kind_and_is_not_tried_again()
         assert_eq!((error.attempts(), error.is_retryable()), (1, false));
         assert!(full_text(&error).to_lowercase().contains("certificate"));
     }
+}
+
+/// `openssl req -x509` makes such a certificate, unless it is told otherwise.
+#[tokio::test]
+async fn a_self_signed_certificate_is_believed_unless_it_is_that_of_an_authority() {
+    let authority = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let (address, pem) = start_self_signed(authority);
+    let client = builder(address).ca_certificates(pem).build().unwrap();
+    let error = key_of(&client).get().await.unwrap_err();
+    let kind = KmsErrorKind::CaCertificate;
+    assert_eq!(error.kind(), kind, "{}", full_text(&error));
+
+    let (address, pem) = start_self_signed(rcgen::IsCa::ExplicitNoCa);
+    let client = builder(address).ca_certificates(pem).build().unwrap();
+    key_of(&client).get().await.unwrap();
 }
 
 #[tokio::test]
