@@ -3,9 +3,10 @@
 use keyseal::{DecryptError, EncryptError, KeyError, KeyTypes, KeysetError, keyset::KeysetFile};
 
 use crate::{
-    display::{closest, printable},
+    display::{closest, printable, quoted},
     error::{Failure, chain},
     exit::Exit,
+    input::FileArg,
     kms_failure::kms_failure,
 };
 
@@ -56,11 +57,20 @@ pub(crate) fn keyset_failure(name: &str, error: KeysetError) -> Failure {
         }
         KeysetError::WrongPrimitive { .. } => {
             Failure::new(Exit::KeysetInvalid, "wrong_primitive", what, why)
-                .hint(format!("keyseal keyset list {name}"))
+                .hint(format!("keyseal keyset list {}", argument(name)))
         }
         _ => Failure::new(Exit::KeysetInvalid, "keyset_invalid", what, why).hint(format!(
-            "keyseal keyset lint {name} says what is wrong, and what to do"
+            "keyseal keyset lint {} says what is wrong, and what to do",
+            argument(name)
         )),
+    }
+}
+
+/// Returns the argument for a file of this name, in a command line that a hint suggests.
+fn argument(name: &str) -> String {
+    match name == FileArg::Standard.name() {
+        true => FileArg::Standard.argument(),
+        false => quoted(name.as_ref()),
     }
 }
 
@@ -70,7 +80,7 @@ fn not_changed(name: &str, error: &KeysetError, why: String) -> Failure {
     let (code, hint) = match error {
         KeysetError::UnknownId { id } => {
             return Failure::usage("unknown_key_id", what, format!("it has no key {id}"))
-                .hint(format!("keyseal keyset list {name}"));
+                .hint(format!("keyseal keyset list {}", argument(name)));
         }
         KeysetError::IsPrimary { .. } => (
             "is_primary",
