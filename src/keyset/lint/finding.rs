@@ -43,6 +43,65 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The names of all kinds of findings.
+    pub const CODES: &[&str] = &[
+        "binary-damaged",
+        "destroyed-key-left",
+        "duplicate-id",
+        "encrypted-in-name-only",
+        "java-config-2026",
+        "json-base64",
+        "json-base64-padding",
+        "json-base64-url",
+        "json-duplicate-member",
+        "json-enum",
+        "json-enum-number",
+        "json-id",
+        "json-id-form",
+        "json-kind",
+        "json-list",
+        "json-malformed",
+        "json-mark",
+        "json-no-id",
+        "json-no-material-type",
+        "json-snake-case",
+        "json-string",
+        "json-trailing-comma",
+        "json-trailing-data",
+        "json-two-kinds",
+        "json-unknown-member",
+        "key-malformed",
+        "key-material-type",
+        "key-parameter",
+        "key-prefix",
+        "key-refused",
+        "key-version",
+        "legacy-prefix",
+        "mixed-kinds",
+        "no-enabled-key",
+        "no-key-data",
+        "no-keys",
+        "no-primary",
+        "not-a-keyset",
+        "predictable-key",
+        "primary-not-enabled",
+        "raw-many",
+        "raw-mixed",
+        "refused",
+        "remote-keys-in-turn",
+        "same-material",
+        "short-tag",
+        "text-base64",
+        "text-hexadecimal",
+        "text-proto",
+        "text-utf-16",
+        "too-many-keys",
+        "unknown-prefix",
+        "unknown-status",
+        "unknown-type",
+        "zero-id",
+    ];
+
     /// Returns the name of this kind of finding, such as `duplicate-id`. It never changes.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -130,6 +189,7 @@ pub(super) struct Findings {
 
 impl Findings {
     pub(super) fn push(&mut self, finding: Finding) {
+        debug_assert!(Finding::CODES.contains(&finding.code), "{}", finding.code);
         let kind = (finding.code, finding.severity, finding.advice);
         let at = *self.known.entry(kind).or_insert(self.all.len());
         match self.all.get_mut(at) {

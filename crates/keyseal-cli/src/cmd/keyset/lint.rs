@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     args::KeysetAccess,
     context::Context,
-    display::{Lines, count, cut, printable},
+    display::{Lines, closest, count, cut, printable},
     error::Failure,
     exit::Exit,
     input::{FileArg, KEYSET_LIMIT, check_one_standard_input},
@@ -22,6 +22,9 @@ use crate::{
     kek_uri::is_served,
     keysets::Access,
 };
+
+/// The codes of findings about the file around a keyset.
+const OWN_CODES: &[&str] = &["file-mode", "kms-scheme", "not-encrypted"];
 
 /// The longest message of a finding, in characters.
 const LONGEST_MESSAGE: usize = 400;
@@ -49,6 +52,7 @@ pub(crate) struct LintArgs {
 }
 
 pub(crate) fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
+    check_accepted(&args.accept)?;
     check_one_standard_input(args.access.places().chain([&args.keyset]))?;
     let access = args.access.resolve(context)?;
     let name = args.keyset.name();
@@ -93,6 +97,25 @@ pub(crate) fn run(args: LintArgs, context: &Context) -> Result<Exit, Failure> {
         true => Exit::Done,
         false => Exit::LintFound,
     })
+}
+
+/// Refuses to accept a code that no finding has.
+fn check_accepted(codes: &[String]) -> Result<(), Failure> {
+    let mut known = [Finding::CODES, OWN_CODES].concat();
+    known.sort_unstable();
+    let Some(unknown) = codes.iter().find(|code| !known.contains(&code.as_str())) else {
+        return Ok(());
+    };
+    let failure = Failure::usage(
+        "unknown_finding",
+        format!("cannot accept {}", printable(unknown)),
+        "no finding has this code",
+    );
+    let failure = match closest(unknown, known.iter().copied()) {
+        Some(code) => failure.hint(format!("did you mean {code}?")),
+        None => failure,
+    };
+    Err(failure.hint(format!("the codes are {}", known.join(", "))))
 }
 
 /// Finds the faults of an encrypted keyset.
