@@ -180,17 +180,15 @@ pub(crate) fn wipe(bytes: &mut Vec<u8>) {
 }
 
 /// Bytes of stack that setting up a cipher may use below its caller.
-pub(crate) const STACK_OF_KEYS: usize = if cfg!(unoptimized) { 32 << 10 } else { 8 << 10 };
+pub(crate) const STACK_OF_KEYS: usize = if cfg!(unoptimized) {
+    32 << 10
+} else {
+    16 << 10
+};
 
 /// Bytes of stack that processing one message may use below its cipher. With AVX-512, frames have
-/// registers of 64 bytes.
-pub(crate) const STACK_OF_MESSAGES: usize = if cfg!(unoptimized) {
-    16 << 10
-} else if cfg!(little_optimized) {
-    8 << 10
-} else {
-    4 << 10
-};
+/// registers of 64 bytes: half as much is not enough.
+pub(crate) const STACK_OF_MESSAGES: usize = if cfg!(unoptimized) { 16 << 10 } else { 8 << 10 };
 
 /// Bytes of stack that are wiped at once.
 const WIPED_AT_ONCE: usize = 1 << 10;
