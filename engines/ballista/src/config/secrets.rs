@@ -99,7 +99,7 @@ mod tests {
         for text in [
             "0da9f41e-7b1c-4a77-9f4c-3d0f8c8d5a10",
             "AKIAIOSFODNN7EXAMPLE",
-            "SCWXXXXXXXXXXXXXXXX1",
+            "SCW0123456789ABCDEF1",
             "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
             "000102030405060708090a0b0c0d0e0f",
             "user:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
