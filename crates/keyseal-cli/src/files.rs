@@ -22,7 +22,8 @@ use crate::{
 };
 
 /// The hint for a run over a folder that would replace a file it reads for a key.
-pub(crate) const KEEP_OUTSIDE: &str = "keep files with keys or associated data outside the folder, or name the other files one by one";
+const KEEP_OUTSIDE: &str = "keep files with keys or associated data outside the folder, or name the \
+     other files one by one";
 
 /// The code of a failure because of an output that exists.
 pub(crate) const EXISTS: &str = "output_exists";
@@ -79,6 +80,17 @@ pub(crate) struct Output<'c> {
     folder: Folder,
     context: &'c Context,
     sink: Option<Sink>,
+}
+
+/// The place of an output in a tree.
+#[derive(Clone, Copy)]
+pub(crate) struct InTree<'p> {
+    /// `None` if the tree does not exist, because nothing is written.
+    pub(crate) root: Option<&'p Arc<OpenFolder>>,
+    /// The path from the root.
+    pub(crate) relative: &'p Path,
+    /// The path as the user knows it, for messages.
+    pub(crate) path: &'p Path,
 }
 
 /// How the folder of an output is found.
@@ -227,9 +239,11 @@ impl<'c> Output<'c> {
     /// Plans an output in a tree, whose folders are made once something is written. No link is
     /// followed below the root of the tree.
     pub(crate) fn in_tree(
-        root: Option<&Arc<OpenFolder>>,
-        relative: &Path,
-        path: &Path,
+        InTree {
+            root,
+            relative,
+            path,
+        }: InTree<'_>,
         inputs: &[&FileArg],
         overwrite: Overwrite,
         context: &'c Context,
@@ -324,8 +338,14 @@ impl<'c> Output<'c> {
             return Err(not_replaceable(&name));
         }
         if others.iter().any(|other| other.is_file(path, metadata)) {
-            let hint = "the command reads it for a key or for associated data";
-            return Err(same_file(&name, hint));
+            let failure = same_file(
+                &name,
+                "the command reads it for a key or for associated data",
+            );
+            return Err(match entry {
+                Some(_) => failure.hint(KEEP_OUTSIDE),
+                None => failure,
+            });
         }
         let (path, folder) = match entry {
             Some(entry) => (Ok(path.to_owned()), Folder::Open(entry.clone())),

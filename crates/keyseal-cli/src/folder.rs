@@ -22,7 +22,7 @@ use crate::{
     display::printable,
     error::Failure,
     exit::Exit,
-    files::{CHANGED, EXISTS, HardLinks, KEEP_OUTSIDE, Output, Overwrite, is_temporary},
+    files::{CHANGED, EXISTS, HardLinks, InTree, Output, Overwrite, is_temporary},
     first_bytes::{SAMPLE, possible_prefix},
     input::{FileArg, FileId, Input, Stamp},
     open_folder::{Entry, Missing, OpenFolder},
@@ -209,21 +209,17 @@ impl Run<'_> {
         let entry = roots.input(file)?;
         let mut item = match (&self.destination, &file.output) {
             (Destination::Folder(target), Some(output)) => {
-                let relative = output.strip_prefix(target).unwrap_or(output);
-                let place = (roots.output.as_ref(), relative, &**output);
-                self.to_folder(
-                    Input::open_in_tree(&file.path, &entry)?,
-                    place,
-                    output_exists,
-                )?
+                let place = InTree {
+                    root: roots.output.as_ref(),
+                    relative: output.strip_prefix(target).unwrap_or(output),
+                    path: output,
+                };
+                let input = Input::open_in_tree(&file.path, &entry)?;
+                self.to_folder(input, place, output_exists)?
             }
             (Destination::InPlace(hard_links), _) => {
                 let input = Input::open_locked_in_tree(&file.path, &entry, self.context)?;
-                let output = Output::replacing(&input, &self.protected, *hard_links, self.context)
-                    .map_err(|failure| match failure.code() {
-                        "same_file" => failure.hint(KEEP_OUTSIDE),
-                        _ => failure,
-                    })?;
+                let output = Output::replacing(&input, &self.protected, *hard_links, self.context)?;
                 Item {
                     input,
                     output,
@@ -245,17 +241,16 @@ impl Run<'_> {
         each(item)
     }
 
-    /// Plans the output of a file: the root of its tree, and its path from there and from here.
     fn to_folder<'i>(
         &'i self,
         input: Input,
-        (root, relative, output): (Option<&Arc<OpenFolder>>, &Path, &Path),
+        place: InTree<'_>,
         output_exists: bool,
     ) -> Result<Item<'i>, Failure> {
         // Whether it is the output of an earlier run, and may be replaced, is for the verb to see.
-        let earlier = match root {
+        let earlier = match place.root {
             Some(root) if output_exists && self.overwrite == Overwrite::Never => {
-                Some(earlier(&input, root, relative, output)?)
+                Some(earlier(&input, root, place)?)
             }
             _ => None,
         };
@@ -263,10 +258,10 @@ impl Run<'_> {
             Some(_) => Overwrite::Force,
             None => self.overwrite,
         };
-        let place = input.path().map(|path| FileArg::File(path.to_owned()));
+        let file = input.path().map(|path| FileArg::File(path.to_owned()));
         let mut inputs = self.protected.clone();
-        inputs.extend(&place);
-        let mut output = Output::in_tree(root, relative, output, &inputs, overwrite, self.context)?;
+        inputs.extend(&file);
+        let mut output = Output::in_tree(place, &inputs, overwrite, self.context)?;
         output.limit_mode(&input);
         Ok(Item {
             input,
@@ -451,15 +446,10 @@ impl Run<'_> {
 }
 
 /// Opens the file that has the output's name.
-fn earlier(
-    input: &Input,
-    root: &OpenFolder,
-    relative: &Path,
-    output: &Path,
-) -> Result<Earlier, Failure> {
-    let entry = Entry::below(root, relative, Missing::Fail);
-    let entry = entry.map_err(|error| Failure::file("read", output, &error))?;
-    let earlier = Input::open_in_tree(output, &entry)?;
+fn earlier(input: &Input, root: &OpenFolder, place: InTree<'_>) -> Result<Earlier, Failure> {
+    let entry = Entry::below(root, place.relative, Missing::Fail);
+    let entry = entry.map_err(|error| Failure::file("read", place.path, &error))?;
+    let earlier = Input::open_in_tree(place.path, &entry)?;
     let is_younger = match (input.opened(), earlier.metadata()) {
         (Some(opened), Some(written)) => opened.is_before(&written),
         _ => false,

@@ -54,7 +54,7 @@ impl Leftover {
 
 #[derive(Debug, Default)]
 struct State {
-    paths: Vec<Leftover>,
+    leftovers: Vec<Leftover>,
     /// Receives every signal instead, if one is the normal end of the command.
     waiting: Option<Sender<Signal>>,
 }
@@ -71,8 +71,8 @@ impl Leftovers {
                 {
                     return;
                 }
-                for path in &state.paths {
-                    path.remove();
+                for leftover in &state.leftovers {
+                    leftover.remove();
                 }
                 let why = "nothing half-written is left";
                 Failure::new(Exit::Interrupted, "interrupted", "interrupted", why)
@@ -101,7 +101,7 @@ impl Leftovers {
     ) -> io::Result<T> {
         self.change(|state| {
             let made = make()?;
-            state.paths.push(leftover(&made));
+            state.leftovers.push(leftover(&made));
             Ok(made)
         })
     }
@@ -110,7 +110,7 @@ impl Leftovers {
     pub(crate) fn settle<T>(&self, leftover: &Leftover, settle: impl FnOnce() -> T) -> T {
         self.change(|state| {
             let settled = settle();
-            state.paths.retain(|known| !known.is(leftover));
+            state.leftovers.retain(|known| !known.is(leftover));
             settled
         })
     }
@@ -123,13 +123,13 @@ impl Leftovers {
     ) -> Result<T, E> {
         self.change(|state| {
             let settled = settle()?;
-            state.paths.retain(|known| !known.is(leftover));
+            state.leftovers.retain(|known| !known.is(leftover));
             Ok(settled)
         })
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        // A list of paths is consistent even if another thread panicked.
+        // A list is consistent even if another thread panicked.
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -235,8 +235,9 @@ fn is_output(
             }
         }
         Recognised::Current | Recognised::Older(_) => Ok(false),
+        Recognised::Unknown(_) => Err(output.exists()),
         Recognised::Plain(reason) if reason.is_plaintext() => Err(output.exists()),
-        _ => exists(
+        Recognised::Plain(_) | Recognised::Closed(_) => exists(
             "it looks like a ciphertext, but does not decrypt with these keys and this --aad",
         ),
     }

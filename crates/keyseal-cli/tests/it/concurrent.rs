@@ -110,15 +110,7 @@ fn runs_that_write_one_folder_at_once_all_succeed() {
                 let said = String::from_utf8_lossy(&output.stderr);
                 assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
             }
-            place.done(&[
-                "keyset",
-                "rotate",
-                "k.json",
-                "--template",
-                "AES256_GCM",
-                "--in-place",
-                "--insecure-cleartext",
-            ]);
+            place.rotate("k.json");
         }
     }
     assert_eq!(place.names("back").len(), 100);

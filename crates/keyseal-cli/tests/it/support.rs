@@ -104,6 +104,12 @@ impl Place {
         output
     }
 
+    /// Adds a key to a cleartext keyset, which is primary from then on.
+    pub(super) fn rotate(&self, name: &str) {
+        let rotate = ["keyset", "rotate", name, "--template", "AES256_GCM"];
+        self.done(&[&rotate[..], &["--in-place", "--insecure-cleartext"]].concat());
+    }
+
     /// Makes a cleartext keyset.
     pub(super) fn keyset(&self, name: &str) {
         self.done(&[
