@@ -1,11 +1,11 @@
 //! Runs a law with the inputs in `fuzz/seeds`, and with random changes of them, without a fuzzer.
 //!
 //! The changes are the same in each run, and few. With `KEYSEAL_FUZZ_SECONDS=10` they take that long
-//! for each law, and are new each time; an input that breaks a law is in the test's message.
+//! for each law, and with another number as `KEYSEAL_FUZZ_SEED` they are others. An input that breaks
+//! a law is in the test's message.
 
 use std::{
     env, fs,
-    hash::{BuildHasher as _, RandomState},
     path::Path,
     time::{Duration, Instant},
 };
@@ -37,18 +37,14 @@ pub(crate) fn run(folder: &str, name: &str, law: fn(&[u8])) {
         seeds.iter().all(|seed| seed.len() <= 4096),
         "a seed of {name} is long"
     );
-    let seconds = env::var("KEYSEAL_FUZZ_SECONDS").map(|seconds| {
-        let seconds = seconds.parse().expect("KEYSEAL_FUZZ_SECONDS is a number");
-        Duration::from_secs(seconds)
-    });
-    let mut random = match seconds {
-        Ok(_) => RandomState::new().hash_one(name) | 1,
-        Err(_) => 0x9e37_79b9_7f4a_7c15,
-    };
+    let seconds = number("KEYSEAL_FUZZ_SECONDS").map(Duration::from_secs);
     let goes_on = |runs: usize, spent: Duration| match seconds {
-        Ok(seconds) => spent < seconds,
-        Err(_) => runs < MIN_RUNS || runs < RUNS && spent < TIME,
+        Some(seconds) => spent < seconds,
+        None => runs < MIN_RUNS || runs < RUNS && spent < TIME,
     };
+    // An xorshift generator is stuck at zero.
+    let seed = number("KEYSEAL_FUZZ_SEED").unwrap_or_default();
+    let mut random = seed.wrapping_add(0x9e37_79b9_7f4a_7c15).max(1);
     let start = Instant::now();
     for seed in &seeds {
         check(name, law, seed);
@@ -78,6 +74,16 @@ pub(crate) fn run(folder: &str, name: &str, law: fn(&[u8])) {
         check(name, law, &bytes);
     }
     println!("{name}: {} seeds, {runs} changes of them", seeds.len());
+}
+
+/// Reads a number from the environment.
+fn number(name: &str) -> Option<u64> {
+    let value = env::var(name).ok()?;
+    Some(
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is no number")),
+    )
 }
 
 /// Names the input that breaks a law.

@@ -68,7 +68,7 @@ mod tests {
     use clap::Command;
     use proptest::{
         prelude::*,
-        test_runner::{Config, TestRunner},
+        test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
     };
 
     use super::*;
@@ -136,12 +136,14 @@ mod tests {
         let seconds = env::var("KEYSEAL_FUZZ_SECONDS").map(|seconds| seconds.parse().unwrap());
         let time = seconds.map_or(Duration::ZERO, Duration::from_secs);
         let start = Instant::now();
+        let config = Config {
+            failure_persistence: None,
+            ..Config::with_cases(300)
+        };
+        let random = TestRng::deterministic_rng(RngAlgorithm::default());
+        let mut runner = TestRunner::new_with_rng(config, random);
         loop {
-            let config = Config {
-                failure_persistence: None,
-                ..Config::with_cases(300)
-            };
-            let outcome = TestRunner::new(config).run(&lines(), |line| {
+            let outcome = runner.run(&lines(), |line| {
                 let Err(error) = parse(&line) else {
                     return Ok(());
                 };

@@ -183,6 +183,21 @@ async fn a_ciphertext_that_does_not_open_has_no_closer_reason() {
 }
 
 #[tokio::test]
+async fn what_a_gateway_says_is_no_verdict_on_a_ciphertext() {
+    use KmsErrorKind::*;
+    for (status, kind) in [
+        (302, InvalidReply),
+        (429, RateLimited),
+        (500, InvalidInput),
+        (999, InvalidInput),
+    ] {
+        let service = Scripted::new([Answer::golden(status, "errors/400_decrypt.json")]);
+        let error = service.key().decrypt(b"ciphertext", b"").await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn successes_that_are_not_as_documented_are_refused() {
     let id = format!(r#""key_id":"{KEY_ID}""#);
     let other = r#""key_id":"99999999-2222-4333-8444-555555555555""#;

@@ -158,13 +158,13 @@ fn inputs(call: &Call) -> Vec<(&str, Zeroizing<Vec<u8>>)> {
 
 fn kind(operation: Operation, status: u16, body: &Body) -> KmsErrorKind {
     let decrypts = matches!(operation, Operation::Decrypt | Operation::UnwrapKey);
-    if decrypts && names_the_ciphertext(body) {
-        return KmsErrorKind::DecryptionFailed;
-    }
     match (body.r#type.as_deref(), status) {
         // For statuses that gateways return, the status takes precedence over the body.
         (_, 300..=399) => KmsErrorKind::InvalidReply,
         (_, 429) => KmsErrorKind::RateLimited,
+        (Some("invalid_arguments"), 400..=499) if decrypts && names_the_ciphertext(body) => {
+            KmsErrorKind::DecryptionFailed
+        }
         (Some("invalid_arguments" | "invalid_request_error"), _) => KmsErrorKind::InvalidInput,
         (Some("denied_authentication"), _) => KmsErrorKind::Unauthenticated,
         (Some("permissions_denied"), _) => KmsErrorKind::PermissionDenied,
@@ -194,10 +194,9 @@ fn kind(operation: Operation, status: u16, body: &Body) -> KmsErrorKind {
 /// Returns whether the service rejected the ciphertext. Its size has already been checked.
 fn names_the_ciphertext(body: &Body) -> bool {
     let details = body.details.as_deref().unwrap_or_default();
-    body.r#type.as_deref() == Some("invalid_arguments")
-        && details
-            .iter()
-            .any(|detail| detail.argument_name.as_deref() == Some("ciphertext"))
+    details
+        .iter()
+        .any(|detail| detail.argument_name.as_deref() == Some("ciphertext"))
 }
 
 /// Combines the service's messages into one clause.
