@@ -14,6 +14,7 @@ use datafusion::{
     },
     prelude::{SessionConfig, SessionContext},
 };
+use keyseal::RemoteAead;
 use keyseal_datafusion::{KeyRing, SealedRegistry, functions, register};
 use keyseal_object_store::EncryptedStoreBuilder;
 
@@ -116,25 +117,23 @@ impl Engine {
     }
 }
 
-type Settings = Box<dyn Fn(EncryptedStoreBuilder) -> EncryptedStoreBuilder + Send + Sync>;
-
-fn store_settings(store: &StoreConfig, folder: &Path, role: Role) -> Result<Settings> {
-    let direct = || DirectKek {
+fn store_settings(
+    store: &StoreConfig,
+    folder: &Path,
+    role: Role,
+) -> Result<impl Fn(EncryptedStoreBuilder) -> EncryptedStoreBuilder + Send + Sync + 'static> {
+    let direct = DirectKek {
         kms: kms::clients(folder, role),
         uri: store.kek.clone(),
     };
-    let context = store.context.clone();
-    let Some(keyset) = &store.keyset else {
-        let kek = Arc::new(direct());
-        return Ok(Box::new(move |builder| {
-            builder.kek(Arc::clone(&kek)).context(context.as_str())
-        }));
+    let kek: Arc<dyn RemoteAead> = match &store.keyset {
+        Some(keyset) => Arc::new(KeysetKek::new(direct, KeysetPlace::open(keyset)?)),
+        None => Arc::new(direct),
     };
-    let place = KeysetPlace::open(keyset)?;
-    let kek = Arc::new(KeysetKek::new(direct(), place));
-    Ok(Box::new(move |builder| {
+    let context = store.context.clone();
+    Ok(move |builder: EncryptedStoreBuilder| {
         builder.kek(Arc::clone(&kek)).context(context.as_str())
-    }))
+    })
 }
 
 fn key_ring(config: &EngineConfig, role: Role) -> Result<KeyRing, DataFusionError> {

@@ -1,6 +1,11 @@
 //! An executor: Ballista's, with our stores and functions.
 
-use std::{net::IpAddr, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    net::{IpAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use ballista_core::{
     error::{BallistaError, Result},
@@ -10,6 +15,8 @@ use ballista_core::{
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use clap::Args;
 use datafusion::prelude::SessionConfig;
+#[cfg(unix)]
+use futures_util::FutureExt as _;
 
 use crate::{engine::Engine, work_dir::WorkDir};
 
@@ -50,9 +57,13 @@ pub struct ExecutorArgs {
 /// Runs tasks until the process is told to stop.
 ///
 /// # Errors
-/// Ballista's, if the scheduler cannot be reached or an address not be used; an I/O error for the
-/// working folder.
+/// Ballista's, if the scheduler cannot be reached, an address is in use, or the executor's services
+/// end by themselves; an I/O error for the working folder.
 pub async fn run_executor(engine: Arc<Engine>, args: &ExecutorArgs) -> Result<()> {
+    for port in [args.port, args.grpc_port] {
+        check_address(args.bind, port)?;
+    }
+    let mut stop = Stop::listen().map_err(BallistaError::IoError)?;
     let work_dir = WorkDir::open(args.work_dir.as_deref()).map_err(BallistaError::IoError)?;
     let spill = work_dir.spill();
     let state = engine.state(SessionConfig::new_with_ballista(), Some(&spill))?;
@@ -67,7 +78,7 @@ pub async fn run_executor(engine: Arc<Engine>, args: &ExecutorArgs) -> Result<()
         grpc_port: args.grpc_port,
         vcores: args.vcores,
         work_dir: Some(work_dir.shuffle().display().to_string()),
-        // Jobs that were lost, too, and everything when the executor is told to stop.
+        // The files of jobs whose end it did not hear of.
         job_data_clean_up_interval_seconds: 600,
         job_data_ttl_seconds: 24 * 3600,
         executor_heartbeat_interval_seconds: args.heartbeat,
@@ -76,5 +87,60 @@ pub async fn run_executor(engine: Arc<Engine>, args: &ExecutorArgs) -> Result<()
         override_runtime_producer: Some(Arc::new(move |_| engine.runtime(Some(&spill)))),
         ..ExecutorProcessConfig::default()
     };
-    start_executor_process(Arc::new(config)).await
+    start_executor_process(Arc::new(config)).await?;
+    match stop.was_told() {
+        true => Ok(()),
+        // Ballista says this in its log, and returns as if all were well.
+        false => Err(BallistaError::General(
+            "the executor's services have ended, though nobody stopped the process: see its log, or \
+             whether the scheduler has removed it"
+                .to_owned(),
+        )),
+    }
+}
+
+/// Ballista reports an address that it cannot listen on in its log alone.
+fn check_address(bind: IpAddr, port: u16) -> Result<()> {
+    match TcpListener::bind((bind, port)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(BallistaError::General(format!(
+            "cannot listen on {bind}, port {port}: {error}"
+        ))),
+    }
+}
+
+/// The signals that end Ballista's executor, which listens to them too.
+#[cfg(unix)]
+struct Stop([tokio::signal::unix::Signal; 2]);
+
+#[cfg(unix)]
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        ]))
+    }
+
+    fn was_told(&mut self) -> bool {
+        self.0
+            .iter_mut()
+            .any(|signal| signal.recv().now_or_never().is_some())
+    }
+}
+
+/// Elsewhere we do not know who ended it.
+#[cfg(not(unix))]
+struct Stop;
+
+#[cfg(not(unix))]
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    fn was_told(&mut self) -> bool {
+        true
+    }
 }

@@ -53,7 +53,10 @@ fn open(process: &ProcessArgs, role: Role) -> Result<Arc<Engine>, BoxError> {
     let engine = Arc::new(Engine::new(&config, role)?);
     if let Some(path) = process.meter.clone() {
         let meter = Arc::clone(engine.meter());
-        tokio::spawn(async move { local::write_meter(meter, &path).await });
+        tokio::spawn(async move {
+            let Err(error) = local::write_meter(meter, &path).await;
+            tracing::error!("the meter {} is no longer written: {error}", path.display());
+        });
     }
     Ok(engine)
 }

@@ -1,7 +1,6 @@
 //! [`StoreKek`]: the key-encryption key of a store, found when it is first needed.
 
 use std::{
-    error::Error,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -41,6 +40,8 @@ pub(crate) struct KeysetKek {
 struct State {
     keyset: Option<Current>,
     refused: Option<(Instant, KmsError)>,
+    /// Why the last attempt to read the keyset again has failed.
+    unread: Option<KmsError>,
 }
 
 struct Current {
@@ -81,7 +82,8 @@ impl KeysetKek {
         }
     }
 
-    /// Returns the keyset of this time or later. All callers that wait for it share one call.
+    /// Returns a keyset that was read at `since` or later. All callers that wait for it share one
+    /// call, so the lock is held meanwhile.
     async fn keys(&self, since: Instant) -> Result<Arc<StoreKeys>, KmsError> {
         let mut state = self.state.lock().await;
         if let Some((at, error)) = &state.refused
@@ -95,7 +97,9 @@ impl KeysetKek {
             }
             tokio::time::sleep(INTERVAL.saturating_sub(current.read_at.elapsed())).await;
         }
-        match (self.read(&mut state).await, &mut state.keyset) {
+        let read = self.read(&mut state).await;
+        state.unread = read.as_ref().err().cloned();
+        match (read, &mut state.keyset) {
             (Ok(keys), _) => Ok(keys),
             // The old keyset still opens old objects.
             (Err(_), Some(current)) => {
@@ -138,12 +142,8 @@ impl KeysetKek {
     /// Turns an error of the keyset into one of the key service, which says whose keyset it is.
     fn unopened(&self, error: KeysetError) -> KmsError {
         let context = format!("the store's keyset, under {}", self.kek.uri);
-        let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
-        while let Some(next) = cause {
-            if let Some(kms) = next.downcast_ref::<KmsError>() {
-                return kms.clone().with_context(context);
-            }
-            cause = next.source();
+        if let Some(kms) = error.kms_error() {
+            return kms.clone().with_context(context);
         }
         KmsError::new(KmsErrorKind::Configuration)
             .with_context(context)
@@ -184,9 +184,7 @@ impl RemoteAead for KeysetKek {
     ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
         Box::pin(async move {
             let keys = self.keys(long_ago()).await?;
-            keys.aead
-                .encrypt(plaintext, associated_data)
-                .map_err(|error| KmsError::new(KmsErrorKind::Local).with_source(error))
+            Ok(keys.aead.encrypt(plaintext, associated_data)?)
         })
     }
 
@@ -200,10 +198,14 @@ impl RemoteAead for KeysetKek {
             let mut keys = self.keys(long_ago()).await?;
             if keys.lacks_key_of(ciphertext) {
                 keys = self.keys(asked).await?;
+                // Without the newer keyset, it is not known whether the ciphertext is good.
+                if keys.lacks_key_of(ciphertext)
+                    && let Some(error) = self.state.lock().await.unread.clone()
+                {
+                    return Err(error);
+                }
             }
-            keys.aead
-                .decrypt(ciphertext, associated_data)
-                .map_err(|_| KmsErrorKind::DecryptionFailed.into())
+            Ok(keys.aead.decrypt(ciphertext, associated_data)?)
         })
     }
 }

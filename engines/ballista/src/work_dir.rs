@@ -18,12 +18,13 @@ pub struct WorkDir {
 }
 
 impl WorkDir {
-    /// Makes the folder with mode 0700, or checks that no other user can enter it. Without a path
-    /// it is a temporary folder, which is removed with this value. Everything is in two folders of it,
-    /// so other files in it stay as they are.
+    /// Makes the folder with mode 0700, or checks that it is the user's and that no other user can
+    /// enter it. Without a path it is a temporary folder, which is removed with this value. Everything
+    /// is in two folders of it, so other files in it stay as they are. Each executor needs a folder of
+    /// its own: spill files of an earlier one are removed.
     ///
     /// # Errors
-    /// [`io::Error`] if it cannot be made, or other users can enter it.
+    /// [`io::Error`] if it cannot be made, is another user's, or other users can enter it.
     pub fn open(path: Option<&Path>) -> io::Result<Self> {
         let Some(path) = path else {
             let temporary = private_builder().tempdir()?;
@@ -33,15 +34,23 @@ impl WorkDir {
                 _temporary: Some(temporary),
             });
         };
-        match fs::symlink_metadata(path) {
-            Ok(_) => check_private(path)?,
-            Err(_) => create_private(path)?,
-        }
+        // Somebody else may make it in the meantime, so what is there is checked in any case.
+        create_private(path)?;
+        check_private(path)?;
         create_private(&path.join(SHUFFLE))?;
-        Ok(Self {
+        check_owner(path, &path.join(SHUFFLE))?;
+        let opened = Self {
             path: path.to_owned(),
             _temporary: None,
-        })
+        };
+        // Spill files of an executor that was killed hold decrypted columns, and nobody else removes
+        // them.
+        match fs::remove_dir_all(opened.spill()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        create_private(&opened.spill())?;
+        Ok(opened)
     }
 
     /// Returns the path.
@@ -113,6 +122,25 @@ fn check_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Checks that a folder has the owner of what we have made in it: the superuser can enter every folder.
+#[cfg(unix)]
+fn check_owner(path: &Path, made: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    if fs::metadata(path)?.uid() != fs::metadata(made)?.uid() {
+        let path = path.display();
+        return Err(io::Error::other(format!(
+            "{path} is another user's, who could read the shuffle files: name a folder of your own"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_owner(_: &Path, _: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// Access lists are not checked.
 #[cfg(not(unix))]
 fn check_private(path: &Path) -> io::Result<()> {
@@ -142,6 +170,28 @@ mod tests {
         assert_eq!(mode(&path), 0o700);
         drop(temporary);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn spill_files_of_a_killed_executor_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("executor");
+        let left = WorkDir::open(Some(&path)).unwrap().spill().join("left");
+        fs::write(&left, b"decrypted").unwrap();
+        let spill = WorkDir::open(Some(&path)).unwrap().spill();
+        assert!(!left.exists());
+        assert_eq!(mode(&spill), 0o700);
+    }
+
+    #[test]
+    fn a_folder_of_another_user_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        // Only root may give a folder away.
+        if std::os::unix::fs::chown(folder.path(), Some(1234), None).is_ok() {
+            let error = WorkDir::open(Some(folder.path())).unwrap_err().to_string();
+            assert!(error.contains("another user's"), "{error}");
+        }
     }
 
     #[test]

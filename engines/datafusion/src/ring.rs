@@ -206,8 +206,8 @@ impl KeyRing {
         }
     }
 
-    /// Finds a newer keyset of an argument, if its source has another than `current`. It is read if
-    /// it was not since then.
+    /// Finds a newer keyset of an argument, if its source has another than `current`. Reads the source
+    /// unless it was read at `since` or later.
     pub(crate) fn newer(
         &self,
         argument: &[u8],
@@ -221,7 +221,12 @@ impl KeyRing {
             return Ok(None);
         };
         let newest = self.kept(uri, kept, since)?;
-        Ok((!Arc::ptr_eq(&newest, current)).then_some(newest))
+        match (Arc::ptr_eq(&newest, current), kept.unread()) {
+            (false, _) => Ok(Some(newest)),
+            (true, None) => Ok(None),
+            // Without the newer keyset, it is not known whether the ciphertext is good.
+            (true, Some(error)) => Err(format!("keyset {name:?} cannot be read again: {error}")),
+        }
     }
 
     fn check_use(&self, name: &str, wanted: Option<KeyUse>) -> Result<(), String> {
@@ -313,7 +318,7 @@ impl KeyRing {
         let unwrapped = self.run(unwrap(&*kek, wrapped)).map_err(retryable)?;
         unwrapped.map_err(|error| Unopened {
             text: format!("{uri}: {}", sentence(&error)),
-            is_retryable: may_pass(&error),
+            is_retryable: error.is_retryable(),
         })
     }
 
@@ -367,16 +372,6 @@ async fn unwrap(kek: &dyn RemoteAead, wrapped: &[u8]) -> Result<KeysetHandle, Ke
         }
         Err(error) => Err(KeysetError::Decrypt(error.into())),
     }
-}
-
-/// Returns whether the service may answer otherwise in a moment.
-fn may_pass(error: &KeysetError) -> bool {
-    let cause: &dyn std::error::Error = error;
-    let mut causes = std::iter::successors(Some(cause), |cause| cause.source());
-    causes.any(|cause| {
-        let kms = cause.downcast_ref::<KmsError>();
-        kms.is_some_and(KmsError::is_retryable)
-    })
 }
 
 /// Returns whether a service said no to a ciphertext, rather than nothing.

@@ -28,6 +28,8 @@ pub(crate) struct KeptKeyset {
 struct Last {
     wrapped: Arc<[u8]>,
     read_at: Instant,
+    /// Why the source did not answer then, if it did not.
+    unread: Option<String>,
 }
 
 impl KeptKeyset {
@@ -38,7 +40,7 @@ impl KeptKeyset {
         }
     }
 
-    /// Returns the wrapped keyset of this time or later. `read` waits for the source.
+    /// Returns a wrapped keyset that was read at `since` or later. `read` waits for the source.
     ///
     /// The lock is held meanwhile, so threads that want one keyset read it once. A source that does
     /// not answer leaves the last keyset in use.
@@ -56,13 +58,23 @@ impl KeptKeyset {
             thread::sleep(INTERVAL.saturating_sub(last.read_at.elapsed()));
         }
         let read_at = Instant::now();
-        let wrapped = match (read(&*self.source), &*last) {
-            (Ok(wrapped), _) => wrapped.into(),
-            (Err(_), Some(last)) => Arc::clone(&last.wrapped),
+        let (wrapped, unread) = match (read(&*self.source), &*last) {
+            (Ok(wrapped), _) => (wrapped.into(), None),
+            (Err(error), Some(last)) => (Arc::clone(&last.wrapped), Some(error)),
             (Err(error), None) => return Err(error),
         };
-        let newest = last.insert(Last { wrapped, read_at });
+        let newest = last.insert(Last {
+            wrapped,
+            read_at,
+            unread,
+        });
         Ok(Arc::clone(&newest.wrapped))
+    }
+
+    /// Returns why the source did not answer the last time, if it did not.
+    pub(crate) fn unread(&self) -> Option<String> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref()?.unread.clone()
     }
 }
 
@@ -87,7 +99,9 @@ mod tests {
         assert_eq!(*kept.wrapped(start, |_| Ok(vec![1])).unwrap(), [1]);
         assert_eq!(*kept.wrapped(start, |_| Ok(vec![2])).unwrap(), [1]);
         assert_eq!(*kept.wrapped(Instant::now(), |_| Ok(vec![2])).unwrap(), [2]);
+        assert_eq!(kept.unread(), None);
         assert_eq!(*kept.wrapped(Instant::now(), unread).unwrap(), [2]);
+        assert_eq!(kept.unread().as_deref(), Some("unread"));
         assert!(start.elapsed() >= INTERVAL * 2);
     }
 }

@@ -85,7 +85,15 @@ fn unknown_entry(message: &str) -> Option<&str> {
 
 /// A value of the wrong type may be a secret in the wrong place: the error shows the expected type alone.
 fn without_values(message: &str) -> String {
-    let shows_value = message.starts_with("invalid ") || message.starts_with("unknown variant");
+    // Other messages are about the syntax, and show nothing of the file.
+    let shows_value = [
+        "invalid type",
+        "invalid value",
+        "invalid length",
+        "unknown variant",
+    ]
+    .iter()
+    .any(|start| message.starts_with(start));
     match message.rsplit_once(", expected ") {
         Some((_, expected)) if shows_value => format!("a value is not {expected}"),
         _ if shows_value => "a value is not of its type".to_owned(),

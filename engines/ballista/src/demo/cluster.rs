@@ -5,7 +5,7 @@ use std::{env, io, path::Path, path::PathBuf, time::Duration};
 use datafusion::prelude::SessionContext;
 use keyseal_ballista::{
     Engine, connect,
-    local::{Process, ProcessBuilder, Reading, free_port, read_meters},
+    local::{Process, ProcessBuilder, Reading, free_port, read_meters, service_variables},
 };
 
 use crate::error::BoxError;
@@ -35,6 +35,7 @@ impl Cluster {
                 .args([Path::new("--meter"), &meter])
                 .args(args)
                 .envs([("RUST_LOG", LOGS)])
+                .envs(service_variables())
                 .start();
             meters.push(meter);
             process

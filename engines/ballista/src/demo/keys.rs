@@ -5,7 +5,7 @@ use std::env;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use keyseal::{
     Key, KeysetAead, KeysetHandle, RemoteAead, SealedStreamHeader, SecretAccess,
-    keyset::Format,
+    keyset::{Entry, Format},
     kms::scaleway::{ScalewayClient, ScalewayKey},
 };
 use keyseal_ballista::local::Needle;
@@ -84,7 +84,7 @@ impl Keys {
         let mut needles = Vec::new();
         for (name, _, _) in KEYSETS {
             let keyset = self.read(runtime, name).await?;
-            needles.extend(keys_of(&format!("a key of {name}.json"), &keyset));
+            needles.extend(keys_of(&format!("a key of {name}.json"), &keyset)?);
         }
         let store = runtime.object_store_registry.get_store(&self.lake)?;
         let kek: KeysetAead = self.read(runtime, "kek").await?.primitive()?;
@@ -98,7 +98,7 @@ impl Keys {
                 .bytes()
                 .await?;
             let (header, _) = SealedStreamHeader::parse(&start)?;
-            needles.extend(keys_of("the key of an object", &header.keyset(&kek)?));
+            needles.extend(keys_of("the key of an object", &header.keyset(&kek)?)?);
         }
         Ok(needles)
     }
@@ -128,15 +128,14 @@ impl Keys {
     }
 }
 
-fn keys_of(name: &str, keyset: &KeysetHandle) -> Vec<Needle> {
+fn keys_of(name: &str, keyset: &KeysetHandle) -> Result<Vec<Needle>, BoxError> {
     let access = SecretAccess::insecure();
-    let keys = keyset
-        .entries()
-        .filter_map(|entry| entry.key()?.export(access));
-    keys.map(|key| {
+    let needle = |entry: Entry<'_>| {
+        let key = entry.key().and_then(|key| key.export(access));
+        let key = key.ok_or_else(|| format!("a key of {name} cannot be searched for"))?;
         let bytes = key.expose(access);
         // Half a key would be too much.
-        Needle::new(name, bytes.get(..16).unwrap_or(bytes))
-    })
-    .collect()
+        Ok(Needle::new(name, bytes.get(..16).unwrap_or(bytes)))
+    };
+    keyset.entries().map(needle).collect()
 }

@@ -95,14 +95,16 @@ impl Place {
             grouped(self.bytes)
         );
         let is_expected = |found: &Found| expected == Some(found.needle.as_str());
-        let is_bad = !self.found.iter().all(is_expected);
+        // A search of nothing would find nothing.
+        let is_bad = self.texts == 0 || !self.found.iter().all(is_expected);
         let found = self.found.iter().map(|found| match is_bad {
             true => format!("{} in {}, first {}", found.needle, found.texts, found.first),
             false => format!("{} in {}", found.needle, found.texts),
         });
         let found: Vec<_> = found.collect();
         let said = match (found.is_empty(), is_bad) {
-            (true, _) => "nothing".to_owned(),
+            (true, true) => "NOT SEARCHED: there is nothing here".to_owned(),
+            (true, false) => "nothing".to_owned(),
             (false, true) => format!("FOUND {}", found.join(", ")),
             (false, false) => format!("{}, as expected", found.join(", ")),
         };
@@ -168,6 +170,7 @@ mod tests {
             Needle::new("the address", b"ada"),
             Needle::new("a key", b"0123"),
         ];
+        assert!(Place::new("empty").show(None));
         let mut place = Place::new("logs");
         place.look_in("one.log", b"nothing", &needles);
         assert!(!place.show(None) && !place.has("the address"));

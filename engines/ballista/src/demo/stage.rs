@@ -116,31 +116,20 @@ impl Stage {
     }
 }
 
-/// Starts the process that has the credentials. Its children inherit them.
+/// Starts the process that has the credentials, and gives them to its children.
 fn story(
     args: &DemoArgs,
     folder: &Path,
     emulator: &EmulatorProcess,
     storage: &Storage,
 ) -> Result<Process, BoxError> {
-    let mut builder = ProcessBuilder::new(env::current_exe()?, &folder.join("story.log"))
+    let process = ProcessBuilder::new(env::current_exe()?, &folder.join("story.log"))
         .args(["--until-stdin-closes", "story"])
         .args(["--folder", &folder.display().to_string()])
         .args(["--rows", &args.rows.to_string()])
         .args(["--lake", &storage.url("lake")])
         .args(["--plain", &storage.url("plain")])
-        .stdout(Stdio::piped());
-    // The user's own settings do not belong here.
-    for (name, _) in env::vars_os() {
-        let Some(name) = name.to_str() else { continue };
-        if ["SCW_", "AWS_", "KEYSEAL_"]
-            .iter()
-            .any(|start| name.starts_with(start))
-        {
-            builder = builder.env_remove(name);
-        }
-    }
-    let process = builder
+        .stdout(Stdio::piped())
         .envs(emulator.environment())
         .envs(storage.environment())
         .envs([("HOME", folder)])

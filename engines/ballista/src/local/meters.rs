@@ -1,8 +1,10 @@
 //! The meters of all processes, through files.
 
 use std::{
-    fs, io,
+    convert::Infallible,
+    fmt, fs, io,
     path::{Path, PathBuf},
+    str::FromStr,
     sync::Arc,
     time::Duration,
 };
@@ -33,14 +35,40 @@ impl Reading {
     }
 }
 
+/// The form of a meter's file.
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.requests, self.bytes)
+    }
+}
+
+impl FromStr for Reading {
+    type Err = io::Error;
+
+    fn from_str(text: &str) -> io::Result<Self> {
+        let malformed = || io::Error::other(format!("this is no meter's file: {text:?}"));
+        let (requests, bytes) = text.split_once(' ').ok_or_else(malformed)?;
+        Ok(Self {
+            requests: requests.parse().map_err(|_| malformed())?,
+            bytes: bytes.parse().map_err(|_| malformed())?,
+        })
+    }
+}
+
 /// Keeps a file up to date with a meter, as long as the process lives.
-pub async fn write_meter(meter: Arc<Meter>, path: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// [`io::Error`] if the file cannot be written. It does not return otherwise.
+pub async fn write_meter(meter: Arc<Meter>, path: &Path) -> io::Result<Infallible> {
     let unfinished = path.with_extension("new");
     let mut written = None;
     loop {
-        let reading = (meter.requests(), meter.bytes());
+        let reading = Reading {
+            requests: meter.requests(),
+            bytes: meter.bytes(),
+        };
         if written != Some(reading) {
-            fs::write(&unfinished, format!("{} {}", reading.0, reading.1))?;
+            fs::write(&unfinished, reading.to_string())?;
             fs::rename(&unfinished, path)?;
             written = Some(reading);
         }
@@ -56,10 +84,9 @@ pub async fn read_meters(paths: &[PathBuf]) -> io::Result<Reading> {
     tokio::time::sleep(INTERVAL * 3).await;
     let mut sum = Reading::default();
     for path in paths {
-        let text = fs::read_to_string(path)?;
-        let mut numbers = text.split(' ').map(|number| number.parse().unwrap_or(0));
-        sum.requests += numbers.next().unwrap_or(0);
-        sum.bytes += numbers.next().unwrap_or(0);
+        let reading: Reading = fs::read_to_string(path)?.parse()?;
+        sum.requests += reading.requests;
+        sum.bytes += reading.bytes;
     }
     Ok(sum)
 }

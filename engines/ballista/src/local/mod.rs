@@ -14,5 +14,5 @@ pub use emulator::{EmulatorProcess, serve_emulator};
 pub use guard::{exit_with_parent, guard};
 pub use meters::{Reading, read_meters, write_meter};
 pub use needles::Needle;
-pub use process::{Process, ProcessBuilder, free_port};
+pub use process::{Process, ProcessBuilder, free_port, service_variables};
 pub use storage::Storage;

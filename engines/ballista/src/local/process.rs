@@ -1,7 +1,8 @@
 //! [`Process`]: a child that does not outlive us.
 
 use std::{
-    ffi::OsStr,
+    env,
+    ffi::{OsStr, OsString},
     fs::File,
     io,
     net::{Ipv4Addr, TcpListener},
@@ -11,6 +12,9 @@ use std::{
 };
 
 use tokio::process::{Child, Command};
+
+/// The start of the variables with settings and credentials of services.
+const OF_SERVICES: [&str; 3] = ["SCW_", "AWS_", "KEYSEAL_"];
 
 /// How long a child may take to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
@@ -30,14 +34,26 @@ pub struct ProcessBuilder {
     log: PathBuf,
 }
 
+/// Returns this process's settings and credentials of services, for a child that should have them.
+pub fn service_variables() -> impl Iterator<Item = (OsString, OsString)> {
+    env::vars_os().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        OF_SERVICES.iter().any(|start| name.starts_with(start))
+    })
+}
+
 impl ProcessBuilder {
-    /// Names a program, and the file for its errors and logs.
+    /// Names a program, and the file for its errors and logs. It inherits no settings of services:
+    /// those of the user's own account are not for it.
     pub fn new(program: impl AsRef<OsStr>, log: &Path) -> Self {
         let mut command = Command::new(program);
         // Dropping it closes the pipe, and that ends it.
         command.stdin(Stdio::piped());
         // A proxy of the user's knows no loopback of ours.
         command.env("NO_PROXY", "127.0.0.1,localhost");
+        for (name, _) in service_variables() {
+            command.env_remove(name);
+        }
         Self {
             command,
             log: log.to_owned(),
@@ -58,13 +74,6 @@ impl ProcessBuilder {
         variables: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
     ) -> Self {
         self.command.envs(variables);
-        self
-    }
-
-    /// Removes a variable.
-    #[must_use]
-    pub fn env_remove(mut self, name: &str) -> Self {
-        self.command.env_remove(name);
         self
     }
 

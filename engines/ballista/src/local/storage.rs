@@ -19,7 +19,7 @@ const ACCESS_KEY: &str = "demonstration";
 #[derive(Debug)]
 pub struct Storage {
     server: Option<Process>,
-    /// Such as `s3://lake/`, of `lake`.
+    /// Holds the buckets, if they are folders.
     folder: PathBuf,
     environment: BTreeMap<String, String>,
 }
@@ -100,7 +100,7 @@ impl Storage {
     pub const fn name(&self) -> &'static str {
         match self.server {
             Some(_) => "S3 (moto_server)",
-            None => "the local file system: moto_server is not installed",
+            None => "the local file system",
         }
     }
 

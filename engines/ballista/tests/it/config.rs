@@ -98,6 +98,7 @@ fn a_mistake_has_its_line_and_what_to_do() {
             "unknown field `stores`, expected `store` or `keyset`; remove it",
         ),
         ("[[store]\n".to_owned(), 1, "docs/engines.md has an example"),
+        (named("file = \"f"), 4, "invalid basic string"),
         (
             store("prefix = \"sealed+s3://lake/\"\ncontext = \"l\""),
             1,

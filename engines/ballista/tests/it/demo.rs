@@ -52,14 +52,17 @@ async fn assert_nothing_is_left(folder: &TempDir) {
     assert_eq!(processes_of(folder), Vec::<String>::new());
 }
 
-/// The command lines of processes that name the folder.
+/// The command lines of processes that have the folder in them or in `TMPDIR`, which all inherit.
 fn processes_of(folder: &TempDir) -> Vec<String> {
     let name = folder.path().to_str().unwrap();
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).into_owned();
-        if line.contains(name) {
+        let read = |file: &str| {
+            let bytes = fs::read(entry.path().join(file)).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        let line = read("cmdline");
+        if line.contains(name) || read("environ").contains(name) {
             found.push(line);
         }
     }

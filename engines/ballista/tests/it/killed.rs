@@ -1,10 +1,12 @@
-//! An executor that is killed in the middle of a query.
+//! An executor that is killed in the middle of a query, and one that cannot start.
 
 use std::time::Duration;
 
+use keyseal_ballista::local::ProcessBuilder;
+
 use crate::{
     lake::{EMAIL, Lake, answer},
-    nodes::{Nodes, Settings},
+    nodes::{Nodes, PROGRAM, Settings},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,7 +30,7 @@ async fn a_query_survives_the_death_of_an_executor() {
     let asked = remote.clone();
     let query = tokio::spawn(async move { answer(&asked, &query).await });
     // It works on the query.
-    while nodes.bytes_read(1) == before {
+    while nodes.bytes_read(1) == before && !query.is_finished() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert!(!query.is_finished());
@@ -43,4 +45,24 @@ async fn a_query_survives_the_death_of_an_executor() {
     let again = tokio::time::timeout(limit, answer(&remote, &sql)).await;
     assert_eq!(again.unwrap(), Ok(expected));
     nodes.stop().await;
+}
+
+#[tokio::test]
+async fn an_executor_that_cannot_listen_does_not_end_well() {
+    let lake = Lake::new().await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let log = lake.path().join("executor.log");
+    let mut executor = ProcessBuilder::new(PROGRAM, &log)
+        .args(["--until-stdin-closes", "executor"])
+        .args([format!("--config={}", lake.config().display())])
+        .args([format!("--port={port}")])
+        .start()
+        .unwrap();
+    assert!(!executor.wait().await.unwrap().success());
+    let said = std::fs::read_to_string(log).unwrap();
+    assert!(
+        said.contains(&format!("cannot listen on 127.0.0.1, port {port}")),
+        "{said}"
+    );
 }

@@ -42,7 +42,6 @@ async fn no_query_fails_while_keys_are_rotated() {
         })
     });
     let load: Vec<_> = load.collect();
-    let mut written = 8_000;
     for round in 1..=3 {
         let before = done.load(Ordering::SeqCst);
         lake.rotate().await;
@@ -59,7 +58,6 @@ async fn no_query_fails_while_keys_are_rotated() {
              FROM generate_series(1, 1000)) TO '{new}' STORED AS PARQUET"
         );
         writer.sql(&sql).await.unwrap().collect().await.unwrap();
-        written += 1_000;
         let sql = format!("CREATE EXTERNAL TABLE round_{round} STORED AS PARQUET LOCATION '{new}'");
         remote.sql(&sql).await.unwrap().collect().await.unwrap();
         let sql = format!("SELECT {EMAIL} AS who, count(*) AS n FROM round_{round} GROUP BY 1");
@@ -73,7 +71,6 @@ async fn no_query_fails_while_keys_are_rotated() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
-    assert_eq!(written, 11_000);
     stop.store(true, Ordering::SeqCst);
     for task in load {
         task.await.unwrap();
