@@ -187,7 +187,7 @@ fn looks_like_key(bytes: &[u8]) -> bool {
                 if records(record.value).any(has_type) {
                     return true;
                 }
-                has_data |= !record.value.is_empty();
+                has_data = true;
             }
             (2, Some(known @ 1..=3)) => status = Some(known),
             (4, Some(1..=5)) => has_prefix = true,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use keyseal::{
-    KeysetError, KeysetHandle, KmsError, KmsErrorKind, RemoteAead, SecretAccess,
+    KeysetError, KeysetHandle, KmsErrorKind, RemoteAead, SecretAccess,
     keyset::{Format, KeysetFile},
     kms::{KmsClients, blocking::Worker},
 };
