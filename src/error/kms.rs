@@ -43,6 +43,7 @@ struct Inner {
 enum Repeat {
     AsKind,
     /// The answer was a refusal, which a repetition would get again.
+    #[cfg(feature = "scaleway")]
     Refused,
     /// It may have taken effect.
     MayBeDone,
