@@ -1,0 +1,376 @@
+//! Times encrypted tables, objects and columns beside plain ones, and counts what they read:
+//!
+//! ```sh
+//! cargo bench --manifest-path engines/datafusion/Cargo.toml
+//! ```
+//!
+//! The table is `lineitem` of TPC-H. Its Parquet files are the same, byte for byte, in both stores,
+//! which are folders in memory where the system has `/dev/shm`. The two sides take turns. A ratio is
+//! the median of the ratios within the rounds.
+#![allow(clippy::print_stdout, reason = "it prints its results")]
+
+use std::{
+    error::Error,
+    fs,
+    future::Future,
+    hint::black_box,
+    path::Path as FsPath,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use datafusion::{
+    arrow::array::RecordBatch,
+    dataframe::DataFrameWriteOptions,
+    execution::runtime_env::RuntimeEnvBuilder,
+    prelude::{DataFrame, SessionConfig, SessionContext},
+};
+use futures_util::TryStreamExt as _;
+use keyseal::{Aead as _, KeysetAead, KeysetHandle};
+use keyseal_datafusion::{KeyRing, SealedRegistry};
+use keyseal_object_store::EncryptedStore;
+use object_store::{
+    ObjectStore, ObjectStoreExt as _, local::LocalFileSystem, memory::InMemory, path::Path,
+};
+use tpchgen::generators::LineItemGenerator;
+use tpchgen_arrow::LineItemArrow;
+
+use self::counted::{Count, Counted};
+
+mod counted;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Of TPC-H: 1 is 6,000,000 rows.
+const SCALE: f64 = 0.3;
+const FILES: i32 = 4;
+const ROUNDS: usize = 9;
+const CODECS: [&str; 2] = ["snappy", "uncompressed"];
+const OBJECTS: usize = 10_000;
+const LARGE: usize = 1 << 30;
+const ROWS: usize = 1_000_000;
+
+/// Queries over a table: Q1 and Q6 of TPC-H, Q6 for the orders of one row group, and others.
+const QUERIES: [(&str, &str); 6] = [
+    (
+        "Q1",
+        "SELECT l_returnflag, l_linestatus, sum(l_quantity), sum(l_extendedprice),
+                sum(l_extendedprice * (1 - l_discount)),
+                sum(l_extendedprice * (1 - l_discount) * (1 + l_tax)), avg(l_quantity),
+                avg(l_extendedprice), avg(l_discount), count(*)
+         FROM {} WHERE l_shipdate <= DATE '1998-09-02' GROUP BY 1, 2 ORDER BY 1, 2",
+    ),
+    (
+        "Q6",
+        "SELECT sum(l_extendedprice * l_discount) FROM {}
+         WHERE l_shipdate >= DATE '1994-01-01' AND l_shipdate < DATE '1995-01-01'
+           AND l_discount BETWEEN 0.05 AND 0.07 AND l_quantity < 24",
+    ),
+    (
+        "Q6, pruned by row group",
+        "SELECT sum(l_extendedprice * l_discount) FROM {}
+         WHERE l_orderkey BETWEEN 700000 AND 720000
+           AND l_discount BETWEEN 0.05 AND 0.07 AND l_quantity < 24",
+    ),
+    ("one column", "SELECT sum(l_tax) FROM {}"),
+    (
+        "one row, all columns",
+        "SELECT * FROM {} WHERE l_orderkey = 700001 AND l_linenumber = 1",
+    ),
+    ("every byte", "SELECT * FROM {}"),
+];
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> Outcome<()> {
+    let memory = FsPath::new("/dev/shm");
+    let folder = match memory.is_dir() {
+        true => tempfile::tempdir_in(memory)?,
+        false => tempfile::tempdir()?,
+    };
+    let lake = Lake::new(folder.path())?;
+    println!("{FILES} Parquet files of TPC-H, scale {SCALE}; medians of {ROUNDS} rounds\n");
+    println!(
+        "| what | codec | plain | encrypted | time | requests | bytes | more bytes a request |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for codec in CODECS {
+        lake.fill(codec).await?;
+        for (name, query) in QUERIES {
+            lake.query(name, query, codec).await?;
+        }
+        lake.write(codec).await?;
+    }
+    println!("\n| what | result |\n|---|---|");
+    list(folder.path()).await?;
+    get().await?;
+    columns().await
+}
+
+/// Two folders, one of which an [`EncryptedStore`] encrypts.
+struct Lake {
+    plain: Arc<LocalFileSystem>,
+    sealed: EncryptedStore,
+    /// Its tables are those of `counting`.
+    timed: SessionContext,
+    counting: SessionContext,
+    /// What is read from the one and the other.
+    counts: (Arc<Count>, Arc<Count>),
+}
+
+impl Lake {
+    fn new(folder: &FsPath) -> Outcome<Self> {
+        let in_folder = |name: &str| -> Outcome<_> {
+            let folder = folder.join(name);
+            fs::create_dir(&folder)?;
+            Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?))
+        };
+        let (plain, lake) = (in_folder("plain")?, in_folder("lake")?);
+        let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
+        let builder = EncryptedStore::builder(lake.clone()).kek_keyset(kek.clone());
+        let counts: (Arc<Count>, Arc<Count>) = Default::default();
+        let counting = context(
+            &kek,
+            Arc::new(Counted::new(plain.clone(), &counts.0)),
+            Arc::new(Counted::new(lake.clone(), &counts.1)),
+        )?;
+        Ok(Self {
+            timed: context(&kek, plain.clone(), lake)?,
+            sealed: builder.context("lake").build_untried()?,
+            plain,
+            counting,
+            counts,
+        })
+    }
+
+    /// Makes the tables of a codec: `plain_CODEC`, and `lake_CODEC` of the same files.
+    async fn fill(&self, codec: &str) -> Outcome<()> {
+        for part in 1..=FILES {
+            let rows = LineItemGenerator::new(SCALE, part, FILES);
+            let rows: Vec<RecordBatch> = LineItemArrow::new(rows).collect::<Result<_, _>>()?;
+            let name = format!("{codec}/{part}.parquet");
+            let url = format!("mem://plain/{name}");
+            let options = DataFrameWriteOptions::new().with_single_file_output(true);
+            let mut parquet = self.timed.copied_table_options().parquet;
+            parquet.global.compression = Some(codec.to_owned());
+            let rows = self.timed.read_batches(rows)?;
+            rows.write_parquet(&url, options, Some(parquet)).await?;
+            let path = Path::from(name);
+            let file = self.plain.get(&path).await?.bytes().await?;
+            self.sealed.put(&path, file.into()).await?;
+        }
+        for ctx in [&self.timed, &self.counting] {
+            for (side, url) in [("plain", "mem://plain"), ("lake", "sealed+mem://lake")] {
+                let sql = format!(
+                    "CREATE EXTERNAL TABLE {side}_{codec} STORED AS PARQUET LOCATION '{url}/{codec}/'"
+                );
+                ctx.sql(&sql).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn query(&self, name: &str, query: &str, codec: &str) -> Outcome<()> {
+        let on = |side: &str| query.replace("{}", &format!("{side}_{codec}"));
+        let (plain, lake) = (on("plain"), on("lake"));
+        let (of_plain, of_lake) = &self.counts;
+        let (plain_rows, plain_requests, plain_bytes) = self.read(&plain, of_plain).await?;
+        let (rows, requests, bytes) = self.read(&lake, of_lake).await?;
+        if rows != plain_rows {
+            return Err(format!("{name}: {plain_rows} rows, and {rows} encrypted").into());
+        }
+        let run = |sql: &str| {
+            let (ctx, sql) = (self.timed.clone(), sql.to_owned());
+            async move { drain(ctx.sql(&sql).await?).await }
+        };
+        let times = paired(|| run(&plain), || run(&lake)).await?;
+        println!(
+            "| {name} | {codec} | {times} | {:.2} | {:.2} | {:.1} KiB |",
+            requests as f64 / plain_requests as f64,
+            bytes as f64 / plain_bytes as f64,
+            (bytes as f64 - plain_bytes as f64) / 1024.0 / requests as f64,
+        );
+        Ok(())
+    }
+
+    /// Returns how many rows there are, and the requests and bytes that it took to read them once
+    /// the headers are in the cache.
+    async fn read(&self, sql: &str, count: &Count) -> Outcome<(usize, u64, u64)> {
+        drain(self.counting.sql(sql).await?).await?;
+        count.take();
+        let rows = drain(self.counting.sql(sql).await?).await?;
+        let (requests, bytes) = count.take();
+        Ok((rows, requests, bytes))
+    }
+
+    async fn write(&self, codec: &str) -> Outcome<()> {
+        let copy = |url: &str| {
+            let sql = format!(
+                "COPY plain_{codec} TO '{url}/written-{codec}/' STORED AS PARQUET
+                 OPTIONS ('format.compression' '{codec}')"
+            );
+            let ctx = self.timed.clone();
+            async move { drain(ctx.sql(&sql).await?).await }
+        };
+        let times = paired(|| copy("mem://plain"), || copy("sealed+mem://lake")).await?;
+        println!("| writing | {codec} | {times} | | | |");
+        Ok(())
+    }
+}
+
+fn context(
+    kek: &KeysetAead,
+    plain: Arc<dyn ObjectStore>,
+    lake: Arc<dyn ObjectStore>,
+) -> Outcome<SessionContext> {
+    let kek = kek.clone();
+    let sealed = SealedRegistry::default().sealed("sealed+mem://lake", move |store| {
+        store.kek_keyset(kek.clone()).context("lake")
+    })?;
+    let runtime = RuntimeEnvBuilder::new().with_object_store_registry(Arc::new(sealed));
+    let config = SessionConfig::new().with_target_partitions(2);
+    let ctx = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
+    ctx.register_object_store(&"mem://plain".parse()?, plain);
+    ctx.register_object_store(&"mem://lake".parse()?, lake);
+    Ok(ctx)
+}
+
+/// Reads all rows, and returns how many there are.
+async fn drain(frame: DataFrame) -> Outcome<usize> {
+    let rows = frame.execute_stream().await?;
+    let count = |sum: usize, batch: RecordBatch| async move { Ok(sum + batch.num_rows()) };
+    Ok(rows.try_fold(0, count).await?)
+}
+
+/// Times both sides in turn, each first in every other round, and shows the medians and their ratio.
+async fn paired<A, B>(plain: impl Fn() -> A, sealed: impl Fn() -> B) -> Outcome<String>
+where
+    A: Future<Output = Outcome<usize>>,
+    B: Future<Output = Outcome<usize>>,
+{
+    let (mut plains, mut sealeds, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    // The first one warms up.
+    for round in 0..=ROUNDS {
+        let (of_plain, of_sealed) = match round % 2 {
+            0 => {
+                let of_plain = time(plain()).await?;
+                (of_plain, time(sealed()).await?)
+            }
+            _ => {
+                let of_sealed = time(sealed()).await?;
+                (time(plain()).await?, of_sealed)
+            }
+        };
+        if round > 0 {
+            plains.push(of_plain.as_secs_f64() * 1e3);
+            sealeds.push(of_sealed.as_secs_f64() * 1e3);
+            ratios.push(of_sealed.as_secs_f64() / of_plain.as_secs_f64());
+        }
+    }
+    let (plain, sealed) = (median(plains), median(sealeds));
+    Ok(format!(
+        "{plain:.1} ms | {sealed:.1} ms | {:.2}",
+        median(ratios)
+    ))
+}
+
+async fn time(work: impl Future<Output = Outcome<usize>>) -> Outcome<Duration> {
+    let start = Instant::now();
+    black_box(work.await?);
+    Ok(start.elapsed())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Lists many objects.
+async fn list(folder: &FsPath) -> Outcome<()> {
+    let folder = folder.join("many");
+    fs::create_dir(&folder)?;
+    let inner: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(folder)?);
+    let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
+    let sealed: Arc<dyn ObjectStore> = Arc::new(
+        EncryptedStore::builder(inner.clone())
+            .kek_keyset(kek)
+            .context("lake")
+            .build_untried()?,
+    );
+    for number in 0..OBJECTS {
+        sealed
+            .put(&Path::from(format!("{number}")), "text".into())
+            .await?;
+    }
+    let count = |store: &Arc<dyn ObjectStore>| {
+        let store = Arc::clone(store);
+        async move {
+            let count = |sum: usize, _| async move { Ok(sum + 1) };
+            Ok(store.list(None).try_fold(0, count).await?)
+        }
+    };
+    let times = paired(|| count(&inner), || count(&sealed)).await?;
+    println!(
+        "| a list of {OBJECTS} objects: plain, encrypted, ratio | {} |",
+        times.replace(" |", ",")
+    );
+    Ok(())
+}
+
+/// Reads a large object from a store in memory.
+async fn get() -> Outcome<()> {
+    let kek: KeysetAead = KeysetHandle::generate("AES256_GCM")?.primitive()?;
+    let builder = EncryptedStore::builder(Arc::new(InMemory::new())).kek_keyset(kek);
+    let store = builder.context("lake").build_untried()?;
+    let path = Path::from("large");
+    store.put(&path, vec![7; LARGE].into()).await?;
+    let mut speeds = Vec::new();
+    for _ in 0..ROUNDS {
+        let read = async {
+            let stream = store.get(&path).await?.into_stream();
+            let count = |sum: usize, bytes: bytes::Bytes| async move { Ok(sum + bytes.len()) };
+            Ok(stream.try_fold(0, count).await?)
+        };
+        speeds.push(LARGE as f64 / 1e9 / time(read).await?.as_secs_f64());
+    }
+    println!(
+        "| a read of 1 GiB from memory, in one task | {:.2} GB/s |",
+        median(speeds)
+    );
+    Ok(())
+}
+
+/// Encrypts a column of 40 bytes in SQL, and in a loop.
+async fn columns() -> Outcome<()> {
+    let keyset = KeysetHandle::generate("AES256_GCM")?;
+    let aead: KeysetAead = keyset.primitive()?;
+    let config = SessionConfig::new().with_target_partitions(1);
+    let ctx = SessionContext::new_with_config(config);
+    keyseal_datafusion::register(&ctx, &Arc::new(KeyRing::new().keyset("pii", keyset)));
+    let sql = format!(
+        "CREATE TABLE people AS SELECT lpad(CAST(value AS VARCHAR), 40, '*') AS name
+         FROM generate_series(1, {ROWS}) t(value)"
+    );
+    ctx.sql(&sql).await?.collect().await?;
+    let sql = "SELECT aead_encrypt(keyset('pii'), name, 'people.name') FROM people";
+    let in_sql = || {
+        let ctx = ctx.clone();
+        async move { drain(ctx.sql(sql).await?).await }
+    };
+    let names: Vec<String> = (1..=ROWS).map(|value| format!("{value:*>40}")).collect();
+    let in_loop = || {
+        let (aead, names) = (aead.clone(), &names);
+        async move {
+            let mut all = Vec::with_capacity(names.len() * 80);
+            for name in names {
+                all.extend(aead.encrypt(name.as_bytes(), b"people.name")?);
+            }
+            Ok(all.len())
+        }
+    };
+    let times = paired(in_loop, in_sql).await?;
+    println!(
+        "| {ROWS} rows of 40 bytes: `encrypt` in a loop, AEAD.ENCRYPT, ratio | {} |",
+        times.replace(" |", ",")
+    );
+    Ok(())
+}
