@@ -19,13 +19,17 @@ use super::{
     cmac::{Aes, BLOCK, Chain, Cmac},
     wiping::Wiping,
 };
-use crate::error::KeyError;
+use crate::{error::KeyError, secret::STACK_OF_MESSAGES};
 
 pub(crate) fn aes_eax(key: &[u8], iv_size: usize) -> Result<Box<dyn RawAead>, KeyError> {
     Ok(if key.len() == 16 {
-        Box::new(Wiping(AesEax::<Aes128Enc>::new(key, iv_size)?))
+        Box::new(Wiping::<_, STACK_OF_MESSAGES>(AesEax::<Aes128Enc>::new(
+            key, iv_size,
+        )?))
     } else {
-        Box::new(Wiping(AesEax::<Aes256Enc>::new(key, iv_size)?))
+        Box::new(Wiping::<_, STACK_OF_MESSAGES>(AesEax::<Aes256Enc>::new(
+            key, iv_size,
+        )?))
     })
 }
 

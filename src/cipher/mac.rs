@@ -11,9 +11,11 @@ use hmac::{Hmac, KeyInit, Mac};
 use super::{
     Hash,
     cmac::{Chain, Cmac},
-    wiping::wiping,
 };
-use crate::error::KeyError;
+use crate::{
+    error::KeyError,
+    secret::{STACK_OF_BLOCKS, STACK_OF_MESSAGES, on_wiped_stack},
+};
 
 /// A MAC under one key.
 pub trait RawMac: Send + Sync {
@@ -40,11 +42,11 @@ pub trait RunningMac: Send + Sync {
 /// Takes a key of any size, and a tag size of at most the digest's.
 pub(crate) fn hmac(key: &[u8], hash: Hash, tag_len: usize) -> Result<Box<dyn RawMac>, KeyError> {
     match hash {
-        Hash::Sha1 => boxed::<Hmac<sha1::Sha1>>(key, tag_len),
-        Hash::Sha224 => boxed::<Hmac<sha2::Sha224>>(key, tag_len),
-        Hash::Sha256 => boxed::<Hmac<sha2::Sha256>>(key, tag_len),
-        Hash::Sha384 => boxed::<Hmac<sha2::Sha384>>(key, tag_len),
-        Hash::Sha512 => boxed::<Hmac<sha2::Sha512>>(key, tag_len),
+        Hash::Sha1 => boxed::<Hmac<sha1::Sha1>, STACK_OF_BLOCKS>(key, tag_len),
+        Hash::Sha224 => boxed::<Hmac<sha2::Sha224>, STACK_OF_BLOCKS>(key, tag_len),
+        Hash::Sha256 => boxed::<Hmac<sha2::Sha256>, STACK_OF_BLOCKS>(key, tag_len),
+        Hash::Sha384 => boxed::<Hmac<sha2::Sha384>, STACK_OF_MESSAGES>(key, tag_len),
+        Hash::Sha512 => boxed::<Hmac<sha2::Sha512>, STACK_OF_MESSAGES>(key, tag_len),
     }
 }
 
@@ -65,7 +67,7 @@ impl RawMac for AesCmac {
     }
 
     fn compute(&self, parts: &[&[u8]], tag: &mut [u8]) {
-        let made = wiping(|| {
+        let made = on_wiped_stack::<STACK_OF_BLOCKS, _>(|| {
             let mut chain = Chain::new();
             for part in parts {
                 chain.update(&self.cmac, part);
@@ -90,35 +92,39 @@ struct RunningCmac {
 
 impl RunningMac for RunningCmac {
     fn update(&mut self, part: &[u8]) {
-        wiping(|| self.chain.update(&self.cmac, part));
+        on_wiped_stack::<STACK_OF_BLOCKS, _>(|| self.chain.update(&self.cmac, part));
     }
 
     fn tag(&self, tag: &mut [u8]) {
-        write_first(&wiping(|| self.chain.tag(&self.cmac)), tag);
+        write_first(
+            &on_wiped_stack::<STACK_OF_BLOCKS, _>(|| self.chain.tag(&self.cmac)),
+            tag,
+        );
     }
 }
 
-fn boxed<M>(key: &[u8], tag_len: usize) -> Result<Box<dyn RawMac>, KeyError>
+fn boxed<M, const DEPTH: usize>(key: &[u8], tag_len: usize) -> Result<Box<dyn RawMac>, KeyError>
 where
     M: Mac + KeyInit + Clone + Send + Sync + 'static,
 {
     let keyed = <M as KeyInit>::new_from_slice(key).map_err(|_| KeyError::Provider)?;
-    Ok(Box::new(Keyed { keyed, tag_len }))
+    Ok(Box::new(Keyed::<M, DEPTH> { keyed, tag_len }))
 }
 
-struct Keyed<M> {
+/// Each message leaves parts of the keyed state in `DEPTH` bytes of stack.
+struct Keyed<M, const DEPTH: usize> {
     /// The key has been taken in, the message not yet.
     keyed: M,
     tag_len: usize,
 }
 
-impl<M: Mac + Clone + Send + Sync + 'static> RawMac for Keyed<M> {
+impl<M: Mac + Clone + Send + Sync + 'static, const DEPTH: usize> RawMac for Keyed<M, DEPTH> {
     fn tag_len(&self) -> usize {
         self.tag_len
     }
 
     fn compute(&self, parts: &[&[u8]], tag: &mut [u8]) {
-        wiping(|| {
+        on_wiped_stack::<DEPTH, _>(|| {
             let mut running = self.keyed.clone();
             for part in parts {
                 running.update(part);
@@ -128,20 +134,20 @@ impl<M: Mac + Clone + Send + Sync + 'static> RawMac for Keyed<M> {
     }
 
     fn start(&self) -> Box<dyn RunningMac> {
-        Box::new(Running(self.keyed.clone()))
+        Box::new(Running::<M, DEPTH>(self.keyed.clone()))
     }
 }
 
-struct Running<M>(M);
+struct Running<M, const DEPTH: usize>(M);
 
-impl<M: Mac + Clone + Send + Sync> RunningMac for Running<M> {
+impl<M: Mac + Clone + Send + Sync, const DEPTH: usize> RunningMac for Running<M, DEPTH> {
     fn update(&mut self, part: &[u8]) {
         self.0.update(part);
     }
 
     fn tag(&self, tag: &mut [u8]) {
         // Of a clone: moving the state out of its box would free it unwiped.
-        wiping(|| write_tag(self.0.clone(), tag));
+        on_wiped_stack::<DEPTH, _>(|| write_tag(self.0.clone(), tag));
     }
 }
 

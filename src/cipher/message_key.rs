@@ -5,9 +5,9 @@ use aes::Aes256Enc;
 use zeroize::Zeroizing;
 
 use super::{Provider, RawAead, Refused, cmac::Cmac, wiping::Wiping};
-use crate::error::KeyError;
 #[cfg(feature = "aws-lc-rs")]
 use crate::secret::SecretBytes;
+use crate::{error::KeyError, secret::STACK_OF_MESSAGES};
 
 /// XChaCha20-Poly1305: `nonce(24) = salt(16) ‖ rest(8)`, message key `HChaCha20(key, salt)`, then
 /// ChaCha20-Poly1305 with the nonce `00000000 ‖ rest`.
@@ -72,7 +72,7 @@ trait Derive: Send + Sync {
 }
 
 fn boxed(derive: impl Derive + 'static) -> Result<Box<dyn RawAead>, KeyError> {
-    Ok(Box::new(Wiping(MessageKey(derive))))
+    Ok(Box::new(Wiping::<_, STACK_OF_MESSAGES>(MessageKey(derive))))
 }
 
 struct MessageKey<D>(D);

@@ -7,8 +7,11 @@ use hkdf::{GenericHkdf, HmacImpl};
 use hmac::Hmac;
 use zeroize::Zeroize as _;
 
-use super::{Hash, RawMac, Refused, wiping::wiping};
-use crate::error::KeyError;
+use super::{Hash, RawMac, Refused};
+use crate::{
+    error::KeyError,
+    secret::{STACK_OF_BLOCKS, STACK_OF_MESSAGES, on_wiped_stack},
+};
 
 /// A pseudorandom function under one key.
 pub trait RawPrf: Send + Sync {
@@ -29,35 +32,36 @@ pub(crate) const fn max_hkdf_output(hash: Hash) -> usize {
 /// HKDF with the input as its info. An empty salt is as many zero bytes as the digest has.
 pub(crate) fn hkdf(key: &[u8], hash: Hash, salt: &[u8]) -> Box<dyn RawPrf> {
     match hash {
-        Hash::Sha1 => expand::<Hmac<sha1::Sha1>>(key, hash, salt),
-        Hash::Sha224 => expand::<Hmac<sha2::Sha224>>(key, hash, salt),
-        Hash::Sha256 => expand::<Hmac<sha2::Sha256>>(key, hash, salt),
-        Hash::Sha384 => expand::<Hmac<sha2::Sha384>>(key, hash, salt),
-        Hash::Sha512 => expand::<Hmac<sha2::Sha512>>(key, hash, salt),
+        Hash::Sha1 => expand::<Hmac<sha1::Sha1>, STACK_OF_BLOCKS>(key, hash, salt),
+        Hash::Sha224 => expand::<Hmac<sha2::Sha224>, STACK_OF_BLOCKS>(key, hash, salt),
+        Hash::Sha256 => expand::<Hmac<sha2::Sha256>, STACK_OF_BLOCKS>(key, hash, salt),
+        Hash::Sha384 => expand::<Hmac<sha2::Sha384>, STACK_OF_MESSAGES>(key, hash, salt),
+        Hash::Sha512 => expand::<Hmac<sha2::Sha512>, STACK_OF_MESSAGES>(key, hash, salt),
     }
 }
 
-fn expand<H>(key: &[u8], hash: Hash, salt: &[u8]) -> Box<dyn RawPrf>
+fn expand<H, const DEPTH: usize>(key: &[u8], hash: Hash, salt: &[u8]) -> Box<dyn RawPrf>
 where
     H: HmacImpl + Send + Sync + 'static,
 {
     let (mut pseudorandom_key, extracted) = GenericHkdf::<H>::extract(Some(salt), key);
     pseudorandom_key.zeroize();
-    Box::new(Hkdf { extracted, hash })
+    Box::new(Hkdf::<H, DEPTH> { extracted, hash })
 }
 
-struct Hkdf<H: HmacImpl> {
+/// Each output leaves parts of the keyed state in `DEPTH` bytes of stack.
+struct Hkdf<H: HmacImpl, const DEPTH: usize> {
     extracted: GenericHkdf<H>,
     hash: Hash,
 }
 
-impl<H: HmacImpl + Send + Sync> RawPrf for Hkdf<H> {
+impl<H: HmacImpl + Send + Sync, const DEPTH: usize> RawPrf for Hkdf<H, DEPTH> {
     fn max_output_len(&self) -> usize {
         max_hkdf_output(self.hash)
     }
 
     fn compute(&self, input: &[u8], output: &mut [u8]) -> Result<(), Refused> {
-        wiping(|| self.extracted.expand(input, output)).map_err(|_| Refused)
+        on_wiped_stack::<DEPTH, _>(|| self.extracted.expand(input, output)).map_err(|_| Refused)
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     limits::{AES_GCM, AES_GCM_SIV, CHACHA20, Limits},
     wiping::Wiping,
 };
-use crate::error::KeyError;
+use crate::{error::KeyError, secret::STACK_OF_MESSAGES};
 
 pub(super) fn aes_gcm(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     if key.len() == 16 {
@@ -42,7 +42,9 @@ fn boxed<A>(key: &[u8], limits: Limits) -> Result<Box<dyn RawAead>, KeyError>
 where
     A: AeadInOut + KeyInit + Send + Sync + 'static,
 {
-    Ok(Box::new(Wiping(RustCrypto::<A>::new(key, limits)?)))
+    Ok(Box::new(Wiping::<_, STACK_OF_MESSAGES>(
+        RustCrypto::<A>::new(key, limits)?,
+    )))
 }
 
 pub(super) struct RustCrypto<A> {

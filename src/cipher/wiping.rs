@@ -1,13 +1,13 @@
 //! Ciphers that leave nothing of their key on the stack.
 
 use super::{RawAead, Refused};
-use crate::secret::{STACK_OF_MESSAGES, on_wiped_stack};
+use crate::secret::on_wiped_stack;
 
 /// A cipher whose key schedule or state does not fit in the registers, so that each message leaves
-/// parts of the key on the stack: they are wiped before the call returns.
-pub(super) struct Wiping<A>(pub(super) A);
+/// parts of the key on the stack: `DEPTH` bytes are wiped before the call returns.
+pub(super) struct Wiping<A, const DEPTH: usize>(pub(super) A);
 
-impl<A: RawAead> RawAead for Wiping<A> {
+impl<A: RawAead, const DEPTH: usize> RawAead for Wiping<A, DEPTH> {
     fn nonce_len(&self) -> usize {
         self.0.nonce_len()
     }
@@ -31,7 +31,7 @@ impl<A: RawAead> RawAead for Wiping<A> {
         plaintext: &[u8],
         out: &mut [u8],
     ) -> Result<(), Refused> {
-        wiping(|| self.0.seal(nonce, associated_data, plaintext, out))
+        on_wiped_stack::<DEPTH, _>(|| self.0.seal(nonce, associated_data, plaintext, out))
     }
 
     fn open(
@@ -41,7 +41,7 @@ impl<A: RawAead> RawAead for Wiping<A> {
         body: &[u8],
         out: &mut [u8],
     ) -> Result<(), Refused> {
-        wiping(|| self.0.open(nonce, associated_data, body, out))
+        on_wiped_stack::<DEPTH, _>(|| self.0.open(nonce, associated_data, body, out))
     }
 
     fn seal_in_place(
@@ -50,7 +50,7 @@ impl<A: RawAead> RawAead for Wiping<A> {
         associated_data: &[u8],
         buffer: &mut [u8],
     ) -> Result<(), Refused> {
-        wiping(|| self.0.seal_in_place(nonce, associated_data, buffer))
+        on_wiped_stack::<DEPTH, _>(|| self.0.seal_in_place(nonce, associated_data, buffer))
     }
 
     fn open_in_place(
@@ -59,11 +59,6 @@ impl<A: RawAead> RawAead for Wiping<A> {
         associated_data: &[u8],
         buffer: &mut [u8],
     ) -> Result<(), Refused> {
-        wiping(|| self.0.open_in_place(nonce, associated_data, buffer))
+        on_wiped_stack::<DEPTH, _>(|| self.0.open_in_place(nonce, associated_data, buffer))
     }
-}
-
-#[inline(always)]
-pub(super) fn wiping<T>(message: impl FnOnce() -> T) -> T {
-    on_wiped_stack::<STACK_OF_MESSAGES, _>(message)
 }

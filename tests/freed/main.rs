@@ -15,6 +15,7 @@ mod allocator;
 mod cache;
 #[path = "../canary/mod.rs"]
 mod canary;
+mod expanded;
 mod life;
 #[cfg(target_os = "linux")]
 mod memory;

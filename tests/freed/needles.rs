@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use zeroize::Zeroize as _;
 
-use crate::canary::texts;
+use crate::{canary::texts, expanded};
 
 /// Bytes of a window.
 pub(crate) const WINDOW: usize = 8;
@@ -19,8 +19,15 @@ const SLOTS: usize = 1 << 15;
 static TABLE: [AtomicU64; SLOTS] = [const { AtomicU64::new(0) }; SLOTS];
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// Looks for all windows of `secret` from now on.
+/// Looks for all windows of `secret` from now on, and of what is computed from it.
 pub(crate) fn add(secret: &[u8]) {
+    add_all(secret);
+    crate::wipe_stack();
+}
+
+/// In a frame of its own, which is wiped.
+#[inline(never)]
+fn add_all(secret: &[u8]) {
     assert!(secret.len() >= WINDOW);
     add_windows(secret);
     // HMAC keeps its key with one of these over it.
@@ -33,7 +40,9 @@ pub(crate) fn add(secret: &[u8]) {
         add_windows(&text);
         text.zeroize();
     }
-    crate::wipe_stack();
+    for expanded in expanded::of(secret) {
+        add_windows(&expanded);
+    }
 }
 
 /// Looks for nothing any more.
