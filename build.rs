@@ -16,8 +16,10 @@ pub(crate) const DIGEST: &str = "Translated from proto/*.proto, whose digest is 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
     // How deep the stack is that a cipher uses: see `src/secret.rs`.
-    if env::var("OPT_LEVEL")? == "0" {
-        println!("cargo:rustc-cfg=unoptimized");
+    match env::var("OPT_LEVEL")?.as_str() {
+        "0" => println!("cargo:rustc-cfg=unoptimized"),
+        "2" | "3" => {}
+        _ => println!("cargo:rustc-cfg=little_optimized"),
     }
     // Where processes share counters of nonces: see `src/rng/fork.rs`, and Cargo.toml for the crate,
     // which maps memory on 64 bits alone.

@@ -191,8 +191,13 @@ pub(crate) const STACK_OF_KEYS: usize = if cfg!(unoptimized) {
 pub(crate) const STACK_OF_MESSAGES: usize = if cfg!(unoptimized) { 16 << 10 } else { 8 << 10 };
 
 /// The same below a cipher that takes one block after the other: AES-CMAC, HMAC with hashes up to
-/// SHA-256, AWS-LC's ChaCha20. Half as much is enough for each of them, with AVX-512 too.
-pub(crate) const STACK_OF_BLOCKS: usize = if cfg!(unoptimized) { 16 << 10 } else { 2 << 10 };
+/// SHA-256, AWS-LC's ChaCha20. Half as much is enough for each of them, with AVX-512 too, where all of
+/// the cipher is inlined.
+pub(crate) const STACK_OF_BLOCKS: usize = if cfg!(any(unoptimized, little_optimized)) {
+    STACK_OF_MESSAGES
+} else {
+    2 << 10
+};
 
 /// Bytes of stack that are wiped at once.
 const WIPED_AT_ONCE: usize = 1 << 10;
