@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -151,15 +152,12 @@ def _brief(folder: Path, short: Path, programs: dict[str, str]) -> dict[str, lis
 
 def _time(commands: dict, folder: Path, count: int, size: str, unit: str) -> list[dict]:
     times: dict[str, list[float]] = {name: [] for name in commands}
-    memory = dict.fromkeys(commands, 0)
     names = list(commands)
     for number in range(count):
         first = number % len(names)
         for name in names[first:] + names[:first]:
             (folder / "output").unlink(missing_ok=True)
-            seconds, peak = _run(commands[name])
-            times[name].append(round(seconds, 5))
-            memory[name] = max(memory[name], peak)
+            times[name].append(round(_run(commands[name]), 5))
     print(f"files of {size}", file=sys.stderr, flush=True)
     return [
         {
@@ -169,22 +167,42 @@ def _time(commands: dict, folder: Path, count: int, size: str, unit: str) -> lis
             "rounds_s": taken,
             "of": unit,
             "ratio": ratio(taken, times[unit]),
-            "peak_mib": round(memory[name] / 1024, 1),
+            "peak_mib": _peak(commands[name], folder),
         }
         for name, taken in times.items()
     ]
 
 
-def _run(command: list) -> tuple[float, int]:
-    """Returns the seconds that a process takes, and its peak memory in KiB."""
-    words = [str(word) for word in command]
+def _run(command: list) -> float:
+    """Returns the seconds that a process takes."""
     start = time.perf_counter()
-    child = subprocess.Popen(
-        words, env=os.environ | ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(child.pid, 0)
+    child = _start(command)
+    child.wait()
     seconds = time.perf_counter() - start
-    child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
-        raise SystemExit(f"{' '.join(words[:2])} failed")
-    return seconds, usage.ru_maxrss
+        raise SystemExit(f"{command[0]} {command[1]} failed")
+    return seconds
+
+
+def _peak(command: list, folder: Path) -> float:
+    """Returns the peak memory of a process in MiB, as the system last showed it.
+
+    What `wait4` says of a child includes this process's own memory, which a child has until it runs
+    its program.
+    """
+    (folder / "output").unlink(missing_ok=True)
+    child = _start(command)
+    peak = 0
+    while child.poll() is None:
+        status = Path(f"/proc/{child.pid}/status").read_text()
+        peak = max([peak, *map(int, re.findall(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE))])
+    return round(peak / 1024, 1)
+
+
+def _start(command: list) -> subprocess.Popen:
+    return subprocess.Popen(
+        [str(word) for word in command],
+        env=os.environ | ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
