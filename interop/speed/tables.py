@@ -95,11 +95,14 @@ def _losses(results: dict) -> str:
     rows = sorted(_slower(results), key=lambda row: row[2]["times"])
     if not rows:
         return "\n".join([*lines, "In no row than another keyset library.\n"])
-    lines += ["| row | implementation | its time | ours | ours ÷ its |", "|---|---|---|---|---|"]
+    lines += [
+        "| measurement | row | implementation | its time | ours | ours ÷ its |",
+        "|---|---|---|---|---|---|",
+    ]
     for case, subject, found in rows:
         ours = _time(case["subjects"][OURS]["ns"])
         lines.append(
-            f"| {name(case)} | {subject} | {_time(found['ns'])} | {ours} | "
+            f"| {cases.WHAT[case['what']]} | {name(case)} | {subject} | {_time(found['ns'])} | {ours} | "
             f"**{1 / found['times']:.2f}** |"
         )
     return "\n".join(lines) + "\n"
