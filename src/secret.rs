@@ -186,14 +186,13 @@ pub(crate) const STACK_OF_KEYS: usize = if cfg!(unoptimized) {
     16 << 10
 };
 
-/// Bytes of stack that processing one message may use below its cipher. With AVX-512, frames have
-/// registers of 64 bytes: half as much is not enough.
+/// Bytes of stack that processing one message may use below its cipher. With AVX-512, frames hold
+/// registers of 64 bytes, so half as much is not enough.
 pub(crate) const STACK_OF_MESSAGES: usize = if cfg!(unoptimized) { 16 << 10 } else { 8 << 10 };
 
-/// The same below a cipher that takes one block after the other: AES-CMAC, HMAC with hashes up to
-/// SHA-256, AWS-LC's ChaCha20. Half as much is enough for each of them, with AVX-512 too, where all of
-/// the cipher is inlined.
-pub(crate) const STACK_OF_BLOCKS: usize = if cfg!(any(unoptimized, little_optimized)) {
+/// The same below those whose frames are small once they are inlined: AES-CMAC, HMAC and HKDF with
+/// SHA-224 and SHA-256, AWS-LC's ChaCha20. Half as much is enough for each of them.
+pub(crate) const STACK_OF_SMALL_FRAMES: usize = if cfg!(any(unoptimized, little_optimized)) {
     STACK_OF_MESSAGES
 } else {
     2 << 10

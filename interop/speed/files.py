@@ -196,6 +196,8 @@ def _peak(command: list, folder: Path) -> float:
     while child.poll() is None:
         status = Path(f"/proc/{child.pid}/status").read_text()
         peak = max([peak, *map(int, re.findall(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE))])
+    if child.returncode != 0 or peak == 0:
+        raise SystemExit(f"the memory of {command[0]} {command[1]} was not seen")
     return round(peak / 1024, 1)
 
 

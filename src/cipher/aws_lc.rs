@@ -10,7 +10,7 @@ use super::{
     limits::{AES_GCM, AES_GCM_SIV, CHACHA20, Limits},
     wiping::Wiping,
 };
-use crate::{error::KeyError, secret::STACK_OF_BLOCKS};
+use crate::{error::KeyError, secret::STACK_OF_SMALL_FRAMES};
 
 pub(super) fn aes_gcm(key: &[u8]) -> Result<AwsLc, KeyError> {
     let algorithm = if key.len() == 16 {
@@ -36,9 +36,9 @@ pub(super) fn chacha20_poly1305(key: &[u8]) -> Result<AwsLc, KeyError> {
 
 /// Past the shortest messages, AWS-LC's ChaCha20 keeps its state on the stack, key and all.
 pub(super) fn boxed_chacha20_poly1305(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
-    Ok(Box::new(Wiping::<_, STACK_OF_BLOCKS>(chacha20_poly1305(
-        key,
-    )?)))
+    Ok(Box::new(Wiping::<_, STACK_OF_SMALL_FRAMES>(
+        chacha20_poly1305(key)?,
+    )))
 }
 
 fn set_up(algorithm: &'static Algorithm, key: &[u8], limits: Limits) -> Result<AwsLc, KeyError> {

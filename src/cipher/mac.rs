@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::KeyError,
-    secret::{STACK_OF_BLOCKS, STACK_OF_MESSAGES, on_wiped_stack},
+    secret::{STACK_OF_MESSAGES, STACK_OF_SMALL_FRAMES, on_wiped_stack},
 };
 
 /// A MAC under one key.
@@ -42,9 +42,9 @@ pub trait RunningMac: Send + Sync {
 /// Takes a key of any size, and a tag size of at most the digest's.
 pub(crate) fn hmac(key: &[u8], hash: Hash, tag_len: usize) -> Result<Box<dyn RawMac>, KeyError> {
     match hash {
-        Hash::Sha1 => boxed::<Hmac<sha1::Sha1>, STACK_OF_BLOCKS>(key, tag_len),
-        Hash::Sha224 => boxed::<Hmac<sha2::Sha224>, STACK_OF_BLOCKS>(key, tag_len),
-        Hash::Sha256 => boxed::<Hmac<sha2::Sha256>, STACK_OF_BLOCKS>(key, tag_len),
+        Hash::Sha1 => boxed::<Hmac<sha1::Sha1>, STACK_OF_MESSAGES>(key, tag_len),
+        Hash::Sha224 => boxed::<Hmac<sha2::Sha224>, STACK_OF_SMALL_FRAMES>(key, tag_len),
+        Hash::Sha256 => boxed::<Hmac<sha2::Sha256>, STACK_OF_SMALL_FRAMES>(key, tag_len),
         Hash::Sha384 => boxed::<Hmac<sha2::Sha384>, STACK_OF_MESSAGES>(key, tag_len),
         Hash::Sha512 => boxed::<Hmac<sha2::Sha512>, STACK_OF_MESSAGES>(key, tag_len),
     }
@@ -67,7 +67,7 @@ impl RawMac for AesCmac {
     }
 
     fn compute(&self, parts: &[&[u8]], tag: &mut [u8]) {
-        let made = on_wiped_stack::<STACK_OF_BLOCKS, _>(|| {
+        let made = on_wiped_stack::<STACK_OF_SMALL_FRAMES, _>(|| {
             let mut chain = Chain::new();
             for part in parts {
                 chain.update(&self.cmac, part);
@@ -92,12 +92,12 @@ struct RunningCmac {
 
 impl RunningMac for RunningCmac {
     fn update(&mut self, part: &[u8]) {
-        on_wiped_stack::<STACK_OF_BLOCKS, _>(|| self.chain.update(&self.cmac, part));
+        on_wiped_stack::<STACK_OF_SMALL_FRAMES, _>(|| self.chain.update(&self.cmac, part));
     }
 
     fn tag(&self, tag: &mut [u8]) {
         write_first(
-            &on_wiped_stack::<STACK_OF_BLOCKS, _>(|| self.chain.tag(&self.cmac)),
+            &on_wiped_stack::<STACK_OF_SMALL_FRAMES, _>(|| self.chain.tag(&self.cmac)),
             tag,
         );
     }
@@ -134,7 +134,7 @@ impl<M: Mac + Clone + Send + Sync + 'static, const DEPTH: usize> RawMac for Keye
     }
 
     fn start(&self) -> Box<dyn RunningMac> {
-        Box::new(Running::<M, DEPTH>(self.keyed.clone()))
+        on_wiped_stack::<DEPTH, _>(|| Box::new(Running::<M, DEPTH>(self.keyed.clone())))
     }
 }
 
@@ -142,7 +142,7 @@ struct Running<M, const DEPTH: usize>(M);
 
 impl<M: Mac + Clone + Send + Sync, const DEPTH: usize> RunningMac for Running<M, DEPTH> {
     fn update(&mut self, part: &[u8]) {
-        self.0.update(part);
+        on_wiped_stack::<DEPTH, _>(|| self.0.update(part));
     }
 
     fn tag(&self, tag: &mut [u8]) {

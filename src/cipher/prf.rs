@@ -10,7 +10,7 @@ use zeroize::Zeroize as _;
 use super::{Hash, RawMac, Refused};
 use crate::{
     error::KeyError,
-    secret::{STACK_OF_BLOCKS, STACK_OF_MESSAGES, on_wiped_stack},
+    secret::{STACK_OF_MESSAGES, STACK_OF_SMALL_FRAMES, on_wiped_stack},
 };
 
 /// A pseudorandom function under one key.
@@ -32,9 +32,9 @@ pub(crate) const fn max_hkdf_output(hash: Hash) -> usize {
 /// HKDF with the input as its info. An empty salt is as many zero bytes as the digest has.
 pub(crate) fn hkdf(key: &[u8], hash: Hash, salt: &[u8]) -> Box<dyn RawPrf> {
     match hash {
-        Hash::Sha1 => expand::<Hmac<sha1::Sha1>, STACK_OF_BLOCKS>(key, hash, salt),
-        Hash::Sha224 => expand::<Hmac<sha2::Sha224>, STACK_OF_BLOCKS>(key, hash, salt),
-        Hash::Sha256 => expand::<Hmac<sha2::Sha256>, STACK_OF_BLOCKS>(key, hash, salt),
+        Hash::Sha1 => expand::<Hmac<sha1::Sha1>, STACK_OF_MESSAGES>(key, hash, salt),
+        Hash::Sha224 => expand::<Hmac<sha2::Sha224>, STACK_OF_SMALL_FRAMES>(key, hash, salt),
+        Hash::Sha256 => expand::<Hmac<sha2::Sha256>, STACK_OF_SMALL_FRAMES>(key, hash, salt),
         Hash::Sha384 => expand::<Hmac<sha2::Sha384>, STACK_OF_MESSAGES>(key, hash, salt),
         Hash::Sha512 => expand::<Hmac<sha2::Sha512>, STACK_OF_MESSAGES>(key, hash, salt),
     }

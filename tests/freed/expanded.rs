@@ -1,4 +1,5 @@
-//! What ciphers and hashes compute from a key and keep: as good as the key for whoever finds it.
+//! The key schedules and hash states that ciphers and MACs derive from a key. Whoever finds them needs no
+//! key.
 
 use hmac::{HmacReset, KeyInit, Mac};
 use sha2::{
@@ -9,8 +10,8 @@ use zeroize::Zeroizing;
 
 type Bytes = Zeroizing<Vec<u8>>;
 
-/// Returns the key schedules of AES, and the states of HMAC and HKDF, as if `key` were theirs.
-/// Nothing for a longer secret, which is no key.
+/// Returns what AES, HMAC and HKDF with SHA-256 and SHA-512 would derive from `key`. Returns nothing
+/// for a secret of more than 64 bytes.
 pub(crate) fn of(key: &[u8]) -> Vec<Bytes> {
     let mut all = Vec::new();
     if key.len() > 64 {
@@ -160,4 +161,28 @@ fn keys_are_expanded_as_the_standards_say() {
     nothing[0] = 0x80;
     compress512(&mut state, &[nothing]);
     assert_eq!(state[0], 0xcf83_e135_7eef_b8bd);
+}
+
+/// HMAC is the hash of two messages that begin with these states.
+#[test]
+fn the_states_are_those_of_hmac() {
+    let key: Vec<u8> = (0..32).collect();
+    let finish = |state: &[u8], message: &[u8]| {
+        let words = state
+            .chunks(4)
+            .map(|word| u32::from_ne_bytes(word.try_into().unwrap()));
+        let mut state: [u32; 8] = words.collect::<Vec<_>>().try_into().unwrap();
+        let mut block = [0; 64];
+        block[..message.len()].copy_from_slice(message);
+        block[message.len()] = 0x80;
+        block[56..].copy_from_slice(&(8 * (64 + message.len() as u64)).to_be_bytes());
+        compress256(&mut state, &[block]);
+        state.map(u32::to_be_bytes).as_flattened().to_vec()
+    };
+    let [inner, _] = sha256(&key, 0x36);
+    let [outer, _] = sha256(&key, 0x5c);
+    let mut mac = HmacReset::<Sha256>::new_from_slice(&key).unwrap();
+    mac.update(b"message");
+    let tag = mac.finalize().into_bytes();
+    assert_eq!(finish(&outer, &finish(&inner, b"message")), tag.to_vec());
 }

@@ -340,6 +340,7 @@ pub(crate) fn messages(primitive: &Used) {
                 computation.update(&text);
                 computation.update(&text);
                 drop(computation.compute_mac());
+                mac.create_computation().update(&text);
             }
             Used::Prf(prf) => drop(prf.primary().compute_prf(&text, 16).unwrap()),
         }

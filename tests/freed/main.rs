@@ -90,7 +90,7 @@ fn the_scan_finds_a_key_that_is_freed_as_bytes_or_as_text() {
     drop(vec![7_u8; 10_000]);
     assert_eq!(allocator::take_hits(), 0);
 
-    let forms: [fn(&[u8]) -> Vec<u8>; 8] = [
+    let forms: [fn(&[u8]) -> Vec<u8>; 10] = [
         |secret| secret.to_vec(),
         |secret| [&[1, 2, 3], &secret[9..17], &[4; 50]].concat(),
         |secret| hex::encode(secret).into_bytes(),
@@ -99,6 +99,8 @@ fn the_scan_finds_a_key_that_is_freed_as_bytes_or_as_text() {
         |secret| base64(secret, 1),
         |secret| base64(secret, 2),
         |secret| secret.iter().map(|byte| byte ^ 0x36).collect(),
+        |secret| expanded::of(secret).first().unwrap().to_vec(),
+        |secret| expanded::of(secret).last().unwrap().to_vec(),
     ];
     for (at, form) in forms.into_iter().enumerate() {
         drop(form(&secret));

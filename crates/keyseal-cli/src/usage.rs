@@ -141,7 +141,7 @@ mod tests {
             ..Config::with_cases(300)
         };
         let random = TestRng::deterministic_rng(RngAlgorithm::default());
-        let mut runner = TestRunner::new_with_rng(config, random);
+        let mut runner = TestRunner::new_with_rng(config.clone(), random);
         loop {
             let outcome = runner.run(&lines(), |line| {
                 let Err(error) = parse(&line) else {
@@ -168,6 +168,9 @@ mod tests {
                 Ok(())
             });
             outcome.unwrap();
+            // A runner runs its cases once. The next one draws others.
+            let random = runner.new_rng();
+            runner = TestRunner::new_with_rng(config.clone(), random);
             if start.elapsed() >= time {
                 break;
             }

@@ -4,7 +4,9 @@ use std::{
     io,
     net::{IpAddr, TcpListener},
     path::PathBuf,
+    pin::pin,
     sync::Arc,
+    time::Duration,
 };
 
 use ballista_core::{
@@ -15,10 +17,11 @@ use ballista_core::{
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use clap::Args;
 use datafusion::prelude::SessionConfig;
-#[cfg(unix)]
-use futures_util::FutureExt as _;
 
 use crate::{engine::Engine, work_dir::WorkDir};
+
+/// How long the tasks of a process that is told to stop may go on.
+const TIME_TO_STOP: Duration = Duration::from_secs(30);
 
 /// The settings of an executor.
 #[derive(Args, Clone, Debug)]
@@ -87,15 +90,23 @@ pub async fn run_executor(engine: Arc<Engine>, args: &ExecutorArgs) -> Result<()
         override_runtime_producer: Some(Arc::new(move |_| engine.runtime(Some(&spill)))),
         ..ExecutorProcessConfig::default()
     };
-    start_executor_process(Arc::new(config)).await?;
-    match stop.was_told() {
-        true => Ok(()),
-        // Ballista says this in its log, and returns as if all were well.
-        false => Err(BallistaError::General(
-            "the executor's services have ended, though nobody stopped the process: see its log, or \
-             whether the scheduler has removed it"
-                .to_owned(),
-        )),
+    let mut process = pin!(start_executor_process(Arc::new(config)));
+    tokio::select! {
+        biased;
+        () = stop.told() => {
+            // Ballista listens too, and lets its tasks end, but not while it looks for the scheduler.
+            let ended = tokio::time::timeout(TIME_TO_STOP, process).await;
+            ended.unwrap_or(Ok(()))
+        }
+        ended = &mut process => {
+            ended?;
+            // Ballista says this in its log, and returns as if all were well.
+            Err(BallistaError::General(
+                "the executor's services have ended, though nobody stopped the process: see its log, \
+                 or whether the scheduler has removed it"
+                    .to_owned(),
+            ))
+        }
     }
 }
 
@@ -109,28 +120,32 @@ fn check_address(bind: IpAddr, port: u16) -> Result<()> {
     }
 }
 
-/// The signals that end Ballista's executor, which listens to them too.
+/// The signals that end an executor.
 #[cfg(unix)]
-struct Stop([tokio::signal::unix::Signal; 2]);
+struct Stop {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
 
 #[cfg(unix)]
 impl Stop {
     fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self([
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        ]))
+
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
 
-    fn was_told(&mut self) -> bool {
-        self.0
-            .iter_mut()
-            .any(|signal| signal.recv().now_or_never().is_some())
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
-/// Elsewhere we do not know who ended it.
 #[cfg(not(unix))]
 struct Stop;
 
@@ -140,7 +155,9 @@ impl Stop {
         Ok(Self)
     }
 
-    fn was_told(&mut self) -> bool {
-        true
+    async fn told(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
     }
 }

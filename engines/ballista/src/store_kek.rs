@@ -82,9 +82,9 @@ impl KeysetKek {
         }
     }
 
-    /// Returns a keyset that was read at `since` or later. All callers that wait for it share one
-    /// call, so the lock is held meanwhile.
-    async fn keys(&self, since: Instant) -> Result<Arc<StoreKeys>, KmsError> {
+    /// Returns a keyset that was read at `since` or later; or the last one, and why there is no newer
+    /// one. All callers that wait for it share one call, so the lock is held meanwhile.
+    async fn keys(&self, since: Instant) -> Result<(Arc<StoreKeys>, Option<KmsError>), KmsError> {
         let mut state = self.state.lock().await;
         if let Some((at, error)) = &state.refused
             && at.elapsed() < REFUSED_FOR
@@ -93,18 +93,18 @@ impl KeysetKek {
         }
         if let Some(current) = &state.keyset {
             if current.read_at >= since {
-                return Ok(Arc::clone(&current.keys));
+                return Ok((Arc::clone(&current.keys), state.unread.clone()));
             }
             tokio::time::sleep(INTERVAL.saturating_sub(current.read_at.elapsed())).await;
         }
         let read = self.read(&mut state).await;
         state.unread = read.as_ref().err().cloned();
         match (read, &mut state.keyset) {
-            (Ok(keys), _) => Ok(keys),
+            (Ok(keys), _) => Ok((keys, None)),
             // The old keyset still opens old objects.
-            (Err(_), Some(current)) => {
+            (Err(error), Some(current)) => {
                 current.read_at = Instant::now();
-                Ok(Arc::clone(&current.keys))
+                Ok((Arc::clone(&current.keys), Some(error)))
             }
             (Err(error), None) => {
                 if !error.is_retryable() {
@@ -183,7 +183,7 @@ impl RemoteAead for KeysetKek {
         associated_data: &'a [u8],
     ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
         Box::pin(async move {
-            let keys = self.keys(long_ago()).await?;
+            let (keys, _) = self.keys(long_ago()).await?;
             Ok(keys.aead.encrypt(plaintext, associated_data)?)
         })
     }
@@ -195,12 +195,13 @@ impl RemoteAead for KeysetKek {
     ) -> BoxFuture<'a, Result<Vec<u8>, KmsError>> {
         Box::pin(async move {
             let asked = Instant::now();
-            let mut keys = self.keys(long_ago()).await?;
+            let (mut keys, _) = self.keys(long_ago()).await?;
             if keys.lacks_key_of(ciphertext) {
-                keys = self.keys(asked).await?;
+                let (newest, unread) = self.keys(asked).await?;
+                keys = newest;
                 // Without the newer keyset, it is not known whether the ciphertext is good.
                 if keys.lacks_key_of(ciphertext)
-                    && let Some(error) = self.state.lock().await.unread.clone()
+                    && let Some(error) = unread
                 {
                     return Err(error);
                 }

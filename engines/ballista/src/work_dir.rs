@@ -38,7 +38,7 @@ impl WorkDir {
         create_private(path)?;
         check_private(path)?;
         create_private(&path.join(SHUFFLE))?;
-        check_owner(path, &path.join(SHUFFLE))?;
+        check_private(&path.join(SHUFFLE))?;
         let opened = Self {
             path: path.to_owned(),
             _temporary: None,
@@ -107,11 +107,18 @@ fn create_private(path: &Path) -> io::Result<()> {
 
 #[cfg(unix)]
 fn check_private(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     let metadata = fs::metadata(path)?;
     if !metadata.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
+    }
+    // What we make is ours. The superuser can make it in every folder.
+    if metadata.uid() != tempfile::tempfile_in(path)?.metadata()?.uid() {
+        let path = path.display();
+        return Err(io::Error::other(format!(
+            "{path} is another user's, who could read the shuffle files: name a folder of your own"
+        )));
     }
     if metadata.permissions().mode() & 0o077 != 0 {
         let path = path.display();
@@ -119,25 +126,6 @@ fn check_private(path: &Path) -> io::Result<()> {
             "other users can enter {path}, and shuffle files hold decrypted columns: chmod 700 {path}"
         )));
     }
-    Ok(())
-}
-
-/// Checks that a folder has the owner of what we have made in it: the superuser can enter every folder.
-#[cfg(unix)]
-fn check_owner(path: &Path, made: &Path) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt as _;
-
-    if fs::metadata(path)?.uid() != fs::metadata(made)?.uid() {
-        let path = path.display();
-        return Err(io::Error::other(format!(
-            "{path} is another user's, who could read the shuffle files: name a folder of your own"
-        )));
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn check_owner(_: &Path, _: &Path) -> io::Result<()> {
     Ok(())
 }
 
@@ -185,12 +173,15 @@ mod tests {
 
     #[test]
     fn a_folder_of_another_user_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        // Only root may give a folder away.
-        if std::os::unix::fs::chown(folder.path(), Some(1234), None).is_ok() {
-            let error = WorkDir::open(Some(folder.path())).unwrap_err().to_string();
-            assert!(error.contains("another user's"), "{error}");
+        for theirs in ["executor", "executor/shuffle"] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("executor");
+            WorkDir::open(Some(&path)).unwrap();
+            // Only root may give a folder away.
+            if std::os::unix::fs::chown(folder.path().join(theirs), Some(1234), None).is_ok() {
+                let error = WorkDir::open(Some(&path)).unwrap_err().to_string();
+                assert!(error.contains("another user's"), "{error}");
+            }
         }
     }
 

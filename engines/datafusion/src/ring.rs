@@ -196,7 +196,8 @@ impl KeyRing {
                     Some(Named::Wrapped { uri, wrapped }) => self.unwrapped(uri, wrapped),
                     Some(Named::Kept { uri, kept }) => {
                         let now = Instant::now();
-                        self.kept(uri, kept, now.checked_sub(TIME_TO_LIVE).unwrap_or(now))
+                        let since = now.checked_sub(TIME_TO_LIVE).unwrap_or(now);
+                        self.kept(uri, kept, since).map(|(keyset, _)| keyset)
                     }
                     None => Err(format!("no keyset is named {name:?} in the key ring")),
                 }
@@ -220,8 +221,8 @@ impl KeyRing {
         let Some(Named::Kept { uri, kept }) = self.names.get(name) else {
             return Ok(None);
         };
-        let newest = self.kept(uri, kept, since)?;
-        match (Arc::ptr_eq(&newest, current), kept.unread()) {
+        let (newest, unread) = self.kept(uri, kept, since)?;
+        match (Arc::ptr_eq(&newest, current), unread) {
             (false, _) => Ok(Some(newest)),
             (true, None) => Ok(None),
             // Without the newer keyset, it is not known whether the ciphertext is good.
@@ -246,12 +247,12 @@ impl KeyRing {
         uri: &str,
         kept: &KeptKeyset,
         since: Instant,
-    ) -> Result<Arc<ParsedKeyset>, String> {
-        let wrapped = kept.wrapped(since, |source| {
+    ) -> Result<(Arc<ParsedKeyset>, Option<String>), String> {
+        let (wrapped, unread) = kept.wrapped(since, |source| {
             let read = self.run(source.read())?;
             read.map_err(|error| sentence(&*error))
         })?;
-        self.unwrapped(uri, &wrapped)
+        Ok((self.unwrapped(uri, &wrapped)?, unread))
     }
 
     /// Parses a keyset in cleartext, if they are allowed.

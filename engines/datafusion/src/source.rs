@@ -40,19 +40,19 @@ impl KeptKeyset {
         }
     }
 
-    /// Returns a wrapped keyset that was read at `since` or later. `read` waits for the source.
+    /// Returns a wrapped keyset that was read at `since` or later. `read` waits for the source. If the
+    /// source does not answer, returns the last keyset, and why there is no newer one.
     ///
-    /// The lock is held meanwhile, so threads that want one keyset read it once. A source that does
-    /// not answer leaves the last keyset in use.
+    /// The lock is held meanwhile, so threads that want one keyset read it once.
     pub(crate) fn wrapped(
         &self,
         since: Instant,
         read: impl FnOnce(&dyn WrappedKeysetSource) -> Result<Vec<u8>, String>,
-    ) -> Result<Arc<[u8]>, String> {
+    ) -> Result<(Arc<[u8]>, Option<String>), String> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(last) = &*last {
             if last.read_at >= since {
-                return Ok(Arc::clone(&last.wrapped));
+                return Ok((Arc::clone(&last.wrapped), last.unread.clone()));
             }
             // Ciphertexts of unknown keys must not become a storm of reads.
             thread::sleep(INTERVAL.saturating_sub(last.read_at.elapsed()));
@@ -68,13 +68,7 @@ impl KeptKeyset {
             read_at,
             unread,
         });
-        Ok(Arc::clone(&newest.wrapped))
-    }
-
-    /// Returns why the source did not answer the last time, if it did not.
-    pub(crate) fn unread(&self) -> Option<String> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref()?.unread.clone()
+        Ok((Arc::clone(&newest.wrapped), newest.unread.clone()))
     }
 }
 
@@ -95,13 +89,15 @@ mod tests {
         let kept = KeptKeyset::new(Unused);
         let start = Instant::now();
         let unread = |_: &dyn WrappedKeysetSource| Err("unread".to_owned());
+        let good = |byte| Ok((Arc::from([byte]), None));
+        let late = Instant::now;
         assert_eq!(kept.wrapped(start, unread), Err("unread".to_owned()));
-        assert_eq!(*kept.wrapped(start, |_| Ok(vec![1])).unwrap(), [1]);
-        assert_eq!(*kept.wrapped(start, |_| Ok(vec![2])).unwrap(), [1]);
-        assert_eq!(*kept.wrapped(Instant::now(), |_| Ok(vec![2])).unwrap(), [2]);
-        assert_eq!(kept.unread(), None);
-        assert_eq!(*kept.wrapped(Instant::now(), unread).unwrap(), [2]);
-        assert_eq!(kept.unread().as_deref(), Some("unread"));
+        assert_eq!(kept.wrapped(start, |_| Ok(vec![1])), good(1));
+        assert_eq!(kept.wrapped(start, |_| Ok(vec![2])), good(1));
+        assert_eq!(kept.wrapped(late(), |_| Ok(vec![2])), good(2));
+        let old = Ok((Arc::from([2]), Some("unread".to_owned())));
+        assert_eq!(kept.wrapped(late(), unread), old);
+        assert_eq!(kept.wrapped(start, |_| Ok(vec![3])), old);
         assert!(start.elapsed() >= INTERVAL * 2);
     }
 }

@@ -188,8 +188,8 @@ async fn what_a_gateway_says_is_no_verdict_on_a_ciphertext() {
     for (status, kind) in [
         (302, InvalidReply),
         (429, RateLimited),
-        (500, InvalidInput),
-        (999, InvalidInput),
+        (500, Unavailable),
+        (999, InvalidReply),
     ] {
         let service = Scripted::new([Answer::golden(status, "errors/400_decrypt.json")]);
         let error = service.key().decrypt(b"ciphertext", b"").await.unwrap_err();

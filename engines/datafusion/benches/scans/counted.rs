@@ -1,4 +1,4 @@
-//! [`Counted`]: a store that counts what is read from it, as a remote one would be asked.
+//! [`Counted`]: a store that counts the reads that a remote store would receive.
 
 use std::{
     fmt,
@@ -70,7 +70,7 @@ impl ObjectStore for Counted {
         self.inner.put_multipart_opts(location, options).await
     }
 
-    /// Ranges come here too, those that are near each other as one.
+    /// Reads of ranges arrive here too. Ranges near each other arrive as one.
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         let is_head = options.head;
         let result = self.inner.get_opts(location, options).await?;

@@ -1,4 +1,4 @@
-//! Times encrypted tables, objects and columns beside plain ones, and counts what they read:
+//! Times encrypted tables, lists and columns beside plain ones, and counts what the tables read:
 //!
 //! ```sh
 //! cargo bench --manifest-path engines/datafusion/Cargo.toml
@@ -41,7 +41,7 @@ mod counted;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// Of TPC-H: 1 is 6,000,000 rows.
+/// The scale factor of TPC-H. At 1, `lineitem` has about 6,000,000 rows.
 const SCALE: f64 = 0.3;
 const FILES: i32 = 4;
 const ROUNDS: usize = 9;
@@ -205,7 +205,7 @@ impl Lake {
     async fn write(&self, codec: &str) -> Outcome<()> {
         let copy = |url: &str| {
             let sql = format!(
-                "COPY plain_{codec} TO '{url}/written-{codec}/' STORED AS PARQUET
+                "COPY plain_{codec} TO '{url}/written.parquet' STORED AS PARQUET
                  OPTIONS ('format.compression' '{codec}')"
             );
             let ctx = self.timed.clone();

@@ -165,7 +165,8 @@ fn kind(operation: Operation, status: u16, body: &Body) -> KmsErrorKind {
         (Some("invalid_arguments"), 400..=499) if decrypts && names_the_ciphertext(body) => {
             KmsErrorKind::DecryptionFailed
         }
-        (Some("invalid_arguments" | "invalid_request_error"), _) => KmsErrorKind::InvalidInput,
+        // Callers take it for a refusal, which the service's own failures are not.
+        (Some("invalid_arguments" | "invalid_request_error"), ..=499) => KmsErrorKind::InvalidInput,
         (Some("denied_authentication"), _) => KmsErrorKind::Unauthenticated,
         (Some("permissions_denied"), _) => KmsErrorKind::PermissionDenied,
         (Some("quotas_exceeded"), _) => KmsErrorKind::QuotaExceeded,
