@@ -30,7 +30,7 @@ class Case:
             parts.append("1 key" if self.keys == 1 else f"{self.keys:,} keys")
         if self.threads > 1:
             parts.append(f"{self.threads} threads")
-        return ", ".join(parts) or "one"
+        return ", ".join(parts) or "one keyset"
 
 
 def size(count: int) -> str:

@@ -17,15 +17,16 @@ pub(crate) fn of(key: &[u8]) -> Vec<Bytes> {
     if key.len() > 64 {
         return all;
     }
+    // HKDF without a salt has keys of its own for HMAC.
+    let of_sha256 = extract::<HmacReset<Sha256>>(key);
+    let of_sha512 = extract::<HmacReset<Sha512>>(key);
     for pad in [0x36, 0x5c] {
         all.extend(sha256(key, pad));
         all.push(sha512(key, pad));
-        // HKDF without a salt has a key of its own for HMAC.
-        all.extend(sha256(&extract::<HmacReset<Sha256>>(key), pad));
-        all.push(sha512(&extract::<HmacReset<Sha512>>(key), pad));
+        all.extend(sha256(&of_sha256, pad));
+        all.push(sha512(&of_sha512, pad));
     }
-    all.push(extract::<HmacReset<Sha256>>(key));
-    all.push(extract::<HmacReset<Sha512>>(key));
+    all.extend([of_sha256, of_sha512]);
     // AES-SIV has two keys in one.
     for part in [key, &key[..key.len() / 2], &key[key.len() / 2..]] {
         if let 16 | 32 = part.len() {

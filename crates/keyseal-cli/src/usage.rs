@@ -140,9 +140,10 @@ mod tests {
             failure_persistence: None,
             ..Config::with_cases(300)
         };
-        let random = TestRng::deterministic_rng(RngAlgorithm::default());
-        let mut runner = TestRunner::new_with_rng(config.clone(), random);
+        let mut random = TestRng::deterministic_rng(RngAlgorithm::default());
         loop {
+            // A runner runs its cases once.
+            let mut runner = TestRunner::new_with_rng(config.clone(), random);
             let outcome = runner.run(&lines(), |line| {
                 let Err(error) = parse(&line) else {
                     return Ok(());
@@ -168,9 +169,7 @@ mod tests {
                 Ok(())
             });
             outcome.unwrap();
-            // A runner runs its cases once. The next one draws others.
-            let random = runner.new_rng();
-            runner = TestRunner::new_with_rng(config.clone(), random);
+            random = runner.new_rng();
             if start.elapsed() >= time {
                 break;
             }

@@ -96,7 +96,13 @@ pub async fn run_executor(engine: Arc<Engine>, args: &ExecutorArgs) -> Result<()
         () = stop.told() => {
             // Ballista listens too, and lets its tasks end, but not while it looks for the scheduler.
             let ended = tokio::time::timeout(TIME_TO_STOP, process).await;
-            ended.unwrap_or(Ok(()))
+            ended.unwrap_or_else(|_| {
+                tracing::warn!(
+                    "stopped, though tasks may be running after {TIME_TO_STOP:?}: the scheduler gives \
+                     them to other executors"
+                );
+                Ok(())
+            })
         }
         ended = &mut process => {
             ended?;
