@@ -1,7 +1,8 @@
 //! [`WorkDir`]: the folder of an executor, for its owner alone.
 
 use std::{
-    fs, io,
+    fs::{self, File, TryLockError},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -13,6 +14,8 @@ const SHUFFLE: &str = "shuffle";
 #[derive(Debug)]
 pub struct WorkDir {
     path: PathBuf,
+    /// Locked, for this executor alone. The system lets go of it when the process ends.
+    _lock: Option<File>,
     /// Removed with this value, if the folder is not the user's.
     _temporary: Option<TempDir>,
 }
@@ -20,17 +23,19 @@ pub struct WorkDir {
 impl WorkDir {
     /// Makes the folder with mode 0700, or checks that it is the user's and that no other user can
     /// enter it. Without a path it is a temporary folder, which is removed with this value. Everything
-    /// is in two folders of it, so other files in it stay as they are. Each executor needs a folder of
-    /// its own: spill files of an earlier one are removed.
+    /// is in two folders of it, so other files in it stay as they are. Spill files of an executor that
+    /// has ended are removed.
     ///
     /// # Errors
-    /// [`io::Error`] if it cannot be made, is another user's, or other users can enter it.
+    /// [`io::Error`] if it cannot be made, is another user's, other users can enter it, or another
+    /// executor uses it.
     pub fn open(path: Option<&Path>) -> io::Result<Self> {
         let Some(path) = path else {
             let temporary = private_builder().tempdir()?;
             create_private(&temporary.path().join(SHUFFLE))?;
             return Ok(Self {
                 path: temporary.path().to_owned(),
+                _lock: None,
                 _temporary: Some(temporary),
             });
         };
@@ -41,6 +46,7 @@ impl WorkDir {
         check_private(&path.join(SHUFFLE))?;
         let opened = Self {
             path: path.to_owned(),
+            _lock: Some(lock(path)?),
             _temporary: None,
         };
         // Spill files of an executor that was killed hold decrypted columns, and nobody else removes
@@ -129,6 +135,18 @@ fn check_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+fn lock(path: &Path) -> io::Result<File> {
+    let file = File::create(path.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(io::Error::other(format!(
+            "another executor uses {}: give each a folder of its own",
+            path.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 /// Access lists are not checked.
 #[cfg(not(unix))]
 fn check_private(path: &Path) -> io::Result<()> {
@@ -169,6 +187,20 @@ mod tests {
         let spill = WorkDir::open(Some(&path)).unwrap().spill();
         assert!(!left.exists());
         assert_eq!(mode(&spill), 0o700);
+    }
+
+    #[test]
+    fn two_executors_do_not_share_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("executor");
+        let first = WorkDir::open(Some(&path)).unwrap();
+        let spilled = first.spill().join("spilled");
+        fs::write(&spilled, b"decrypted").unwrap();
+        let error = WorkDir::open(Some(&path)).unwrap_err().to_string();
+        assert!(error.contains("another executor uses"), "{error}");
+        assert!(spilled.exists());
+        drop(first);
+        assert!(WorkDir::open(Some(&path)).is_ok());
     }
 
     #[test]
