@@ -186,6 +186,14 @@ pub(crate) const STACK_OF_KEYS: usize = if cfg!(unoptimized) {
     16 << 10
 };
 
+/// The same for AWS-LC's ciphers, which are set up in assembly, or in C with small frames.
+#[cfg(feature = "aws-lc-rs")]
+pub(crate) const STACK_OF_AWS_LC_KEYS: usize = if cfg!(any(unoptimized, little_optimized)) {
+    STACK_OF_KEYS
+} else {
+    4 << 10
+};
+
 /// Bytes of stack that processing one message may use below its cipher. With AVX-512, frames hold
 /// registers of 64 bytes, so half as much is not enough.
 pub(crate) const STACK_OF_MESSAGES: usize = if cfg!(unoptimized) { 16 << 10 } else { 8 << 10 };
@@ -229,18 +237,4 @@ pub(crate) fn on_wiped_stack<const DEPTH: usize, T>(work: impl FnOnce() -> T) ->
     let made = in_own_frame(work);
     wipe_stack::<DEPTH>();
     made
-}
-
-/// Runs a function that computes a key schedule on a stack that holds nothing of the past, which
-/// would get into the unused bytes of the result. The caller wipes what the function leaves.
-#[inline(always)]
-pub(crate) fn on_fresh_stack<T>(make: impl FnOnce() -> T) -> T {
-    wipe_stack::<STACK_OF_KEYS>();
-    in_own_frame(make)
-}
-
-/// Runs a function that computes a key schedule on a stack that is wiped before and after.
-pub(crate) fn on_clean_stack<T>(make: impl FnOnce() -> T) -> T {
-    wipe_stack::<STACK_OF_KEYS>();
-    on_wiped_stack::<STACK_OF_KEYS, _>(make)
 }

@@ -13,7 +13,6 @@ use crate::{
     keyset::KeysetHandle,
     primitive::Aead as _,
     remote::{BoxFuture, Decrypted, Freshness, KmsClient, RemoteAead, find},
-    secret::{STACK_OF_KEYS, on_wiped_stack},
 };
 
 /// The AEAD of a keyset with keys that services hold. Cheap to clone, and safe to share between
@@ -120,9 +119,7 @@ impl KeysetRemoteAead {
         finish: impl Fn(KmsEnvelopeAead) -> Result<Arc<dyn RemoteAead>, KmsError>,
     ) -> Result<Self, KeysetError> {
         let make = |id, key: &Key| AnyAead::of(id, key, kms, provider, &finish);
-        let keys =
-            on_wiped_stack::<STACK_OF_KEYS, _>(|| keyset.make_prefix_map(KeyKind::Aead, make))?;
-        Ok(Self(Arc::new(keys)))
+        Ok(Self(Arc::new(keyset.make_prefix_map(KeyKind::Aead, make)?)))
     }
 
     async fn decrypt_with_any(

@@ -18,7 +18,10 @@ use super::{
     cmac::{Aes, BLOCK},
     wiping::Wiping,
 };
-use crate::{error::KeyError, secret::STACK_OF_MESSAGES};
+use crate::{
+    error::KeyError,
+    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES, on_wiped_stack},
+};
 
 /// With a 12-byte IV, 2³² blocks keep the counters of two messages apart.
 pub(crate) const AES_CTR_HMAC_MAX: u64 = BLOCK as u64 * (1 << 32);
@@ -109,11 +112,14 @@ where
     C: Aes,
     M: Mac + KeyInit + Clone + Send + Sync + 'static,
 {
-    Ok(Box::new(Wiping::<_, STACK_OF_MESSAGES>(AesCtrHmac {
-        aes: C::new_from_slice(aes_key).map_err(|_| KeyError::Provider)?,
-        hmac: M::new_from_slice(hmac_key).map_err(|_| KeyError::Provider)?,
-        shape,
-    })))
+    on_wiped_stack::<STACK_OF_KEYS, _>(|| {
+        let cipher = AesCtrHmac {
+            aes: C::new_from_slice(aes_key).map_err(|_| KeyError::Provider)?,
+            hmac: M::new_from_slice(hmac_key).map_err(|_| KeyError::Provider)?,
+            shape,
+        };
+        Ok(Box::new(Wiping::<_, STACK_OF_MESSAGES>(cipher)) as Box<dyn RawAead>)
+    })
 }
 
 struct AesCtrHmac<C, M> {

@@ -19,17 +19,23 @@ use super::{
     cmac::{Aes, BLOCK, Chain, Cmac},
     wiping::Wiping,
 };
-use crate::{error::KeyError, secret::STACK_OF_MESSAGES};
+use crate::{
+    error::KeyError,
+    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES, on_wiped_stack},
+};
 
 pub(crate) fn aes_eax(key: &[u8], iv_size: usize) -> Result<Box<dyn RawAead>, KeyError> {
-    Ok(if key.len() == 16 {
-        Box::new(Wiping::<_, STACK_OF_MESSAGES>(AesEax::<Aes128Enc>::new(
-            key, iv_size,
-        )?))
+    if key.len() == 16 {
+        boxed::<Aes128Enc>(key, iv_size)
     } else {
-        Box::new(Wiping::<_, STACK_OF_MESSAGES>(AesEax::<Aes256Enc>::new(
-            key, iv_size,
-        )?))
+        boxed::<Aes256Enc>(key, iv_size)
+    }
+}
+
+fn boxed<C: Aes>(key: &[u8], iv_size: usize) -> Result<Box<dyn RawAead>, KeyError> {
+    on_wiped_stack::<STACK_OF_KEYS, _>(|| {
+        let cipher = AesEax::<C>::new(key, iv_size)?;
+        Ok(Box::new(Wiping::<_, STACK_OF_MESSAGES>(cipher)) as Box<dyn RawAead>)
     })
 }
 

@@ -22,7 +22,10 @@ use super::{
     cmac::{BLOCK, Chain, Cmac, double},
     wiping::Wiping,
 };
-use crate::{error::KeyError, secret::STACK_OF_MESSAGES};
+use crate::{
+    error::KeyError,
+    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES, on_wiped_stack},
+};
 
 /// Bytes of the SIV, which precedes the ciphertext.
 const SIV: usize = BLOCK;
@@ -33,12 +36,15 @@ pub(crate) const AES_SIV_MAX: u64 = u64::MAX;
 /// Takes a key of 64 bytes.
 pub(crate) fn aes_siv(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     let (of_mac, of_text) = key.split_at_checked(32).ok_or(KeyError::Provider)?;
-    let cmac = Cmac::new(of_mac)?;
-    Ok(Box::new(Wiping::<_, STACK_OF_MESSAGES>(AesSiv {
-        start: double(u128::from_be_bytes(cmac.tag(&[0; BLOCK]))),
-        cmac,
-        aes: Aes256Enc::new_from_slice(of_text).map_err(|_| KeyError::Provider)?,
-    })))
+    on_wiped_stack::<STACK_OF_KEYS, _>(|| {
+        let cmac = Cmac::new(of_mac)?;
+        let cipher = AesSiv {
+            start: double(u128::from_be_bytes(cmac.tag(&[0; BLOCK]))),
+            cmac,
+            aes: Aes256Enc::new_from_slice(of_text).map_err(|_| KeyError::Provider)?,
+        };
+        Ok(Box::new(Wiping::<_, STACK_OF_MESSAGES>(cipher)) as Box<dyn RawAead>)
+    })
 }
 
 struct AesSiv {

@@ -10,7 +10,10 @@ use super::{
     limits::{AES_GCM, AES_GCM_SIV, CHACHA20, Limits},
     wiping::Wiping,
 };
-use crate::{error::KeyError, secret::STACK_OF_SMALL_FRAMES};
+use crate::{
+    error::KeyError,
+    secret::{STACK_OF_AWS_LC_KEYS, STACK_OF_SMALL_FRAMES, on_wiped_stack},
+};
 
 pub(super) fn aes_gcm(key: &[u8]) -> Result<AwsLc, KeyError> {
     let algorithm = if key.len() == 16 {
@@ -34,11 +37,20 @@ pub(super) fn chacha20_poly1305(key: &[u8]) -> Result<AwsLc, KeyError> {
     set_up(&CHACHA20_POLY1305, key, CHACHA20)
 }
 
+/// Makes a cipher that wipes nothing: AWS-LC keeps the key schedule of AES in registers.
+pub(super) fn boxed(
+    make: fn(&[u8]) -> Result<AwsLc, KeyError>,
+    key: &[u8],
+) -> Result<Box<dyn RawAead>, KeyError> {
+    on_wiped_stack::<STACK_OF_AWS_LC_KEYS, _>(|| Ok(Box::new(make(key)?) as Box<dyn RawAead>))
+}
+
 /// Past the shortest messages, AWS-LC's ChaCha20 keeps its state on the stack, key and all.
 pub(super) fn boxed_chacha20_poly1305(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
-    Ok(Box::new(Wiping::<_, STACK_OF_SMALL_FRAMES>(
-        chacha20_poly1305(key)?,
-    )))
+    on_wiped_stack::<STACK_OF_AWS_LC_KEYS, _>(|| {
+        let cipher = chacha20_poly1305(key)?;
+        Ok(Box::new(Wiping::<_, STACK_OF_SMALL_FRAMES>(cipher)) as Box<dyn RawAead>)
+    })
 }
 
 fn set_up(algorithm: &'static Algorithm, key: &[u8], limits: Limits) -> Result<AwsLc, KeyError> {

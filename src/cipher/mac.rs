@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::KeyError,
-    secret::{STACK_OF_MESSAGES, STACK_OF_SMALL_FRAMES, on_wiped_stack},
+    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES, STACK_OF_SMALL_FRAMES, on_wiped_stack},
 };
 
 /// A MAC under one key.
@@ -52,7 +52,7 @@ pub(crate) fn hmac(key: &[u8], hash: Hash, tag_len: usize) -> Result<Box<dyn Raw
 
 /// Takes a key of 32 bytes, and a tag size of at most 16.
 pub(crate) fn aes_cmac(key: &[u8], tag_len: usize) -> Result<Box<dyn RawMac>, KeyError> {
-    let cmac = Arc::new(Cmac::new(key)?);
+    let cmac = on_wiped_stack::<STACK_OF_KEYS, _>(|| Cmac::new(key).map(Arc::new))?;
     Ok(Box::new(AesCmac { cmac, tag_len }))
 }
 
@@ -107,8 +107,10 @@ fn boxed<M, const DEPTH: usize>(key: &[u8], tag_len: usize) -> Result<Box<dyn Ra
 where
     M: Mac + KeyInit + Clone + Send + Sync + 'static,
 {
-    let keyed = <M as KeyInit>::new_from_slice(key).map_err(|_| KeyError::Provider)?;
-    Ok(Box::new(Keyed::<M, DEPTH> { keyed, tag_len }))
+    on_wiped_stack::<STACK_OF_KEYS, _>(|| {
+        let keyed = <M as KeyInit>::new_from_slice(key).map_err(|_| KeyError::Provider)?;
+        Ok(Box::new(Keyed::<M, DEPTH> { keyed, tag_len }) as Box<dyn RawMac>)
+    })
 }
 
 /// Each message leaves parts of the keyed state in `DEPTH` bytes of stack.

@@ -6,8 +6,11 @@ use zeroize::Zeroizing;
 
 use super::{Provider, RawAead, Refused, cmac::Cmac, wiping::Wiping};
 #[cfg(feature = "aws-lc-rs")]
-use crate::secret::SecretBytes;
-use crate::{error::KeyError, secret::STACK_OF_MESSAGES};
+use crate::secret::{STACK_OF_AWS_LC_KEYS, SecretBytes};
+use crate::{
+    error::KeyError,
+    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES, on_wiped_stack},
+};
 
 /// XChaCha20-Poly1305: `nonce(24) = salt(16) ‖ rest(8)`, message key `HChaCha20(key, salt)`, then
 /// ChaCha20-Poly1305 with the nonce `00000000 ‖ rest`.
@@ -20,8 +23,10 @@ pub(crate) fn xchacha20_poly1305(
 ) -> Result<Box<dyn RawAead>, KeyError> {
     match provider {
         #[cfg(feature = "aws-lc-rs")]
-        Provider::AwsLc => boxed(XChaCha20Poly1305 {
-            key: SecretBytes::copy_of(key),
+        Provider::AwsLc => boxed::<_, STACK_OF_AWS_LC_KEYS>(|| {
+            Ok(XChaCha20Poly1305 {
+                key: SecretBytes::copy_of(key),
+            })
         }),
         // A direct implementation saves setting the inner cipher up for each message.
         Provider::RustCrypto => super::rustcrypto::xchacha20_poly1305(key),
@@ -39,18 +44,13 @@ pub(crate) fn x_aes_gcm(
     key: &[u8],
     salt_size: usize,
 ) -> Result<Box<dyn RawAead>, KeyError> {
-    let cmac = Cmac::new(key)?;
     match provider {
         #[cfg(feature = "aws-lc-rs")]
-        Provider::AwsLc => boxed(XAesGcm {
-            cmac,
-            salt_size,
-            aes_gcm: super::aws_lc::aes_gcm,
+        Provider::AwsLc => boxed::<_, STACK_OF_AWS_LC_KEYS>(|| {
+            XAesGcm::new(key, salt_size, super::aws_lc::aes_gcm)
         }),
-        Provider::RustCrypto => boxed(XAesGcm {
-            cmac,
-            salt_size,
-            aes_gcm: super::rustcrypto::aes_256_gcm,
+        Provider::RustCrypto => boxed::<_, STACK_OF_MESSAGES>(|| {
+            XAesGcm::new(key, salt_size, super::rustcrypto::aes_256_gcm)
         }),
     }
 }
@@ -71,8 +71,14 @@ trait Derive: Send + Sync {
     fn max_plaintext(&self) -> u64;
 }
 
-fn boxed(derive: impl Derive + 'static) -> Result<Box<dyn RawAead>, KeyError> {
-    Ok(Box::new(Wiping::<_, STACK_OF_MESSAGES>(MessageKey(derive))))
+/// Each message leaves parts of its key in `DEPTH` bytes of stack.
+fn boxed<D: Derive + 'static, const DEPTH: usize>(
+    make: impl FnOnce() -> Result<D, KeyError>,
+) -> Result<Box<dyn RawAead>, KeyError> {
+    on_wiped_stack::<STACK_OF_KEYS, _>(|| {
+        let cipher = MessageKey(make()?);
+        Ok(Box::new(Wiping::<_, DEPTH>(cipher)) as Box<dyn RawAead>)
+    })
 }
 
 struct MessageKey<D>(D);
@@ -186,6 +192,20 @@ struct XAesGcm<I> {
     cmac: Cmac<Aes256Enc>,
     salt_size: usize,
     aes_gcm: fn(&[u8]) -> Result<I, KeyError>,
+}
+
+impl<I> XAesGcm<I> {
+    fn new(
+        key: &[u8],
+        salt_size: usize,
+        aes_gcm: fn(&[u8]) -> Result<I, KeyError>,
+    ) -> Result<Self, KeyError> {
+        Ok(Self {
+            cmac: Cmac::new(key)?,
+            salt_size,
+            aes_gcm,
+        })
+    }
 }
 
 impl<I: RawAead> Derive for XAesGcm<I> {

@@ -10,7 +10,7 @@ use zeroize::Zeroize as _;
 use super::{Hash, RawMac, Refused};
 use crate::{
     error::KeyError,
-    secret::{STACK_OF_MESSAGES, STACK_OF_SMALL_FRAMES, on_wiped_stack},
+    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES, STACK_OF_SMALL_FRAMES, on_wiped_stack},
 };
 
 /// A pseudorandom function under one key.
@@ -44,9 +44,11 @@ fn expand<H, const DEPTH: usize>(key: &[u8], hash: Hash, salt: &[u8]) -> Box<dyn
 where
     H: HmacImpl + Send + Sync + 'static,
 {
-    let (mut pseudorandom_key, extracted) = GenericHkdf::<H>::extract(Some(salt), key);
-    pseudorandom_key.zeroize();
-    Box::new(Hkdf::<H, DEPTH> { extracted, hash })
+    on_wiped_stack::<STACK_OF_KEYS, _>(|| {
+        let (mut pseudorandom_key, extracted) = GenericHkdf::<H>::extract(Some(salt), key);
+        pseudorandom_key.zeroize();
+        Box::new(Hkdf::<H, DEPTH> { extracted, hash })
+    })
 }
 
 /// Each output leaves parts of the keyed state in `DEPTH` bytes of stack.

@@ -7,7 +7,10 @@ use super::{
     limits::{AES_GCM, AES_GCM_SIV, CHACHA20, Limits},
     wiping::Wiping,
 };
-use crate::{error::KeyError, secret::STACK_OF_MESSAGES};
+use crate::{
+    error::KeyError,
+    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES, on_wiped_stack},
+};
 
 pub(super) fn aes_gcm(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     if key.len() == 16 {
@@ -42,9 +45,10 @@ fn boxed<A>(key: &[u8], limits: Limits) -> Result<Box<dyn RawAead>, KeyError>
 where
     A: AeadInOut + KeyInit + Send + Sync + 'static,
 {
-    Ok(Box::new(Wiping::<_, STACK_OF_MESSAGES>(
-        RustCrypto::<A>::new(key, limits)?,
-    )))
+    on_wiped_stack::<STACK_OF_KEYS, _>(|| {
+        let cipher = RustCrypto::<A>::new(key, limits)?;
+        Ok(Box::new(Wiping::<_, STACK_OF_MESSAGES>(cipher)) as Box<dyn RawAead>)
+    })
 }
 
 pub(super) struct RustCrypto<A> {

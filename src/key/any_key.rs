@@ -13,7 +13,7 @@ use crate::{
     cipher::Provider,
     error::KeyError,
     rng,
-    secret::{SecretAccess, SecretBytes, on_fresh_stack},
+    secret::{SecretAccess, SecretBytes},
     segment::StreamKey,
     wire,
 };
@@ -184,8 +184,6 @@ impl Key {
 
     /// Makes the primitive of this key, and takes what `take` finds in it. `None` if the key is not
     /// of this kind.
-    ///
-    /// Each key finds the stack clean. The caller wipes it after the last one.
     pub(crate) fn primitive<T>(
         &self,
         kind: KeyKind,
@@ -195,9 +193,7 @@ impl Key {
         if self.kind() != Some(kind) {
             return None;
         }
-        on_fresh_stack(|| self.material.primitive(provider))
-            .map(take)
-            .transpose()
+        self.material.primitive(provider).map(take).transpose()
     }
 
     /// Returns the streaming AEAD that this key is for.

@@ -8,12 +8,7 @@ use super::{
     aes_gcm_siv::AesGcmSivKeyType, chacha20_poly1305::ChaCha20Poly1305KeyType,
     xchacha20_poly1305::XChaCha20Poly1305KeyType,
 };
-use crate::{
-    cipher::Provider,
-    error::KeyError,
-    secret::{STACK_OF_KEYS, on_wiped_stack},
-    wire::proto::key_data::KeyMaterialType,
-};
+use crate::{cipher::Provider, error::KeyError, wire::proto::key_data::KeyMaterialType};
 
 /// The key types that some Tink takes in an envelope, each with the least bytes that any key of
 /// the type makes of an empty plaintext.
@@ -70,7 +65,7 @@ impl DekTemplate {
     /// Makes the cipher of a key. A payload never has a prefix.
     pub(crate) fn aead(&self, dek: &Key, provider: Provider) -> Result<PrefixedAead, KeyError> {
         // The id is of no importance: a raw key writes none.
-        on_wiped_stack::<STACK_OF_KEYS, _>(|| dek.aead(KeyId::new(0), provider))
+        dek.aead(KeyId::new(0), provider)
             .unwrap_or(Err(KeyError::Provider))
     }
 

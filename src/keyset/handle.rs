@@ -6,9 +6,7 @@ use crate::{
     cipher::Provider,
     error::{KeyError, KeysetError, RandomError},
     key::{Key, KeyId, KeyKind, KeyTypes, PerKey, PrefixMap, Prefixed, Variant},
-    rng,
-    secret::{STACK_OF_KEYS, on_wiped_stack},
-    wire,
+    rng, wire,
 };
 
 /// A keyset that is always valid: at least one key, unique ids, one enabled primary key.
@@ -301,8 +299,7 @@ impl KeysetHandle {
     /// # Errors
     /// [`KeysetError::WrongPrimitive`] when an enabled key is of another kind or an unknown type.
     pub fn primitive_with<P: Primitive>(&self, provider: Provider) -> Result<P, KeysetError> {
-        // Each key finds the stack clean; what the last one leaves is wiped here.
-        on_wiped_stack::<STACK_OF_KEYS, _>(|| P::from_keyset(self, provider))
+        P::from_keyset(self, provider)
     }
 
     /// Returns the keys that a primitive is made of, in the order of the file.

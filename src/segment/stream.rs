@@ -7,7 +7,7 @@ use crate::{
     cipher::{self, Hash, RawAead, Refused},
     error::{DecryptError, EncryptError, KeyError},
     rng,
-    secret::{SecretBytes, on_clean_stack},
+    secret::SecretBytes,
 };
 
 /// Bytes of the nonce prefix, in the header.
@@ -94,7 +94,7 @@ impl StreamKey {
             .compute(associated_data, &mut derived)
             .map_err(|Refused| KeyError::Provider)?;
         Ok(StreamCipher {
-            cipher: on_clean_stack(|| (self.make_cipher)(&derived))?,
+            cipher: (self.make_cipher)(&derived)?,
             layout: self.layout,
             header,
         })

@@ -53,14 +53,14 @@ impl Place {
 
     /// Prepares the program with arguments.
     pub(super) fn keyseal(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keyseal"));
+        let mut command = answering(env!("CARGO_BIN_EXE_keyseal"));
         command.args(arguments);
         self.settled(command)
     }
 
     /// Prepares a shell with the program on its path.
     pub(super) fn shell(&self, line: &str) -> Command {
-        let mut command = Command::new("sh");
+        let mut command = answering("sh");
         command.args(["-c", line]);
         self.settled(command)
     }
@@ -122,6 +122,22 @@ impl Place {
             name,
         ]);
     }
+}
+
+/// Prepares a program that signals end, also where these tests run in the background: a shell without
+/// job control starts those with signals ignored, and what was ignored at the start stays ignored.
+fn answering(program: &str) -> Command {
+    const HUP_INT_TERM: u64 = 1 | 1 << 1 | 1 << 14;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut lines = status.lines();
+    let ignored =
+        lines.find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    if ignored.is_none_or(|ignored| ignored & HUP_INT_TERM == 0) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP,INT,TERM", program]);
+    command
 }
 
 /// A folder to work in, and a Key Manager on loopback with one key, `orders`.
