@@ -37,6 +37,7 @@ impl KekUri {
                 let why = format!("this build does not serve {}://", printable(scheme));
                 unserved(text, why)
             })?;
+        (provider.check)(rest)?;
         Ok(Self {
             text: text.to_owned(),
             is_envelope: false,

@@ -23,11 +23,12 @@ use crate::{
 pub(super) const PROVIDER: Provider = Provider {
     scheme: "file-kms",
     example: "file-kms://PATH, where PATH is a keyset file",
+    check: |path| match path {
+        "" => Err(no_path()),
+        _ => Ok(()),
+    },
     file: |path| Some(PathBuf::from(path)),
     open: |path, cleartext, context| {
-        if path.is_empty() {
-            return Err(no_path());
-        }
         Ok(OpenKey {
             key: Arc::new(open(Path::new(path), cleartext, context)?),
             worker: new_worker()?,

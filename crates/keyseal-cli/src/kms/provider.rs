@@ -16,6 +16,8 @@ pub(crate) struct Provider {
     pub(crate) scheme: &'static str,
     /// Its URIs, for a message.
     pub(crate) example: &'static str,
+    /// Finds every fault of a URI that shows without settings, and without opening the key.
+    pub(crate) check: fn(&str) -> Result<(), Failure>,
     /// Returns the file that holds a key, if one does.
     pub(crate) file: fn(&str) -> Option<PathBuf>,
     pub(crate) open: fn(&str, bool, &Context) -> Result<OpenKey, Failure>,

@@ -19,9 +19,10 @@ use crate::{
 pub(super) const PROVIDER: Provider = Provider {
     scheme: "scw-kms",
     example: "scw-kms://regions/REGION/keys/ID or scw-kms://ID, a key of Scaleway Key Manager",
+    check: |key| parse(key).map(drop),
     file: |_| None,
     open: |key, _, context| {
-        let uri = parse_key(&format!("scw-kms://{key}"))?;
+        let uri = parse(key)?;
         let manager = KeyManager::new(context.kms(), context)?;
         let key = manager.key(&uri, context)?;
         Ok(OpenKey {
@@ -121,6 +122,11 @@ impl KeyManager {
             .run(call)
             .map_err(|error| kms_failure(what, &error))
     }
+}
+
+/// Parses the part of a URI that follows the scheme.
+fn parse(key: &str) -> Result<KeyUri, Failure> {
+    parse_key(&format!("scw-kms://{key}"))
 }
 
 /// Parses the URI of a key, `region/id` or an id. It needs no credentials.

@@ -384,6 +384,7 @@ fn a_malformed_uri_is_named_before_credentials_are_missed() {
     for line in [
         "encrypt in --kek scw-kms://bad -o out",
         "rewrap in --kek scw-kms://bad --in-place",
+        "rewrap in --kek scw-kms://6170692d-7363-7761-8000-000000000001 --to scw-kms://bad --in-place",
         "kek show bad",
         "dek generate scw-kms://bad",
         "keyset create --template AES256_GCM --keyset-kek envelope+scw-kms://bad -o out",

@@ -17,6 +17,7 @@ use crate::{
     folder::Item,
     input::{FileArg, Input, check_one_standard_input},
     kek::Kek,
+    kek_uri::KekUri,
     kms_args::KmsArgs,
     plan,
     progress::Progress,
@@ -85,9 +86,15 @@ pub(crate) fn run(args: RewrapArgs, context: &Context) -> Result<Exit, Failure> 
         true => context.with_kms(&args.kms.patient()),
         false => context.with_kms(&args.kms),
     };
-    let open = |uri: &String| Kek::open_for_keyset(uri, args.insecure_cleartext, context);
-    let from = open(&args.kek)?;
-    let to = args.to.as_ref().map(open).transpose()?;
+    // A fault of either URI comes before the faults of the settings that one of them needs.
+    let from = KekUri::parse_for_keyset(&args.kek)?;
+    let to = args
+        .to
+        .as_deref()
+        .map(KekUri::parse_for_keyset)
+        .transpose()?;
+    let open = |uri: &KekUri| Kek::open(uri, args.insecure_cleartext, context);
+    let (from, to) = (open(&from)?, to.as_ref().map(open).transpose()?);
     let rewrap = Rewrap {
         keks: Keks {
             to: to.filter(|to| !to.is_same_key(&from) || to.is_envelope() != from.is_envelope()),
