@@ -16,6 +16,7 @@ use crate::support::{ACCESS, read, secret, url};
 
 const CONFLUENT: &str = include_str!("../vectors/published/confluent-csfle.json");
 const BIGQUERY: &str = include_str!("../vectors/published/bigquery-keyset.json");
+const BIGQUERY_ROWS: &str = include_str!("../vectors/published/bigquery-ciphertexts.json");
 
 /// One message of Confluent's client-side field-level encryption.
 struct Csfle {
@@ -173,4 +174,26 @@ fn a_keyset_that_bigquery_made_opens() {
         [&[1], &2_575_830_243_u32.to_be_bytes()[..]].concat()
     );
     assert_eq!(aead.decrypt(&ciphertext, b"customer 7").unwrap(), b"row");
+}
+
+#[test]
+fn the_rows_that_bigquery_decrypted_open() {
+    let file: Value = serde_json::from_str(BIGQUERY_ROWS).unwrap();
+    let associated_data = text(&file, "associated_data").as_bytes();
+    let mut opened = 0;
+    for keyset in file["keysets"].as_array().unwrap() {
+        let bytes = STANDARD.decode(text(keyset, "keyset")).unwrap();
+        let aead: KeysetAead = read(bytes, Format::Binary).unwrap().primitive().unwrap();
+        for row in keyset["rows"].as_array().unwrap() {
+            let [ciphertext, plaintext] = [0, 1].map(|at| row[at].as_str().unwrap());
+            let mut ciphertext = STANDARD.decode(ciphertext).unwrap();
+            let found = aead.decrypt(&ciphertext, associated_data).unwrap();
+            assert_eq!(found, plaintext.as_bytes());
+            assert!(aead.decrypt(&ciphertext, b"").is_err());
+            *ciphertext.last_mut().unwrap() ^= 1;
+            assert!(aead.decrypt(&ciphertext, associated_data).is_err());
+            opened += 1;
+        }
+    }
+    assert_eq!(opened, 7);
 }

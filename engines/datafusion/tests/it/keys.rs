@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use datafusion::{arrow::array::Array as _, logical_expr::ColumnarValue, scalar::ScalarValue};
 use keyseal::{
     Aead as _, KeysetAead, KeysetHandle, KmsError, RemoteAead, SecretAccess, Variant,
@@ -15,6 +16,7 @@ use keyseal::{
     kms::{KmsClient, KmsClients, blocking::Worker, file::FileKmsClient},
 };
 use keyseal_datafusion::KeyRing;
+use serde_json::Value;
 
 use crate::support::{Functions, binary, bytes, generate, hex, keyset, scalar, texts, usual};
 
@@ -320,24 +322,9 @@ fn the_keyset_of_bigquery_is_read() {
 }
 
 pub(crate) fn of_bigquery() -> Vec<u8> {
-    let file = include_str!("../vectors/bigquery-keyset.json");
-    unbase64(file.split('"').nth(3).unwrap())
-}
-
-fn unbase64(text: &str) -> Vec<u8> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digits = text.bytes().filter(|digit| *digit != b'=');
-    let digits: Vec<_> = digits
-        .map(|digit| DIGITS.iter().position(|other| *other == digit).unwrap())
-        .collect();
-    let groups = digits.chunks(4).flat_map(|group| {
-        let bits = group.iter().fold(0, |bits, digit| bits << 6 | digit) << (6 * (4 - group.len()));
-        [bits >> 16, bits >> 8, bits]
-            .into_iter()
-            .take(group.len() - 1)
-            .map(|byte| (byte & 255) as u8)
-    });
-    groups.collect()
+    let file = include_str!("../../../../tests/vectors/published/bigquery-keyset.json");
+    let file: Value = serde_json::from_str(file).unwrap();
+    STANDARD.decode(file["keyset"].as_str().unwrap()).unwrap()
 }
 
 /// The keys of a keyset in the forms that texts have.

@@ -1,10 +1,12 @@
 //! `KEYS.*`: keysets in cleartext and wrapped ones.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use datafusion::scalar::ScalarValue;
 use keyseal::{
     Aead as _, KeysetAead, KeysetHandle, SecretAccess, Variant, keyset::Format, kms::KmsClient as _,
 };
 use keyseal_datafusion::KeyRing;
+use serde_json::Value;
 
 use crate::support::{
     KEK, Service, aead, binary, bytes, context, error, hex, run, text, usual, value,
@@ -120,29 +122,35 @@ async fn the_keyset_of_bigquery_is_read() {
     assert_eq!(keys.decrypt(&sealed, b"d").unwrap(), b"p");
 }
 
+#[tokio::test]
+async fn the_rows_that_bigquery_decrypted_are_read_by_the_same_query() {
+    let file = include_str!("../../../../tests/vectors/published/bigquery-ciphertexts.json");
+    let file: Value = serde_json::from_str(file).unwrap();
+    let of_base64 = |value: &Value| hex(&STANDARD.decode(value.as_str().unwrap()).unwrap());
+    let associated_data = file["associated_data"].as_str().unwrap();
+    let ctx = usual();
+    let mut opened = 0;
+    for keyset in file["keysets"].as_array().unwrap() {
+        let key = of_base64(&keyset["keyset"]);
+        for row in keyset["rows"].as_array().unwrap() {
+            let sealed = of_base64(&row[0]);
+            let sql =
+                format!("SELECT AEAD.DECRYPT_STRING(X'{key}', X'{sealed}', '{associated_data}')");
+            assert_eq!(value(&ctx, &sql).await, ScalarValue::from(row[1].as_str()));
+            opened += 1;
+        }
+    }
+    assert_eq!(opened, 7);
+}
+
 fn of_bigquery() -> Vec<u8> {
-    let file = include_str!("../vectors/bigquery-keyset.json");
-    unbase64(file.split('"').nth(3).unwrap())
+    let file = include_str!("../../../../tests/vectors/published/bigquery-keyset.json");
+    let file: Value = serde_json::from_str(file).unwrap();
+    STANDARD.decode(file["keyset"].as_str().unwrap()).unwrap()
 }
 
 pub(crate) fn hex_of_bigquery() -> String {
     hex(&of_bigquery())
-}
-
-fn unbase64(text: &str) -> Vec<u8> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digits = text.bytes().filter(|digit| *digit != b'=');
-    let digits: Vec<_> = digits
-        .map(|digit| DIGITS.iter().position(|other| *other == digit).unwrap())
-        .collect();
-    let groups = digits.chunks(4).flat_map(|group| {
-        let bits = group.iter().fold(0, |bits, digit| bits << 6 | digit) << (6 * (4 - group.len()));
-        [bits >> 16, bits >> 8, bits]
-            .into_iter()
-            .take(group.len() - 1)
-            .map(|byte| (byte & 255) as u8)
-    });
-    groups.collect()
 }
 
 #[tokio::test]
