@@ -25,8 +25,16 @@ pub(crate) struct KekUri {
 }
 
 impl KekUri {
-    /// Parses the URI of a key that wraps data keys.
+    /// Parses the URI of a key that wraps data keys, and finds every fault that shows without
+    /// settings.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
+        let uri = Self::in_keyset(text)?;
+        (uri.provider.check)(&uri.key)?;
+        Ok(uri)
+    }
+
+    /// Parses a URI that is in a keyset: its scheme. The rest is for the client of that scheme.
+    pub(crate) fn in_keyset(text: &str) -> Result<Self, Failure> {
         let (scheme, rest) = text
             .split_once("://")
             .ok_or_else(|| unserved(text, "it has no scheme".into()))?;
@@ -37,7 +45,6 @@ impl KekUri {
                 let why = format!("this build does not serve {}://", printable(scheme));
                 unserved(text, why)
             })?;
-        (provider.check)(rest)?;
         Ok(Self {
             text: text.to_owned(),
             is_envelope: false,
@@ -96,7 +103,7 @@ fn unserved(text: &str, why: String) -> Failure {
 
 /// Returns whether this build has a client for the URI of a key.
 pub(crate) fn is_served(uri: &str) -> bool {
-    KekUri::parse(uri).is_ok()
+    KekUri::in_keyset(uri).is_ok()
 }
 
 #[cfg(test)]
@@ -114,9 +121,18 @@ mod tests {
             assert_eq!(uri.file(), Some("a/b".into()));
             assert_eq!(uri.printable(), in_envelope);
         }
-        let uri = KekUri::parse("SCW-KMS://regions/x/keys/y").unwrap();
+        let key = "regions/fr-par/keys/6170692d-7363-7761-8000-000000000001";
+        let uri = KekUri::parse(&format!("SCW-KMS://{key}")).unwrap();
         assert_eq!(uri.provider().scheme, "scw-kms");
-        assert_eq!((uri.file(), &*uri.key), (None, "regions/x/keys/y"));
+        assert_eq!((uri.file(), &*uri.key), (None, key));
+    }
+
+    #[test]
+    fn a_uri_that_names_no_key_is_refused_unless_a_keyset_has_it() {
+        for text in ["scw-kms://regions/x/keys/y", "scw-kms://", "file-kms://"] {
+            assert!(KekUri::parse(text).is_err(), "{text}");
+            assert!(KekUri::in_keyset(text).is_ok() && is_served(text), "{text}");
+        }
     }
 
     #[test]

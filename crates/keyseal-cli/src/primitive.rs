@@ -99,7 +99,7 @@ pub(crate) fn has_remote_keys(keyset: &Keyset) -> bool {
 /// Returns the files that hold the keyset's keys, whatever their status.
 pub(crate) fn files_of_keys(keyset: &Keyset) -> Vec<FileArg> {
     let uris = keyset.handle.entries();
-    let uris = uris.filter_map(|entry| KekUri::parse(key_uri(&entry)?).ok());
+    let uris = uris.filter_map(|entry| KekUri::in_keyset(key_uri(&entry)?).ok());
     uris.filter_map(|uri| uri.file().map(FileArg::File))
         .collect()
 }
@@ -122,7 +122,7 @@ fn remote_aead(
     let mut enabled: Vec<KekUri> = Vec::new();
     for entry in keyset.handle.entries() {
         if let (Status::Enabled, Some(uri)) = (entry.status(), key_uri(&entry)) {
-            enabled.push(KekUri::parse(uri)?);
+            enabled.push(KekUri::in_keyset(uri)?);
         }
     }
     if !cleartext && enabled.iter().any(|uri| uri.file().is_some()) {
