@@ -135,7 +135,8 @@ fn answering(program: &str) -> Command {
     if ignored.is_none_or(|ignored| ignored & HUP_INT_TERM == 0) {
         return Command::new(program);
     }
-    let mut command = Command::new("env");
+    // By its path: a test may leave the program none to search.
+    let mut command = Command::new("/usr/bin/env");
     command.args(["--default-signal=HUP,INT,TERM", program]);
     command
 }
