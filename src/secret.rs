@@ -206,6 +206,15 @@ pub(crate) const STACK_OF_SMALL_FRAMES: usize = if cfg!(any(unoptimized, little_
     2 << 10
 };
 
+/// The same below AWS-LC's ciphers that set up a key for each message: AES-GCM-SIV, XChaCha20 and
+/// X-AES-GCM. The cipher itself, its set-up and its message take less than 1 KiB each.
+#[cfg(feature = "aws-lc-rs")]
+pub(crate) const STACK_OF_MESSAGE_KEYS: usize = if cfg!(any(unoptimized, little_optimized)) {
+    STACK_OF_MESSAGES
+} else {
+    4 << 10
+};
+
 /// Bytes of stack that are wiped at once.
 const WIPED_AT_ONCE: usize = 1 << 10;
 
@@ -232,6 +241,9 @@ fn in_own_frame<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Runs `work`, which handles a key, and wipes the stack that it used.
+///
+/// Nothing wipes the stack before: each cipher wipes what it leaves, so the unused bytes of the next
+/// one have no key to take from there.
 #[inline(always)]
 pub(crate) fn on_wiped_stack<const DEPTH: usize, T>(work: impl FnOnce() -> T) -> T {
     let made = in_own_frame(work);

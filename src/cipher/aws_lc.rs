@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::KeyError,
-    secret::{STACK_OF_AWS_LC_KEYS, STACK_OF_SMALL_FRAMES, on_wiped_stack},
+    secret::{STACK_OF_AWS_LC_KEYS, STACK_OF_MESSAGE_KEYS, STACK_OF_SMALL_FRAMES, on_wiped_stack},
 };
 
 pub(super) fn aes_gcm(key: &[u8]) -> Result<AwsLc, KeyError> {
@@ -24,7 +24,7 @@ pub(super) fn aes_gcm(key: &[u8]) -> Result<AwsLc, KeyError> {
     set_up(algorithm, key, AES_GCM)
 }
 
-pub(super) fn aes_gcm_siv(key: &[u8]) -> Result<AwsLc, KeyError> {
+fn aes_gcm_siv(key: &[u8]) -> Result<AwsLc, KeyError> {
     let algorithm = if key.len() == 16 {
         &AES_128_GCM_SIV
     } else {
@@ -37,19 +37,28 @@ pub(super) fn chacha20_poly1305(key: &[u8]) -> Result<AwsLc, KeyError> {
     set_up(&CHACHA20_POLY1305, key, CHACHA20)
 }
 
-/// Makes a cipher that wipes nothing: AWS-LC keeps the key schedule of AES in registers.
-pub(super) fn boxed(
-    make: fn(&[u8]) -> Result<AwsLc, KeyError>,
-    key: &[u8],
-) -> Result<Box<dyn RawAead>, KeyError> {
-    on_wiped_stack::<STACK_OF_AWS_LC_KEYS, _>(|| Ok(Box::new(make(key)?) as Box<dyn RawAead>))
+/// Boxes AES-GCM, which wipes nothing after a message: AWS-LC reads the key schedule of AES where it
+/// is. It copies the key of GHASH to the stack; `SECURITY.md` says so.
+pub(super) fn boxed_aes_gcm(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
+    on_wiped_stack::<STACK_OF_AWS_LC_KEYS, _>(|| Ok(Box::new(aes_gcm(key)?) as Box<dyn RawAead>))
+}
+
+/// AWS-LC expands the keys of each message on the stack.
+pub(super) fn boxed_aes_gcm_siv(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
+    boxed_wiping::<STACK_OF_MESSAGE_KEYS>(aes_gcm_siv, key)
 }
 
 /// Past the shortest messages, AWS-LC's ChaCha20 keeps its state on the stack, key and all.
 pub(super) fn boxed_chacha20_poly1305(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
+    boxed_wiping::<STACK_OF_SMALL_FRAMES>(chacha20_poly1305, key)
+}
+
+fn boxed_wiping<const DEPTH: usize>(
+    make: fn(&[u8]) -> Result<AwsLc, KeyError>,
+    key: &[u8],
+) -> Result<Box<dyn RawAead>, KeyError> {
     on_wiped_stack::<STACK_OF_AWS_LC_KEYS, _>(|| {
-        let cipher = chacha20_poly1305(key)?;
-        Ok(Box::new(Wiping::<_, STACK_OF_SMALL_FRAMES>(cipher)) as Box<dyn RawAead>)
+        Ok(Box::new(Wiping::<_, DEPTH>(make(key)?)) as Box<dyn RawAead>)
     })
 }
 

@@ -36,7 +36,7 @@ use crate::error::KeyError;
 pub(crate) fn aes_gcm(provider: Provider, key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     match provider {
         #[cfg(feature = "aws-lc-rs")]
-        Provider::AwsLc => aws_lc::boxed(aws_lc::aes_gcm, key),
+        Provider::AwsLc => aws_lc::boxed_aes_gcm(key),
         Provider::RustCrypto => rustcrypto::aes_gcm(key),
     }
 }
@@ -44,7 +44,7 @@ pub(crate) fn aes_gcm(provider: Provider, key: &[u8]) -> Result<Box<dyn RawAead>
 pub(crate) fn aes_gcm_siv(provider: Provider, key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     match provider {
         #[cfg(feature = "aws-lc-rs")]
-        Provider::AwsLc => aws_lc::boxed(aws_lc::aes_gcm_siv, key),
+        Provider::AwsLc => aws_lc::boxed_aes_gcm_siv(key),
         Provider::RustCrypto => rustcrypto::aes_gcm_siv(key),
     }
 }

@@ -12,7 +12,7 @@ pub(crate) trait Prefixed {
 /// The keys of a keyset: the primary one, and all by their prefix.
 pub(crate) struct PrefixMap<T> {
     primary: Arc<T>,
-    /// Sorted by the number of the prefix, which is another for each key: ids are unique.
+    /// Sorted by the number of the prefix, which differs for each key: ids are unique.
     prefixed: Vec<(u64, Arc<T>)>,
     index: Index,
     raw: Vec<Arc<T>>,
@@ -124,10 +124,11 @@ impl<T: Prefixed> PrefixMap<T> {
         mut attempt: impl FnMut(&T) -> Option<R>,
     ) -> Option<R> {
         let prefix = self.primary.prefix();
-        // Mostly the primary key wrote it.
-        let named = match prefix.number().and_then(|_| prefix.strip(output)) {
-            Some(_) => Some(&self.primary),
-            None => self.named(output),
+        let is_primary = prefix.number().is_some() && prefix.strip(output).is_some();
+        // Usually the primary key wrote it, so its prefix is compared first.
+        let named = match is_primary {
+            true => Some(&self.primary),
+            false => self.named(output),
         };
         let opened = named.and_then(|key| attempt(key));
         opened.or_else(|| self.raw.iter().find_map(|key| attempt(key)))
@@ -149,8 +150,6 @@ impl<T: Prefixed> PrefixMap<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -165,9 +164,10 @@ mod tests {
     }
 
     /// Ids that are spread, and ids that all begin with the same bits.
-    fn ids() -> impl Strategy<Value = HashSet<u32>> {
-        let close = prop::collection::hash_set(0..300_u32, 0..200);
-        prop_oneof![prop::collection::hash_set(any::<u32>(), 0..200), close]
+    fn ids() -> impl Strategy<Value = Vec<u32>> {
+        let close = prop::collection::btree_set(0..300_u32, 0..200);
+        let ids = prop_oneof![prop::collection::btree_set(any::<u32>(), 0..200), close];
+        ids.prop_map(Vec::from_iter).prop_shuffle()
     }
 
     proptest! {
@@ -192,6 +192,12 @@ mod tests {
                     prop_assert_eq!(found.len(), same.count() + raw);
                     let known = |prefix: &OutputPrefix| prefix.strip(&output).is_some();
                     prop_assert!(found.iter().all(known));
+                    let mut tried = Vec::new();
+                    let none = map.first(&output, |key| {
+                        tried.push(key.0);
+                        None::<()>
+                    });
+                    prop_assert_eq!((none, tried), (None, found));
                 }
             }
             prop_assert_eq!(map.candidates(b"1234").count(), raw);

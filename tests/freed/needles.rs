@@ -21,8 +21,8 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// Looks for all windows of `secret` from now on, and of what is computed from it.
 ///
-/// In a thread of its own, whose registers end with it. What is left in a register gets onto the
-/// stack when the dynamic linker resolves one of libc's functions, and would be found there.
+/// In a thread of its own, so that no register of this one keeps a part. When the dynamic linker
+/// first binds a function, it saves the registers on the stack, where the search would find them.
 pub(crate) fn add(secret: &[u8]) {
     let adding = || {
         add_all(secret);

@@ -25,15 +25,15 @@ pub(crate) struct KekUri {
 }
 
 impl KekUri {
-    /// Parses the URI of a key that wraps data keys, and finds every fault that shows without
-    /// settings.
+    /// Parses the URI of a key that wraps data keys, and finds every fault that can be found
+    /// without settings.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
         let uri = Self::in_keyset(text)?;
         (uri.provider.check)(&uri.key)?;
         Ok(uri)
     }
 
-    /// Parses a URI that is in a keyset: its scheme. The rest is for the client of that scheme.
+    /// Parses a URI from a keyset. Only the scheme is checked; the rest is for its client to check.
     pub(crate) fn in_keyset(text: &str) -> Result<Self, Failure> {
         let (scheme, rest) = text
             .split_once("://")

@@ -16,7 +16,7 @@ pub(crate) struct Provider {
     pub(crate) scheme: &'static str,
     /// Its URIs, for a message.
     pub(crate) example: &'static str,
-    /// Finds every fault of a URI that shows without settings, and without opening the key.
+    /// Finds every fault of a URI that can be found without settings.
     pub(crate) check: fn(&str) -> Result<(), Failure>,
     /// Returns the file that holds a key, if one does.
     pub(crate) file: fn(&str) -> Option<PathBuf>,

@@ -385,6 +385,9 @@ fn a_malformed_uri_is_named_before_credentials_are_missed() {
         "encrypt in --kek scw-kms://bad -o out",
         "rewrap in --kek scw-kms://bad --in-place",
         "rewrap in --kek scw-kms://6170692d-7363-7761-8000-000000000001 --to scw-kms://bad --in-place",
+        "keyset convert in --keyset-kek scw-kms://6170692d-7363-7761-8000-000000000001 \
+         --new-keyset-kek scw-kms://bad --in-place",
+        "keyset migrate scw-kms://bad -o out",
         "kek show bad",
         "dek generate scw-kms://bad",
         "keyset create --template AES256_GCM --keyset-kek envelope+scw-kms://bad -o out",

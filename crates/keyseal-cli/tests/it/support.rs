@@ -53,14 +53,14 @@ impl Place {
 
     /// Prepares the program with arguments.
     pub(super) fn keyseal(&self, arguments: &[&str]) -> Command {
-        let mut command = answering(env!("CARGO_BIN_EXE_keyseal"));
+        let mut command = interruptible(env!("CARGO_BIN_EXE_keyseal"));
         command.args(arguments);
         self.settled(command)
     }
 
     /// Prepares a shell with the program on its path.
     pub(super) fn shell(&self, line: &str) -> Command {
-        let mut command = answering("sh");
+        let mut command = interruptible("sh");
         command.args(["-c", line]);
         self.settled(command)
     }
@@ -124,9 +124,9 @@ impl Place {
     }
 }
 
-/// Prepares a program that signals end, also where these tests run in the background: a shell without
-/// job control starts those with signals ignored, and what was ignored at the start stays ignored.
-fn answering(program: &str) -> Command {
+/// Prepares a program that signals can end, even if the tests run in the background: a shell without
+/// job control starts background jobs with SIGINT ignored, and that outlives `exec`.
+fn interruptible(program: &str) -> Command {
     const HUP_INT_TERM: u64 = 1 | 1 << 1 | 1 << 14;
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mut lines = status.lines();
@@ -135,7 +135,7 @@ fn answering(program: &str) -> Command {
     if ignored.is_none_or(|ignored| ignored & HUP_INT_TERM == 0) {
         return Command::new(program);
     }
-    // By its path: a test may leave the program none to search.
+    // By its path: a test may set a PATH without it.
     let mut command = Command::new("/usr/bin/env");
     command.args(["--default-signal=HUP,INT,TERM", program]);
     command

@@ -11,6 +11,7 @@ use crate::{
     format_name::FormatName,
     input::{FileArg, check_one_standard_input},
     kek::Kek,
+    kek_uri::KekUri,
     keyset_failure::cleartext_failure,
     keysets::Seal,
 };
@@ -74,11 +75,12 @@ pub(crate) fn run(args: ConvertArgs, context: &Context) -> Result<Exit, Failure>
             "it would be in cleartext",
         ));
     }
+    // A malformed URI is reported before missing settings.
+    let new_kek = args.new_keyset_kek.as_deref();
+    let new_kek = new_kek.map(KekUri::parse_for_keyset).transpose()?;
     let access = args.access.resolve(context)?;
-    let new_kek = args
-        .new_keyset_kek
-        .as_deref()
-        .map(|uri| Kek::open_for_keyset(uri, cleartext, &context.with_kms(args.access.kms())))
+    let new_kek = new_kek
+        .map(|uri| Kek::open(&uri, cleartext, &context.with_kms(args.access.kms())))
         .transpose()?;
     let keks = [access.kek.clone(), new_kek.clone()];
     others.extend(keks.iter().flatten().filter_map(Kek::place));

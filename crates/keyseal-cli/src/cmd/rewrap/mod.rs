@@ -86,7 +86,7 @@ pub(crate) fn run(args: RewrapArgs, context: &Context) -> Result<Exit, Failure> 
         true => context.with_kms(&args.kms.patient()),
         false => context.with_kms(&args.kms),
     };
-    // A fault of either URI comes before the faults of the settings that one of them needs.
+    // A malformed URI is reported before missing settings.
     let from = KekUri::parse_for_keyset(&args.kek)?;
     let to = args
         .to
