@@ -16,11 +16,11 @@ use super::{
     Hash, RawAead, Refused,
     aes_ctr::apply_keystream,
     cmac::{Aes, BLOCK},
-    wiping::Wiping,
+    wiping,
 };
 use crate::{
     error::KeyError,
-    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES, on_wiped_stack},
+    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES},
 };
 
 /// With a 12-byte IV, 2³² blocks keep the counters of two messages apart.
@@ -112,13 +112,12 @@ where
     C: Aes,
     M: Mac + KeyInit + Clone + Send + Sync + 'static,
 {
-    on_wiped_stack::<STACK_OF_KEYS, _>(|| {
-        let cipher = AesCtrHmac {
+    wiping::boxed::<_, STACK_OF_KEYS, STACK_OF_MESSAGES>(|| {
+        Ok(AesCtrHmac {
             aes: C::new_from_slice(aes_key).map_err(|_| KeyError::Provider)?,
             hmac: M::new_from_slice(hmac_key).map_err(|_| KeyError::Provider)?,
             shape,
-        };
-        Ok(Box::new(Wiping::<_, STACK_OF_MESSAGES>(cipher)) as Box<dyn RawAead>)
+        })
     })
 }
 

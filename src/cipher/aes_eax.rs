@@ -17,11 +17,11 @@ use super::{
     RawAead, Refused,
     aes_ctr::apply_keystream,
     cmac::{Aes, BLOCK, Chain, Cmac},
-    wiping::Wiping,
+    wiping,
 };
 use crate::{
     error::KeyError,
-    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES, on_wiped_stack},
+    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES},
 };
 
 pub(crate) fn aes_eax(key: &[u8], iv_size: usize) -> Result<Box<dyn RawAead>, KeyError> {
@@ -33,10 +33,7 @@ pub(crate) fn aes_eax(key: &[u8], iv_size: usize) -> Result<Box<dyn RawAead>, Ke
 }
 
 fn boxed<C: Aes>(key: &[u8], iv_size: usize) -> Result<Box<dyn RawAead>, KeyError> {
-    on_wiped_stack::<STACK_OF_KEYS, _>(|| {
-        let cipher = AesEax::<C>::new(key, iv_size)?;
-        Ok(Box::new(Wiping::<_, STACK_OF_MESSAGES>(cipher)) as Box<dyn RawAead>)
-    })
+    wiping::boxed::<_, STACK_OF_KEYS, STACK_OF_MESSAGES>(|| AesEax::<C>::new(key, iv_size))
 }
 
 struct AesEax<C> {

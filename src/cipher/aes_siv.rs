@@ -20,11 +20,11 @@ use super::{
     RawAead, Refused,
     aes_ctr::apply_keystream,
     cmac::{BLOCK, Chain, Cmac, double},
-    wiping::Wiping,
+    wiping,
 };
 use crate::{
     error::KeyError,
-    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES, on_wiped_stack},
+    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES},
 };
 
 /// Bytes of the SIV, which precedes the ciphertext.
@@ -36,14 +36,13 @@ pub(crate) const AES_SIV_MAX: u64 = u64::MAX;
 /// Takes a key of 64 bytes.
 pub(crate) fn aes_siv(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
     let (of_mac, of_text) = key.split_at_checked(32).ok_or(KeyError::Provider)?;
-    on_wiped_stack::<STACK_OF_KEYS, _>(|| {
+    wiping::boxed::<_, STACK_OF_KEYS, STACK_OF_MESSAGES>(|| {
         let cmac = Cmac::new(of_mac)?;
-        let cipher = AesSiv {
+        Ok(AesSiv {
             start: double(u128::from_be_bytes(cmac.tag(&[0; BLOCK]))),
             cmac,
             aes: Aes256Enc::new_from_slice(of_text).map_err(|_| KeyError::Provider)?,
-        };
-        Ok(Box::new(Wiping::<_, STACK_OF_MESSAGES>(cipher)) as Box<dyn RawAead>)
+        })
     })
 }
 

@@ -8,7 +8,7 @@ use aws_lc_rs::aead::{
 use super::{
     RawAead, Refused,
     limits::{AES_GCM, AES_GCM_SIV, CHACHA20, Limits},
-    wiping::Wiping,
+    wiping,
 };
 use crate::{
     error::KeyError,
@@ -45,21 +45,12 @@ pub(super) fn boxed_aes_gcm(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
 
 /// AWS-LC expands the keys of each message on the stack.
 pub(super) fn boxed_aes_gcm_siv(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
-    boxed_wiping::<STACK_OF_MESSAGE_KEYS>(aes_gcm_siv, key)
+    wiping::boxed::<_, STACK_OF_AWS_LC_KEYS, STACK_OF_MESSAGE_KEYS>(|| aes_gcm_siv(key))
 }
 
 /// Past the shortest messages, AWS-LC's ChaCha20 keeps its state on the stack, key and all.
 pub(super) fn boxed_chacha20_poly1305(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
-    boxed_wiping::<STACK_OF_SMALL_FRAMES>(chacha20_poly1305, key)
-}
-
-fn boxed_wiping<const DEPTH: usize>(
-    make: fn(&[u8]) -> Result<AwsLc, KeyError>,
-    key: &[u8],
-) -> Result<Box<dyn RawAead>, KeyError> {
-    on_wiped_stack::<STACK_OF_AWS_LC_KEYS, _>(|| {
-        Ok(Box::new(Wiping::<_, DEPTH>(make(key)?)) as Box<dyn RawAead>)
-    })
+    wiping::boxed::<_, STACK_OF_AWS_LC_KEYS, STACK_OF_SMALL_FRAMES>(|| chacha20_poly1305(key))
 }
 
 fn set_up(algorithm: &'static Algorithm, key: &[u8], limits: Limits) -> Result<AwsLc, KeyError> {

@@ -4,12 +4,12 @@
 use aes::Aes256Enc;
 use zeroize::Zeroizing;
 
-use super::{Provider, RawAead, Refused, cmac::Cmac, wiping::Wiping};
+use super::{Provider, RawAead, Refused, cmac::Cmac, wiping};
 #[cfg(feature = "aws-lc-rs")]
 use crate::secret::{STACK_OF_MESSAGE_KEYS, SecretBytes};
 use crate::{
     error::KeyError,
-    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES, on_wiped_stack},
+    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES},
 };
 
 /// XChaCha20-Poly1305: `nonce(24) = salt(16) ‖ rest(8)`, message key `HChaCha20(key, salt)`, then
@@ -75,10 +75,7 @@ trait Derive: Send + Sync {
 fn boxed<D: Derive + 'static, const DEPTH: usize>(
     make: impl FnOnce() -> Result<D, KeyError>,
 ) -> Result<Box<dyn RawAead>, KeyError> {
-    on_wiped_stack::<STACK_OF_KEYS, _>(|| {
-        let cipher = MessageKey(make()?);
-        Ok(Box::new(Wiping::<_, DEPTH>(cipher)) as Box<dyn RawAead>)
-    })
+    wiping::boxed::<_, STACK_OF_KEYS, DEPTH>(|| make().map(MessageKey))
 }
 
 struct MessageKey<D>(D);

@@ -5,11 +5,11 @@ use aes_gcm::aead::{AeadInOut, KeyInit, Nonce, array::typenum::Unsigned, inout::
 use super::{
     RawAead, Refused,
     limits::{AES_GCM, AES_GCM_SIV, CHACHA20, Limits},
-    wiping::Wiping,
+    wiping,
 };
 use crate::{
     error::KeyError,
-    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES, on_wiped_stack},
+    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES},
 };
 
 pub(super) fn aes_gcm(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
@@ -45,10 +45,7 @@ fn boxed<A>(key: &[u8], limits: Limits) -> Result<Box<dyn RawAead>, KeyError>
 where
     A: AeadInOut + KeyInit + Send + Sync + 'static,
 {
-    on_wiped_stack::<STACK_OF_KEYS, _>(|| {
-        let cipher = RustCrypto::<A>::new(key, limits)?;
-        Ok(Box::new(Wiping::<_, STACK_OF_MESSAGES>(cipher)) as Box<dyn RawAead>)
-    })
+    wiping::boxed::<_, STACK_OF_KEYS, STACK_OF_MESSAGES>(|| RustCrypto::<A>::new(key, limits))
 }
 
 pub(super) struct RustCrypto<A> {

@@ -1,11 +1,19 @@
 //! Ciphers that leave nothing of their key on the stack.
 
 use super::{RawAead, Refused};
-use crate::secret::on_wiped_stack;
+use crate::{error::KeyError, secret::on_wiped_stack};
+
+/// Sets up a cipher, and wipes the `KEYS` bytes of stack that this may use. Each message of the cipher
+/// wipes `MESSAGES` bytes.
+pub(super) fn boxed<A: RawAead + 'static, const KEYS: usize, const MESSAGES: usize>(
+    make: impl FnOnce() -> Result<A, KeyError>,
+) -> Result<Box<dyn RawAead>, KeyError> {
+    on_wiped_stack::<KEYS, _>(|| Ok(Box::new(Wiping::<_, MESSAGES>(make()?)) as Box<dyn RawAead>))
+}
 
 /// A cipher whose key schedule or state does not fit in the registers, so that each message leaves
 /// parts of the key on the stack: `DEPTH` bytes are wiped before the call returns.
-pub(super) struct Wiping<A, const DEPTH: usize>(pub(super) A);
+struct Wiping<A, const DEPTH: usize>(A);
 
 impl<A: RawAead, const DEPTH: usize> RawAead for Wiping<A, DEPTH> {
     fn nonce_len(&self) -> usize {
