@@ -328,7 +328,7 @@ pub enum KeysetError {
     #[error("the keyset has no keys")]
     Empty,
     /// The keyset has more than [`KeysetHandle::MAX_KEYS`](crate::KeysetHandle::MAX_KEYS) keys.
-    #[error("a keyset cannot have more than 4096 keys")]
+    #[error("a keyset cannot have more than 10000 keys")]
     TooManyKeys,
     /// Two keys have the same id.
     #[error("two keys have the id {id}")]

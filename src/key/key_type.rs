@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     Key, KeyKind, KeySource, KeySpec, KeyTemplate, ParameterChoice, ParameterName, Template,
     Variant,
-    spec::{parameters_of, template_of, templates_of},
+    spec::{parameters_of, stock_template, template_of},
 };
 use crate::{
     error::KeyError,
@@ -37,6 +37,9 @@ pub trait KeyType: Send + Sync + Sealed {
 
     /// Returns the stock templates.
     fn templates(&self) -> Vec<Template>;
+
+    /// Returns the stock template of a name, such as `AES256_GCM`.
+    fn template(&self, name: &str) -> Option<Template>;
 
     /// Generates a key from a serialized key format.
     ///
@@ -100,7 +103,14 @@ impl<S: KeySpec> KeyType for S {
     }
 
     fn templates(&self) -> Vec<Template> {
-        templates_of::<S>()
+        S::TEMPLATES.iter().map(stock_template::<S>).collect()
+    }
+
+    fn template(&self, name: &str) -> Option<Template> {
+        let mut stock = S::TEMPLATES.iter();
+        stock
+            .find(|(known, ..)| *known == name)
+            .map(stock_template::<S>)
     }
 
     fn generate_from(&self, template: &KeyTemplate) -> Result<Key, KeyError> {

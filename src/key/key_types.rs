@@ -79,8 +79,8 @@ impl<'a> KeyTypes<'a> {
     /// # Errors
     /// [`KeyError::UnknownTemplate`]
     pub fn template(&self, name: &str) -> Result<Template, KeyError> {
-        self.templates()
-            .find(|template| template.name() == name)
+        self.iter()
+            .find_map(|key_type| key_type.template(name))
             .ok_or_else(|| KeyError::UnknownTemplate {
                 name: name.to_owned(),
                 suggestion: closest_name(self.templates(), name),

@@ -100,17 +100,16 @@ pub trait KeySpec: Send + Sync + 'static {
     }
 }
 
-/// Returns the stock templates of a key type.
-pub(super) fn templates_of<S: KeySpec>() -> Vec<Template> {
-    S::TEMPLATES
-        .iter()
-        .map(|(name, variant, parameters)| Template {
-            name,
-            kind: S::KIND,
-            key_template: template_of::<S>(parameters, *variant),
-            properties: S::properties(parameters),
-        })
-        .collect()
+/// Writes a stock template of a key type.
+pub(super) fn stock_template<S: KeySpec>(
+    (name, variant, parameters): &(&'static str, Variant, S::Parameters),
+) -> Template {
+    Template {
+        name,
+        kind: S::KIND,
+        key_template: template_of::<S>(parameters, *variant),
+        properties: S::properties(parameters),
+    }
 }
 
 /// Returns the template that makes keys with these parameters.

@@ -190,7 +190,7 @@ pub trait Primitive: Sized {
 }
 
 impl KeysetHandle {
-    /// The most keys that a keyset can have: one for each day of eleven years.
+    /// The most keys that a keyset can have: one for each day of 27 years.
     ///
     /// Two bytes of input can stand for a key that takes a hundred bytes of memory. With this
     /// limit, reading takes memory in proportion to the size of the input.

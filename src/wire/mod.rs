@@ -33,13 +33,13 @@ use crate::{error::ParseError, secret::SecretBytes};
 #[rustfmt::skip]
 pub(crate) mod proto;
 
-/// The most keys that a keyset may have: one for each day of eleven years. Two bytes of input can
+/// The most keys that a keyset may have: one for each day of 27 years. Two bytes of input can
 /// encode a key, and a key takes a hundred in memory; with this bound, memory use follows the input
 /// size.
-pub(crate) const MAX_KEYS: usize = 4096;
+pub(crate) const MAX_KEYS: usize = 10_000;
 
 /// Why a keyset of more keys is refused.
-pub(crate) const TOO_MANY_KEYS: &str = "more than 4096 keys";
+pub(crate) const TOO_MANY_KEYS: &str = "more than 10000 keys";
 
 /// Puts secret bytes where they are wiped when the last slice of them is dropped.
 pub(crate) fn secret(bytes: Zeroizing<Vec<u8>>) -> Bytes {
@@ -79,58 +79,56 @@ pub(crate) fn encode(message: &impl Message) -> Zeroizing<Vec<u8>> {
 /// would refuse.
 pub(crate) fn decode<M: Message + Default + Fields>(bytes: Bytes) -> Result<M, ParseError> {
     let total = bytes.len();
-    if count_repeated(&bytes, M::FIELDS) > MAX_KEYS {
+    let mut survey = Survey::default();
+    let surveyed = survey.take_in(&bytes, M::FIELDS);
+    if survey.listed > MAX_KEYS {
         return Err(ParseError::new(TOO_MANY_KEYS, total));
     }
     let parse = || {
-        if declared_types(&bytes, M::FIELDS)? {
-            return M::decode(bytes.clone());
+        surveyed?;
+        let mut message = M::default();
+        // A list that grows as it is read is in memory twice.
+        message.reserve(survey.listed);
+        if survey.mistyped {
+            let mut kept = Zeroizing::new(Vec::with_capacity(total));
+            keep_declared_types(&bytes, M::FIELDS, &mut kept)?;
+            message.merge(secret(kept))?;
+        } else {
+            message.merge(bytes)?;
         }
-        let mut kept = Zeroizing::new(Vec::with_capacity(total));
-        keep_declared_types(&bytes, M::FIELDS, &mut kept)?;
-        M::decode(secret(kept))
+        Ok(message)
     };
     parse().map_err(|_: DecodeError| ParseError::new("not a well-formed protobuf message", total))
 }
 
-/// Counts the elements of all lists in `message`, as far as it is well formed.
-fn count_repeated(mut message: &[u8], fields: &[Field]) -> usize {
-    let mut count = 0;
-    while !message.is_empty() {
-        let Ok(record) = Record::next(&mut message) else {
-            break;
-        };
-        count += match record.declared_in(fields) {
-            Some(field) if field.wire_type != record.wire_type => 0,
-            Some(Field { repeated: true, .. }) => 1,
-            Some(Field {
-                nested: Some(nested),
-                ..
-            }) => count_repeated(record.value, nested),
-            _ => 0,
-        };
-    }
-    count
+/// What is known of a message before anything is made of it.
+#[derive(Default)]
+struct Survey {
+    /// The elements of all lists.
+    listed: usize,
+    /// Whether a known field has another wire type than its declared one.
+    mistyped: bool,
 }
 
-/// Returns whether every known field of `message` has its declared wire type.
-fn declared_types(mut message: &[u8], fields: &[Field]) -> Result<bool, DecodeError> {
-    while !message.is_empty() {
-        let record = Record::next(&mut message)?;
-        let matches = match record.declared_in(fields) {
-            None => true,
-            Some(field) if field.wire_type != record.wire_type => false,
-            Some(Field {
-                nested: Some(nested),
-                ..
-            }) => declared_types(record.value, nested)?,
-            Some(_) => true,
-        };
-        if !matches {
-            return Ok(false);
+impl Survey {
+    /// Goes through `message`. Where it is not well formed, what came before is counted.
+    fn take_in(&mut self, mut message: &[u8], fields: &[Field]) -> Result<(), DecodeError> {
+        while !message.is_empty() {
+            let record = Record::next(&mut message)?;
+            let Some(field) = record.declared_in(fields) else {
+                continue;
+            };
+            if field.wire_type != record.wire_type {
+                self.mistyped = true;
+                continue;
+            }
+            self.listed += usize::from(field.repeated);
+            if let Some(nested) = field.nested {
+                self.take_in(record.value, nested)?;
+            }
         }
+        Ok(())
     }
-    Ok(true)
 }
 
 /// Copies `message` to `out` without the known fields that have a wrong wire type.
@@ -236,13 +234,17 @@ impl<'a> Record<'a> {
         let start = *message;
         let (number, wire_type) = decode_key(message)?;
         let mut value: &[u8] = &[];
+        let mut delimited = None;
         if wire_type == WireType::LengthDelimited {
-            // A length that does not fit leaves `value` empty, and skipping refuses it.
             let mut after = *message;
             let len = usize::try_from(decode_varint(&mut after)?).unwrap_or(usize::MAX);
-            value = after.get(..len).unwrap_or_default();
+            delimited = after.split_at_checked(len);
         }
-        skip_field(wire_type, number, message, DecodeContext::default())?;
+        match delimited {
+            Some(split) => (value, *message) = split,
+            // It refuses a length that does not fit.
+            None => skip_field(wire_type, number, message, DecodeContext::default())?,
+        }
         let whole = start.split_at(start.len() - message.remaining()).0;
         Ok(Self {
             number,

@@ -892,6 +892,9 @@ impl Fields for Keyset {
         Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
         Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<keyset::Key as Fields>::FIELDS), repeated: true },
     ];
+    fn reserve(&mut self, elements: usize) {
+        self.key.reserve_exact(elements);
+    }
 }
 impl Fields for keyset::Key {
     const FIELDS: &'static [Field] = &[
@@ -906,6 +909,9 @@ impl Fields for KeysetInfo {
         Field { number: 1, wire_type: prost::encoding::WireType::Varint, nested: None, repeated: false },
         Field { number: 2, wire_type: prost::encoding::WireType::LengthDelimited, nested: Some(<keyset_info::KeyInfo as Fields>::FIELDS), repeated: true },
     ];
+    fn reserve(&mut self, elements: usize) {
+        self.key_info.reserve_exact(elements);
+    }
 }
 impl Fields for keyset_info::KeyInfo {
     const FIELDS: &'static [Field] = &[

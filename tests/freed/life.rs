@@ -347,6 +347,23 @@ pub(crate) fn messages(primitive: &Used) {
     }
 }
 
+/// Encrypts one message under a key that is for an AEAD.
+#[cfg(target_os = "linux")]
+pub(crate) fn encrypt(canary: &Canary, provider: Provider) -> Vec<u8> {
+    let aead: KeysetAead = keyset(canary).primitive_with(provider).unwrap();
+    aead.encrypt(&[1; 100], b"ad").unwrap()
+}
+
+/// Decrypts it, as it is and with other associated data.
+#[cfg(target_os = "linux")]
+pub(crate) fn decrypt(primitive: &Used, ciphertext: &[u8]) {
+    let Used::Aead(aead) = primitive else {
+        panic!("not an AEAD");
+    };
+    assert!(aead.decrypt(ciphertext, b"ad").is_ok());
+    assert!(aead.decrypt(ciphertext, b"other").is_err());
+}
+
 /// One message is the last thing that is done before the drop.
 pub(crate) fn one_message_each(canary: &Canary) {
     let keyset = keyset(canary);

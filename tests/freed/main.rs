@@ -19,6 +19,8 @@ mod expanded;
 mod life;
 #[cfg(target_os = "linux")]
 mod memory;
+#[cfg(target_os = "linux")]
+mod message_keys;
 mod needles;
 
 use std::{
@@ -290,6 +292,36 @@ fn a_message_leaves_nothing_on_the_stack() {
     assert!(SEEN.load(Relaxed) > 15 * Provider::ALL.len());
 }
 
+/// Nor do the keys stay that some ciphers derive for one message.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_message_leaves_no_key_of_its_own_on_the_stack() {
+    let _alone = alone();
+    let mut leaks = Vec::new();
+    for (seed, (name, derive)) in message_keys::DERIVED.into_iter().enumerate() {
+        let template = KeyTypes::default().template(name).unwrap();
+        let prefix_len = template.overhead() - template.properties().overhead;
+        for &provider in Provider::ALL {
+            needles::clear();
+            let canary = Canary::of(&template, 0xca5e + seed as u64);
+            let ciphertext = thread::scope(|scope| {
+                let encrypt = || life::encrypt(&canary, provider);
+                scope.spawn(encrypt).join().unwrap()
+            });
+            needles::add_made(|| {
+                let key = canary.secrets().next().unwrap();
+                derive(key, &ciphertext[prefix_len..])
+            });
+            assert!(needles::count() > 0);
+            let decrypt = |primitive: &life::Used| life::decrypt(primitive, &ciphertext);
+            for found in found_after(canary, provider, decrypt) {
+                leaks.push(format!("{name} {provider:?}: {found:?}"));
+            }
+        }
+    }
+    assert!(leaks.is_empty(), "{leaks:#?}");
+}
+
 /// A search of stacks that cannot fail would be worth nothing.
 #[test]
 #[cfg(target_os = "linux")]
@@ -332,7 +364,11 @@ fn a_primitive_is_dropped_on_the_smallest_stack() {
 /// Makes a primitive in one thread, uses it in another, drops it in a third, and looks at the memory
 /// while all three wait.
 #[cfg(target_os = "linux")]
-fn found_after(canary: Canary, provider: Provider, work: fn(&life::Used)) -> Vec<(String, usize)> {
+fn found_after(
+    canary: Canary,
+    provider: Provider,
+    work: impl Fn(&life::Used) + Send,
+) -> Vec<(String, usize)> {
     let (all_done, looked) = (&Barrier::new(4), &Barrier::new(4));
     let (to_user, from_maker) = mpsc::channel();
     let (to_dropper, from_user) = mpsc::channel();

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use zeroize::Zeroize as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{canary::texts, expanded};
 
@@ -20,19 +20,28 @@ static TABLE: [AtomicU64; SLOTS] = [const { AtomicU64::new(0) }; SLOTS];
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// Looks for all windows of `secret` from now on, and of what is computed from it.
+pub(crate) fn add(secret: &[u8]) {
+    add_made(|| vec![Zeroizing::new(secret.to_vec())]);
+}
+
+/// Does the same with secrets that are made here.
 ///
 /// In a thread of its own, so that no register of this one keeps a part. When the dynamic linker
 /// first binds a function, it saves the registers on the stack, where the search would find them.
-pub(crate) fn add(secret: &[u8]) {
+pub(crate) fn add_made(make: impl FnOnce() -> Vec<Zeroizing<Vec<u8>>> + Send) {
     let adding = || {
-        add_all(secret);
+        in_own_frame(|| make().iter().for_each(|secret| add_all(secret)));
         crate::wipe_stack();
     };
     std::thread::scope(|scope| scope.spawn(adding).join()).unwrap();
 }
 
-/// In a frame of its own, which is wiped.
+/// Runs `work` in a frame of its own, which is wiped.
 #[inline(never)]
+fn in_own_frame(work: impl FnOnce()) {
+    work();
+}
+
 fn add_all(secret: &[u8]) {
     assert!(secret.len() >= WINDOW);
     add_windows(secret);

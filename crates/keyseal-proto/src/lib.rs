@@ -49,8 +49,8 @@ pub fn translate(folder: &Path) -> Result<String, Box<dyn Error>> {
     Ok(rust)
 }
 
-/// Writes `impl Fields for M`: the number, wire type and sub-message of each field, and whether it
-/// is repeated.
+/// Writes `impl Fields for M`: the number, wire type and sub-message of each field, whether it is
+/// repeated, and how to make room for what is.
 fn write_fields(out: &mut String, message: &MessageDescriptor) -> Result<(), Box<dyn Error>> {
     writeln!(out, "impl Fields for {} {{", rust_path(message))?;
     writeln!(out, "    const FIELDS: &'static [Field] = &[")?;
@@ -73,7 +73,16 @@ fn write_fields(out: &mut String, message: &MessageDescriptor) -> Result<(), Box
             field.is_list()
         )?;
     }
-    writeln!(out, "    ];\n}}")?;
+    writeln!(out, "    ];")?;
+    let lists: Vec<_> = message.fields().filter(|field| field.is_list()).collect();
+    if !lists.is_empty() {
+        writeln!(out, "    fn reserve(&mut self, elements: usize) {{")?;
+        for list in lists {
+            writeln!(out, "        self.{}.reserve_exact(elements);", list.name())?;
+        }
+        writeln!(out, "    }}")?;
+    }
+    writeln!(out, "}}")?;
     Ok(())
 }
 

@@ -89,6 +89,8 @@ fn lint_json(bytes: &[u8], findings: &mut Findings) {
         (Err(error), _) => findings.push(illegible(error)),
         (Ok(()), File::Cleartext(keyset)) => {
             check_keyset(&keyset, findings);
+            // Before the file is read a second time.
+            drop(keyset);
             check_reader(bytes, Format::Json, findings);
         }
         (Ok(()), File::Encrypted(keyset)) => {
@@ -108,6 +110,7 @@ fn lint_binary(bytes: &[u8], findings: &mut Findings) {
         match format::parse_keyset(bytes, Format::Binary) {
             Ok(keyset) => {
                 check_keyset(&keyset, findings);
+                drop(keyset);
                 check_reader(bytes, Format::Binary, findings);
             }
             Err(error @ KeysetError::TooManyKeys) => findings.push(refused(&error)),

@@ -29,15 +29,16 @@ pub(super) fn check_states(primary: u32, keys: &[State<'_>], findings: &mut Find
         ));
         return;
     }
-    let mut counts = BTreeMap::new();
-    for key in keys {
-        *counts.entry(key.id).or_insert(0_usize) += 1;
-    }
+    let mut ids: Vec<u32> = keys.iter().map(|key| key.id).collect();
+    ids.sort_unstable();
+    let repeated = ids.chunk_by(PartialEq::eq).filter_map(|same| match same {
+        [id, _, ..] => Some((*id, same.len())),
+        _ => None,
+    });
+    let mut repeated: BTreeMap<u32, usize> = repeated.collect();
     for key in keys {
         // Once for each id, where it stands first.
-        if let Some(same) = counts.remove(&key.id)
-            && same > 1
-        {
+        if let Some(same) = repeated.remove(&key.id) {
             findings.push(
                 Finding::error(
                     "duplicate-id",

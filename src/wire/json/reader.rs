@@ -206,12 +206,15 @@ impl<'a> Reader<'a> {
         self.open(b'"', "expected a string")?;
         let start = self.at;
         loop {
+            let rest = self.text.as_bytes().split_at(self.at).1;
+            let mut bytes = rest.iter();
+            let special = bytes.position(|byte| matches!(byte, b'"' | b'\\' | 0..b' '));
+            self.at += special.unwrap_or(rest.len());
             match self.peek() {
                 Some(b'"') => break,
                 // Skip the escaped character too: it may be a quotation mark.
                 Some(b'\\') => self.at = self.text.len().min(self.at + 2),
-                Some(0..b' ') => return Err(self.error("a control character in a string")),
-                Some(_) => self.at += 1,
+                Some(_) => return Err(self.error("a control character in a string")),
                 None => return Err(self.error("")),
             }
         }
