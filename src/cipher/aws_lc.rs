@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::KeyError,
-    secret::{STACK_OF_AWS_LC_KEYS, STACK_OF_MESSAGE_KEYS, STACK_OF_SMALL_FRAMES, on_wiped_stack},
+    secret::{STACK_OF_AWS_LC_KEYS, STACK_OF_SMALL_FRAMES, on_wiped_stack},
 };
 
 pub(super) fn aes_gcm(key: &[u8]) -> Result<AwsLc, KeyError> {
@@ -45,7 +45,7 @@ pub(super) fn boxed_aes_gcm(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
 
 /// AWS-LC expands the keys of each message on the stack.
 pub(super) fn boxed_aes_gcm_siv(key: &[u8]) -> Result<Box<dyn RawAead>, KeyError> {
-    wiping::boxed::<_, STACK_OF_AWS_LC_KEYS, STACK_OF_MESSAGE_KEYS>(|| aes_gcm_siv(key))
+    wiping::boxed::<_, STACK_OF_AWS_LC_KEYS, STACK_OF_SMALL_FRAMES>(|| aes_gcm_siv(key))
 }
 
 /// Past the shortest messages, AWS-LC's ChaCha20 keeps its state on the stack, key and all.

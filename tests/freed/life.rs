@@ -347,11 +347,11 @@ pub(crate) fn messages(primitive: &Used) {
     }
 }
 
-/// Encrypts one message under a key that is for an AEAD.
+/// Encrypts one message of `len` bytes under a key that is for an AEAD.
 #[cfg(target_os = "linux")]
-pub(crate) fn encrypt(canary: &Canary, provider: Provider) -> Vec<u8> {
+pub(crate) fn encrypt(canary: &Canary, provider: Provider, len: usize) -> Vec<u8> {
     let aead: KeysetAead = keyset(canary).primitive_with(provider).unwrap();
-    aead.encrypt(&[1; 100], b"ad").unwrap()
+    aead.encrypt(&vec![1; len], b"ad").unwrap()
 }
 
 /// Decrypts it, as it is and with other associated data.

@@ -298,14 +298,17 @@ fn a_message_leaves_nothing_on_the_stack() {
 fn a_message_leaves_no_key_of_its_own_on_the_stack() {
     let _alone = alone();
     let mut leaks = Vec::new();
-    for (seed, (name, derive)) in message_keys::DERIVED.into_iter().enumerate() {
+    for (name, derive) in message_keys::DERIVED {
         let template = KeyTypes::default().template(name).unwrap();
         let prefix_len = template.overhead() - template.properties().overhead;
-        for &provider in Provider::ALL {
+        for (provider, len) in Provider::ALL
+            .iter()
+            .flat_map(|&provider| [16, 5000].map(|len| (provider, len)))
+        {
             needles::clear();
-            let canary = Canary::of(&template, 0xca5e + seed as u64);
+            let canary = Canary::of(&template, 0xca5e + len as u64);
             let ciphertext = thread::scope(|scope| {
-                let encrypt = || life::encrypt(&canary, provider);
+                let encrypt = || life::encrypt(&canary, provider, len);
                 scope.spawn(encrypt).join().unwrap()
             });
             needles::add_made(|| {
@@ -315,7 +318,7 @@ fn a_message_leaves_no_key_of_its_own_on_the_stack() {
             assert!(needles::count() > 0);
             let decrypt = |primitive: &life::Used| life::decrypt(primitive, &ciphertext);
             for found in found_after(canary, provider, decrypt) {
-                leaks.push(format!("{name} {provider:?}: {found:?}"));
+                leaks.push(format!("{name} {provider:?}, {len} bytes: {found:?}"));
             }
         }
     }
