@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Parser, Subcommand};
-use keyseal_ballista::{ExecutorArgs, SchedulerArgs};
+use keyseal_ballista::{ClientTlsArgs, ExecutorArgs, SchedulerArgs};
 
 use crate::demo::{DemoArgs, StoryArgs};
 
@@ -72,6 +72,8 @@ pub(crate) struct SqlArgs {
     /// Run in this process, without a cluster
     #[arg(long, conflicts_with = "scheduler")]
     pub(crate) local: bool,
+    #[command(flatten)]
+    pub(crate) tls: ClientTlsArgs,
     /// The statements, with semicolons between them; standard input unless given
     #[arg(value_name = "SQL")]
     pub(crate) sql: Option<String>,

@@ -10,6 +10,7 @@ use std::{
 };
 
 use ballista_core::{
+    config::TaskSchedulingPolicy,
     error::{BallistaError, Result},
     extension::SessionConfigExt as _,
     registry::BallistaFunctionRegistry,
@@ -18,10 +19,19 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use clap::Args;
 use datafusion::prelude::SessionConfig;
 
-use crate::{engine::Engine, work_dir::WorkDir};
+use crate::{
+    engine::Engine,
+    flight_service,
+    tls::{ClientTls, NodeTlsArgs, ServerTls, meet},
+    work_dir::WorkDir,
+};
 
 /// How long the tasks of a process that is told to stop may go on.
 const TIME_TO_STOP: Duration = Duration::from_secs(30);
+
+/// How long to wait for a scheduler that starts at the same time.
+const TIME_TO_CONNECT: Duration = Duration::from_secs(SECONDS_TO_CONNECT as u64);
+const SECONDS_TO_CONNECT: u16 = 30;
 
 /// The settings of an executor.
 #[derive(Args, Clone, Debug)]
@@ -33,7 +43,7 @@ pub struct ExecutorArgs {
     /// The port of the scheduler
     #[arg(long, value_name = "PORT", default_value_t = 50050)]
     pub scheduler_port: u16,
-    /// The address to listen on; results travel without TLS, so keep it in a private network
+    /// The address to listen on; without TLS, keep it in a private network
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub bind: IpAddr,
     /// The name by which the others reach it, if not by the address
@@ -42,7 +52,7 @@ pub struct ExecutorArgs {
     /// The port for results and shuffles
     #[arg(long, value_name = "PORT", default_value_t = 50051)]
     pub port: u16,
-    /// The port for tasks
+    /// The port for tasks; with TLS, it is not used: the executor asks for tasks
     #[arg(long, value_name = "PORT", default_value_t = 50052)]
     pub grpc_port: u16,
     /// How many tasks run at once; all cores unless given
@@ -52,29 +62,55 @@ pub struct ExecutorArgs {
     /// (tmpfs) or on an encrypted disk. Mode 0700; a temporary folder unless given
     #[arg(long, value_name = "FOLDER")]
     pub work_dir: Option<PathBuf>,
-    /// Tell the scheduler at this interval that it is alive
+    /// Tell the scheduler at this interval that it is alive; with TLS, it does so whenever it asks for
+    /// tasks
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub heartbeat: u64,
+    /// Its certificate, and those that it trusts.
+    #[command(flatten)]
+    pub tls: NodeTlsArgs,
 }
 
 /// Runs tasks until the process is told to stop.
 ///
 /// # Errors
 /// Ballista's, if the scheduler cannot be reached, an address is in use, or the executor's services
-/// end by themselves; an I/O error for the working folder.
+/// end by themselves; an I/O error for the working folder; [`TlsError`](crate::TlsError) for a file of TLS,
+/// and if the executor and the scheduler do not accept each other's certificate.
 pub async fn run_executor(engine: Arc<Engine>, args: &ExecutorArgs) -> Result<()> {
-    for port in [args.port, args.grpc_port] {
-        check_address(args.bind, port)?;
-    }
+    let tls = args.tls.read()?;
+    check_address(args.bind, args.port)?;
     let mut stop = Stop::listen().map_err(BallistaError::IoError)?;
     let work_dir = WorkDir::open(args.work_dir.as_deref()).map_err(BallistaError::IoError)?;
+    let mut config = config(engine, args, &work_dir)?;
+    match &tls {
+        Some((server, client)) => {
+            check_names(server, args)?;
+            // Ballista would call again for ever if a certificate is refused.
+            let (host, port) = (&args.scheduler_host, args.scheduler_port);
+            tokio::select! {
+                biased;
+                () = stop.told() => return Ok(()),
+                met = meet(client, host, port, TIME_TO_CONNECT) => met?,
+            }
+            secure(&mut config, server, client);
+        }
+        None => check_address(args.bind, args.grpc_port)?,
+    }
+    run(config, stop).await
+}
+
+fn config(
+    engine: Arc<Engine>,
+    args: &ExecutorArgs,
+    work_dir: &WorkDir,
+) -> Result<ExecutorProcessConfig> {
     let spill = work_dir.spill();
     let state = engine.state(SessionConfig::new_with_ballista(), Some(&spill))?;
-    let config = ExecutorProcessConfig {
+    Ok(ExecutorProcessConfig {
         scheduler_host: args.scheduler_host.clone(),
         scheduler_port: args.scheduler_port,
-        // It waits for a scheduler that starts at the same time.
-        scheduler_connect_timeout_seconds: 30,
+        scheduler_connect_timeout_seconds: SECONDS_TO_CONNECT,
         bind_host: args.bind.to_string(),
         external_host: args.external_host.clone(),
         port: args.port,
@@ -89,7 +125,31 @@ pub async fn run_executor(engine: Arc<Engine>, args: &ExecutorArgs) -> Result<()
         override_config_producer: Some(Arc::new(SessionConfig::new_with_ballista)),
         override_runtime_producer: Some(Arc::new(move |_| engine.runtime(Some(&spill)))),
         ..ExecutorProcessConfig::default()
-    };
+    })
+}
+
+/// Gives TLS to all that Ballista's executor serves and calls. It would serve tasks in clear, and nothing
+/// changes that: it asks for tasks instead.
+fn secure(config: &mut ExecutorProcessConfig, server: &ServerTls, client: &ClientTls) {
+    config.task_scheduling_policy = TaskSchedulingPolicy::PullStaged;
+    config.override_arrow_flight_service = Some(flight_service::provider(server.clone()));
+    config.override_create_grpc_client_endpoint = Some(client.endpoints());
+    let client = client.clone();
+    config.override_config_producer = Some(Arc::new(move || {
+        client.apply(SessionConfig::new_with_ballista())
+    }));
+}
+
+/// Checks the name by which others call this executor, as far as it is known here.
+fn check_names(server: &ServerTls, args: &ExecutorArgs) -> Result<()> {
+    let address = (!args.bind.is_unspecified()).then(|| args.bind.to_string());
+    match args.external_host.clone().or(address) {
+        Some(host) => Ok(server.check_name(&host)?),
+        None => Ok(()),
+    }
+}
+
+async fn run(config: ExecutorProcessConfig, mut stop: Stop) -> Result<()> {
     let mut process = pin!(start_executor_process(Arc::new(config)));
     tokio::select! {
         biased;

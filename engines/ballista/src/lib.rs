@@ -7,9 +7,14 @@
 //!
 //! # Security
 //!
-//! **Shuffle and spill files hold decrypted columns**, and gRPC between the processes has no TLS. Put
-//! the executors' working folders in memory or on an encrypted disk, and the processes in a private
-//! network. `docs/engines.md` has the whole list.
+//! **Shuffle and spill files hold decrypted columns.** Put the executors' working folders in memory or on
+//! an encrypted disk.
+//!
+//! **The processes talk in clear until you give them certificates.** [`ServerTlsArgs`], [`NodeTlsArgs`] and
+//! [`ClientTlsArgs`] are the options. With them, each connection between the processes has TLS. With the
+//! CAs of clients, each end must show a certificate.
+//!
+//! `docs/engines.md` has the whole list.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -17,6 +22,7 @@
 mod config;
 mod meter;
 mod role;
+mod tls;
 mod work_dir;
 
 mod kms;
@@ -28,6 +34,9 @@ mod store_kek;
 
 mod engine;
 
+mod flight_service;
+mod scheduler_service;
+
 mod client;
 mod executor;
 mod scheduler;
@@ -36,7 +45,7 @@ mod statements;
 #[doc(hidden)]
 pub mod local;
 
-pub use client::connect;
+pub use client::{connect, connect_with_tls};
 pub use config::{
     ConfigError, EngineConfig, KeysetLocation, NamedKeysetConfig, StoreConfig, WrappedKeyset,
 };
@@ -46,4 +55,7 @@ pub use meter::Meter;
 pub use role::Role;
 pub use scheduler::{SchedulerArgs, run_scheduler};
 pub use statements::run_statements;
+pub use tls::{
+    ClientTls, ClientTlsArgs, IdentityArgs, NodeTlsArgs, ServerTls, ServerTlsArgs, TlsError,
+};
 pub use work_dir::WorkDir;

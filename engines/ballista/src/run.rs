@@ -6,9 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::{
+    error::DataFusionError,
+    prelude::{SessionConfig, SessionContext},
+};
 use keyseal_ballista::{
-    Engine, EngineConfig, Role, connect, local, run_executor, run_scheduler, run_statements,
+    Engine, EngineConfig, Role, connect, connect_with_tls, local, run_executor, run_scheduler,
+    run_statements,
 };
 
 use crate::{
@@ -71,10 +75,25 @@ async fn sql(process: &ProcessArgs, args: SqlArgs) -> Result<(), BoxError> {
         }
     };
     let engine = open(process, Role::Client)?;
-    let ctx = match args.local {
-        true => SessionContext::new_with_state(engine.state(SessionConfig::new(), None)?),
-        false => connect(&engine, &args.scheduler).await?,
-    };
-    run_statements(&ctx, &sql, &mut io::stdout()).await?;
+    if args.local {
+        let ctx = SessionContext::new_with_state(engine.state(SessionConfig::new(), None)?);
+        run_statements(&ctx, &sql, &mut io::stdout()).await?;
+    } else if let Some(tls) = args.tls.read()? {
+        let ctx = connect_with_tls(&engine, &args.scheduler, &tls).await?;
+        run_statements(&ctx, &sql, &mut io::stdout()).await?;
+    } else {
+        let ctx = connect(&engine, &args.scheduler).await?;
+        let done = run_statements(&ctx, &sql, &mut io::stdout()).await;
+        done.map_err(with_hint)?;
+    }
     Ok(())
+}
+
+/// What a client in clear sees of a scheduler with TLS has many forms. It is never that nobody listens.
+fn with_hint(error: DataFusionError) -> BoxError {
+    let text = error.to_string();
+    match text.contains("tonic::transport::Error") && !text.contains("ConnectError") {
+        true => format!("{text}; if the scheduler has TLS, give its CA as --tls-ca").into(),
+        false => error.into(),
+    }
 }

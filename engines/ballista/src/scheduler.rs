@@ -2,20 +2,27 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use ballista_core::{error::Result, extension::SessionConfigExt as _};
+use ballista_core::{
+    config::TaskSchedulingPolicy,
+    error::{BallistaError, Result},
+    extension::SessionConfigExt as _,
+};
 use ballista_scheduler::{
     cluster::BallistaCluster, config::SchedulerConfig, scheduler_process::start_server,
 };
 use clap::Args;
 use datafusion::prelude::SessionConfig;
 
-use crate::engine::Engine;
+use crate::{engine::Engine, scheduler_service, tls::ServerTlsArgs};
+
+/// With TLS, an executor whose tasks take all its cores reports every 5 seconds.
+const SHORTEST_TIMEOUT_WITH_TLS: u64 = 10;
 
 /// The settings of a scheduler.
 #[derive(Args, Clone, Debug)]
 #[non_exhaustive]
 pub struct SchedulerArgs {
-    /// The address for clients and executors; gRPC has no TLS, so keep it in a private network
+    /// The address for clients and executors; without TLS, keep it in a private network
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50050")]
     pub bind: SocketAddr,
     /// The name by which executors and clients reach it
@@ -30,14 +37,40 @@ pub struct SchedulerArgs {
     /// Serve Ballista's REST API, which shows plans to anyone who can connect
     #[arg(long)]
     pub rest_api: bool,
+    /// Its certificate.
+    #[command(flatten)]
+    pub tls: ServerTlsArgs,
 }
 
 /// Serves until the process ends.
 ///
 /// # Errors
-/// Ballista's, if the address cannot be used.
+/// Ballista's, if the address cannot be used; [`TlsError`](crate::TlsError) if a file for TLS cannot.
 pub async fn run_scheduler(engine: Arc<Engine>, args: &SchedulerArgs) -> Result<()> {
-    let config = SchedulerConfig {
+    let tls = args.tls.read()?;
+    let mut config = config(engine, args);
+    let Some(tls) = tls else {
+        let cluster = BallistaCluster::new_from_config(&config).await?;
+        return start_server(cluster, args.bind, Arc::new(config)).await;
+    };
+    if args.executor_timeout < SHORTEST_TIMEOUT_WITH_TLS {
+        return Err(BallistaError::Configuration(format!(
+            "--executor-timeout must be at least {SHORTEST_TIMEOUT_WITH_TLS} with TLS: a busy executor \
+             reports every 5 seconds"
+        )));
+    }
+    config.scheduling_policy = TaskSchedulingPolicy::PullStaged;
+    // It has nothing to call, and must not do it in clear.
+    config.use_tls = true;
+    config.override_create_grpc_client_endpoint = Some(Arc::new(|_| {
+        Err("with TLS, executors call the scheduler, which never calls them".into())
+    }));
+    let cluster = BallistaCluster::new_from_config(&config).await?;
+    scheduler_service::serve(cluster, args.bind, config, &tls).await
+}
+
+fn config(engine: Arc<Engine>, args: &SchedulerArgs) -> SchedulerConfig {
+    SchedulerConfig {
         bind_host: args.bind.ip().to_string(),
         bind_port: args.bind.port(),
         external_host: args.external_host.clone(),
@@ -52,7 +85,5 @@ pub async fn run_scheduler(engine: Arc<Engine>, args: &SchedulerArgs) -> Result<
         override_config_producer: Some(Arc::new(SessionConfig::new_with_ballista)),
         override_session_builder: Some(Arc::new(move |config| engine.state(config, None))),
         ..SchedulerConfig::default()
-    };
-    let cluster = BallistaCluster::new_from_config(&config).await?;
-    start_server(cluster, args.bind, Arc::new(config)).await
+    }
 }

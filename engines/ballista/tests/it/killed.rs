@@ -5,6 +5,7 @@ use std::time::Duration;
 use keyseal_ballista::local::ProcessBuilder;
 
 use crate::{
+    certificates::{Authority, mutual},
     lake::{EMAIL, Lake, answer},
     nodes::{Nodes, PROGRAM, Settings},
 };
@@ -12,6 +13,18 @@ use crate::{
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_survives_the_death_of_an_executor() {
     let lake = Lake::new().await;
+    survives(&lake, Settings::default()).await;
+}
+
+/// Executors ask for tasks there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_survives_the_death_of_an_executor_with_tls() {
+    let lake = Lake::new().await;
+    let settings = mutual(&Authority::new(lake.path(), "ca"));
+    survives(&lake, settings).await;
+}
+
+async fn survives(lake: &Lake, settings: Settings) {
     let engine = lake.engine();
     let local = lake.local(&engine).await;
     lake.write_orders(&local, 1, 40_000).await;
@@ -23,7 +36,7 @@ async fn a_query_survives_the_death_of_an_executor() {
          JOIN orders b ON a.customer = b.customer GROUP BY who ORDER BY who"
     );
     let expected = answer(&local, &sql).await.unwrap();
-    let mut nodes = Nodes::start(&lake, Settings::default()).await;
+    let mut nodes = Nodes::start(lake, settings).await;
     let remote = nodes.session(&engine).await;
     lake.register(&remote).await;
     let (before, query) = (nodes.bytes_read(1), sql.clone());

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod canary;
+mod certificates;
 mod config;
 mod demo;
 mod engine;
@@ -13,3 +14,6 @@ mod nodes;
 mod proxy;
 mod rights;
 mod rotated;
+mod tls;
+mod tls_files;
+mod tls_refused;

@@ -4,13 +4,17 @@ use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use datafusion::prelude::SessionContext;
 use keyseal_ballista::{
-    Engine, connect,
+    ClientTls, Engine, connect, connect_with_tls,
     local::{Process, ProcessBuilder, free_port},
 };
+use tokio::net::TcpStream;
 
 use crate::{lake::Lake, proxy::Recorder};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_keyseal-ballista");
+
+/// Another address of loopback.
+pub(crate) const ELSEWHERE: &str = "127.0.0.2";
 
 /// The settings of the processes.
 #[derive(Clone, Default)]
@@ -20,7 +24,12 @@ pub(crate) struct Settings {
     pub(crate) executor_environment: Option<BTreeMap<String, String>>,
     /// Whether everything that the scheduler is told, and answers, is recorded.
     pub(crate) is_recorded: bool,
+    /// The same for executors. It takes a second address of loopback, as Linux has it.
+    pub(crate) are_executors_recorded: bool,
     pub(crate) scheduler_arguments: Vec<String>,
+    pub(crate) executor_arguments: Vec<String>,
+    /// How clients of the tests talk, if not in clear.
+    pub(crate) client: Option<ClientTls>,
 }
 
 pub(crate) struct Nodes {
@@ -31,22 +40,36 @@ pub(crate) struct Nodes {
     pub(crate) recorder: Option<Recorder>,
     scheduler: Process,
     pub(crate) executors: Vec<Process>,
+    /// Those for files and for tasks.
+    pub(crate) executor_ports: Vec<(u16, u16)>,
+    pub(crate) executor_recorders: Vec<Recorder>,
+    pub(crate) task_recorders: Vec<Recorder>,
+    executor_arguments: Vec<String>,
+    client: Option<ClientTls>,
 }
 
 impl Nodes {
     pub(crate) async fn start(lake: &Lake, settings: Settings) -> Self {
         let port = free_port().unwrap();
+        // Executors that were killed are noticed soon.
+        let timeout = if settings.client.is_some() { 10 } else { 4 };
         let mut arguments = vec![
             format!("--bind=127.0.0.1:{port}"),
             "--external-host=127.0.0.1".to_owned(),
-            // Executors that were killed are noticed soon.
-            "--executor-timeout=4".to_owned(),
+            format!("--executor-timeout={timeout}"),
         ];
         arguments.extend(settings.scheduler_arguments);
         let environment = &settings.environment;
         let scheduler = node(lake, environment, "scheduler", "scheduler", &arguments);
         let recorder = match settings.is_recorded {
-            true => Some(Recorder::start(port).await),
+            true => {
+                // The recorder accepts calls at once, and hangs up while there is no scheduler. Executors
+                // in clear would take that for an answer, and end.
+                while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Some(Recorder::start(port).await)
+            }
             false => None,
         };
         let mut nodes = Self {
@@ -56,28 +79,47 @@ impl Nodes {
             recorder,
             scheduler,
             executors: Vec::new(),
+            executor_ports: Vec::new(),
+            executor_recorders: Vec::new(),
+            task_recorders: Vec::new(),
+            executor_arguments: settings.executor_arguments,
+            client: settings.client,
         };
         let environment = settings
             .executor_environment
             .as_ref()
             .unwrap_or(environment);
         for _ in 0..2 {
-            nodes.add_executor(lake, environment);
+            let (port, grpc_port) = (free_port().unwrap(), free_port().unwrap());
+            nodes.executor_ports.push((port, grpc_port));
+            let mut arguments = vec![format!("--port={port}"), format!("--grpc-port={grpc_port}")];
+            if settings.are_executors_recorded {
+                let recorder = Recorder::between((ELSEWHERE, port), port).await;
+                nodes.executor_recorders.push(recorder);
+                let recorder = Recorder::between((ELSEWHERE, grpc_port), grpc_port).await;
+                nodes.task_recorders.push(recorder);
+                arguments.push(format!("--external-host={ELSEWHERE}"));
+            }
+            nodes.add_executor(lake, environment, arguments);
         }
         nodes
     }
 
-    fn add_executor(&mut self, lake: &Lake, environment: &BTreeMap<String, String>) {
+    fn add_executor(
+        &mut self,
+        lake: &Lake,
+        environment: &BTreeMap<String, String>,
+        mut arguments: Vec<String>,
+    ) {
         let name = format!("executor-{}", self.executors.len() + 1);
-        let arguments = [
+        arguments.extend([
             "--scheduler-host=127.0.0.1".to_owned(),
             format!("--scheduler-port={}", self.port),
-            format!("--port={}", free_port().unwrap()),
-            format!("--grpc-port={}", free_port().unwrap()),
             "--vcores=2".to_owned(),
             "--heartbeat=1".to_owned(),
             format!("--work-dir={}", self.folder.join(&name).display()),
-        ];
+        ]);
+        arguments.extend(self.executor_arguments.iter().cloned());
         let executor = node(lake, environment, &name, "executor", &arguments);
         self.executors.push(executor);
     }
@@ -93,7 +135,14 @@ impl Nodes {
     /// Opens a session once both executors run tasks.
     pub(crate) async fn session(&mut self, engine: &Engine) -> SessionContext {
         self.wait_until_ready(engine).await;
-        connect(engine, &self.url()).await.unwrap()
+        self.connect(engine).await.unwrap()
+    }
+
+    async fn connect(&self, engine: &Engine) -> datafusion::error::Result<SessionContext> {
+        match &self.client {
+            Some(tls) => connect_with_tls(engine, &self.url(), tls).await,
+            None => connect(engine, &self.url()).await,
+        }
     }
 
     pub(crate) async fn wait_until_ready(&mut self, engine: &Engine) {
@@ -102,7 +151,7 @@ impl Nodes {
             let mut executors = 1..=self.executors.len();
             if executors.all(|n| self.folder.join(format!("executor-{n}.meter")).exists()) {
                 let answer = async {
-                    let ctx = connect(engine, &self.url()).await.ok()?;
+                    let ctx = self.connect(engine).await.ok()?;
                     ctx.sql("SELECT 1").await.ok()?.collect().await.ok()
                 };
                 let limit = Duration::from_secs(5);

@@ -16,7 +16,12 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) async fn start(target: u16) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        Self::between(("127.0.0.1", 0), target).await
+    }
+
+    /// Listens at an address, and relays to a port of 127.0.0.1.
+    pub(crate) async fn between(address: (&str, u16), target: u16) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let recordings = Recordings::default();
         let recorded = Arc::clone(&recordings);
