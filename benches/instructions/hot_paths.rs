@@ -97,6 +97,10 @@ fn compute_prf(template: &str) -> Work {
     })
 }
 
+fn generate_keyset() -> Work {
+    warm(|| drop(black_box(KeysetHandle::generate("AES256_GCM").unwrap())))
+}
+
 fn make_primitive(keys: u32) -> Work {
     let keyset = keyset("AES256_GCM", keys);
     warm(move || drop(black_box(keyset.primitive::<KeysetAead>().unwrap())))
@@ -162,6 +166,7 @@ fn at_once<F: Future>(future: F) -> F::Output {
 #[bench::compute_hmac_sha256_16(compute_mac("HMAC_SHA256_128BITTAG"))]
 #[bench::compute_aes_cmac_16(compute_mac("AES_CMAC"))]
 #[bench::compute_hkdf_sha256_16(compute_prf("HKDF_SHA256"))]
+#[bench::generate_keyset_of_1_key(generate_keyset())]
 #[bench::make_primitive_of_1_key(make_primitive(1))]
 #[bench::make_primitive_of_100_keys(make_primitive(100))]
 #[bench::read_binary_keyset_of_1_key(read(Format::Binary, 1))]
