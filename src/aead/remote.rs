@@ -44,7 +44,7 @@ use crate::{
 /// # let kek = KeysetHandle::generate("AES256_GCM")?.write_cleartext(Format::Json, access);
 /// # std::fs::write(folder.path().join("kek.json"), kek.expose(access))?;
 /// # let files = FileKmsClient::in_folder(folder.path(), access);
-/// // Until now a local key encrypted; from now on a key-encryption key has part in it.
+/// // Until now a local key encrypted messages. From now on an envelope key does.
 /// let mut keyset = KeysetHandle::generate("AES256_GCM")?;
 /// let dek = KeyTypes::default().template("AES256_GCM")?.key_template().clone();
 /// let envelope = KmsEnvelopeAeadParameters::new("file-kms://kek.json", dek)?;

@@ -28,7 +28,7 @@ use crate::{
 /// Scaleway Key Manager and `AES256_GCM` it is 4 + 34 + the service's overhead + 28 bytes longer
 /// than the plaintext.
 ///
-/// Plaintext and ciphertext are held in memory as a whole. From 16 MiB on, use a sealed stream (see
+/// Plaintext and ciphertext are held in memory as a whole. Above 16 MiB, use a sealed stream (see
 /// [`SealedStreamHeader`](crate::SealedStreamHeader)), which holds only a few segments.
 ///
 /// Messages of up to 256 KiB are encrypted and decrypted on the thread that polls the future, in a

@@ -33,7 +33,7 @@ impl KeysetHandle {
     /// one kind to another: add a key, promote it, and disable or delete the others.
     ///
     /// # Errors
-    /// [`KeysetError::Random`]
+    /// [`KeysetError::TooManyKeys`]; [`KeysetError::Random`]
     ///
     /// # Example
     /// ```

@@ -289,7 +289,8 @@ impl KeysetHandle {
     /// Makes a primitive, such as a [`KeysetAead`](crate::KeysetAead), with the fastest provider.
     ///
     /// # Errors
-    /// [`KeysetError::WrongPrimitive`] when an enabled key is of another kind or an unknown type.
+    /// [`KeysetError::WrongPrimitive`] if an enabled key is of another kind or an unknown type;
+    /// [`KeysetError::Key`] if a key cannot be used, for example because a service holds it.
     pub fn primitive<P: Primitive>(&self) -> Result<P, KeysetError> {
         self.primitive_with(Provider::FASTEST)
     }
@@ -297,7 +298,7 @@ impl KeysetHandle {
     /// Makes a primitive with a provider that you choose.
     ///
     /// # Errors
-    /// [`KeysetError::WrongPrimitive`] when an enabled key is of another kind or an unknown type.
+    /// The errors of [`primitive`](Self::primitive).
     pub fn primitive_with<P: Primitive>(&self, provider: Provider) -> Result<P, KeysetError> {
         P::from_keyset(self, provider)
     }

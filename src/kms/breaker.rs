@@ -80,7 +80,7 @@ pub enum BreakerState {
     Closed,
     /// Calls fail at once.
     Open,
-    /// The next call, or one that runs, tries the service again. The others fail at once.
+    /// The next call, or one in progress, tries the service again. The others fail at once.
     HalfOpen,
 }
 

@@ -1,7 +1,7 @@
 //! `file-kms://PATH`: a keyset file as a key-encryption key.
 //!
-//! For machines without a network, and for tests. Ciphertexts under such a key are Tink envelopes,
-//! as with any other key.
+//! For machines without a network, and for tests. The keyset's AEAD encrypts directly, so a
+//! ciphertext has the format of the keyset's primary key.
 
 use std::{
     fs::File,

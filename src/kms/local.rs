@@ -53,8 +53,8 @@ impl<A: Aead> RemoteAead for LocalAead<A> {
 }
 
 /// A keyset as a key-encryption key. It knows whether its primary key made a ciphertext, so that
-/// [`Rewrap`](crate::rewrap::Rewrap) leaves such ciphertexts alone. With the plaintext of any other
-/// ciphertext, it returns that plaintext encrypted by the primary key.
+/// [`Rewrap`](crate::rewrap::Rewrap) leaves such ciphertexts alone. When it decrypts any other
+/// ciphertext, it also returns the plaintext encrypted again by the primary key.
 ///
 /// # Example
 /// ```

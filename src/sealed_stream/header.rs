@@ -422,7 +422,7 @@ fn take(reader: &mut impl Read, size: usize, bytes: &mut Vec<u8>) -> io::Result<
 }
 
 fn unrecognized() -> ParseError {
-    ParseError::new("it does not start as a sealed stream does", 0)
+    ParseError::new("this is not the start of a sealed stream", 0)
 }
 
 fn unrecognized_or_cut(bytes: &[u8]) -> ParseError {

@@ -28,7 +28,7 @@ use crate::segment::Opener;
 /// # let file = file.as_slice();
 ///
 /// let lines = aead.decrypting_reader(file, b"report 7").lines();
-/// let all: Vec<String> = lines.collect::<Result<_, _>>()?; // Only now they are complete.
+/// let all: Vec<String> = lines.collect::<Result<_, _>>()?; // Only now are they complete.
 /// assert_eq!(all, ["first", "second"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -96,14 +96,14 @@ impl fmt::Debug for CachePolicy {
     }
 }
 
-/// The limits of one DEK that encrypts several messages. At the first limit that it reaches, the
-/// cache wipes it and takes another.
+/// The limits of one DEK that encrypts several messages. When the DEK reaches one of them, the cache
+/// wipes it and takes another.
 ///
 /// # Security
-/// Anyone who gets hold of a DEK can read everything that it encrypted, and without its wrapped
-/// form nobody can. The ceilings keep the cipher's own bounds with a wide margin; your limits
-/// decide how much one leaked DEK exposes. A message that is longer than `max_bytes` gets its own
-/// DEK.
+/// Anyone who gets hold of a DEK can read everything that it encrypted. If its wrapped form,
+/// which each message contains, is lost, nobody can once the DEK is wiped. The ceilings keep the
+/// cipher's own bounds with a wide margin; your limits decide how much one leaked DEK exposes. A
+/// message that is longer than `max_bytes` gets its own DEK.
 #[derive(Clone, Debug)]
 pub struct EncryptCache {
     pub(super) max_age: Duration,
