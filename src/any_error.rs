@@ -73,11 +73,14 @@ pub enum ErrorKind {
     /// A ciphertext, a stream or an encrypted keyset does not decrypt: the key or the associated
     /// data is different, or the bytes were changed.
     DecryptionFailed,
-    /// An argument is too long or malformed.
+    /// An argument is too long, or bytes do not follow their format: not those of a sealed stream,
+    /// for example, or cut within its header.
     InvalidInput,
     /// A key or a keyset is malformed, of the wrong kind, or does not allow the operation.
     InvalidKeyset,
-    /// A file, a socket or another reader or writer failed.
+    /// A limit or another setting has a value that is not allowed.
+    InvalidSetting,
+    /// A file, a socket, another reader or writer, or a store of usage failed.
     Io,
     /// The key management service answered that it will not serve the call, or the client is not
     /// configured for it: credentials, permissions, quotas, the state of the key.
@@ -107,7 +110,8 @@ impl Error {
             }
             Self::Random(_) | Self::Keyset(KeysetError::Random(_)) => ErrorKind::Local,
             Self::Keyset(_) => ErrorKind::InvalidKeyset,
-            Self::Parse(_) | Self::Prf(_) | Self::Setting(_) => ErrorKind::InvalidInput,
+            Self::Parse(_) | Self::Prf(_) => ErrorKind::InvalidInput,
+            Self::Setting(_) => ErrorKind::InvalidSetting,
             Self::Verify(_) => ErrorKind::VerificationFailed,
             // `kms_error` returned it.
             Self::Kms(error) => of_kms(error.kind()),
@@ -130,7 +134,11 @@ impl Error {
     /// Returns whether the same call may succeed later, and is safe to repeat.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.kms_error().is_some_and(KmsError::is_retryable)
+        match self {
+            Self::Encrypt(error) => error.is_retryable(),
+            Self::Keyset(error) => error.is_retryable(),
+            _ => self.kms_error().is_some_and(KmsError::is_retryable),
+        }
     }
 }
 
@@ -171,9 +179,8 @@ fn of_kms(kind: KmsErrorKind) -> ErrorKind {
 const fn of_encrypt(error: &EncryptError) -> ErrorKind {
     match error {
         EncryptError::KeyExhausted { .. } => ErrorKind::InvalidKeyset,
-        EncryptError::Provider | EncryptError::Random(_) | EncryptError::UsageNotStored { .. } => {
-            ErrorKind::Local
-        }
+        EncryptError::Provider | EncryptError::Random(_) => ErrorKind::Local,
+        EncryptError::UsageNotStored { .. } => ErrorKind::Io,
         _ => ErrorKind::InvalidInput,
     }
 }

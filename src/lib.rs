@@ -29,10 +29,11 @@
 //! | authenticate without encrypting | [`KeysetMac`] |
 //! | derive pseudorandom bytes, or a keyset per tenant | [`KeysetPrfSet`], [`KeysetDeriver`] |
 //! | keep the key in a service | [`KmsEnvelopeAead`], [`kms`] |
+//! | store a keyset file so that a crash loses nothing | [`keyset_file`] |
 //! | use a key file, or several services | [`kms::file`], [`kms::KmsClients`] |
 //! | call the service less often, or move to another key | [`envelope`], [`rewrap`] |
 //! | import a key, or choose parameters | [`Key`], [`key`], [`templates`] |
-//! | use `?` across all of these | [`Error`] |
+//! | use `?` across all of these, and log the reason | [`Error`], [`error_chain`] |
 //!
 //! # Status
 //!
@@ -68,6 +69,7 @@ mod aead; // 5
 mod daead;
 mod derive;
 pub mod envelope;
+pub mod keyset_file;
 pub mod kms;
 mod mac;
 mod prf;
@@ -86,7 +88,7 @@ pub use derive::KeysetDeriver;
 pub use envelope::{Envelope, KmsEnvelopeAead};
 pub use error::{
     DecryptError, EncryptError, KeyError, KeysetError, KmsError, KmsErrorKind, ParseError,
-    PrfError, RandomError, VerifyError,
+    PrfError, RandomError, VerifyError, error_chain,
 };
 pub use key::{Key, KeyId, KeyTypes, Variant};
 pub use keyset::KeysetHandle;

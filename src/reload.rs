@@ -17,6 +17,7 @@ use crate::{
     aead::KeysetRemoteAead,
     error::{DecryptError, EncryptError, KeysetError, KmsError},
     keyset::{Format, KeysetHandle, Primitive},
+    keyset_file::about,
     primitive::Aead,
     remote::{BoxFuture, Decrypted, KmsClient, RemoteAead},
     secret::SecretAccess,
@@ -33,6 +34,8 @@ pub trait KeysetSource: Send + Sync {
 }
 
 /// A keyset could not be read again. The old one is still in use.
+///
+/// The reason is the [`source`](Error::source): [`error_chain`](crate::error_chain) prints both.
 #[derive(Clone, Debug)]
 pub struct ReloadError(Arc<dyn Error + Send + Sync>);
 
@@ -114,12 +117,12 @@ impl KeysetFileSource {
     }
 
     async fn read(&self) -> Result<Option<KeysetHandle>, ReloadError> {
-        let size = fs::metadata(&self.path).map_err(ReloadError::new)?.len();
+        let unreadable = |error| ReloadError::new(about("read", &self.path, &error));
+        let size = fs::metadata(&self.path).map_err(unreadable)?.len();
         if size > MAX_FILE_SIZE {
-            let error = std::io::Error::from(std::io::ErrorKind::FileTooLarge);
-            return Err(ReloadError::new(error));
+            return Err(unreadable(std::io::ErrorKind::FileTooLarge.into()));
         }
-        let bytes = Zeroizing::new(fs::read(&self.path).map_err(ReloadError::new)?);
+        let bytes = Zeroizing::new(fs::read(&self.path).map_err(unreadable)?);
         if *self.last.lock().unwrap_or_else(PoisonError::into_inner) == bytes {
             return Ok(None);
         }

@@ -1,8 +1,8 @@
 //! The errors of this crate: one type for each kind of operation.
 //!
 //! Every error prints one lower-case clause that says what happened. If it has a cause, the cause
-//! is its [`source`](std::error::Error::source). No error holds key bytes, plaintext or associated
-//! data.
+//! is its [`source`](std::error::Error::source), and [`error_chain`] prints both. No error holds key
+//! bytes, plaintext or associated data.
 
 pub(crate) mod kms;
 
@@ -15,6 +15,25 @@ use crate::{
     prefix::{KeyId, Variant},
     text_form::TextForm,
 };
+
+/// Returns the text of an error and of all its causes, for a log: each error prints only its own
+/// clause, and the reason is often in the cause.
+///
+/// # Example
+/// ```
+/// use keyseal::{KeysetHandle, error_chain};
+///
+/// let error = KeysetHandle::generate("AES256").unwrap_err();
+/// assert_eq!(error.to_string(), "no key was generated");
+/// let text = error_chain(&error);
+/// assert!(text.starts_with("no key was generated: no key template is named `AES256`"), "{text}");
+/// ```
+#[must_use]
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let texts: Vec<String> = causes.map(ToString::to_string).collect();
+    texts.join(": ")
+}
 
 /// A ciphertext could not be decrypted.
 ///
@@ -150,7 +169,12 @@ impl EncryptError {
     /// Returns whether the same call may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Kms(error) if error.is_retryable())
+        match self {
+            Self::Kms(error) => error.is_retryable(),
+            // Nothing was encrypted, and the store may be back.
+            Self::UsageNotStored { .. } => true,
+            _ => false,
+        }
     }
 }
 
@@ -497,7 +521,10 @@ impl KeysetError {
     /// Returns whether the same call may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.kms_error().is_some_and(KmsError::is_retryable)
+        match self {
+            Self::Encrypt(error) => error.is_retryable(),
+            _ => self.kms_error().is_some_and(KmsError::is_retryable),
+        }
     }
 }
 

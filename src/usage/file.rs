@@ -3,14 +3,17 @@
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
-    fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
 use super::store::{Usage, UsageStore};
-use crate::key::KeyId;
+use crate::{
+    key::KeyId,
+    keyset_file::{about, replace},
+};
 
 /// The largest file that is read, in bytes: more than a hundred thousand keys.
 const MAX_SIZE: u64 = 4 << 20;
@@ -32,19 +35,14 @@ impl UsageFile {
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if another process uses it, [`io::ErrorKind::InvalidData`] if
-    /// it is damaged, or another [`io::Error`].
+    /// it is damaged, or another [`io::Error`]. The text names the file.
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(beside(&path, ".lock"))?;
-        lock.try_lock()?;
-        let usage = match read(&path) {
-            Ok(text) => parse(&text)?,
+        let lock = lock(&beside(&path, ".lock"))?;
+        let usage = match read(&path).and_then(|text| parse(&text)) {
+            Ok(usage) => usage,
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => return Err(error),
+            Err(error) => return Err(about("read", &path, &error)),
         };
         Ok(Self {
             path,
@@ -64,7 +62,7 @@ impl UsageStore for UsageFile {
         let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
         let mut changed = usage.clone();
         changed.insert(key_id.value(), new);
-        write(&self.path, &changed)?;
+        write(&self.path, &changed).map_err(|error| about("write", &self.path, &error))?;
         *usage = changed;
         Ok(())
     }
@@ -75,6 +73,23 @@ impl std::fmt::Debug for UsageFile {
         f.debug_struct("UsageFile")
             .field("path", &self.path)
             .finish_non_exhaustive()
+    }
+}
+
+fn lock(path: &Path) -> io::Result<File> {
+    let opened = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path);
+    let file = opened.map_err(|error| about("open", path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let used = io::Error::new(io::ErrorKind::WouldBlock, "another process uses it");
+            Err(about("lock", path, &used))
+        }
+        Err(TryLockError::Error(error)) => Err(about("lock", path, &error)),
     }
 }
 
@@ -121,22 +136,9 @@ fn write(path: &Path, usage: &BTreeMap<u32, Usage>) -> io::Result<()> {
         let _ = writeln!(text, "{id} {} {}", usage.messages, usage.bytes);
     }
     let new = beside(path, ".new");
-    let mut file = File::create(&new)?;
-    file.write_all(text.as_bytes())?;
-    // The content is on the disk before the name is, and the name before this returns.
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    #[cfg(unix)]
-    File::open(folder(path))?.sync_all()?;
-    Ok(())
-}
-
-#[cfg(unix)]
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
+    // The lock keeps others away, so what a crash left there can be overwritten.
+    let file = File::create(&new)?;
+    replace(path, &new, file, text.as_bytes())
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

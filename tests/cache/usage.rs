@@ -9,7 +9,7 @@ use std::{
 };
 
 use keyseal::{
-    Aead, EncryptError, KeyId, KeysetAead, KeysetHandle,
+    Aead, EncryptError, Error, ErrorKind, KeyId, KeysetAead, KeysetHandle,
     usage::{Forgetful, LimitedAead, Usage, UsageFile, UsageLimits, UsageStore},
 };
 
@@ -137,9 +137,11 @@ fn a_store_that_fails_stops_the_key() {
     for _ in 0..2 {
         let error = limited.encrypt(b"text", b"").unwrap_err();
         assert!(matches!(
-            error,
+            &error,
             EncryptError::UsageNotStored { key_id: KEY, .. }
         ));
+        assert!(error.is_retryable());
+        assert_eq!(Error::from(error).kind(), ErrorKind::Io);
     }
     assert!(LimitedAead::new(aead(), KEY, limits, store.clone()).is_err());
     store.fails.store(false, Ordering::Relaxed);
@@ -151,9 +153,12 @@ fn a_usage_file_is_for_one_process_and_a_damaged_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("usage");
     let store = UsageFile::open(&path).unwrap();
-    assert_eq!(
-        UsageFile::open(&path).unwrap_err().kind(),
-        io::ErrorKind::WouldBlock
+    let error = UsageFile::open(&path).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    let text = error.to_string();
+    assert!(
+        text.contains("usage.lock: another process uses it"),
+        "{text}"
     );
     store.store(KEY, usage(7, 8)).unwrap();
     store.store(KeyId::new(43), usage(1, 2)).unwrap();

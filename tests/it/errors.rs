@@ -146,7 +146,7 @@ fn takes_the_errors_of_a_cache_and_of_a_reload() {
 
     let policy = CachePolicyError::MaxMessages { found: 0 };
     let error = Error::from(policy.clone());
-    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(error.kind(), ErrorKind::InvalidSetting);
     assert_eq!(error.to_string(), policy.to_string());
 
     let unavailable = refused(KmsErrorKind::Unavailable);
@@ -155,4 +155,59 @@ fn takes_the_errors_of_a_cache_and_of_a_reload() {
     assert!(Error::from(ReloadError::new(unavailable)).is_retryable());
     let missing = ReloadError::new(io::Error::from(io::ErrorKind::NotFound));
     assert_eq!(Error::from(missing).kind(), ErrorKind::Io);
+}
+
+#[cfg(feature = "cache")]
+#[tokio::test]
+async fn the_chain_of_a_failed_reload_names_the_file_and_the_reason() {
+    use keyseal::{
+        SecretAccess, error_chain,
+        reload::{KeysetFileSource, Reloading},
+    };
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.json");
+    let load = || {
+        let source = KeysetFileSource::cleartext(&path, SecretAccess::insecure());
+        Reloading::<KeysetAead>::load(source)
+    };
+    let error = load().await.unwrap_err();
+    for text in [
+        error_chain(&error),
+        error_chain(&Error::from(error.clone())),
+    ] {
+        assert!(
+            text.starts_with("the keyset could not be loaded: cannot read "),
+            "{text}"
+        );
+        assert!(text.contains("orders.json: "), "{text}");
+    }
+    std::fs::write(&path, "no keyset").unwrap();
+    let text = error_chain(&load().await.unwrap_err());
+    let reason = "the keyset could not be loaded: the keyset cannot be parsed: ";
+    assert!(text.starts_with(reason), "{text}");
+    assert!(text.contains(" at byte "), "{text}");
+}
+
+#[test]
+fn a_full_store_of_usage_is_a_failed_file_and_worth_a_retry() {
+    let id = keyseal::KeyId::new(7);
+    let not_stored = EncryptError::UsageNotStored {
+        key_id: id,
+        reason: "no space".into(),
+    };
+    assert!(not_stored.is_retryable());
+    let keyset = KeysetError::Encrypt(not_stored.clone());
+    assert!(keyset.is_retryable());
+    for error in [Error::from(not_stored), Error::from(keyset)] {
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.is_retryable());
+    }
+    let exhausted = EncryptError::KeyExhausted {
+        key_id: id,
+        messages: 1,
+        bytes: 1,
+    };
+    assert!(!exhausted.is_retryable());
+    assert_eq!(Error::from(exhausted).kind(), ErrorKind::InvalidKeyset);
 }

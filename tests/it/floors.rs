@@ -29,6 +29,7 @@ const FLOORS: &[&[&str]] = &[
         "daead",
         "derive",
         "envelope",
+        "keyset_file",
         "kms",
         "mac",
         "prf",

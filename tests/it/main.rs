@@ -24,6 +24,7 @@ mod key_import;
 mod key_selection;
 mod key_types;
 mod keyset_edit;
+mod keyset_file;
 mod keyset_format;
 mod kinds;
 #[cfg(feature = "blocking")]

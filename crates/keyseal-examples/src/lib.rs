@@ -2,16 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use std::{
-    fmt, fs,
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt, fs, io, path::PathBuf, sync::Arc};
 
 use keyseal::{
     Error, KeysetHandle, RemoteAead, SecretAccess,
     keyset::Format,
+    keyset_file,
     kms::{KmsClients, file::FileKmsClient},
 };
 
@@ -74,13 +70,7 @@ impl KeysetFolder {
         let encrypted = keyset
             .write_encrypted_remote(Format::Json, &self.kek, associated_data)
             .await?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(&encrypted)?;
-        file.as_file().sync_all()?;
-        file.persist(self.path(name)).map_err(|error| error.error)?;
-        // Without this a power failure could bring the old keyset back, and lose a key in use.
-        #[cfg(unix)]
-        fs::File::open(folder_of(&self.folder))?.sync_all()?;
+        keyset_file::store(self.path(name), &encrypted)?;
         Ok(())
     }
 
@@ -94,13 +84,5 @@ impl fmt::Debug for KeysetFolder {
         f.debug_struct("KeysetFolder")
             .field("folder", &self.folder)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(unix)]
-fn folder_of(folder: &Path) -> &Path {
-    match folder.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => folder,
     }
 }

@@ -29,8 +29,8 @@ use axum::{
 };
 use keyseal::{
     Aead as _, DecryptError, DeterministicAead as _, EncryptError, Error, ErrorKind, Key, KeyError,
-    KeyId, KeysetAead, KeysetDeterministicAead, KeysetError, KeysetHandle, Variant, keyset::Status,
-    templates,
+    KeyId, KeysetAead, KeysetDeterministicAead, KeysetError, KeysetHandle, Variant, error_chain,
+    keyset::Status, templates,
 };
 use keyseal_examples::KeysetFolder;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
@@ -349,7 +349,8 @@ impl fmt::Display for Failure {
             Self::Exists => f.write_str("a user has this address"),
             Self::NotFound => f.write_str("no user has this address"),
             Self::Panicked => f.write_str("the request was not completed"),
-            Self::Crypto(error) => error.fmt(f),
+            // With the causes: the reason is often there.
+            Self::Crypto(error) => f.write_str(&error_chain(error)),
             Self::Database(error) => error.fmt(f),
         }
     }

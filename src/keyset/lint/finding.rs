@@ -31,7 +31,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One thing that is wrong or unwise in a keyset, however many times. It holds no key bytes.
+/// One thing that is wrong or unwise in a keyset, however often it occurs. It holds no key bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub(super) code: &'static str,
@@ -222,16 +222,4 @@ pub(super) fn short(text: &str) -> String {
         Some((end, _)) => format!("{}…", text.split_at(end).0),
         None => text.to_owned(),
     }
-}
-
-/// Joins an error and its causes.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use bytes::Buf as _;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-use super::finding::{Finding, Findings, chain, short};
+use super::finding::{Finding, Findings, short};
 use crate::{
-    error::KeyError,
+    error::{KeyError, error_chain},
     key::{
         Key, KeyId, KeyKind, KeySpec as _, KeyTypes, Variant, aes_cmac::AesCmacKey,
         aes_ctr_hmac::AesCtrHmacKey, hmac::HmacKey, kms_aead::KmsAeadKeyType,
@@ -145,7 +145,7 @@ fn bad_key(id: u32, type_name: &str, error: &KeyError) -> Finding {
     };
     Finding::error(
         code,
-        format!("key {id} ({type_name}): {}", chain(error)),
+        format!("key {id} ({type_name}): {}", error_chain(error)),
         advice,
     )
     .of(id)

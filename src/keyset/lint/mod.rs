@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 pub use self::finding::{Finding, Severity};
 use self::{
     faults::Faults,
-    finding::{Findings, chain},
+    finding::Findings,
     keys::{check_key, check_kinds, check_remote_order, check_same_material},
     states::{State, check_states},
 };
 use super::{Format, KeysetReader, format, text_form::holds_cleartext};
 use crate::{
-    error::{KeysetError, ParseError},
+    error::{KeysetError, ParseError, error_chain},
     primitive::Aead,
     secret::SecretAccess,
     text_form::TextForm,
@@ -195,7 +195,7 @@ fn refused(error: &KeysetError) -> Finding {
             "write the keyset again with `keyseal keyset` or another Tink",
         ),
     };
-    Finding::error(code, chain(error), advice)
+    Finding::error(code, error_chain(error), advice)
 }
 
 fn check_keyset(keyset: &proto::Keyset, findings: &mut Findings) {
