@@ -128,7 +128,7 @@ impl Permission {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Identity {
     access_key: String,
-    #[serde(with = "crate::stored::wiped")]
+    #[serde(with = "crate::state_file_secrets::wiped")]
     secret_key: Zeroizing<String>,
     organization_id: Uuid,
     /// The first is the default project.

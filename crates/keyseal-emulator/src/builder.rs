@@ -15,7 +15,7 @@ use super::{
     service::Service,
     settings::{Parsing, Settings},
     state::State,
-    store::{Found, StateKey},
+    state_file::{Found, StateKey},
 };
 
 impl Emulator {

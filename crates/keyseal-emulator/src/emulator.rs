@@ -17,7 +17,7 @@ use super::{
     reply::Reply,
     routes::{CONTROL, Route},
     service::Service,
-    store::StateError,
+    state_file::StateError,
 };
 
 /// Serves Key Manager's API to tests. Clones are the same emulator.

@@ -61,7 +61,7 @@ pub(super) struct Rotation {
     pub(super) created_at: Timestamp,
     pub(super) deleted_at: Option<Timestamp>,
     /// An AES key, or a PKCS #8 private key; `None` once it was deleted.
-    #[serde(with = "crate::stored::secret")]
+    #[serde(with = "crate::state_file_secrets::secret")]
     key: Option<SecretBytes>,
 }
 

@@ -56,8 +56,8 @@ mod server;
 mod service;
 mod settings;
 mod state;
-mod store;
-mod stored;
+mod state_file;
+mod state_file_secrets;
 mod symmetric;
 mod transport;
 
@@ -74,5 +74,5 @@ pub use self::{
     routes::Operation,
     server::{ServeError, Server},
     settings::Parsing,
-    store::{StateError, StateKey},
+    state_file::{StateError, StateKey},
 };

@@ -19,7 +19,7 @@ use super::{
     lock::lock,
     settings::Settings,
     state::State,
-    store::{AddError, StateFile},
+    state_file::{AddError, StateFile},
 };
 
 /// How many exchanges are remembered.

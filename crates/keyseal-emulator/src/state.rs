@@ -1,4 +1,4 @@
-//! The emulator's state, and its form on disk.
+//! The emulator's state in memory. [`state_file`](crate::state_file) keeps it on the disk.
 
 use std::{collections::BTreeMap, sync::Arc};
 
