@@ -64,7 +64,7 @@ associated_data!(
     "aad",
     "aad-file",
     "aad-hex",
-    "Associated data: decryption needs the same again"
+    "Associated data: the same for decryption as for encryption"
 );
 associated_data!(
     Salt,
@@ -111,9 +111,8 @@ pub(crate) struct KeysetAccess {
     aad: KeysetAad,
     /// Accept that the keyset file is in cleartext
     ///
-    /// Anyone who can read the file has its keys. With --keyset-kek or --kek, the flag allows a
-    /// file-kms:// key that others can read. If only its owner can read the key file, you do not
-    /// need the flag.
+    /// Anyone who can read the file has its keys. The flag also allows a file-kms:// key whose file
+    /// others can read. If only its owner can read the key file, you do not need the flag.
     #[arg(long)]
     insecure_cleartext: bool,
     #[command(flatten)]
@@ -324,9 +323,9 @@ pub(crate) struct ChangedFile {
     /// The output [default: standard output, `-`]
     #[arg(short, long, value_name = "OUT", conflicts_with = "in_place")]
     output: Option<FileArg>,
-    /// Replace the input, all at once
+    /// Replace the input in one step
     ///
-    /// Its mode, owner and extended attributes stay.
+    /// Its mode, owner and extended attributes are kept.
     #[arg(long)]
     in_place: bool,
     /// Replace an existing file; write binary to a terminal
@@ -405,7 +404,7 @@ pub(crate) enum VariantName {
     Crunchy,
     /// 00 and the key id, for very old keysets
     Legacy,
-    /// Nothing: the bare cipher
+    /// No prefix: the bare cipher
     Raw,
 }
 

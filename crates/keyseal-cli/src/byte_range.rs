@@ -30,8 +30,8 @@ impl std::str::FromStr for ByteRange {
 }
 
 impl ByteRange {
-    /// Returns start and end in a plaintext of this size, with the end clamped to the size.
-    pub(crate) fn within(self, size: u64) -> Result<(u64, u64), Failure> {
+    /// Returns start and end in the plaintext of a file, of this size, with the end clamped to it.
+    pub(crate) fn within(self, size: u64, name: &str) -> Result<(u64, u64), Failure> {
         match self {
             Self::Last(count) => Ok((size.saturating_sub(count), size)),
             Self::From(first, last) if first < size || first == 0 => {
@@ -40,7 +40,7 @@ impl ByteRange {
             }
             Self::From(first, _) => Err(Failure::usage(
                 "range",
-                format!("cannot decrypt from byte {first}"),
+                format!("cannot decrypt {name} from byte {first}"),
                 format!("the plaintext has {size} bytes"),
             )),
         }
@@ -55,7 +55,7 @@ mod tests {
     fn ranges_are_those_of_http() {
         let within = |text: &str, size| {
             let range: ByteRange = text.parse().ok()?;
-            range.within(size).ok()
+            range.within(size, "file").ok()
         };
         for (text, expected) in [
             ("0-0", Some((0, 1))),

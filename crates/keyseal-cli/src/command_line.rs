@@ -11,9 +11,11 @@ use clap::{
 use crate::{
     cli::Cli,
     context::{Context, Program},
+    display::closest,
     error::Failure,
     exit::Exit,
     hints::Flags,
+    kms_args::RETRIES,
 };
 
 /// The program, for commands that show it or run others of its commands.
@@ -33,10 +35,14 @@ pub(crate) fn command() -> Command {
 /// command has.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<(Cli, Flags), clap::Error> {
     let given = Given(arguments);
-    let mut command = with_variables(command(), &given);
+    let mut command = match given.help() {
+        // Help shows the variables that a flag can have, whatever else is on this line.
+        true => command(),
+        false => with_variables(command(), &given),
+    };
     let matches = command.try_get_matches_from_mut(arguments);
     let matches = matches.map_err(|error| match is_about_variables(&error, &given) {
-        true => two_variables(&mut command),
+        true => two_variables(&mut given.verb(command.clone())),
         false => error,
     })?;
     let flags = Flags::of(&command, &matches);
@@ -53,6 +59,11 @@ fn run(arguments: &[OsString], context: &Context) -> Result<Exit, Failure> {
 }
 
 fn with_short_help(command: Command) -> Command {
+    let has = |id: &str| command.get_arguments().any(|arg| arg.get_id() == id);
+    let command = match has("retries") && !has("recursive") {
+        true => command.mut_arg("retries", |arg| arg.help(RETRIES)),
+        false => command,
+    };
     let command = command.mut_args(|arg| {
         let heading = arg.get_help_heading().unwrap_or_default();
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
@@ -125,10 +136,35 @@ fn is_set(variable: &str) -> bool {
     env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
+/// Returns the flag of the command on a line that is spelt most like `wrong`, without its value.
+pub(crate) fn similar_flag(arguments: &[OsString], wrong: &str) -> Option<String> {
+    let verb = Given(arguments).verb(command());
+    let flags = verb.get_arguments().filter_map(clap::Arg::get_long);
+    let flags: Vec<String> = flags.map(|flag| format!("--{flag}")).collect();
+    let (wrong, _) = wrong.split_once('=').unwrap_or((wrong, ""));
+    closest(wrong, flags.iter().map(String::as_str)).map(str::to_owned)
+}
+
 /// The words of a command line.
 struct Given<'a>(&'a [OsString]);
 
 impl Given<'_> {
+    /// Returns whether the line asks for help, and so does nothing else.
+    fn help(&self) -> bool {
+        self.0.get(1).is_some_and(|word| word == "help") || self.flag("-h") || self.flag("--help")
+    }
+
+    /// Returns the command that the line names, or the program itself.
+    fn verb(&self, mut program: Command) -> Command {
+        // The names in its usage.
+        program.build();
+        let mut verb = &program;
+        for word in self.0.iter().skip(1).filter_map(|word| word.to_str()) {
+            verb = verb.find_subcommand(word).unwrap_or(verb);
+        }
+        verb.clone()
+    }
+
     /// Returns whether a flag is present, with its value in the same word or in the next.
     fn flag(&self, name: &str) -> bool {
         let words = self.0.iter().map(|word| word.as_encoded_bytes());

@@ -1,6 +1,6 @@
 //! The program's error messages.
 
-use std::{error::Error, io, path::Path};
+use std::{io, path::Path};
 
 use serde_json::{Value, json};
 
@@ -108,6 +108,23 @@ impl Failure {
         format!("{}: {}", self.what, self.why)
     }
 
+    /// Returns the reason alone.
+    pub(crate) fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// Returns the same failure of something that the user knows by another name.
+    pub(crate) fn of(mut self, what: impl Into<String>) -> Self {
+        self.what = printable(cut(&what.into(), LONGEST));
+        self
+    }
+
+    /// Returns the same failure with a more precise reason.
+    pub(crate) fn because(mut self, why: impl Into<String>) -> Self {
+        self.why = printable(cut(&why.into(), LONGEST));
+        self
+    }
+
     /// Returns the failure as a JSON object for programs.
     pub(crate) fn as_json(&self) -> Value {
         json!({
@@ -128,18 +145,6 @@ impl Failure {
             say(&style.hint("hint:"), &hint.into());
         }
     }
-}
-
-/// Joins an error and its causes.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 fn io_reason(error: &io::Error) -> String {

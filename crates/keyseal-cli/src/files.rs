@@ -225,7 +225,7 @@ impl<'c> Output<'c> {
             target,
             name: match place {
                 FileArg::Standard => "standard output".into(),
-                FileArg::File(path) => printable(path.display()),
+                FileArg::File(_) => place.name(),
             },
             holds,
             overwrite,

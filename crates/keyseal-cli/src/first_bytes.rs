@@ -102,6 +102,14 @@ pub(crate) fn may_be_ciphertext(start: &[u8], size: u64) -> bool {
     possible_prefix(start, size).is_some() || may_be_stream(start)
 }
 
+/// Returns whether a whole file is the start of a sealed stream, cut before its version.
+pub(crate) fn is_start_of_sealed_stream(file: &[u8]) -> bool {
+    // Fewer bytes would be too many texts.
+    const FEWEST: usize = 5;
+    const MAGIC: &[u8] = b"keyseal\x01";
+    (FEWEST..MAGIC.len()).contains(&file.len()) && MAGIC.starts_with(file)
+}
+
 /// Returns the prefix of the key that a file of `size` bytes may be a ciphertext of.
 pub(crate) fn possible_prefix(start: &[u8], size: u64) -> Option<&[u8]> {
     let (prefix, rest) = start.split_at_checked(OutputPrefix::SIZE)?;
@@ -319,6 +327,17 @@ mod tests {
             let file: Vec<u8> = length.into_iter().chain(wrapped).chain(random()).collect();
             assert!(may_be(&file));
         }
+    }
+
+    #[test]
+    fn the_start_of_a_sealed_stream_is_that_of_the_library() {
+        let magic = b"keyseal\x01";
+        assert!(keyseal::SealedStreamHeader::detect(magic));
+        for len in 0..=magic.len() {
+            let is_start = (5..8).contains(&len);
+            assert_eq!(is_start_of_sealed_stream(&magic[..len]), is_start, "{len}");
+        }
+        assert!(!is_start_of_sealed_stream(b"keyset"));
     }
 
     #[test]

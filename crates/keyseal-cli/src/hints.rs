@@ -51,6 +51,8 @@ fn flags_in(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::kms_failure::hints_by_kind;
 
@@ -95,6 +97,55 @@ mod tests {
                 );
             }
         });
+    }
+
+    /// Help names no flag that only another verb has, where a value or a sentence is shared.
+    #[test]
+    fn the_help_of_a_verb_names_only_flags_that_it_has() {
+        fn check(command: &Command, path: &str) {
+            let flags = own(command);
+            let texts = command.get_arguments().flat_map(|arg| {
+                let long = arg.get_long_help().map(ToString::to_string);
+                [arg.get_help().map(ToString::to_string), long]
+            });
+            for text in texts.flatten() {
+                // `--help` shows what is hidden, such as the forms of one option.
+                for flag in flags_in(&text) {
+                    assert!(flags.contains(flag), "{path}: {text}");
+                }
+            }
+            for verb in command.get_subcommands() {
+                check(verb, &format!("{path} {}", verb.get_name()));
+            }
+        }
+        check(&built(), "keyseal");
+    }
+
+    /// A heading goes on for all arguments that follow, unless they have their own.
+    #[test]
+    fn the_options_of_key_manager_are_the_same_in_every_verb_and_no_argument_is_among_them() {
+        fn collect(command: &Command, path: &str, seen: &mut BTreeMap<BTreeSet<String>, String>) {
+            let mut options = BTreeSet::new();
+            for arg in command.get_arguments() {
+                let heading = arg.get_help_heading();
+                match arg.get_long() {
+                    Some(flag) if heading.is_some_and(|text| text.starts_with("Key Manager")) => {
+                        options.insert(flag.to_owned());
+                    }
+                    Some(_) => {}
+                    None => assert_eq!(heading, None, "{path}: {}", arg.get_id()),
+                }
+            }
+            if !options.is_empty() {
+                seen.insert(options, path.to_owned());
+            }
+            for verb in command.get_subcommands() {
+                collect(verb, &format!("{path} {}", verb.get_name()), seen);
+            }
+        }
+        let mut seen = BTreeMap::new();
+        collect(&built(), "keyseal", &mut seen);
+        assert_eq!(seen.len(), 1, "{seen:?}");
     }
 
     /// Texts of hints in the sources, with the flags that they name.

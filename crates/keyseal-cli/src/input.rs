@@ -57,6 +57,7 @@ impl FileArg {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Standard => "standard input".into(),
+            Self::File(path) if path.as_os_str().is_empty() => "a file without a name".into(),
             Self::File(path) => printable(path.display()),
         }
     }
@@ -123,7 +124,7 @@ impl FileArg {
                 let file = File::open(path).map_err(failed)?;
                 let metadata = file.metadata().map_err(failed)?;
                 if metadata.is_dir() {
-                    return Err(failed(io::ErrorKind::IsADirectory.into()));
+                    return Err(folder(&self.name()));
                 }
                 let expected = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
                 if expected > limit {
@@ -167,6 +168,13 @@ impl FileArg {
     }
 }
 
+/// The error for a folder in the place of a file.
+fn folder(name: &str) -> Failure {
+    let error = io::ErrorKind::IsADirectory.into();
+    Failure::io(format!("cannot read {name}"), &error)
+        .hint("--recursive takes every file of a folder")
+}
+
 /// An input that is open.
 pub(crate) enum Source {
     /// A regular file from its start: it has a size, and is read at any position.
@@ -191,7 +199,7 @@ impl FileArg {
                 let file = File::open(path).map_err(failed)?;
                 let metadata = file.metadata().map_err(failed)?;
                 if metadata.is_dir() {
-                    return Err(failed(io::ErrorKind::IsADirectory.into()));
+                    return Err(folder(&self.name()));
                 }
                 Ok(match metadata.is_file() {
                     true => Source::File(file),

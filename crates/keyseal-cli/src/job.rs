@@ -269,7 +269,7 @@ impl Job<'_> {
         let opener = aead.opener(self.associated_data);
         let plaintext = RandomAccess::new(opener, Offset::new(&source, header_size))
             .map_err(|error| names.failed(Side::Input, &error))?;
-        let (start, end) = range.within(plaintext.len())?;
+        let (start, end) = range.within(plaintext.len(), &names.input)?;
         let mut reader = plaintext.into_reader();
         reader
             .seek(SeekFrom::Start(start))

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use keyseal::{
     Aead, BoxFuture, DecryptError, Decrypted, KeysetError, KeysetHandle, KmsEnvelopeAead, KmsError,
-    KmsErrorKind, RemoteAead, SecretAccess,
+    KmsErrorKind, RemoteAead, SecretAccess, error_chain,
     keyset::{Finding, Format, Severity, lint},
     kms::blocking::{BlockingAead, Worker},
     rewrap::Witness,
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::{
     context::Context,
     display::{is_text, printable},
-    error::{Failure, chain},
+    error::Failure,
     input::FileArg,
     kek_uri::{ENVELOPE, KekUri},
     keyset_failure::{keyset_failure, unknown_template},
@@ -159,7 +159,7 @@ impl Kek {
             KeysetError::TooLargeForKek { size, source } => Failure::usage(
                 "keyset_too_large",
                 "cannot encrypt the keyset",
-                format!("it has {size} bytes: {}", printable(chain(&source))),
+                format!("it has {size} bytes: {}", printable(error_chain(&source))),
             )
             .hint(format!(
                 "an envelope can have any size; pass the same URI to read it: {ENVELOPE}{}",
@@ -249,7 +249,12 @@ impl Kek {
             KeysetError::Decrypt(error) => error.kms_error().is_some_and(is_outside_limits),
             _ => false,
         };
+        let is_refused = matches!(error, KeysetError::Decrypt(DecryptError::FAILED));
         let failure = keyset_failure(name, error);
+        let failure = match is_refused {
+            true => failure.because(format!("{} does not decrypt it", self.uri())),
+            false => failure,
+        };
         match other_form {
             true => failure.hint(self.hint_of_other_form()),
             false => failure,
@@ -290,8 +295,10 @@ fn envelope(key: Arc<dyn RemoteAead>, template: &str) -> Result<KmsEnvelopeAead,
         error => Failure::usage(
             "dek_template",
             format!("cannot use template {}", printable(template)),
-            chain(&error),
-        ),
+            error_chain(&error),
+        )
+        .hint("an envelope takes the templates of AEADs, such as AES256_GCM")
+        .hint("keyseal templates lists all of them, with what they are for"),
     })
 }
 

@@ -35,6 +35,14 @@ impl KekUri {
 
     /// Parses a URI from a keyset. Only the scheme is checked; the rest is for its client to check.
     pub(crate) fn in_keyset(text: &str) -> Result<Self, Failure> {
+        if text.is_empty() {
+            let what = "cannot use a key-encryption key";
+            return Err(served(Failure::usage(
+                "kek_scheme",
+                what,
+                "its URI is empty",
+            )));
+        }
         let (scheme, rest) = text
             .split_once("://")
             .ok_or_else(|| unserved(text, "it has no scheme".into()))?;
@@ -80,6 +88,11 @@ impl KekUri {
         (self.provider.open)(&self.key, cleartext, context)
     }
 
+    /// Finds the faults of a key that a keyset names. `cleartext` allows one that is a cleartext file.
+    pub(crate) fn check_key(&self, cleartext: bool, context: &Context) -> Result<(), Failure> {
+        (self.provider.check_key)(&self.key, cleartext, context)
+    }
+
     /// Returns the provider of the key.
     pub(crate) const fn provider(&self) -> &'static Provider {
         self.provider
@@ -92,13 +105,17 @@ impl KekUri {
 }
 
 fn unserved(text: &str, why: String) -> Failure {
-    let served = PROVIDERS.each_ref().map(|known| known.example).join("; ");
-    Failure::usage(
+    served(Failure::usage(
         "kek_scheme",
         format!("cannot use the key-encryption key {}", printable(text)),
         why,
-    )
-    .hint(format!("this build serves {served}"))
+    ))
+}
+
+/// Adds which URIs this build knows.
+fn served(failure: Failure) -> Failure {
+    let served = PROVIDERS.each_ref().map(|known| known.example).join("; ");
+    failure.hint(format!("this build serves {served}"))
 }
 
 /// Returns whether this build has a client for the URI of a key.

@@ -1,10 +1,12 @@
 //! The messages for keysets that cannot be used.
 
-use keyseal::{DecryptError, EncryptError, KeyError, KeyTypes, KeysetError, keyset::KeysetFile};
+use keyseal::{
+    DecryptError, EncryptError, KeyError, KeyTypes, KeysetError, error_chain, keyset::KeysetFile,
+};
 
 use crate::{
     display::{closest, printable, quoted},
-    error::{Failure, chain},
+    error::Failure,
     exit::Exit,
     input::FileArg,
     kms_failure::kms_failure,
@@ -24,7 +26,7 @@ pub(crate) fn cleartext_failure(what: &str, why: &str) -> Failure {
 
 /// Describes the fault of a keyset.
 pub(crate) fn keyset_failure(name: &str, error: KeysetError) -> Failure {
-    let why = printable(chain(&error));
+    let why = printable(error_chain(&error));
     let what = format!("cannot use keyset {name}");
     match error {
         KeysetError::Decrypt(DecryptError::FAILED) => Failure::new(

@@ -6,6 +6,10 @@ use clap::Args;
 
 use crate::duration::parse_duration;
 
+/// The help of `--retries` in a command without `--recursive`.
+pub(crate) const RETRIES: &str =
+    "How often to repeat a call that failed and is safe to repeat [default: 3]";
+
 /// How Key Manager is reached. All other settings are in the environment and in the
 /// configuration file of Scaleway's own tools.
 #[derive(Args, Clone, Debug, Default)]

@@ -1,17 +1,13 @@
 //! The messages for failed calls of a key management service.
 
-use keyseal::{KmsError, KmsErrorKind};
+use keyseal::{KmsError, KmsErrorKind, error_chain};
 
-use crate::{
-    display::printable,
-    error::{Failure, chain},
-    exit::Exit,
-};
+use crate::{display::printable, error::Failure, exit::Exit};
 
 /// Explains why a call failed. The code and the exit code depend on the kind.
 pub(crate) fn kms_failure(what: &str, error: &KmsError) -> Failure {
     let (exit, code) = classify(error);
-    let failure = Failure::new(exit, code, what, printable(chain(error)));
+    let failure = Failure::new(exit, code, what, printable(error_chain(error)));
     let failure = if error.is_retryable() {
         failure
             .hint("try again later")

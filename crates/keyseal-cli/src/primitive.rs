@@ -14,7 +14,7 @@ use crate::{
     exit::Exit,
     input::FileArg,
     kek_uri::KekUri,
-    keyset_failure::{cleartext_failure, keyset_failure},
+    keyset_failure::keyset_failure,
     keysets::Keyset,
     kms::{PROVIDERS, new_worker},
 };
@@ -125,11 +125,9 @@ fn remote_aead(
             enabled.push(KekUri::in_keyset(uri)?);
         }
     }
-    if !cleartext && enabled.iter().any(|uri| uri.file().is_some()) {
-        return Err(cleartext_failure(
-            &format!("cannot use keyset {}", place.name()),
-            "one of its keys is a cleartext file",
-        ));
+    for uri in &enabled {
+        let checked = uri.check_key(cleartext, context);
+        checked.map_err(|failure| failure.hint(format!("keyset {} names it", place.name())))?;
     }
     let mut clients = KmsClients::new();
     let mut worker = None;

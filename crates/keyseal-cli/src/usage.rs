@@ -2,9 +2,15 @@
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::{command_line::parse, display::printable, error::Failure, exit::Exit, style::Style};
+use crate::{
+    command_line::{parse, similar_flag},
+    display::printable,
+    error::Failure,
+    exit::Exit,
+    style::Style,
+};
 
 /// Prints help where it was asked for, and a failure where the arguments are wrong.
 pub(crate) fn report(error: &clap::Error, arguments: &[OsString]) -> Exit {
@@ -21,7 +27,8 @@ pub(crate) fn report(error: &clap::Error, arguments: &[OsString]) -> Exit {
         _ => {
             let as_json = arguments.iter().any(|argument| argument == "--json");
             let quoting = printable_arguments(arguments);
-            failure(quoting.as_ref().unwrap_or(error)).report(Style::detect(), as_json);
+            let failure = failure(quoting.as_ref().unwrap_or(error), arguments);
+            failure.report(Style::detect(), as_json);
             Exit::Usage
         }
     }
@@ -36,8 +43,22 @@ fn printable_arguments(arguments: &[OsString]) -> Option<clap::Error> {
     parse(&printable.collect::<Vec<_>>()).err()
 }
 
+/// What the standard library says of a number that it cannot read, and what the user can do.
+const NUMBERS: [(&str, &str); 4] = [
+    ("invalid digit found in string", "it is not a whole number"),
+    (
+        "cannot parse integer from empty string",
+        "it is empty, and not a number",
+    ),
+    (
+        "number too large to fit in target type",
+        "the number is too large",
+    ),
+    ("number would be zero for non-zero type", "the least is 1"),
+];
+
 /// Takes clap's text apart: a first paragraph, tips, the usage.
-fn failure(error: &clap::Error) -> Failure {
+fn failure(error: &clap::Error, arguments: &[OsString]) -> Failure {
     let text = error.render().to_string();
     let mut why = String::new();
     let mut hints = Vec::new();
@@ -55,9 +76,32 @@ fn failure(error: &clap::Error) -> Failure {
             why.push_str(line.strip_prefix("error: ").unwrap_or(line));
         }
     }
+    for (theirs, ours) in NUMBERS {
+        if let Some(start) = why.strip_suffix(theirs) {
+            why = format!("{start}{ours}");
+        }
+    }
+    if let Some(flag) = meant(error, arguments) {
+        // Instead of how to pass the flag as a value, which nobody means then.
+        hints.retain(|hint| !hint.starts_with("to pass "));
+        hints.insert(0, format!("did you mean {flag}?"));
+    }
     hints
         .into_iter()
         .fold(Failure::usage("usage", "command line", why), Failure::hint)
+}
+
+/// Returns the flag that was most likely meant by an unknown one, where clap suggests none.
+fn meant(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
+    let suggested = error.get(ContextKind::SuggestedArg);
+    match (error.kind(), error.get(ContextKind::InvalidArg), suggested) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(wrong)), None)
+            if wrong.starts_with("--") =>
+        {
+            similar_flag(arguments, wrong)
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -158,7 +202,7 @@ mod tests {
                     return Ok(());
                 }
                 let quoting = printable_arguments(&line);
-                let failure = failure(quoting.as_ref().unwrap_or(&error));
+                let failure = failure(quoting.as_ref().unwrap_or(&error), &line);
                 prop_assert_eq!(failure.exit(), Exit::Usage);
                 let message = failure.message();
                 prop_assert!(message.len() > "command line: ".len(), "{}", message);

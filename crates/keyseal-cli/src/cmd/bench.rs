@@ -13,6 +13,7 @@ use keyseal::{
     Aead as _, BoxFuture, DeterministicAead as _, KeyTypes, KeysetAead, KeysetDeterministicAead,
     KeysetHandle, KeysetStreamingAead, KmsEnvelopeAead, KmsError, RemoteAead, StreamingAead as _,
     envelope::EncryptCache,
+    error_chain,
     key::{KeyKind, Template},
     kms::{LocalKek, Timer as _, TokioTimer},
     streaming::{decrypt_slice, encrypt_slice},
@@ -23,7 +24,7 @@ use crate::{
     context::Context,
     display::{Lines, size},
     duration::parse_duration,
-    error::{Failure, chain},
+    error::Failure,
     exit::Exit,
     keyset_failure::unknown_template,
     kms::new_worker,
@@ -54,7 +55,7 @@ pub(crate) struct BenchArgs {
     /// How long to measure each number
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "100ms")]
     time: Duration,
-    /// How long the service that wraps the keys of envelopes takes for a call
+    /// How long each call to the service that wraps the keys of envelopes takes
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "80ms")]
     latency: Duration,
     /// How many threads the last columns of streams use [default: one per core]
@@ -158,7 +159,7 @@ impl Envelopes {
     fn measure(time: Duration, latency: Duration) -> Result<Self, Failure> {
         let failed = |error: &dyn std::error::Error| {
             let what = "cannot measure envelopes";
-            Failure::new(Exit::Failed, "not_measured", what, chain(error))
+            Failure::new(Exit::Failed, "not_measured", what, error_chain(error))
         };
         let keyset = KeysetHandle::generate(ENVELOPE_TEMPLATE).map_err(|error| failed(&error))?;
         let kek = Late {
@@ -306,7 +307,7 @@ fn measure(template: &Template, time: Duration, threads: NonZeroUsize) -> Result
     let name = template.name();
     let failed = |error: &dyn std::error::Error| {
         let what = format!("cannot measure template {name}");
-        Failure::new(Exit::Failed, "not_measured", what, chain(error))
+        Failure::new(Exit::Failed, "not_measured", what, error_chain(error))
     };
     let keyset = KeysetHandle::generate(name).map_err(|error| failed(&error))?;
     match template.kind() {

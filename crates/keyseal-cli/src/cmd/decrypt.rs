@@ -8,6 +8,7 @@ use crate::{
     byte_range::ByteRange,
     context::Context,
     cryptor::Recognised,
+    display::quoted,
     error::Failure,
     exit::Exit,
     folder::Item,
@@ -45,7 +46,7 @@ pub(crate) struct DecryptArgs {
     /// With --recursive, leave plaintexts alone
     ///
     /// That means files whose first bytes show that they are not encrypted with these keys. After
-    /// an interruption, these are the files that are decrypted already.
+    /// an interruption, these are the files that are already decrypted.
     #[arg(long, requires = "recursive")]
     skip_plaintext: bool,
     /// Decrypt only these bytes of a stream
@@ -187,12 +188,19 @@ fn explained(failure: Failure, args: &DecryptArgs) -> Failure {
     } else {
         "if it was encrypted with --aad, decryption needs the same"
     });
-    match args.key.keyset() {
-        Some(keyset) => failure.hint(format!(
-            "keyseal explain {} --keyset {} says what is known about it",
-            args.input.argument(),
-            keyset.argument(),
-        )),
-        None => failure,
+    // Nothing tells which of these it is: the error of a decryption has no reason.
+    let failure = failure.hint("a file that was cut or changed does not decrypt either");
+    let keys = match (args.key.keyset(), args.key.kek()) {
+        (Some(keyset), _) => format!("--keyset {}", keyset.argument()),
+        (None, Ok(Some(uri))) => format!("--kek {}", quoted(uri.printable().as_ref())),
+        _ => return failure,
+    };
+    // It reads the file more than once.
+    if args.input == FileArg::Standard {
+        return failure;
     }
+    failure.hint(format!(
+        "keyseal explain {} {keys} says what is known about it",
+        args.input.argument(),
+    ))
 }

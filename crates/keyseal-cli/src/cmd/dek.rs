@@ -169,9 +169,9 @@ fn not_kept(error: &Failure) -> Failure {
 
 /// Unwrap a data key, or any ciphertext of Key Manager
 ///
-/// Without --plaintext-out and --show-plaintext, the data key is only checked. If the key was
-/// rotated meanwhile, the report has a Ciphertext line, as that of `scw` does: store it in place of
-/// the old ciphertext.
+/// Without --plaintext-out and --show-plaintext, the data key is only checked. If the key
+/// has been rotated since, the report has a Ciphertext line, as in `scw`: store that ciphertext in
+/// place of the old one.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:

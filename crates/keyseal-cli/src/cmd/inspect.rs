@@ -2,7 +2,8 @@
 
 use clap::Args;
 use keyseal::{
-    KeyId, KeyTypes, KeysetError, KeysetHandle, KeysetStreamingAead, SealedStreamHeader,
+    Envelope, KeyId, KeyTypes, KeysetError, KeysetHandle, KeysetStreamingAead, SealedStreamHeader,
+    error_chain,
     key::{KeyKind, Template},
     keyset::{Format, KeysetFile, Protection, TextForm},
 };
@@ -12,9 +13,11 @@ use super::keyset::list;
 use crate::{
     context::Context,
     display::{Lines, count, is_text, printable, short_type},
-    error::{Failure, chain},
+    error::Failure,
     exit::Exit,
-    first_bytes::{FirstBytes, overheads},
+    first_bytes::{
+        FirstBytes, SAMPLE, envelope, is_start_of_sealed_stream, may_be_envelope, overheads,
+    },
     input::{FileArg, KEYSET_LIMIT},
     keysets::format_name,
 };
@@ -38,7 +41,12 @@ pub(crate) fn run(args: InspectArgs, context: &Context) -> Result<Exit, Failure>
     let (text, value) = match &seen.kind {
         FileKind::Keyset { file, no_secret } => keyset_report(&seen, file, *no_secret),
         FileKind::Damaged(why) => damaged_report(&seen, why),
-        FileKind::Text => plain_report(&seen, "text", "text, which keyseal never writes"),
+        FileKind::Text => plain_report(
+            &seen,
+            "text",
+            "text, but not a keyset; encrypted files are binary",
+        ),
+        FileKind::StartOfSealedStream => cut_report(&seen),
         FileKind::Empty => plain_report(&seen, "empty", "an empty file"),
         FileKind::SealedStream { keyset } => sealed_stream_report(&seen, *keyset),
         FileKind::Bytes(shape) => bytes_report(&seen, *shape),
@@ -56,6 +64,8 @@ pub(crate) struct Seen {
     pub(crate) name: String,
     pub(crate) size: u64,
     pub(crate) kind: FileKind,
+    /// Whether it starts like an envelope, and goes on like one.
+    pub(crate) looks_like_envelope: bool,
 }
 
 pub(crate) enum FileKind {
@@ -72,6 +82,8 @@ pub(crate) enum FileKind {
     SealedStream {
         keyset: u64,
     },
+    /// It is cut before it says more.
+    StartOfSealedStream,
     Bytes(FirstBytes),
 }
 
@@ -90,6 +102,7 @@ impl Seen {
             name,
             size,
             kind: kind_of(&bytes, size),
+            looks_like_envelope: envelope(&bytes, size).is_some_and(|seen| may_be_envelope(&seen)),
         })
     }
 }
@@ -109,7 +122,8 @@ fn kind_of(bytes: &[u8], size: u64) -> FileKind {
             no_secret: KeysetHandle::read_no_secret(bytes, file.format()).is_ok(),
             file,
         },
-        Err(error) if is_meant_as_keyset(bytes, &error) => FileKind::Damaged(chain(&error)),
+        Err(error) if is_meant_as_keyset(bytes, &error) => FileKind::Damaged(error_chain(&error)),
+        Err(_) if is_start_of_sealed_stream(bytes) => FileKind::StartOfSealedStream,
         Err(_) if is_text(bytes) => FileKind::Text,
         Err(_) => FileKind::Bytes(FirstBytes::of(bytes, size)),
     }
@@ -148,8 +162,11 @@ fn read_start(input: &FileArg) -> Result<(zeroize::Zeroizing<Vec<u8>>, u64), Fai
     };
     let file = std::fs::File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
-    let mut start = zeroize::Zeroizing::new(Vec::with_capacity(4096));
-    file.take(4096).read_to_end(&mut start).map_err(failed)?;
+    // The longest start of an envelope, and some of its payload.
+    let sample = Envelope::MAX_HEAD_SIZE + SAMPLE;
+    let mut start = zeroize::Zeroizing::new(Vec::with_capacity(sample));
+    let read = file.take(sample as u64).read_to_end(&mut start);
+    read.map_err(failed)?;
     Ok((start, size))
 }
 
@@ -220,6 +237,20 @@ fn plain_report(seen: &Seen, kind: &str, what: &str) -> (String, Value) {
         "certain": true,
         "file": seen.name,
         "kind": kind,
+        "size": seen.size,
+    });
+    (text, value)
+}
+
+fn cut_report(seen: &Seen) -> (String, Value) {
+    let text = format!(
+        "{}: {} bytes. They are text, or the start of a sealed stream that was cut in its header\n",
+        seen.name, seen.size
+    );
+    let value = json!({
+        "certain": false,
+        "file": seen.name,
+        "kind": "sealed_stream",
         "size": seen.size,
     });
     (text, value)

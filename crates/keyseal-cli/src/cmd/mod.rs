@@ -53,7 +53,7 @@ impl Command {
             Self::Encrypt(args) => encrypt::run(args, context),
             Self::Decrypt(args) => decrypt::run(args, context),
             Self::Inspect(args) => inspect::run(args, context),
-            Self::Explain(args) => explain::run(args, context),
+            Self::Explain(args) => explain::run(&args, context),
             Self::Rewrap(args) => rewrap::run(args, context),
             Self::Keyset(args) => keyset::run(args, context),
             Self::Mac(args) => mac::run(args, context),

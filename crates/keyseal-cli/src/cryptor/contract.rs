@@ -1,11 +1,11 @@
 //! The work on one file, whatever the keys are.
 
-use keyseal::{DecryptError, EncryptError, KeyId};
+use keyseal::{DecryptError, EncryptError, KeyId, error_chain};
 
 use crate::{
     byte_range::ByteRange,
     display::printable,
-    error::{Failure, chain},
+    error::Failure,
     exit::Exit,
     files::Output,
     input::FileArg,
@@ -72,12 +72,20 @@ pub(crate) enum Recognised {
 pub(crate) struct Reason {
     pub(crate) code: &'static str,
     pub(crate) text: String,
+    /// What to do, if decryption is what the user wants.
+    hint: Option<String>,
 }
 
 impl Reason {
     pub(crate) fn new(code: &'static str, text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { code, text }
+        let hint = None;
+        Self { code, text, hint }
+    }
+
+    pub(super) fn hint(self, hint: String) -> Self {
+        let hint = Some(hint);
+        Self { hint, ..self }
     }
 
     /// Returns whether the file is certainly not a ciphertext, under any key.
@@ -88,7 +96,8 @@ impl Reason {
     /// Makes this the reason why a file does not decrypt.
     pub(super) fn failure(self, name: &str) -> Failure {
         let what = format!("cannot decrypt {name}");
-        Failure::new(Exit::NotDecrypted, self.code, what, self.text)
+        let failure = Failure::new(Exit::NotDecrypted, self.code, what, self.text);
+        self.hint.into_iter().fold(failure, Failure::hint)
     }
 }
 
@@ -113,7 +122,12 @@ pub(super) fn not_encrypted(name: &str, error: &EncryptError) -> Failure {
     let what = format!("cannot encrypt {name}");
     match error {
         EncryptError::Kms(error) => kms_failure(&what, error),
-        error => Failure::new(Exit::Failed, "not_encrypted", what, printable(chain(error))),
+        error => Failure::new(
+            Exit::Failed,
+            "not_encrypted",
+            what,
+            printable(error_chain(error)),
+        ),
     }
 }
 
@@ -142,13 +156,18 @@ pub(super) fn no_message() -> Failure {
     )
 }
 
-pub(super) fn check_no_range(range: Option<ByteRange>) -> Result<(), Failure> {
+pub(super) fn check_no_range(
+    range: Option<ByteRange>,
+    name: &str,
+    form: &str,
+) -> Result<(), Failure> {
     match range {
         None => Ok(()),
         Some(_) => Err(Failure::usage(
             "range",
-            "cannot decrypt a range",
-            "only a stream can be decrypted in part, and this is a message",
-        )),
+            format!("cannot decrypt a part of {name}"),
+            format!("only a stream can be decrypted in part, and this is {form}"),
+        )
+        .hint("leave out --range to decrypt all of it")),
     }
 }

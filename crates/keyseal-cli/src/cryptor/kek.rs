@@ -3,8 +3,8 @@
 use std::io;
 
 use keyseal::{
-    Aead as _, DecryptError, Decrypted, Envelope, Freshness, KeyTypes, KeysetError, KmsErrorKind,
-    SealedStreamHeader, StreamingAead as _,
+    Aead as _, DecryptError, Decrypted, Envelope, Freshness, KeyTypes, KeysetError,
+    KeysetStreamingAead, KmsErrorKind, SealedStreamHeader, StreamingAead as _,
     key::KeyKind,
     streaming::{Offset, RandomAccess},
 };
@@ -19,7 +19,8 @@ use crate::{
     exit::Exit,
     files::Output,
     first_bytes::{
-        FirstBytes, SAMPLE, envelope, may_be_ciphertext, may_be_envelope, may_be_stream,
+        FirstBytes, SAMPLE, envelope, is_start_of_sealed_stream, may_be_ciphertext,
+        may_be_envelope, may_be_stream,
     },
     input::FileArg,
     job::{Job, Release, Sizes},
@@ -90,6 +91,23 @@ impl KekCryptor {
                 _ => Err(kms_failure(what, &error)),
             },
         }
+    }
+
+    /// Opens the keyset of a sealed stream. Returns the size of its header too.
+    pub(crate) fn open_sealed(
+        &self,
+        job: &mut Job<'_>,
+    ) -> Result<(u64, KeysetStreamingAead), Failure> {
+        let header = read_header(job)?;
+        let what = format!("cannot decrypt {}", job.input.name());
+        let opened = header.open(self.kek.aead());
+        let aead = opened.map_err(|error| self.failed(&what, error))?;
+        Ok((header.as_bytes().len() as u64, aead))
+    }
+
+    /// Returns the URI of the key-encryption key, for messages.
+    pub(crate) fn uri(&self) -> String {
+        self.kek.uri()
     }
 
     fn recognise_sealed_stream(&self, job: &mut Job<'_>) -> Result<Recognised, Failure> {
@@ -278,18 +296,14 @@ impl Cryptor for KekCryptor {
         output: &mut Output<'_>,
     ) -> Result<Summary, Failure> {
         if SealedStreamHeader::detect(&job.input.peek(8)?) {
-            let header = read_header(job)?;
-            let what = format!("cannot decrypt {}", job.input.name());
-            let opened = header.open(self.kek.aead());
-            let aead = opened.map_err(|error| self.failed(&what, error))?;
-            let header_size = header.as_bytes().len() as u64;
+            let (header_size, aead) = self.open_sealed(job)?;
             return Ok(Summary {
                 sizes: job.decrypt_stream(&aead, header_size, range, release, output)?,
                 form: "sealed stream",
                 key: None,
             });
         }
-        check_no_range(range)?;
+        check_no_range(range, job.input.name(), "an envelope")?;
         Ok(Summary {
             sizes: self.decrypt_envelope(job, output)?,
             form: "envelope",
@@ -337,6 +351,11 @@ fn read_header(job: &mut Job<'_>) -> Result<SealedStreamHeader, Failure> {
 
 fn not_envelope(start: &[u8], size: u64) -> Reason {
     match FirstBytes::of(start, size).prefix {
+        _ if size == start.len() as u64 && is_start_of_sealed_stream(start) => {
+            let text = "it starts like a sealed stream, and was cut within its header";
+            Reason::new("sealed_stream", text)
+        }
+        _ if size == 0 => Reason::new("not_ciphertext", "it is empty, and no ciphertext is"),
         Some(prefix) if may_be_ciphertext(start, size) => {
             let id = prefix.id;
             let text = format!(

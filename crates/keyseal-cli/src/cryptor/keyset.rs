@@ -37,6 +37,8 @@ const NOT_DECRYPTED: &str = "stream_not_decrypted";
 /// Encrypts under the primary key of a keyset, and decrypts with any enabled key.
 pub(crate) struct KeysetCryptor {
     keyset: Keyset,
+    /// The file of the keyset.
+    place: FileArg,
     cipher: KeysetPrimitive,
     /// The primary key alone.
     current: KeysetPrimitive,
@@ -89,6 +91,7 @@ impl KeysetCryptor {
         Ok(Self {
             with_disabled: with_disabled.map(Box::new),
             keyset,
+            place: place.clone(),
             cipher,
             current,
             streams,
@@ -113,13 +116,33 @@ impl KeysetCryptor {
         raw.map(|entry| entry.id())
     }
 
+    fn closed(&self, id: KeyId, status: Status) -> Reason {
+        match status {
+            Status::Disabled => {
+                Reason::new("key_disabled", format!("key {id} is disabled")).hint(format!(
+                    "keyseal keyset enable {} --key-id {id} --in-place enables it again",
+                    self.place.argument()
+                ))
+            }
+            Status::Destroyed => Reason::new("key_destroyed", format!("key {id} is destroyed"))
+                .hint("its material is gone: use a copy of the keyset from before".to_owned()),
+            _ => Reason::new(
+                "not_decrypted",
+                format!(
+                    "it starts like a ciphertext of key {id}, but does not decrypt: it has other \
+                     associated data, or is damaged"
+                ),
+            ),
+        }
+    }
+
     /// Recognises a message that does not decrypt by its first bytes.
     fn look_at(&self, start: &[u8], size: Option<u64>) -> Recognised {
         if SealedStreamHeader::detect(start) {
             return Recognised::Closed(sealed_stream());
         }
         if let Some(entry) = self.named_by(start) {
-            return Recognised::Closed(closed(entry.id(), entry.status()));
+            return Recognised::Closed(self.closed(entry.id(), entry.status()));
         }
         if let Some(id) = self.raw_key() {
             return Recognised::Unknown(format!(
@@ -157,7 +180,7 @@ impl KeysetCryptor {
         }
         for (id, status, cipher) in &self.disabled_raw {
             if opens(cipher, job)? {
-                return Ok(Recognised::Closed(closed(*id, *status)));
+                return Ok(Recognised::Closed(self.closed(*id, *status)));
             }
         }
         Ok(seen)
@@ -175,7 +198,7 @@ impl KeysetCryptor {
             return Ok(match status {
                 Status::Enabled if *id == self.keyset.handle.primary_id() => Recognised::Current,
                 Status::Enabled => Recognised::Older(format!("key {id}")),
-                status => Recognised::Closed(closed(*id, *status)),
+                status => Recognised::Closed(self.closed(*id, *status)),
             });
         }
         let size = job.input.size();
@@ -266,7 +289,7 @@ impl Cryptor for KeysetCryptor {
                 key: None,
             });
         }
-        check_no_range(range)?;
+        check_no_range(range, job.input.name(), "a message")?;
         let progress = job.progress();
         let mut buffer = job.read_ciphertext(&progress)?;
         let read = buffer.len() as u64;
@@ -375,20 +398,6 @@ fn explained(failure: Failure, seen: Result<Recognised, Failure>, input: &Input)
         }
         Ok(Recognised::Plain(reason)) => reason.failure(input.name()),
         _ => failure,
-    }
-}
-
-fn closed(id: KeyId, status: Status) -> Reason {
-    match status {
-        Status::Disabled => Reason::new("key_disabled", format!("key {id} is disabled")),
-        Status::Destroyed => Reason::new("key_destroyed", format!("key {id} is destroyed")),
-        _ => Reason::new(
-            "not_decrypted",
-            format!(
-                "it starts like a ciphertext of key {id}, but does not decrypt: it has other \
-                 associated data, or is damaged"
-            ),
-        ),
     }
 }
 

@@ -35,6 +35,7 @@ pub(super) const PROVIDER: Provider = Provider {
             canonical: format!("file-kms://{path}"),
         })
     },
+    check_key: |path, cleartext, context| open(Path::new(path), cleartext, context).map(drop),
     client: |clients, _| {
         Ok(Client {
             clients: clients.with(FileKmsClient::new(SecretAccess::insecure())),
@@ -51,22 +52,25 @@ fn no_path() -> Failure {
 
 fn open(path: &Path, cleartext: bool, context: &Context) -> Result<LocalKek, Failure> {
     let place = FileArg::File(path.to_owned());
-    let bytes = place.read_small(KEYSET_LIMIT, context)?;
     let name = place.name();
-    let seen = detect(&name, &bytes)?;
+    // A command may read several files: say which of them this one is.
+    let what = || format!("cannot use {name} as a key-encryption key");
+    let read = place.read_small(KEYSET_LIMIT, context);
+    let bytes = read.map_err(|failure| failure.of(what()))?;
+    let seen = detect(&name, &bytes).map_err(|failure| failure.of(what()))?;
     if seen.protection() == Protection::Encrypted {
         return Err(Failure::new(
             Exit::KeysetInvalid,
             "kek_encrypted",
-            format!("cannot use {name} as a key-encryption key"),
+            what(),
             "it is itself encrypted",
         ));
     }
     if !cleartext && !place.is_its_owners_alone() {
         return Err(Failure::usage(
             "kek_file_open",
-            format!("cannot use {name} as a key-encryption key"),
-            "others than its owner can read the file",
+            what(),
+            "users other than its owner can read the file",
         )
         .hint(format!("chmod 600 {}", place.argument()))
         .hint("--insecure-cleartext allows it as it is"));
@@ -74,5 +78,5 @@ fn open(path: &Path, cleartext: bool, context: &Context) -> Result<LocalKek, Fai
     let access = SecretAccess::insecure();
     KeysetHandle::read_cleartext(&bytes, seen.format(), access)
         .and_then(|handle| LocalKek::new(&handle))
-        .map_err(|error| keyset_failure(&name, error))
+        .map_err(|error| keyset_failure(&name, error).of(what()))
 }

@@ -21,6 +21,9 @@ pub(crate) struct Provider {
     /// Returns the file that holds a key, if one does.
     pub(crate) file: fn(&str) -> Option<PathBuf>,
     pub(crate) open: fn(&str, bool, &Context) -> Result<OpenKey, Failure>,
+    /// Finds every fault of a key that a keyset names, without asking a service: its client says less
+    /// about it.
+    pub(crate) check_key: fn(&str, bool, &Context) -> Result<(), Failure>,
     /// Adds a client for all its keys.
     pub(crate) client: fn(KmsClients, &Context) -> Result<Client, Failure>,
 }

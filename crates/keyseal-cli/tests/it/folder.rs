@@ -1181,7 +1181,7 @@ fn the_lint_looks_into_a_wrapped_keyset() {
         &place,
         "keyset lint wrapped --keyset-kek file-kms://b.json",
         4,
-        "it did not decrypt",
+        "file-kms://b.json does not decrypt it",
     );
     fails(&place, "keyset lint wrapped", 8, "");
 }

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::support::{Place, WithKms};
 
-/// The members of a report: required or not.
-type Members = BTreeMap<String, bool>;
+/// The members of a report, with what the page says about each.
+type Members = BTreeMap<String, String>;
 
 /// Reads the tables of the page, by heading.
 fn page() -> BTreeMap<String, Members> {
@@ -29,7 +29,7 @@ fn page() -> BTreeMap<String, Members> {
             .and_then(|row| row.split_once(" | "))
         {
             let names = names.trim_end_matches('`').split("`, `").map(str::to_owned);
-            let members = names.map(|name| (name, !text.starts_with("optional")));
+            let members = names.map(|name| (name, text.to_owned()));
             sections.get_mut(&heading).unwrap().extend(members);
         }
     }
@@ -63,7 +63,13 @@ fn check(sections: &BTreeMap<String, Members>, section: &str, line: &str, docume
     let object = document
         .as_object()
         .unwrap_or_else(|| panic!("{line}: {document}"));
-    for (name, _) in object {
+    for (name, value) in object {
+        if let Some(text) = members
+            .get(name)
+            .filter(|text| text.contains("objects with"))
+        {
+            check_objects(text, line, value);
+        }
         let known = members.contains_key(name) || name == "warnings";
         // The service's own objects are documented by the service.
         assert!(
@@ -71,10 +77,24 @@ fn check(sections: &BTreeMap<String, Members>, section: &str, line: &str, docume
             "{line}: {name} is not on the page"
         );
     }
-    for (name, required) in members {
+    for (name, text) in members {
         assert!(
-            !required || object.contains_key(name),
+            text.starts_with("optional") || object.contains_key(name),
             "{line}: {name} is missing: {document}"
+        );
+    }
+}
+
+/// Compares the objects of a list with their members on the page, unless it names only some of them.
+fn check_objects(text: &str, line: &str, list: &Value) {
+    let objects = list.as_array().into_iter().flatten();
+    for name in objects
+        .filter_map(Value::as_object)
+        .flat_map(|one| one.keys())
+    {
+        assert!(
+            text.contains(&format!("`{name}`")) || text.contains("and more"),
+            "{line}: {name} is not on the page: {text}"
         );
     }
 }
@@ -173,6 +193,24 @@ fn reports_are_as_the_page_says() {
     }
     let line = format!("encrypt -r tree {keyset} -o tree.sealed");
     check(&sections, "folders", &line, &document(&place, &line, 0));
+}
+
+#[test]
+fn a_finding_and_a_failed_file_are_as_the_page_says() {
+    let place = Place::new();
+    let sections = page();
+    place.keyset("k.json");
+    place.write("empty.json", "{}");
+    let line = "keyset lint empty.json";
+    let found = document(&place, line, 8);
+    assert!(!found["findings"].as_array().unwrap().is_empty(), "{found}");
+    check(&sections, "keyset lint", line, &found);
+    fs::create_dir(place.path("tree")).unwrap();
+    place.write("tree/plain", "text");
+    let line = "decrypt -r tree --keyset k.json --insecure-cleartext -o out";
+    let report = document(&place, line, 4);
+    assert_eq!(report["failed"].as_array().unwrap().len(), 1, "{report}");
+    check(&sections, "folders", line, &report);
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn other_text_is_not_taken_for_a_keyset() {
             &place,
             &["inspect", file],
             0,
-            &["text, which keyseal never writes"],
+            &["text, but not a keyset; encrypted files are binary"],
         );
     }
 }

@@ -45,6 +45,16 @@ fn files_are_inspected_and_explained() {
 }
 
 #[test]
+fn an_envelope_and_a_cut_stream_are_explained() {
+    run("explain_kek");
+}
+
+#[test]
+fn messages_say_which_file_and_what_to_do_next() {
+    run("next_steps");
+}
+
+#[test]
 fn tinkeys_verbs_do_what_they_do_there() {
     run("tinkey");
 }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use clap::Args;
-use keyseal::SecretAccess;
+use keyseal::{SecretAccess, error_chain};
 use keyseal_emulator::{
     Emulator, EmulatorError, FaultRule, Identity, Parsing, Request, ServeError, Server, StateError,
     StateKey,
@@ -27,7 +27,7 @@ use self::{address::PublicUrl, requests::Requests};
 use crate::{
     context::Context,
     display::{Lines, printable},
-    error::{Failure, chain},
+    error::Failure,
     exit::Exit,
     input::FileArg,
 };
@@ -54,10 +54,10 @@ const REGION: &str = "fr-par";
 
 /// Run a Key Manager on this machine, for tests and for trying things out
 ///
-/// Scaleway's own clients work with it, and so does this program. It prints the variables that
-/// they read, as lines for a shell, and serves until you stop it. Or it runs a command with these
-/// variables, and ends when the command ends. Keys are in memory, unless --state keeps them. Do not
-/// use it in production: it speaks plain HTTP. With -v, it prints each request.
+/// Scaleway's own clients work with it, and so does this program. It prints the variables that they
+/// read, as lines for a shell, and serves until you stop it. If you pass a command, it runs that
+/// with these variables, and ends when the command ends. Keys are in memory, unless --state keeps
+/// them. Do not use it in production: it speaks plain HTTP. With -v, it prints each request.
 ///
 /// The API key is random, unless you set KEYSEAL_EMULATOR_ACCESS_KEY, KEYSEAL_EMULATOR_SECRET_KEY,
 /// KEYSEAL_EMULATOR_ORGANIZATION_ID and KEYSEAL_EMULATOR_PROJECT_ID.
@@ -244,7 +244,7 @@ fn serve(emulator: &Emulator, args: &EmulatorArgs) -> Result<Server, Failure> {
             )
             .hint("--allow-remote allows it: anyone on the network can then read all secrets"),
             ServeError::Io { source, .. } => Failure::io(what, &source),
-            other => Failure::new(Exit::Failed, "emulator", what, chain(&other)),
+            other => Failure::new(Exit::Failed, "emulator", what, error_chain(&other)),
         }
     })
 }
@@ -372,7 +372,7 @@ fn not_made(error: EmulatorError) -> Failure {
             Exit::Failed,
             "emulator",
             "cannot start the emulator",
-            chain(&other),
+            error_chain(&other),
         ),
     }
 }
@@ -388,6 +388,11 @@ fn state_failure(error: &StateError) -> Failure {
         StateError::DoesNotOpen { .. } => failed(Exit::NotDecrypted, "state_not_opened")
             .hint("use the key that it was written with; the file may also be damaged"),
         StateError::InUse { .. } => failed(Exit::InputOutput, "state_in_use"),
-        other => Failure::new(Exit::Failed, "state", "cannot use the state", chain(other)),
+        other => Failure::new(
+            Exit::Failed,
+            "state",
+            "cannot use the state",
+            error_chain(other),
+        ),
     }
 }

@@ -37,7 +37,7 @@ pub(crate) struct CreateArgs {
     /// How often the service makes a new version: at least 24h; it recommends 30d to 90d
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     rotate_every: Option<Duration>,
-    /// When it first does so, such as 2027-01-31 or 2027-01-31T08:00:00Z
+    /// When the service first rotates the key, such as 2027-01-31 or 2027-01-31T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "rotate_every")]
     next_rotation: Option<Timestamp>,
     /// Where the key material comes from

@@ -91,7 +91,7 @@ Examples:
 pub(crate) struct SignArgs {
     #[command(flatten)]
     choice: KeyChoice,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = None)]
     message: Message,
     /// Write the signature to this new file, as bytes
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
@@ -137,7 +137,7 @@ pub(super) fn sign(args: &SignArgs, context: &Context) -> Result<(), Failure> {
 
 /// Check a signature of a file, or of a digest
 ///
-/// The exit code is 4 if the key did not make it.
+/// The exit code is 4 if the key did not make the signature.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -145,7 +145,7 @@ Example:
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     choice: KeyChoice,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = None)]
     message: Message,
     #[command(flatten)]
     signature: SignatureArgs,

@@ -51,7 +51,7 @@ pub(crate) struct ConvertArgs {
         help_heading = "Keyset"
     )]
     new_keyset_kek: Option<String>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Keyset")]
     new_aad: NewKeysetAad,
     /// Write an encrypted keyset in cleartext; also requires --insecure-cleartext
     #[arg(long, help_heading = "Keyset")]

@@ -3,6 +3,7 @@
 use clap::Args;
 use keyseal::{
     Key, KeyError, KeyId, KeyTypes, KeysetError, KeysetHandle, SecretAccess, SecretBytes, Variant,
+    error_chain,
     key::{KeyTemplate, KeyType, Template},
 };
 use zeroize::Zeroizing;
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 use super::{
     change::KeysetEdit,
     edit::ANY_KIND_HINT,
+    generate::with_variants,
     list,
     parameters::{Parameters, option},
 };
@@ -18,7 +20,7 @@ use crate::{
     context::Context,
     display::{Lines, closest, folded, printable, short_type},
     encoding::{from_base64, from_hex},
-    error::{Failure, chain},
+    error::Failure,
     exit::Exit,
     files::Content,
     format_name::FormatName,
@@ -427,10 +429,18 @@ fn wrong_size(args: &ImportArgs, size: usize, allowed: &[usize]) -> Failure {
 }
 
 fn refused(args: &ImportArgs, error: &KeyError) -> Failure {
-    Failure::new(
+    let failure = Failure::new(
         Exit::Failed,
         "key_refused",
         format!("cannot import the key in {}", args.key_file.name()),
-        chain(error),
-    )
+        error_chain(error),
+    );
+    let template = Wanted::new(args).ok().and_then(|wanted| {
+        let first = wanted.key_type.templates().into_iter().next();
+        Some(wanted.template.or(first)?.key_template().clone())
+    });
+    match template {
+        Some(template) => with_variants(failure, error, &template),
+        None => failure,
+    }
 }

@@ -1,22 +1,15 @@
 //! `keyset migrate`: a keyset of key-encryption keys, without anything secret.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use keyseal::{
-    Key, KeyTypes, KeysetError, KeysetHandle, Variant,
+    Key, KeyTypes, KeysetError, KeysetHandle, Variant, error_chain,
     key::kms_envelope_aead::KmsEnvelopeAeadParameters,
 };
 
 use super::list;
 use crate::{
-    args::{NewFile, VariantName},
-    context::Context,
-    display::printable,
-    error::{Failure, chain},
-    exit::Exit,
-    files::Content,
-    format_name::FormatName,
-    kek_uri::KekUri,
-    keyset_failure::unknown_template,
+    args::NewFile, context::Context, display::printable, error::Failure, exit::Exit,
+    files::Content, format_name::FormatName, kek_uri::KekUri, keyset_failure::unknown_template,
     keysets::Seal,
 };
 
@@ -46,12 +39,30 @@ pub(crate) struct MigrateArgs {
     /// The output prefix type: with `tink`, each message names its key, but plain envelopes do not
     /// decrypt
     #[arg(long, value_name = "TYPE", default_value = "raw")]
-    variant: VariantName,
+    variant: MigrationVariant,
     /// The format of the file
     #[arg(long, value_name = "FORMAT", default_value = "json")]
     format: FormatName,
     #[command(flatten)]
     output: NewFile,
+}
+
+/// The prefix types that keys of a service can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum MigrationVariant {
+    /// 01 and the key id
+    Tink,
+    /// No prefix: plain envelopes
+    Raw,
+}
+
+impl MigrationVariant {
+    const fn variant(self) -> Variant {
+        match self {
+            Self::Tink => Variant::Tink,
+            Self::Raw => Variant::Raw,
+        }
+    }
 }
 
 pub(crate) fn run(args: MigrateArgs, context: &Context) -> Result<Exit, Failure> {
@@ -103,7 +114,7 @@ fn key(uri: &str, args: &MigrateArgs) -> Result<Key, Failure> {
     let template = template.map_err(|_| unknown_template(&args.template))?;
     KmsEnvelopeAeadParameters::new(uri, template.key_template().clone())
         .and_then(|parameters| Key::generate_with(&parameters, args.variant.variant()))
-        .map_err(|error| unusable("envelope_template", chain(&error)))
+        .map_err(|error| unusable("envelope_template", error_chain(&error)))
 }
 
 fn unusable(code: &'static str, why: String) -> Failure {
@@ -117,5 +128,5 @@ fn no_keks() -> Failure {
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
 fn not_made(error: KeysetError) -> Failure {
     let what = "cannot make the keyset";
-    Failure::new(Exit::Failed, "not_made", what, chain(&error))
+    Failure::new(Exit::Failed, "not_made", what, error_chain(&error))
 }

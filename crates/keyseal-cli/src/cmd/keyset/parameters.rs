@@ -10,7 +10,7 @@ use crate::{display::printable, error::Failure};
 
 /// Parameters that a type has beside the size of its key.
 #[derive(Args, Clone, Copy, Debug)]
-#[command(next_help_heading = "Parameters that differ from the templates'")]
+#[command(next_help_heading = "Parameters, if they differ from those of the template")]
 pub(crate) struct Parameters {
     /// Bytes of the IV: AesEaxKey, AesCtrHmacAeadKey
     #[arg(long, value_name = "BYTES")]

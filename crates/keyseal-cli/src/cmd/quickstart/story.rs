@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use keyseal::{SecretAccess, kms::scaleway::Environment};
+use keyseal::{SecretAccess, error_chain, kms::scaleway::Environment};
 use keyseal_emulator::{Emulator, Server, StateKey};
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use super::folder::Folder;
 use crate::{
     context::Context,
     display::{Lines, printable, quoted},
-    error::{Failure, chain},
+    error::Failure,
     exit::Exit,
 };
 
@@ -47,7 +47,7 @@ impl<'c> Story<'c> {
     pub(super) fn new(folder: &Folder, context: &'c Context) -> Result<Self, Failure> {
         let failed = |error: &dyn Error| {
             let what = "cannot start the emulator";
-            Failure::new(Exit::Failed, "emulator", what, chain(error))
+            Failure::new(Exit::Failed, "emulator", what, error_chain(error))
         };
         let mut builder = Emulator::builder();
         if folder.keep {

@@ -1,76 +1,61 @@
-//! `explain`: the reason why a file does not decrypt, from public facts.
+//! Why a file does not decrypt with a keyset.
 
-use std::io;
-
-use clap::Args;
 use keyseal::{
     KeyTypes, KeysetHandle, KeysetStreamingAead, Variant,
     key::{KeyKind, OutputPrefix},
     keyset::{KeyInfo, KeysetInfo, Protection, Status},
     streaming::StreamLayout,
 };
-use serde_json::json;
 
-use super::inspect::{FileKind, Seen};
+use super::{
+    facts::{compare_size, not_ciphertext, read_all},
+    report::Report,
+};
 use crate::{
-    args::{Aad, KeysetChoice},
+    args::{Aad, KeysetAccess},
+    cmd::inspect::{FileKind, Seen},
     context::Context,
-    display::{Lines, count, short_type},
+    display::{count, short_type},
     error::Failure,
     exit::Exit,
     first_bytes::{FirstBytes, Prefix},
-    input::{FileArg, KEYSET_LIMIT, check_one_standard_input},
+    input::{FileArg, KEYSET_LIMIT},
     job::MESSAGE_LIMIT,
     keyset_failure::detect,
     keysets::Keyset,
+    kms_failure::kms_failure,
     primitive::KeysetPrimitive,
 };
 
-/// Say why a file does not decrypt with a keyset, from public facts
-///
-/// It compares ids, statuses and sizes. With the options that decrypt the keyset, it also tries to
-/// decrypt the file; without them, it uses what the keyset file says about its keys.
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Example:
-  keyseal explain letter.sealed --keyset keyset.json")]
-pub(crate) struct ExplainArgs {
-    /// The file that does not decrypt
-    #[arg(value_name = "IN")]
-    input: FileArg,
-    #[command(flatten)]
-    aad: Aad,
-    #[command(flatten)]
-    keyset: KeysetChoice,
+/// A keyset file, and how it is opened.
+pub(super) struct KeysetChoice<'c> {
+    pub(super) keyset: &'c FileArg,
+    pub(super) access: &'c KeysetAccess,
 }
 
-pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure> {
-    let ExplainArgs { input, aad, keyset } = args;
-    if input == FileArg::Standard || keyset.keyset == FileArg::Standard {
-        return Err(Failure::usage(
-            "two_readings",
-            "cannot explain standard input",
-            "the input and the keyset are read more than once",
-        )
-        .hint("name files"));
-    }
-    check_one_standard_input(aad.place().into_iter().chain(keyset.access.places()))?;
-    let mut report = Report::default();
-    let seen = Seen::read(&input, context)?;
-    let opened = open(&keyset, context, &mut report)?;
+/// Explains why a keyset does not decrypt the input.
+pub(super) fn explain(
+    input: &FileArg,
+    aad: &Aad,
+    keyset: &KeysetChoice<'_>,
+    context: &Context,
+) -> Result<Exit, Failure> {
+    let mut report = Report::new(
+        "it decrypts, with this keyset and this associated data",
+        "no public fact explains it: other associated data, another key under the same id, or a \
+         damaged file",
+        "nothing public rules out that it decrypts; to try it, pass --keyset-kek or \
+         --insecure-cleartext, and the associated data",
+    );
+    let seen = Seen::read(input, context)?;
+    let opened = open(keyset, context, &mut report)?;
     let info = match &opened {
         Some(opened) => Some(opened.handle.info()),
-        None => described(&keyset.keyset, context)?,
+        None => described(keyset.keyset, context)?,
     };
-    compare_all(
-        &seen.kind,
-        info.as_ref(),
-        opened.as_ref(),
-        &keyset,
-        &mut report,
-    );
+    compare_all(&seen, info.as_ref(), opened.as_ref(), keyset, &mut report);
     let decrypts = match &opened {
-        Some(opened) => try_it(&input, &aad, &keyset, opened, context, &mut report)?,
+        Some(opened) => try_it(input, aad, keyset, opened, context, &mut report)?,
         None => None,
     };
     report.print(&input.name(), decrypts, context)
@@ -78,13 +63,13 @@ pub(crate) fn run(args: ExplainArgs, context: &Context) -> Result<Exit, Failure>
 
 /// Compares an input with a keyset, as far as both are known.
 fn compare_all(
-    kind: &FileKind,
+    seen: &Seen,
     info: Option<&KeysetInfo>,
     opened: Option<&Keyset>,
-    keyset: &KeysetChoice,
+    keyset: &KeysetChoice<'_>,
     report: &mut Report,
 ) {
-    match (kind, info) {
+    match (&seen.kind, info) {
         (FileKind::Bytes(shape), Some(info)) => {
             report.fact(format!(
                 "{} has {}, key {} is primary",
@@ -93,6 +78,10 @@ fn compare_all(
                 info.primary_id()
             ));
             match (other_kind(info), opened) {
+                (Some(KeyKind::StreamingAead), _) if seen.looks_like_envelope => {
+                    let (code, text) = envelope_problem();
+                    report.problem(code, text);
+                }
                 (Some(KeyKind::StreamingAead), Some(opened)) => {
                     compare_stream(*shape, opened, report);
                 }
@@ -104,99 +93,39 @@ fn compare_all(
                         kind.with_article()
                     ),
                 ),
-                (None, _) => compare(*shape, info, report),
+                (None, _) => compare(*shape, info, seen.looks_like_envelope, report),
             }
         }
-        (FileKind::Bytes(_), None) if !report.problems.is_empty() => {}
+        (FileKind::Bytes(_), None) if report.has_problems() => {}
         (FileKind::Bytes(_), None) => report.fact(format!(
             "{} does not describe its keys: pass --keyset-kek to decrypt it",
             keyset.keyset.name()
         )),
-        (FileKind::SealedStream { .. }, _) => report.problem(
+        (FileKind::SealedStream { .. } | FileKind::StartOfSealedStream, _) => report.problem(
             "input_is_sealed_stream",
             "the input is a sealed stream, which contains its keyset: decrypt it with --kek URI",
         ),
-        (FileKind::Text, _) => {
-            report.problem("input_is_text", "the input is text, not a ciphertext")
-        }
-        (FileKind::Empty, _) => report.problem("input_empty", "the input is empty"),
-        (FileKind::Keyset { .. } | FileKind::Damaged(_), _) => {
-            report.problem("input_is_keyset", "the input is a keyset, not a ciphertext");
-        }
+        (kind, _) => not_ciphertext(kind, report),
     }
 }
 
-#[derive(Default)]
-struct Report {
-    facts: Vec<String>,
-    problems: Vec<(&'static str, String)>,
-}
-
-impl Report {
-    fn fact(&mut self, text: impl Into<String>) {
-        self.facts.push(text.into());
-    }
-
-    fn problem(&mut self, code: &'static str, text: impl Into<String>) {
-        self.problems.push((code, text.into()));
-    }
-
-    fn print(
-        &self,
-        name: &str,
-        decrypts: Option<bool>,
-        context: &Context,
-    ) -> Result<Exit, Failure> {
-        let conclusion = match (decrypts, self.problems.as_slice()) {
-            (Some(true), _) => "it decrypts, with this keyset and this associated data",
-            (_, [_, ..]) => "that is why it does not decrypt",
-            (Some(false), []) => {
-                "no public fact explains it: other associated data, another key under the same id, \
-                 or a damaged file"
-            }
-            (None, []) => {
-                "nothing public rules out that it decrypts; to try it, pass --keyset-kek or \
-                 --insecure-cleartext, and the associated data"
-            }
-        };
-        if context.json {
-            let problems: Vec<_> = self
-                .problems
-                .iter()
-                .map(|(code, text)| json!({ "code": code, "text": text }))
-                .collect();
-            context.print_json(&json!({
-                "conclusion": conclusion,
-                "decrypts": decrypts,
-                "facts": self.facts,
-                "file": name,
-                "problems": problems,
-            }))?;
-            return Ok(Exit::Done);
-        }
-        let mut text = format!("{name}:\n");
-        for fact in &self.facts {
-            text.push_str(&format!("  {fact}\n"));
-        }
-        for (_, problem) in &self.problems {
-            text.push_str(&format!("  problem: {problem}\n"));
-        }
-        text.push_str(&format!("  so: {conclusion}\n"));
-        context.print(Lines::of_text(&text))?;
-        Ok(Exit::Done)
-    }
+/// Says that the input needs no keyset.
+fn envelope_problem() -> Problem {
+    let text =
+        "the input is an envelope, which contains its wrapped key: decrypt it with --kek URI";
+    ("input_is_envelope", text.to_owned())
 }
 
 /// Opens the keyset if the options allow it. A keyset that does not open is a finding too.
 fn open(
-    choice: &KeysetChoice,
+    choice: &KeysetChoice<'_>,
     context: &Context,
     report: &mut Report,
 ) -> Result<Option<Keyset>, Failure> {
     let opened = choice
         .access
         .resolve(context)
-        .and_then(|access| Keyset::open(&choice.keyset, access, context));
+        .and_then(|access| Keyset::open(choice.keyset, access, context));
     match opened {
         Ok(opened) => Ok(Some(opened)),
         Err(failure) => match failure.code() {
@@ -246,7 +175,7 @@ fn compare_stream(shape: FirstBytes, keyset: &Keyset, report: &mut Report) {
             Some(*aead.layout())
         })
         .collect();
-    let mut fitting: Vec<&StreamLayout> = layouts
+    let fitting: Vec<&StreamLayout> = layouts
         .iter()
         .filter(|layout| shape.first.map(usize::from) == Some(layout.header_size()))
         .collect();
@@ -257,54 +186,19 @@ fn compare_stream(shape: FirstBytes, keyset: &Keyset, report: &mut Report) {
         );
         return;
     }
-    fitting.retain(|layout| layout.map(shape.size).is_some());
-    if fitting.is_empty() {
-        report.problem(
-            "stream_cut",
-            "no complete stream has the input's size: it was cut short or extended",
-        );
-    }
-    for layout in fitting {
-        if let Some(map) = layout.map(shape.size) {
-            report.fact(format!(
-                "with segments of {} bytes it has {}, and {} bytes of plaintext",
-                layout.segment_size(),
-                count(
-                    usize::try_from(map.segments()).unwrap_or(usize::MAX),
-                    "segment"
-                ),
-                map.plaintext_size()
-            ));
-        }
-    }
+    compare_size(&fitting, shape.size, report);
 }
 
-fn compare(shape: FirstBytes, info: &KeysetInfo, report: &mut Report) {
+/// Why no key of a keyset with this prefix can have made the input.
+type Problem = (&'static str, String);
+
+fn compare(shape: FirstBytes, info: &KeysetInfo, looks_like_envelope: bool, report: &mut Report) {
     let raw = |key: &&KeyInfo| {
         key.variant() == Some(Variant::Raw) && key.status() == Some(Status::Enabled)
     };
     let raws = info.keys().iter().filter(raw).count();
     let overhead = |key: &KeyInfo| least_overhead(key.type_url());
-    if let Some(wrapped) = shape.wrapped {
-        report.fact(format!(
-            "the input may be a KMS envelope, with a wrapped key of {wrapped} bytes"
-        ));
-    }
-    let named = shape.prefix.map(|prefix| {
-        report.fact(format!(
-            "the input starts like a ciphertext of key {}, with a {} prefix",
-            prefix.id,
-            prefix.start.name()
-        ));
-        (prefix, info.keys().iter().find(|key| key.id() == prefix.id))
-    });
-    let problem = named.and_then(|(prefix, key)| match key {
-        Some(key) => compare_with(key, prefix, shape.size, report),
-        None => Some((
-            "key_not_in_keyset",
-            format!("the keyset has no key {}", prefix.id),
-        )),
-    });
+    let (problem, may_be_raw) = compare_start(shape, info, looks_like_envelope, report);
     // Raw keys are tried whatever the prefix is.
     if raws > 0 {
         report.fact(format!(
@@ -320,25 +214,57 @@ fn compare(shape: FirstBytes, info: &KeysetInfo, report: &mut Report) {
         }
     }
     match problem {
-        Some((code, text)) if raws == 0 || code != "key_not_in_keyset" => {
-            report.problem(code, text)
+        Some((_, text)) if raws > 0 && may_be_raw => {
+            report.fact(format!("{text}: only a raw key can have made it"));
         }
-        Some((_, text)) => report.fact(format!("{text}: only a raw key can have made it")),
-        None if named.is_none() && raws == 0 => report.problem(
-            "no_raw_key",
-            "the input names no key, and the keyset has no enabled raw key",
-        ),
+        Some((code, text)) => report.problem(code, text),
         None => {}
     }
 }
 
-/// Returns the reason why a key cannot have made a ciphertext that names it.
-fn compare_with(
-    key: &KeyInfo,
-    prefix: Prefix,
-    size: u64,
+/// Compares the first bytes of the input with the prefixes of the keys. Returns a problem, and whether
+/// an input of a raw key may look like that.
+fn compare_start(
+    shape: FirstBytes,
+    info: &KeysetInfo,
+    looks_like_envelope: bool,
     report: &mut Report,
-) -> Option<(&'static str, String)> {
+) -> (Option<Problem>, bool) {
+    if let Some(wrapped) = shape.wrapped {
+        report.fact(format!(
+            "the input may be a KMS envelope, with a wrapped key of {wrapped} bytes"
+        ));
+    }
+    let key_of = |prefix: Prefix| info.keys().iter().find(|key| key.id() == prefix.id);
+    let Some(prefix) = shape.prefix else {
+        let text = "the input names no key, and the keyset has no enabled raw key";
+        let has_raw = info.keys().iter().any(|key| {
+            key.variant() == Some(Variant::Raw) && key.status() == Some(Status::Enabled)
+        });
+        let problem = (!has_raw).then(|| ("no_raw_key", text.to_owned()));
+        return (problem, false);
+    };
+    let key = key_of(prefix);
+    // The length of an envelope's wrapped key looks like the prefix of a key, and names none.
+    if looks_like_envelope && key.is_none() {
+        return (Some(envelope_problem()), true);
+    }
+    report.fact(format!(
+        "the input starts like a ciphertext of key {}, with a {} prefix",
+        prefix.id,
+        prefix.start.name()
+    ));
+    match key {
+        Some(key) => (compare_with(key, prefix, shape.size, report), false),
+        None => {
+            let text = format!("the keyset has no key {}", prefix.id);
+            (Some(("key_not_in_keyset", text)), true)
+        }
+    }
+}
+
+/// Returns the reason why a key cannot have made a ciphertext that names it.
+fn compare_with(key: &KeyInfo, prefix: Prefix, size: u64, report: &mut Report) -> Option<Problem> {
     let id = key.id();
     match (key.status(), key.variant()) {
         (_, Some(variant)) if !prefix.start.is_of(variant) => Some((
@@ -365,31 +291,42 @@ fn compare_with(
 fn try_it(
     input: &FileArg,
     aad: &Aad,
-    keyset: &KeysetChoice,
+    keyset: &KeysetChoice<'_>,
     opened: &Keyset,
     context: &Context,
     report: &mut Report,
 ) -> Result<Option<bool>, Failure> {
     let cleartext = keyset.access.allows_cleartext();
     let context = &context.with_kms(keyset.access.kms());
-    let cipher = match KeysetPrimitive::of(opened, &keyset.keyset, cleartext, context) {
+    let cipher = match KeysetPrimitive::of(opened, keyset.keyset, cleartext, context) {
         Ok(cipher) => cipher,
-        Err(failure) => {
-            if report.problems.is_empty() {
+        Err(failure) if failure.exit() == Exit::KeysetInvalid => {
+            if !report.has_problems() {
                 report.problem("wrong_primitive", failure.message());
             }
             return Ok(Some(false));
         }
+        // A key of the keyset is elsewhere, and cannot be used: nothing was tried.
+        Err(failure) => return Err(failure),
     };
     let aad = aad.read(context)?;
     if let KeysetPrimitive::Streaming(aead) = &cipher {
-        let mut stream = aead.decrypting_reader(input.open(context)?, &aad);
-        return Ok(Some(io::copy(&mut stream, &mut io::sink()).is_ok()));
+        let stream = aead.decrypting_reader(input.open(context)?, &aad);
+        return read_all(stream, input).map(Some);
     }
     let Some(mut buffer) = input.read(MESSAGE_LIMIT, 0, context)? else {
         return Ok(None);
     };
-    Ok(Some(cipher.decrypt(&mut buffer, &aad).is_ok()))
+    match cipher.decrypt(&mut buffer, &aad) {
+        Ok(()) => Ok(Some(true)),
+        Err(error) => match error.kms_error() {
+            None => Ok(Some(false)),
+            Some(error) => Err(kms_failure(
+                &format!("cannot decrypt {}", input.name()),
+                error,
+            )),
+        },
+    }
 }
 
 /// Returns the fewest bytes that a key of a type adds, or `None` if the type is unknown.
