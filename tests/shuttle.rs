@@ -8,7 +8,7 @@
     clippy::unwrap_used,
     reason = "tests"
 )]
-#![cfg(feature = "cache")]
+#![cfg(all(feature = "cache", not(target_arch = "s390x")))]
 
 mod error {
     pub use keyseal::KmsError;
