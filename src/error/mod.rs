@@ -19,6 +19,9 @@ use crate::{
 /// Returns the text of an error and of all its causes, for a log: each error prints only its own
 /// clause, and the reason is often in the cause.
 ///
+/// A cause may repeat the name of a file, or be an error of another crate. Escape line breaks and
+/// other control characters before a terminal or a log of lines shows it.
+///
 /// # Example
 /// ```
 /// use keyseal::{KeysetHandle, error_chain};

@@ -308,17 +308,29 @@ fn a_message_leaves_no_key_of_its_own_on_the_stack() {
             needles::clear();
             let canary = Canary::of(&template, 0xca5e + len as u64);
             let ciphertext = thread::scope(|scope| {
-                let encrypt = || life::encrypt(&canary, provider, len);
-                scope.spawn(encrypt).join().unwrap()
+                let (encrypted, is_encrypted) = mpsc::channel();
+                let (looked, has_looked) = mpsc::channel::<()>();
+                let canary = &canary;
+                scope.spawn(move || {
+                    let ciphertext = life::encrypt(canary, provider, len);
+                    encrypted.send(ciphertext).unwrap();
+                    has_looked.recv().unwrap();
+                });
+                let ciphertext: Vec<u8> = is_encrypted.recv().unwrap();
+                needles::add_made(|| {
+                    let key = canary.secrets().next().unwrap();
+                    derive(key, &ciphertext[prefix_len..])
+                });
+                assert!(needles::count() > 0);
+                for found in memory::find_all() {
+                    leaks.push(format!("{name} {provider:?}, encrypt {len}: {found:?}"));
+                }
+                looked.send(()).unwrap();
+                ciphertext
             });
-            needles::add_made(|| {
-                let key = canary.secrets().next().unwrap();
-                derive(key, &ciphertext[prefix_len..])
-            });
-            assert!(needles::count() > 0);
             let decrypt = |primitive: &life::Used| life::decrypt(primitive, &ciphertext);
             for found in found_after(canary, provider, decrypt) {
-                leaks.push(format!("{name} {provider:?}, {len} bytes: {found:?}"));
+                leaks.push(format!("{name} {provider:?}, decrypt {len}: {found:?}"));
             }
         }
     }

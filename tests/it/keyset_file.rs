@@ -52,6 +52,40 @@ fn a_link_stays_a_link_to_the_stored_keyset() {
     assert_eq!(fs::read(&path).unwrap(), b"new");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_file_that_is_missing_and_a_device_are_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink("missing.json", &link).unwrap();
+    assert_eq!(
+        store(&link, b"keys").unwrap_err().kind(),
+        io::ErrorKind::NotFound
+    );
+    assert!(link.is_symlink());
+    assert_eq!(names(folder.path()), ["link"]);
+    let error = store("/dev/null", b"keys").unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("/dev/null"), "{error}");
+}
+
+/// Only root can give a file away, so nothing is shown where the tests run as another user.
+#[cfg(unix)]
+#[test]
+fn a_stored_keyset_keeps_its_owner() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.json");
+    store(&path, b"old").unwrap();
+    if chown(&path, Some(12), Some(34)).is_err() {
+        return;
+    }
+    store(&path, b"new").unwrap();
+    let owner = fs::metadata(&path).unwrap();
+    assert_eq!((owner.uid(), owner.gid()), (12, 34));
+}
+
 #[test]
 fn a_store_that_fails_names_the_file_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -133,7 +133,7 @@ impl KekCryptor {
             Ok(_) if witness.freshness() == Freshness::Newest => Ok(Recognised::Current),
             Ok(_) => Ok(Recognised::Older(self.older())),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                Ok(Recognised::Closed(self.under_kek("sealed stream")))
+                Ok(Recognised::Closed(self.under_kek("a sealed stream")))
             }
             Err(error) => Err(job.input.unreadable(&error)),
         }
@@ -153,7 +153,7 @@ impl KekCryptor {
             });
         };
         if job.input.file().is_none() {
-            return Ok(Recognised::Closed(self.under_kek("envelope")));
+            return Ok(Recognised::Closed(self.under_kek("an envelope")));
         }
         let message = job.read_message()?;
         let payload = self.kek.payload(self.envelope_template(), &dek)?;
@@ -162,7 +162,7 @@ impl KekCryptor {
                 payload.decrypt(&message, job.associated_data),
                 dek.freshness(),
             ) {
-                (Err(_), _) => Recognised::Closed(self.under_kek("envelope")),
+                (Err(_), _) => Recognised::Closed(self.under_kek("an envelope")),
                 (Ok(_), Freshness::Newest) => Recognised::Current,
                 (Ok(_), _) => Recognised::Older(self.older()),
             },
@@ -177,11 +177,10 @@ impl KekCryptor {
         Reason::new(
             "not_decrypted",
             format!(
-                "it is an {form} under {}, but does not decrypt: it has other associated data or \
+                "it is {form} under {}, but does not decrypt: it has other associated data or \
                  another --template, or is damaged",
                 self.kek.uri()
-            )
-            .replace("an sealed", "a sealed"),
+            ),
         )
     }
 

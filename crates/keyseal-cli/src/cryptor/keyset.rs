@@ -120,7 +120,7 @@ impl KeysetCryptor {
         match status {
             Status::Disabled => {
                 Reason::new("key_disabled", format!("key {id} is disabled")).hint(format!(
-                    "keyseal keyset enable {} --key-id {id} --in-place enables it again",
+                    "if it should still decrypt, enable it: keyseal keyset enable {} --key-id {id}",
                     self.place.argument()
                 ))
             }

@@ -36,7 +36,7 @@ pub struct ServerTlsArgs {
     /// Its certificate and key, which turn TLS on.
     #[command(flatten)]
     pub identity: IdentityArgs,
-    /// The CAs of clients in PEM: who has no certificate of theirs is refused (mutual TLS)
+    /// The CAs of clients in PEM: a client without a certificate from them is refused (mutual TLS)
     #[arg(
         long,
         value_name = "FILE",
@@ -53,7 +53,7 @@ pub struct NodeTlsArgs {
     /// Its side as a server.
     #[command(flatten)]
     pub server: ServerTlsArgs,
-    /// The CAs in PEM that the scheduler and the other executors have their certificates from
+    /// The CAs, in PEM, that issued the certificates of the scheduler and the other executors
     #[arg(
         long,
         value_name = "FILE",
@@ -67,7 +67,7 @@ pub struct NodeTlsArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ClientTlsArgs {
-    /// The CAs in PEM that the scheduler and the executors have their certificates from: turns TLS on
+    /// The CAs, in PEM, that issued the certificates of the scheduler and the executors: turns TLS on
     #[arg(
         long,
         value_name = "FILE",
@@ -153,7 +153,7 @@ impl ClientTlsArgs {
             (None, Some(_)) => Err(TlsError::new(
                 "--tls-cert",
                 "is without --tls-ca",
-                "give the CA that the scheduler and the executors have their certificates from",
+                "give the CA that issued the certificates of the scheduler and the executors",
             )),
         }
     }

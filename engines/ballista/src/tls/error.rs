@@ -66,9 +66,9 @@ impl From<TlsError> for DataFusionError {
 /// Returns whether this is a path, not a key or a certificate in its place.
 pub(super) fn is_path(path: &Path) -> bool {
     let text = path.to_string_lossy();
-    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
-    // A key in base64 may stand on one line.
-    let is_key = text.len() >= SHORTEST_KEY && text.bytes().all(is_base64) && !path.exists();
+    // A key in either base64 or hexadecimal may stand on one line, with spaces, colons or quotation marks.
+    let is_of_a_key = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_: \"'".contains(&byte);
+    let is_key = text.len() >= SHORTEST_KEY && text.bytes().all(is_of_a_key) && !path.exists();
     !is_key
         && text.len() <= LONGEST_PATH
         && !text.contains(['\n', '\r'])
@@ -79,6 +79,6 @@ pub(super) fn is_path(path: &Path) -> bool {
 pub(super) fn shown(path: &Path) -> String {
     match is_path(path) {
         true => path.display().to_string(),
-        false => "a value that is no path".to_owned(),
+        false => "a value that is not a path".to_owned(),
     }
 }

@@ -153,9 +153,9 @@ fn mismatch(cert: &Path, key: &Path, error: rustls::Error) -> TlsError {
 fn warn_if_others_can_read(key: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
 
-    if fs::metadata(key).is_ok_and(|file| file.permissions().mode() & 0o007 != 0) {
+    if fs::metadata(key).is_ok_and(|file| file.permissions().mode() & 0o006 != 0) {
         tracing::warn!(
-            "all users of this machine can open the private key {}: set its mode to 0600",
+            "all users of this machine can read or change the private key {}: set its mode to 0600",
             key.display()
         );
     }

@@ -20,16 +20,21 @@ use super::{
 
 /// How long to wait between two calls.
 const PAUSE: Duration = Duration::from_millis(200);
+/// A server that closes so many connections in a row refuses us.
+const REFUSALS: u32 = 5;
 
 /// What came of a call.
 enum Greeting {
     Answered,
-    /// Nobody listens, or not yet. Or the connection broke before it said why.
+    /// Nobody listens, or not yet.
     Unreachable(String),
+    /// The connection broke after the handshake. A server that restarts does that, and so does one that
+    /// refuses our certificate.
+    Closed(TlsError),
 }
 
-/// Calls a scheduler until it answers, for as long as the limit, and not again if one of the two does not
-/// accept the other.
+/// Calls a scheduler until it answers, for as long as the limit, and not again if either side
+/// rejects the other.
 pub(crate) async fn meet(
     tls: &ClientTls,
     host: &str,
@@ -37,7 +42,20 @@ pub(crate) async fn meet(
     limit: Duration,
 ) -> Result<(), TlsError> {
     let started = Instant::now();
-    while let Greeting::Unreachable(reason) = greet(tls, host, port).await? {
+    let mut closed = 0;
+    loop {
+        let reason = match greet(tls, host, port).await? {
+            Greeting::Answered => return Ok(()),
+            Greeting::Unreachable(reason) => {
+                closed = 0;
+                reason
+            }
+            Greeting::Closed(error) if closed + 1 == REFUSALS => return Err(error),
+            Greeting::Closed(_) => {
+                closed += 1;
+                "it closed the connection".to_owned()
+            }
+        };
         if started.elapsed() >= limit {
             let problem = format!("the scheduler does not answer: {reason}");
             let help = "start it, or give its address";
@@ -46,7 +64,6 @@ pub(crate) async fn meet(
         tracing::info!("the scheduler at {host}:{port} does not answer yet: {reason}");
         tokio::time::sleep(PAUSE).await;
     }
-    Ok(())
 }
 
 /// Calls a scheduler. A client with TLS 1.3 learns from the first answer alone that the server refuses its
@@ -81,7 +98,10 @@ async fn greet(tls: &ClientTls, host: &str, port: u16) -> Result<Greeting, TlsEr
     match status.source() {
         // The scheduler says this itself.
         None => Ok(Greeting::Answered),
-        Some(error) => Err(explain(error, tls, &server).unwrap_or_else(|| closed(tls, &server))),
+        Some(error) => match explain(error, tls, &server) {
+            Some(error) => Err(error),
+            None => Ok(Greeting::Closed(closed(tls, &server))),
+        },
     }
 }
 

@@ -54,7 +54,7 @@ impl ServerTls {
     pub fn check_name(&self, host: &str) -> Result<(), TlsError> {
         let name = ServerName::try_from(host).map_err(|_| {
             let help = "give a name of the DNS or an IP address as --external-host";
-            TlsError::new(host, "is no name of a server", help)
+            TlsError::new(host, "is not a valid server name", help)
         })?;
         let path = self.identity.path();
         let checked = ParsedCertificate::try_from(self.identity.leaf())

@@ -1,6 +1,11 @@
 //! A scheduler and executors as processes.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use datafusion::prelude::SessionContext;
 use keyseal_ballista::{
@@ -48,6 +53,18 @@ pub(crate) struct Nodes {
     client: Option<ClientTls>,
 }
 
+/// Waits until somebody listens at the port.
+pub(crate) async fn listens(port: u16) {
+    let started = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "nobody listens at {port}"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 impl Nodes {
     pub(crate) async fn start(lake: &Lake, settings: Settings) -> Self {
         let port = free_port().unwrap();
@@ -65,9 +82,7 @@ impl Nodes {
             true => {
                 // The recorder accepts calls at once, and hangs up while there is no scheduler. Executors
                 // in clear would take that for an answer, and end.
-                while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
+                listens(port).await;
                 Some(Recorder::start(port).await)
             }
             false => None,

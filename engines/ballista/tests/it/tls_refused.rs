@@ -6,13 +6,12 @@ use ballista_core::serde::protobuf::{
     GetJobStatusParams, scheduler_grpc_client::SchedulerGrpcClient,
 };
 use keyseal_ballista::local::{ProcessBuilder, free_port};
-use tokio::net::TcpStream;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use crate::{
     certificates::{Authority, Issued, mutual},
     lake::Lake,
-    nodes::{Nodes, PROGRAM, Settings},
+    nodes::{Nodes, PROGRAM, Settings, listens},
 };
 
 /// Runs a verb of the program that must fail, and returns what it says.
@@ -153,13 +152,6 @@ async fn a_client_with_tls_does_not_talk_to_a_scheduler_in_clear() {
     let error = error_of(&lake, "sql", &arguments).await;
     assert!(error.contains("it does not speak TLS"), "{error}");
     nodes.stop().await;
-}
-
-/// Waits until an executor is up.
-async fn listens(port: u16) {
-    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// Calls an executor's server for results, with the right CA.

@@ -214,6 +214,9 @@ fn compare(shape: FirstBytes, info: &KeysetInfo, looks_like_envelope: bool, repo
         }
     }
     match problem {
+        Some(("input_is_envelope", _)) if raws > 0 => report.fact(
+            "the input looks like an envelope: a raw key of the keyset made it, or it needs --kek URI",
+        ),
         Some((_, text)) if raws > 0 && may_be_raw => {
             report.fact(format!("{text}: only a raw key can have made it"));
         }
