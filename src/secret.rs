@@ -199,12 +199,20 @@ pub(crate) const STACK_OF_AWS_LC_KEYS: usize = if cfg!(any(unoptimized, little_o
 pub(crate) const STACK_OF_MESSAGES: usize = if cfg!(unoptimized) { 16 << 10 } else { 8 << 10 };
 
 /// The same below those whose frames are small once they are inlined: AES-CMAC, HMAC and HKDF with
-/// SHA-224 and SHA-256, and AWS-LC's ciphers, also those that set up a key for each message. Half as
-/// much is enough for each of them.
+/// SHA-224 and SHA-256, AWS-LC's ChaCha20 and AES-GCM-SIV. Half as much is enough for each of them.
 pub(crate) const STACK_OF_SMALL_FRAMES: usize = if cfg!(any(unoptimized, little_optimized)) {
     STACK_OF_MESSAGES
 } else {
     2 << 10
+};
+
+/// The same below those that set AWS-LC's ciphers up for each message: XChaCha20 and X-AES-GCM. A
+/// quarter of it is not enough.
+#[cfg(feature = "aws-lc-rs")]
+pub(crate) const STACK_OF_MESSAGE_KEYS: usize = if cfg!(any(unoptimized, little_optimized)) {
+    STACK_OF_MESSAGES
+} else {
+    4 << 10
 };
 
 /// Bytes of stack that are wiped at once.

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{Provider, RawAead, Refused, cmac::Cmac, wiping};
 #[cfg(feature = "aws-lc-rs")]
-use crate::secret::{STACK_OF_SMALL_FRAMES, SecretBytes};
+use crate::secret::{STACK_OF_MESSAGE_KEYS, SecretBytes};
 use crate::{
     error::KeyError,
     secret::{STACK_OF_KEYS, STACK_OF_MESSAGES},
@@ -23,7 +23,7 @@ pub(crate) fn xchacha20_poly1305(
 ) -> Result<Box<dyn RawAead>, KeyError> {
     match provider {
         #[cfg(feature = "aws-lc-rs")]
-        Provider::AwsLc => boxed::<_, STACK_OF_SMALL_FRAMES>(|| {
+        Provider::AwsLc => boxed::<_, STACK_OF_MESSAGE_KEYS>(|| {
             Ok(XChaCha20Poly1305 {
                 key: SecretBytes::copy_of(key),
             })
@@ -46,7 +46,7 @@ pub(crate) fn x_aes_gcm(
 ) -> Result<Box<dyn RawAead>, KeyError> {
     match provider {
         #[cfg(feature = "aws-lc-rs")]
-        Provider::AwsLc => boxed::<_, STACK_OF_SMALL_FRAMES>(|| {
+        Provider::AwsLc => boxed::<_, STACK_OF_MESSAGE_KEYS>(|| {
             XAesGcm::new(key, salt_size, super::aws_lc::aes_gcm)
         }),
         Provider::RustCrypto => boxed::<_, STACK_OF_MESSAGES>(|| {
