@@ -1,11 +1,12 @@
 //! Who is refused by a cluster with mutual TLS, and what they are told.
 
-use std::{fs, path::Path, process::Stdio, time::Duration};
+use std::{fs, path::Path, process::Stdio};
 
 use ballista_core::serde::protobuf::{
     GetJobStatusParams, scheduler_grpc_client::SchedulerGrpcClient,
 };
 use keyseal_ballista::local::{ProcessBuilder, free_port};
+use tokio::net::TcpStream;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use crate::{
