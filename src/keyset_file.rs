@@ -26,7 +26,8 @@ use crate::rng;
 /// # Errors
 /// [`io::Error`] with the path: the old file is as it was, and no other is left behind. If only the
 /// last step fails, which makes the new name survive a power failure, the file may be the new one. A
-/// folder, a device and a link to a file that is missing are refused.
+/// folder, a device, a link to a file that is missing, and a file whose owner cannot be kept are
+/// refused.
 ///
 /// # Example
 /// ```
@@ -86,7 +87,12 @@ fn keep_owner(new: &File, old: &Metadata) -> io::Result<()> {
     if (made.uid(), made.gid()) == (old.uid(), old.gid()) {
         return Ok(());
     }
-    fchown(new, Some(old.uid()), Some(old.gid()))
+    fchown(new, Some(old.uid()), Some(old.gid())).map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("its owner and group cannot be kept: {error}"),
+        )
+    })
 }
 
 #[cfg(not(unix))]

@@ -242,7 +242,7 @@ impl<'a> Record<'a> {
         }
         match delimited {
             Some(split) => (value, *message) = split,
-            // It refuses a length that does not fit.
+            // Also a length that does not fit, which skipping refuses.
             None => skip_field(wire_type, number, message, DecodeContext::default())?,
         }
         let whole = start.split_at(start.len() - message.remaining()).0;

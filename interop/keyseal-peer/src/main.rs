@@ -13,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use keyseal::{
     DeterministicAead as _, KeyTypes, KeysetAead, KeysetDeriver, KeysetDeterministicAead,
     KeysetHandle, KeysetMac, KeysetPrfSet, KeysetRemoteAead, KeysetStreamingAead, Mac as _, Prf,
-    Provider, SecretAccess, StreamingAead as _, Variant,
+    Provider, SecretAccess, StreamingAead as _, Variant, error_chain,
     key::KeyTemplate,
     keyset::{self, Format},
     kms::{
@@ -57,18 +57,8 @@ enum Failure {
 fn at<T, E: Error>(stage: &'static str, result: Result<T, E>) -> Result<T, Failure> {
     result.map_err(|error| Failure::Refused {
         stage,
-        cause: with_causes(&error),
+        cause: error_chain(&error),
     })
-}
-
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text += &format!(": {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 fn protocol(what: impl fmt::Display) -> Failure {

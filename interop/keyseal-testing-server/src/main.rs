@@ -18,7 +18,7 @@ use std::{
 };
 
 use keyseal::{
-    KeysetHandle, KeysetRemoteAead, RemoteAead, SecretAccess,
+    KeysetHandle, KeysetRemoteAead, RemoteAead, SecretAccess, error_chain,
     keyset::{self, Format},
     kms::{KmsClients, file::FileKmsClient, scaleway::ScalewayClient, testkit::FakeKmsClient},
 };
@@ -172,7 +172,7 @@ fn key_services() -> KmsClients {
     match ScalewayClient::from_env() {
         Ok(client) => services.with(client),
         Err(error) => {
-            println!("without scw-kms:// URIs: {}", with_causes(&error));
+            println!("without scw-kms:// URIs: {}", error_chain(&error));
             services
         }
     }
@@ -240,15 +240,5 @@ fn write(keyset: &KeysetHandle) -> Vec<u8> {
 
 /// What the library refuses, as the tests want it: a text.
 fn refused<T, E: Error>(result: Result<T, E>) -> Result<T, String> {
-    result.map_err(|error| with_causes(&error))
-}
-
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text += &format!(": {cause}");
-        next = cause.source();
-    }
-    text
+    result.map_err(|error| error_chain(&error))
 }

@@ -100,8 +100,8 @@ impl fmt::Debug for CachePolicy {
 /// wipes it and takes another.
 ///
 /// # Security
-/// Anyone who gets hold of a DEK can read everything that it encrypted. If its wrapped form,
-/// which each message contains, is lost, nobody can once the DEK is wiped. The ceilings keep the
+/// Anyone who gets hold of a DEK can read everything that it encrypted. Once the cache has wiped
+/// it, its wrapped form, which each message contains, is the only way to it. The ceilings keep the
 /// cipher's own bounds with a wide margin; your limits decide how much one leaked DEK exposes. A
 /// message that is longer than `max_bytes` gets its own DEK.
 #[derive(Clone, Debug)]

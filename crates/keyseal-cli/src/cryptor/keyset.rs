@@ -119,8 +119,13 @@ impl KeysetCryptor {
     fn closed(&self, id: KeyId, status: Status) -> Reason {
         match status {
             Status::Disabled => {
+                // Without it, the command writes the keyset to standard output.
+                let in_place = match self.place {
+                    FileArg::Standard => "",
+                    FileArg::File(_) => " --in-place",
+                };
                 Reason::new("key_disabled", format!("key {id} is disabled")).hint(format!(
-                    "if it should still decrypt, enable it: keyseal keyset enable {} --key-id {id}",
+                    "if it should still decrypt, enable it: keyseal keyset enable {} --key-id {id}{in_place}",
                     self.place.argument()
                 ))
             }

@@ -198,7 +198,7 @@ fn compare(shape: FirstBytes, info: &KeysetInfo, looks_like_envelope: bool, repo
     };
     let raws = info.keys().iter().filter(raw).count();
     let overhead = |key: &KeyInfo| least_overhead(key.type_url());
-    let (problem, may_be_raw) = compare_start(shape, info, looks_like_envelope, report);
+    let (problem, if_raw) = compare_start(shape, info, looks_like_envelope, report);
     // Raw keys are tried whatever the prefix is.
     if raws > 0 {
         report.fact(format!(
@@ -213,26 +213,21 @@ fn compare(shape: FirstBytes, info: &KeysetInfo, looks_like_envelope: bool, repo
             report.problem("too_short", "the input is too short for any raw key");
         }
     }
-    match problem {
-        Some(("input_is_envelope", _)) if raws > 0 => report.fact(
-            "the input looks like an envelope: a raw key of the keyset made it, or it needs --kek URI",
-        ),
-        Some((_, text)) if raws > 0 && may_be_raw => {
-            report.fact(format!("{text}: only a raw key can have made it"));
-        }
-        Some((code, text)) => report.problem(code, text),
-        None => {}
+    match (problem, if_raw) {
+        (Some(_), Some(fact)) if raws > 0 => report.fact(fact),
+        (Some((code, text)), _) => report.problem(code, text),
+        (None, _) => {}
     }
 }
 
-/// Compares the first bytes of the input with the prefixes of the keys. Returns a problem, and whether
-/// an input of a raw key may look like that.
+/// Compares the first bytes of the input with the prefixes of the keys. Returns a problem; and what is
+/// true instead if the keyset has a raw key, whose ciphertexts may look like that.
 fn compare_start(
     shape: FirstBytes,
     info: &KeysetInfo,
     looks_like_envelope: bool,
     report: &mut Report,
-) -> (Option<Problem>, bool) {
+) -> (Option<Problem>, Option<String>) {
     if let Some(wrapped) = shape.wrapped {
         report.fact(format!(
             "the input may be a KMS envelope, with a wrapped key of {wrapped} bytes"
@@ -245,12 +240,14 @@ fn compare_start(
             key.variant() == Some(Variant::Raw) && key.status() == Some(Status::Enabled)
         });
         let problem = (!has_raw).then(|| ("no_raw_key", text.to_owned()));
-        return (problem, false);
+        return (problem, None);
     };
     let key = key_of(prefix);
     // The length of an envelope's wrapped key looks like the prefix of a key, and names none.
     if looks_like_envelope && key.is_none() {
-        return (Some(envelope_problem()), true);
+        let fact = "the input looks like an envelope: a raw key of the keyset made it, or it needs \
+                    --kek URI";
+        return (Some(envelope_problem()), Some(fact.to_owned()));
     }
     report.fact(format!(
         "the input starts like a ciphertext of key {}, with a {} prefix",
@@ -258,10 +255,11 @@ fn compare_start(
         prefix.start.name()
     ));
     match key {
-        Some(key) => (compare_with(key, prefix, shape.size, report), false),
+        Some(key) => (compare_with(key, prefix, shape.size, report), None),
         None => {
             let text = format!("the keyset has no key {}", prefix.id);
-            (Some(("key_not_in_keyset", text)), true)
+            let fact = format!("{text}: only a raw key can have made it");
+            (Some(("key_not_in_keyset", text)), Some(fact))
         }
     }
 }
