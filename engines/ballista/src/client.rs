@@ -33,8 +33,8 @@ pub async fn connect(engine: &Engine, url: &str) -> Result<SessionContext> {
 /// scheduler once, so that an error says what is wrong with the certificates.
 ///
 /// # Errors
-/// [`TlsError`](crate::TlsError), as a [`DataFusionError`], if one of the two does not accept the other, or
-/// the scheduler does not answer. [`DataFusionError`] if the URL is malformed.
+/// [`TlsError`](crate::TlsError), as a [`DataFusionError`], if either side rejects the other, or the
+/// scheduler does not answer. [`DataFusionError`] if the URL is malformed.
 pub async fn connect_with_tls(
     engine: &Engine,
     url: &str,

@@ -75,16 +75,22 @@ async fn sql(process: &ProcessArgs, args: SqlArgs) -> Result<(), BoxError> {
         }
     };
     let engine = open(process, Role::Client)?;
-    if args.local {
-        let ctx = SessionContext::new_with_state(engine.state(SessionConfig::new(), None)?);
-        run_statements(&ctx, &sql, &mut io::stdout()).await?;
-    } else if let Some(tls) = args.tls.read()? {
-        let ctx = connect_with_tls(&engine, &args.scheduler, &tls).await?;
-        run_statements(&ctx, &sql, &mut io::stdout()).await?;
-    } else {
-        let ctx = connect(&engine, &args.scheduler).await?;
-        let done = run_statements(&ctx, &sql, &mut io::stdout()).await;
-        done.map_err(with_hint)?;
+    // A query in this process needs no certificates, whatever the variables say.
+    let tls = match args.local {
+        true => None,
+        false => args.tls.read()?,
+    };
+    let ctx = match &tls {
+        _ if args.local => {
+            SessionContext::new_with_state(engine.state(SessionConfig::new(), None)?)
+        }
+        Some(tls) => connect_with_tls(&engine, &args.scheduler, tls).await?,
+        None => connect(&engine, &args.scheduler).await?,
+    };
+    let done = run_statements(&ctx, &sql, &mut io::stdout()).await;
+    match tls {
+        Some(_) => done?,
+        None => done.map_err(with_hint)?,
     }
     Ok(())
 }

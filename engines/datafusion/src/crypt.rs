@@ -4,11 +4,10 @@ use datafusion::{
     arrow::{array::ArrayRef, datatypes::DataType},
     error::Result,
 };
-use keyseal::{DecryptError, EncryptError};
+use keyseal::{DecryptError, EncryptError, error_chain};
 
 use crate::{
     call::{Call, LastKeyset},
-    error::sentence,
     function::{Definition, Nature, Parameter},
     key_use::KeyUse,
     output::Output,
@@ -55,7 +54,7 @@ pub(crate) fn encrypt(call: &Call<'_>, cipher: Cipher<EncryptError>) -> Result<A
     let room = call.size(1) + call.rows * OVERHEAD;
     let output = call.map(room, |[keyset, plaintext, data], out| {
         let encrypted = cipher(keysets.get(keyset)?, plaintext, data, out)?;
-        encrypted.map_err(|error| sentence(&error)).map(Some)
+        encrypted.map_err(|error| error_chain(&error)).map(Some)
     })?;
     output.binary(call.function)
 }

@@ -1,9 +1,7 @@
 //! The names of key types in SQL: BigQuery's, and the names of key templates.
 
 use datafusion::{common::plan_err, error::Result};
-use keyseal::{Key, KeyTypes, key::KeyKind};
-
-use crate::error::sentence;
+use keyseal::{Key, KeyTypes, error_chain, key::KeyKind};
 
 /// Returns the template of a key type for new keysets.
 pub(crate) fn template(name: &str) -> Result<&'static str> {
@@ -35,7 +33,7 @@ pub(crate) fn check_raw(name: &str) -> Result<()> {
 /// Generates a key for a type that [`template`] accepts.
 pub(crate) fn generate(name: &str) -> Result<Key, String> {
     let template = template(name).map_err(|error| error.strip_backtrace())?;
-    Key::generate(template).map_err(|error| sentence(&error))
+    Key::generate(template).map_err(|error| error_chain(&error))
 }
 
 #[cfg(test)]

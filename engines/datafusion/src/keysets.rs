@@ -9,11 +9,10 @@ use datafusion::{
     },
     error::Result,
 };
-use keyseal::{KeyTypes, KeysetHandle, SecretBytes, keyset::Format};
+use keyseal::{KeyTypes, KeysetHandle, SecretBytes, error_chain, keyset::Format};
 
 use crate::{
     call::{Call, LastKeyset, utf8},
-    error::sentence,
     function::{Definition, Nature, Parameter},
     key_type,
 };
@@ -77,7 +76,7 @@ fn new_keyset(call: &Call<'_>) -> Result<ArrayRef> {
         let keyset = KeysetHandle::new(key_type::generate(utf8(key_type)?)?);
         write_cleartext(
             call,
-            &keyset.map_err(|error| sentence(&error))?,
+            &keyset.map_err(|error| error_chain(&error))?,
             Format::Binary,
             out,
         )
@@ -98,8 +97,8 @@ fn add_key_from_raw_bytes(call: &Call<'_>) -> Result<ArrayRef> {
         let key = types
             .template(template)
             .and_then(|template| types.import(template.key_template(), &key))
-            .map_err(|error| sentence(&error))?;
-        keyset.add(key).map_err(|error| sentence(&error))?;
+            .map_err(|error| error_chain(&error))?;
+        keyset.add(key).map_err(|error| error_chain(&error))?;
         write_cleartext(call, &keyset, Format::Binary, out)
     };
     let room = call.size(0) + call.rows * ROOM;
@@ -110,7 +109,7 @@ fn rotate_keyset(call: &Call<'_>) -> Result<ArrayRef> {
     let write = |[keyset, key_type]: [&[u8]; 2], out: &mut Vec<u8>| {
         let mut keyset = call.ring.cleartext(keyset)?.handle().clone();
         let key = key_type::generate(utf8(key_type)?)?;
-        keyset.rotate(key).map_err(|error| sentence(&error))?;
+        keyset.rotate(key).map_err(|error| error_chain(&error))?;
         write_cleartext(call, &keyset, Format::Binary, out)
     };
     let room = call.size(0) + call.rows * ROOM;
@@ -142,7 +141,7 @@ fn keyset_from_json(call: &Call<'_>) -> Result<ArrayRef> {
         let keyset = KeysetHandle::read_cleartext(json, Format::Json, access);
         write_cleartext(
             call,
-            &keyset.map_err(|error| sentence(&error))?,
+            &keyset.map_err(|error| error_chain(&error))?,
             Format::Binary,
             out,
         )

@@ -40,7 +40,6 @@
 #![deny(missing_docs)]
 
 // A module uses only those above it.
-mod error;
 mod key_type;
 mod key_use;
 mod output;

@@ -1,8 +1,8 @@
 //! [`ParsedKeyset`]: a keyset with the primitives that SQL uses.
 
-use keyseal::{KeysetAead, KeysetDeterministicAead, KeysetHandle, key::KeyKind, keyset::Primitive};
-
-use crate::error::sentence;
+use keyseal::{
+    KeysetAead, KeysetDeterministicAead, KeysetHandle, error_chain, key::KeyKind, keyset::Primitive,
+};
 
 pub(crate) struct ParsedKeyset {
     handle: KeysetHandle,
@@ -50,6 +50,6 @@ fn primitive<P: Primitive>(handle: &KeysetHandle, wanted: KeyKind) -> Result<P, 
         Some(kind) if kind != wanted => {
             format!("this keyset has keys for {kind}, not for {wanted}")
         }
-        _ => sentence(&error),
+        _ => error_chain(&error),
     })
 }

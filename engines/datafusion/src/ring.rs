@@ -8,7 +8,7 @@ use std::{
 };
 
 use keyseal::{
-    KeysetError, KeysetHandle, KmsErrorKind, RemoteAead, SecretAccess,
+    KeysetError, KeysetHandle, KmsErrorKind, RemoteAead, SecretAccess, error_chain,
     keyset::{Format, KeysetFile},
     kms::{KmsClients, blocking::Worker},
 };
@@ -17,7 +17,6 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::{
-    error::sentence,
     key_use::KeyUse,
     parsed::ParsedKeyset,
     reference::Reference,
@@ -250,7 +249,7 @@ impl KeyRing {
     ) -> Result<(Arc<ParsedKeyset>, Option<String>), String> {
         let (wrapped, unread) = kept.wrapped(since, |source| {
             let read = self.run(source.read())?;
-            read.map_err(|error| sentence(&*error))
+            read.map_err(|error| error_chain(&*error))
         })?;
         Ok((self.unwrapped(uri, &wrapped)?, unread))
     }
@@ -267,7 +266,7 @@ impl KeyRing {
         }
         let parse = || {
             let handle = KeysetHandle::read_cleartext(keyset, Format::Binary, access);
-            let handle = handle.map_err(|error| sentence(&error))?;
+            let handle = handle.map_err(|error| error_chain(&error))?;
             Ok(Arc::new(ParsedKeyset::new(handle)))
         };
         let key = Sha256::digest(keyset).into();
@@ -318,7 +317,7 @@ impl KeyRing {
         let kek = self.kek(uri).map_err(retryable)?;
         let unwrapped = self.run(unwrap(&*kek, wrapped)).map_err(retryable)?;
         unwrapped.map_err(|error| Unopened {
-            text: format!("{uri}: {}", sentence(&error)),
+            text: format!("{uri}: {}", error_chain(&error)),
             is_retryable: error.is_retryable(),
         })
     }
@@ -329,12 +328,12 @@ impl KeyRing {
         let access = SecretAccess::insecure();
         let keyset = keyset.write_cleartext(Format::Binary, access);
         self.run(kek.encrypt(keyset.expose(access), b""))?
-            .map_err(|error| format!("{uri}: {}", sentence(&error)))
+            .map_err(|error| format!("{uri}: {}", error_chain(&error)))
     }
 
     fn kek(&self, uri: &str) -> Result<Arc<dyn RemoteAead>, String> {
         let kek = self.kms.find(uri);
-        kek.map_err(|error| format!("{uri}: {}", sentence(&error)))
+        kek.map_err(|error| format!("{uri}: {}", error_chain(&error)))
     }
 
     /// Waits on the worker's thread, so that the call progresses even if all threads of the engine's

@@ -4,11 +4,10 @@ use datafusion::{
     arrow::{array::ArrayRef, datatypes::DataType},
     error::Result,
 };
-use keyseal::KeysetHandle;
+use keyseal::{KeysetHandle, error_chain};
 
 use crate::{
     call::{Call, utf8},
-    error::sentence,
     function::{Definition, Nature, Parameter},
     key_type,
 };
@@ -43,7 +42,12 @@ pub(crate) const FUNCTIONS: &[Definition] = &[
 fn new_wrapped_keyset(call: &Call<'_>) -> Result<ArrayRef> {
     let write = |[uri, key_type]: [&[u8]; 2], out: &mut Vec<u8>| {
         let keyset = KeysetHandle::new(key_type::generate(utf8(key_type)?)?);
-        wrap(call, uri, &keyset.map_err(|error| sentence(&error))?, out)
+        wrap(
+            call,
+            uri,
+            &keyset.map_err(|error| error_chain(&error))?,
+            out,
+        )
     };
     call.map(0, write)?.binary(call.function)
 }
@@ -60,7 +64,7 @@ fn rotate_wrapped_keyset(call: &Call<'_>) -> Result<ArrayRef> {
     let write = |[uri, wrapped, key_type]: [&[u8]; 3], out: &mut Vec<u8>| {
         let mut keyset = call.ring.unwrap_keyset(utf8(uri)?, wrapped)?;
         let key = key_type::generate(utf8(key_type)?)?;
-        keyset.rotate(key).map_err(|error| sentence(&error))?;
+        keyset.rotate(key).map_err(|error| error_chain(&error))?;
         wrap(call, uri, &keyset, out)
     };
     call.map(call.size(1) * 2, write)?.binary(call.function)

@@ -5,7 +5,7 @@ use std::{error::Error, fmt, path::Path};
 use ballista_core::error::BallistaError;
 use datafusion::error::DataFusionError;
 
-/// Paths longer than this, or with a line break, are no paths: somebody gave the key itself.
+/// Paths longer than this, or with a line break, are not paths: somebody gave the key itself.
 const LONGEST_PATH: usize = 1024;
 
 /// The digits of the shortest key in base64: Ed25519 has 48 bytes.

@@ -9,6 +9,7 @@ use std::{
 use ballista_core::serde::protobuf::{
     GetJobStatusParams, scheduler_grpc_client::SchedulerGrpcClient,
 };
+use keyseal::error_chain;
 use rustls::{AlertDescription, CertificateError};
 use tonic::transport::Endpoint;
 
@@ -27,7 +28,7 @@ const REFUSALS: u32 = 5;
 enum Greeting {
     Answered,
     /// Nobody listens, or not yet.
-    Unreachable(String),
+    Unreachable(TlsError),
     /// The connection broke after the handshake. A server that restarts does that, and so does one that
     /// refuses our certificate.
     Closed(TlsError),
@@ -44,24 +45,21 @@ pub(crate) async fn meet(
     let started = Instant::now();
     let mut closed = 0;
     loop {
-        let reason = match greet(tls, host, port).await? {
+        let error = match greet(tls, host, port).await? {
             Greeting::Answered => return Ok(()),
-            Greeting::Unreachable(reason) => {
+            Greeting::Unreachable(error) => {
                 closed = 0;
-                reason
+                error
             }
-            Greeting::Closed(error) if closed + 1 == REFUSALS => return Err(error),
-            Greeting::Closed(_) => {
+            Greeting::Closed(error) => {
                 closed += 1;
-                "it closed the connection".to_owned()
+                error
             }
         };
-        if started.elapsed() >= limit {
-            let problem = format!("the scheduler does not answer: {reason}");
-            let help = "start it, or give its address";
-            return Err(TlsError::new(format!("{host}:{port}"), problem, help));
+        if closed == REFUSALS || started.elapsed() >= limit {
+            return Err(error);
         }
-        tracing::info!("the scheduler at {host}:{port} does not answer yet: {reason}");
+        tracing::info!("the scheduler is called again: {error}");
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -72,7 +70,15 @@ async fn greet(tls: &ClientTls, host: &str, port: u16) -> Result<Greeting, TlsEr
     let server = format!("{host}:{port}");
     let failed = |error: &(dyn Error + 'static)| match explain(error, tls, &server) {
         Some(error) => Err(error),
-        None => Ok(Greeting::Unreachable(causes(error))),
+        None => {
+            let problem = format!("the scheduler does not answer: {}", error_chain(error));
+            let help = "start it, or give its address";
+            Ok(Greeting::Unreachable(TlsError::new(
+                server.clone(),
+                problem,
+                help,
+            )))
+        }
     };
     let endpoint = Endpoint::from_shared(format!("https://{server}"))
         .map_err(Box::from)
@@ -146,7 +152,7 @@ fn explain(error: &(dyn Error + 'static), tls: &ClientTls, server: &str) -> Opti
 /// The server refused us. Its reason may come too late to be read.
 fn closed(tls: &ClientTls, server: &str) -> TlsError {
     let (problem, help) = match tls.cert() {
-        Some(_) => refused(tls, "it closed the connection, as servers then do"),
+        Some(_) => refused(tls, "it closed the connection"),
         None => demanded("it closed the connection, as servers do that demand a certificate"),
     };
     TlsError::new(server, problem, help)
@@ -182,14 +188,4 @@ fn rustls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Erro
         next = error.source();
     }
     None
-}
-
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
 }

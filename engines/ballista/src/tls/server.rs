@@ -26,8 +26,8 @@ pub struct ServerTls {
 }
 
 impl ServerTls {
-    /// Reads a certificate chain and its private key. With the CAs of clients, the server refuses everyone
-    /// who has no certificate of theirs.
+    /// Reads a certificate chain and its private key. With the CAs of clients, the server refuses
+    /// every client without a certificate from them.
     ///
     /// The process's cryptography for rustls becomes AWS-LC, unless it has one already.
     ///
