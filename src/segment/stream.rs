@@ -4,7 +4,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::StreamLayout;
 use crate::{
-    cipher::{self, Hash, RawAead, Refused},
+    cipher::{self, Hash, Provider, RawAead, Refused},
     error::{DecryptError, EncryptError, KeyError},
     rng,
     secret::SecretBytes,
@@ -25,16 +25,18 @@ pub(crate) type MakeCipher = Box<dyn Fn(&[u8]) -> Result<Box<dyn RawAead>, KeyEr
 pub struct StreamKey {
     layout: StreamLayout,
     key: SecretBytes,
+    provider: Provider,
     hash: Hash,
     derived_size: usize,
     make_cipher: MakeCipher,
 }
 
 impl StreamKey {
-    /// Takes the key, the hash of its HKDF, and how many derived bytes the cipher is made of.
+    /// Takes the key, provider and hash of its HKDF, and how many derived bytes the cipher is made of.
     pub(crate) fn new(
         layout: StreamLayout,
         key: SecretBytes,
+        provider: Provider,
         hash: Hash,
         derived_size: usize,
         make_cipher: MakeCipher,
@@ -42,6 +44,7 @@ impl StreamKey {
         Self {
             layout,
             key,
+            provider,
             hash,
             derived_size,
             make_cipher,
@@ -90,7 +93,7 @@ impl StreamKey {
 
     fn derive(&self, header: Header, associated_data: &[u8]) -> Result<StreamCipher, KeyError> {
         let mut derived = Zeroizing::new(vec![0; self.derived_size]);
-        cipher::hkdf(self.key.bytes(), self.hash, header.salt())
+        cipher::hkdf(self.provider, self.key.bytes(), self.hash, header.salt())
             .compute(associated_data, &mut derived)
             .map_err(|Refused| KeyError::Provider)?;
         Ok(StreamCipher {
@@ -282,7 +285,6 @@ impl Header {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::cipher::Provider;
 
     /// A key of 64-byte segments, of either kind.
     pub(in crate::segment) fn keys() -> [StreamKey; 2] {
@@ -291,6 +293,7 @@ pub(super) mod tests {
             StreamKey::new(
                 StreamKey::layout_of(64, 16, 16),
                 secret(),
+                Provider::FASTEST,
                 Hash::Sha256,
                 16,
                 Box::new(|derived| cipher::aes_gcm(Provider::FASTEST, derived)),
@@ -298,11 +301,12 @@ pub(super) mod tests {
             StreamKey::new(
                 StreamKey::layout_of(64, 16, 10),
                 secret(),
+                Provider::FASTEST,
                 Hash::Sha512,
                 48,
                 Box::new(|derived| {
                     let (aes, hmac) = derived.split_at(16);
-                    cipher::aes_ctr_hmac_segments(aes, hmac, Hash::Sha1, 10)
+                    cipher::aes_ctr_hmac_segments(Provider::FASTEST, aes, hmac, Hash::Sha1, 10)
                 }),
             ),
         ]

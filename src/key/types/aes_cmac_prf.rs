@@ -97,7 +97,7 @@ impl KeySpec for AesCmacPrfKeyType {
     }
 
     fn primitive(key: &AesCmacPrfKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
-        let mac = cipher::aes_cmac(key.key.bytes(), AesCmacPrfParameters::MAX_OUTPUT);
-        cipher::of_mac(mac).map(RawPrimitive::Prf)
+        let mac = cipher::aes_cmac(key.key.bytes(), AesCmacPrfParameters::MAX_OUTPUT)?;
+        Ok(RawPrimitive::Prf(cipher::of_mac(mac)))
     }
 }

@@ -336,7 +336,7 @@ impl KeySpec for AesCtrHmacKeyType {
         }
     }
 
-    fn primitive(key: &AesCtrHmacKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
+    fn primitive(key: &AesCtrHmacKey, provider: Provider) -> Result<RawPrimitive, KeyError> {
         let AesCtrHmacParameters {
             iv_size,
             hash,
@@ -344,7 +344,8 @@ impl KeySpec for AesCtrHmacKeyType {
             ..
         } = key.parameters;
         let (aes_key, hmac_key) = (key.aes_key.bytes(), key.hmac_key.bytes());
-        cipher::aes_ctr_hmac(aes_key, iv_size, hmac_key, hash, tag_size).map(RawPrimitive::Aead)
+        cipher::aes_ctr_hmac(provider, aes_key, iv_size, hmac_key, hash, tag_size)
+            .map(RawPrimitive::Aead)
     }
 
     fn material(key: &AesCtrHmacKey) -> Vec<&SecretBytes> {

@@ -269,7 +269,7 @@ impl KeySpec for AesCtrHmacStreamingKeyType {
 
     fn primitive(
         key: &AesCtrHmacStreamingKey,
-        _provider: Provider,
+        provider: Provider,
     ) -> Result<RawPrimitive, KeyError> {
         let AesCtrHmacStreamingParameters {
             derived_key_size,
@@ -281,11 +281,12 @@ impl KeySpec for AesCtrHmacStreamingKeyType {
         Ok(RawPrimitive::StreamingAead(StreamKey::new(
             key.parameters.layout(),
             key.key.clone(),
+            provider,
             hkdf_hash,
             derived_key_size + AesCtrHmacStreamingParameters::HMAC_KEY_SIZE,
             Box::new(move |derived| {
                 let (aes_key, hmac_key) = derived.split_at(derived_key_size);
-                cipher::aes_ctr_hmac_segments(aes_key, hmac_key, hmac_hash, tag_size)
+                cipher::aes_ctr_hmac_segments(provider, aes_key, hmac_key, hmac_hash, tag_size)
             }),
         )))
     }

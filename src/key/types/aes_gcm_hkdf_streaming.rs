@@ -212,6 +212,7 @@ impl KeySpec for AesGcmHkdfStreamingKeyType {
         Ok(RawPrimitive::StreamingAead(StreamKey::new(
             parameters.layout(),
             key.key.clone(),
+            provider,
             parameters.hkdf_hash,
             parameters.derived_key_size,
             Box::new(move |derived| cipher::aes_gcm(provider, derived)),

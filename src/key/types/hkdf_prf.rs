@@ -126,9 +126,9 @@ impl HkdfPrfKey {
         &self.parameters
     }
 
-    pub(crate) fn raw_prf(&self) -> Box<dyn RawPrf> {
+    pub(crate) fn raw_prf(&self, provider: Provider) -> Box<dyn RawPrf> {
         let HkdfPrfParameters { hash, salt, .. } = &self.parameters;
-        cipher::hkdf(self.key.bytes(), *hash, salt)
+        cipher::hkdf(provider, self.key.bytes(), *hash, salt)
     }
 }
 
@@ -217,8 +217,8 @@ impl KeySpec for HkdfPrfKeyType {
         }
     }
 
-    fn primitive(key: &HkdfPrfKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
-        Ok(RawPrimitive::Prf(key.raw_prf()))
+    fn primitive(key: &HkdfPrfKey, provider: Provider) -> Result<RawPrimitive, KeyError> {
+        Ok(RawPrimitive::Prf(key.raw_prf(provider)))
     }
 
     fn material(key: &HkdfPrfKey) -> Vec<&SecretBytes> {

@@ -188,9 +188,10 @@ impl KeySpec for HmacKeyType {
         }
     }
 
-    fn primitive(key: &HmacKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
+    fn primitive(key: &HmacKey, provider: Provider) -> Result<RawPrimitive, KeyError> {
         let HmacParameters { hash, tag_size, .. } = key.parameters;
-        cipher::hmac(key.key.bytes(), hash, tag_size).map(RawPrimitive::Mac)
+        let mac = cipher::hmac(provider, key.key.bytes(), hash, tag_size);
+        Ok(RawPrimitive::Mac(mac))
     }
 
     const PARAMETERS: &'static [ParameterName] = &[ParameterName::TagSize, ParameterName::Hash];

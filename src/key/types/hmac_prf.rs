@@ -144,10 +144,10 @@ impl KeySpec for HmacPrfKeyType {
         }
     }
 
-    fn primitive(key: &HmacPrfKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
+    fn primitive(key: &HmacPrfKey, provider: Provider) -> Result<RawPrimitive, KeyError> {
         let hash = key.parameters.hash;
-        let mac = cipher::hmac(key.key.bytes(), hash, hash.digest_size());
-        cipher::of_mac(mac).map(RawPrimitive::Prf)
+        let mac = cipher::hmac(provider, key.key.bytes(), hash, hash.digest_size());
+        Ok(RawPrimitive::Prf(cipher::of_mac(mac)))
     }
 
     const PARAMETERS: &'static [ParameterName] = &[ParameterName::Hash];

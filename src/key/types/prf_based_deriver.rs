@@ -275,9 +275,9 @@ impl KeySpec for PrfBasedDeriverKeyType {
         }
     }
 
-    fn primitive(key: &PrfBasedDeriverKey, _provider: Provider) -> Result<RawPrimitive, KeyError> {
+    fn primitive(key: &PrfBasedDeriverKey, provider: Provider) -> Result<RawPrimitive, KeyError> {
         Ok(RawPrimitive::KeysetDeriver(RawDeriver {
-            prf: key.prf_key.raw_prf(),
+            prf: key.prf_key.raw_prf(provider),
             template: key.derived.clone(),
         }))
     }
