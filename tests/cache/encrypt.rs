@@ -356,6 +356,20 @@ async fn a_prefetch_that_fails_is_tried_again_and_does_no_harm() {
 }
 
 #[tokio::test]
+async fn a_cleared_cache_forgets_the_key_that_was_fetched_ahead() {
+    let (kek, timer) = (Kek::new(), ManualTimer::shared());
+    let aead = cached(&kek, &timer, exact().max_messages(4).prefetch(true));
+    for _ in 0..3 {
+        aead.encrypt(b"", b"").await.unwrap();
+        settle().await;
+    }
+    assert_eq!(kek.encryptions(), 2, "the next key is there");
+    aead.clear();
+    aead.encrypt(b"", b"").await.unwrap();
+    assert_eq!(kek.encryptions(), 3, "neither is used any more");
+}
+
+#[tokio::test]
 async fn a_task_wipes_an_old_key_without_traffic_and_ends_with_the_cache() {
     let (kek, timer) = (Kek::new(), ManualTimer::shared());
     let aead = cached(&kek, &timer, exact().max_age(10 * SECOND));
