@@ -181,6 +181,19 @@ fn partitions_share_no_key_and_make_room_for_each_other() {
     assert_ne!(encrypt("1"), one);
 }
 
+#[test]
+fn an_evicted_partition_loses_its_key_even_if_a_handle_is_left() {
+    let (kek, timer) = (Kek::new(), ManualTimer::shared());
+    let aead = cached(&kek, &timer, exact().max_partitions(1));
+    let held = aead.partition("1");
+    let first = head(&at_once(held.encrypt(b"", b"")).unwrap());
+    timer.advance(SECOND);
+    at_once(aead.partition("2").encrypt(b"", b"")).unwrap();
+    assert_eq!(aead.stats().evictions, 1);
+    assert!(held.dek_usage().is_none(), "the key is gone");
+    assert_ne!(head(&at_once(held.encrypt(b"", b"")).unwrap()), first);
+}
+
 #[tokio::test]
 async fn a_thousand_cold_callers_make_one_call() {
     let (kek, timer) = (Kek::new(), ManualTimer::shared());
