@@ -1,6 +1,6 @@
 //! The cache that encrypts: limits, partitions, single flight, failures.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use keyseal::{
     Envelope, KmsEnvelopeAead, KmsErrorKind, RemoteAead,
@@ -78,6 +78,19 @@ fn one_wrap_serves_exactly_the_messages_of_the_limit() {
         assert_eq!(kek.encryptions() - before, 2, "{limit}");
         assert_eq!(at_once(aead.decrypt(&next, b"data")).unwrap(), b"text");
     }
+}
+
+#[test]
+fn a_dek_repeats_no_nonce_in_65_536_messages() {
+    let (kek, timer) = (Kek::new(), ManualTimer::shared());
+    let aead = cached(&kek, &timer, exact().max_messages(1 << 32));
+    let mut seen = HashSet::new();
+    for message in 0..(1 << 16) + 1000 {
+        // One message under one nonce has the same bytes each time.
+        let fresh = seen.insert(at_once(aead.encrypt(b"", b"")).unwrap());
+        assert!(fresh, "message {message} repeats");
+    }
+    assert_eq!(kek.encryptions(), 1, "they share one DEK");
 }
 
 #[test]

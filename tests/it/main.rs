@@ -38,6 +38,7 @@ mod known_answers;
 mod limits;
 mod mac;
 mod malformed_vectors;
+mod nonces;
 mod prf;
 mod readme;
 #[cfg(feature = "scaleway")]
