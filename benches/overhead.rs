@@ -1,4 +1,4 @@
-//! What a keyset handle costs, in turns with the bare call so that a noisy machine is noisy for
+//! The cost of a keyset handle, in turns with the bare call so that a noisy machine is noisy for
 //! both: prints the median ratio of each pair, and fails where it is over the promise.
 //!
 //! The promise: at most 10 % at 16 bytes, and 3 % from 1 KiB; a failed decryption costs at most

@@ -1,4 +1,4 @@
-//! A key management service of one's own: a client of it, and the suite that says it is right.
+//! A client of another key management service, and the suite that checks it.
 //!
 //! The service here is a table of keys behind a short wait. Replace the wait with your call.
 //!

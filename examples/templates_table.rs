@@ -1,4 +1,4 @@
-//! Prints the table of templates that stands in the README.
+//! Prints the README's table of templates.
 
 #![allow(clippy::print_stdout, reason = "that is what it does")]
 

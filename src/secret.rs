@@ -233,7 +233,7 @@ fn wipe_stack<const DEPTH: usize>() {
     }
 }
 
-/// Runs `work` in a stack frame of its own: inlined code would use the caller's, which is not
+/// Runs `work` in a separate stack frame: inlined code would use the caller's, which is not
 /// wiped.
 #[inline(never)]
 fn in_own_frame<T>(work: impl FnOnce() -> T) -> T {

@@ -1,4 +1,4 @@
-//! The same ciphers without a keyset: what a careful caller of the provider crates would write.
+//! The same ciphers without a keyset: as a careful caller of the provider crates would write them.
 
 #![allow(
     dead_code,

@@ -6,7 +6,7 @@ use hmac::Hmac;
 use super::{Hash, Provider};
 use crate::secret::{STACK_OF_MESSAGES, STACK_OF_SMALL_FRAMES};
 
-/// What is made of an HMAC, whichever implementation it is.
+/// Makes something of an HMAC, of either implementation.
 pub(super) trait WithHmac {
     type Made;
 

@@ -2,7 +2,7 @@
 
 use super::KeyId;
 
-/// What was made from each enabled key of a keyset, in the order of the keyset.
+/// One value for each enabled key of a keyset, in the order of the keyset.
 pub(crate) struct PerKey<T> {
     before: Vec<(KeyId, T)>,
     primary: (KeyId, T),

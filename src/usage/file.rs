@@ -136,7 +136,7 @@ fn write(path: &Path, usage: &BTreeMap<u32, Usage>) -> io::Result<()> {
         let _ = writeln!(text, "{id} {} {}", usage.messages, usage.bytes);
     }
     let new = beside(path, ".new");
-    // The lock keeps others away, so what a crash left there can be overwritten.
+    // The lock keeps others away, so leftovers of a crash can be overwritten.
     let file = File::create(&new)?;
     replace(path, &new, file, text.as_bytes())
 }

@@ -23,6 +23,6 @@ pub struct Field {
 pub trait Fields {
     const FIELDS: &'static [Field];
 
-    /// Makes room for the elements of its own lists, each of which has at most so many.
+    /// Makes room for the elements of its lists, each of which has at most so many.
     fn reserve(&mut self, _elements: usize) {}
 }

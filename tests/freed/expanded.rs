@@ -17,7 +17,7 @@ pub(crate) fn of(key: &[u8]) -> Vec<Bytes> {
     if key.len() > 64 {
         return all;
     }
-    // HKDF without a salt has keys of its own for HMAC.
+    // HKDF without a salt has other keys for HMAC.
     let of_sha256 = extract::<HmacReset<Sha256>>(key);
     let of_sha512 = extract::<HmacReset<Sha512>>(key);
     for pad in [0x36, 0x5c] {

@@ -12,7 +12,7 @@ type Bytes = Zeroizing<Vec<u8>>;
 /// Derives the keys of the message that begins with this nonce.
 pub(crate) type Derive = fn(key: &[u8], nonce: &[u8]) -> Vec<Bytes>;
 
-/// The templates whose messages have keys of their own.
+/// The templates that derive a key for each message.
 pub(crate) const DERIVED: [(&str, Derive); 5] = [
     ("AES128_GCM_SIV", aes_gcm_siv::<Aes128>),
     ("AES256_GCM_SIV", aes_gcm_siv::<Aes256>),
@@ -27,7 +27,7 @@ fn aes_gcm_siv<C: BlockCipherEncrypt + aes::cipher::KeyInit>(
     nonce: &[u8],
 ) -> Vec<Bytes> {
     let cipher = C::new_from_slice(key).unwrap();
-    // A vector that grows leaves what it held behind.
+    // A vector that grows leaves its old content behind.
     let mut derived = Zeroizing::new(Vec::with_capacity(16 + 32));
     for counter in 0..u32::try_from(2 + key.len() / 8).unwrap() {
         let mut block = Array::<u8, C::BlockSize>::default();

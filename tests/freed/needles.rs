@@ -26,7 +26,7 @@ pub(crate) fn add(secret: &[u8]) {
 
 /// Does the same with secrets that are made here.
 ///
-/// In a thread of its own, so that no register of this one keeps a part. When the dynamic linker
+/// In another thread, so that no register of this one keeps a part. When the dynamic linker
 /// first binds a function, it saves the registers on the stack, where the search would find them.
 pub(crate) fn add_made(make: impl FnOnce() -> Vec<Zeroizing<Vec<u8>>> + Send) {
     let adding = || {
@@ -36,7 +36,7 @@ pub(crate) fn add_made(make: impl FnOnce() -> Vec<Zeroizing<Vec<u8>>> + Send) {
     std::thread::scope(|scope| scope.spawn(adding).join()).unwrap();
 }
 
-/// Runs `work` in a frame of its own, which is wiped.
+/// Runs `work` in a separate frame, which is wiped.
 #[inline(never)]
 fn in_own_frame(work: impl FnOnce()) {
     work();

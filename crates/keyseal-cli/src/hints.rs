@@ -109,7 +109,7 @@ mod tests {
                 [arg.get_help().map(ToString::to_string), long]
             });
             for text in texts.flatten() {
-                // `--help` shows what is hidden, such as the forms of one option.
+                // `--help` also shows hidden items, such as the forms of one option.
                 for flag in flags_in(&text) {
                     assert!(flags.contains(flag), "{path}: {text}");
                 }

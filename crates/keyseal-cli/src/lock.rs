@@ -1,4 +1,4 @@
-//! Locks on files that will be replaced: a second run waits for the first one, but not for ever.
+//! Locks on files that will be replaced: a second run waits for the first one, but with a limit.
 
 use std::{
     fs::{File, TryLockError},

@@ -43,7 +43,7 @@ fn printable_arguments(arguments: &[OsString]) -> Option<clap::Error> {
     parse(&printable.collect::<Vec<_>>()).err()
 }
 
-/// What the standard library says of a number that it cannot read, and what the user can do.
+/// The standard library's message for a number that it cannot read, and advice for the user.
 const NUMBERS: [(&str, &str); 4] = [
     ("invalid digit found in string", "it is not a whole number"),
     (

@@ -97,7 +97,7 @@ async fn nothing_is_lost_while_the_kms_fails_and_keys_rotate() {
     assert!(last_files <= first_files + 64, "{steady:?}");
 }
 
-/// A message, and what it was encrypted with.
+/// A message, with the key and associated data that encrypted it.
 #[derive(Clone)]
 struct Message {
     number: u64,

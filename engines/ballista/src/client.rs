@@ -30,7 +30,7 @@ pub async fn connect(engine: &Engine, url: &str) -> Result<SessionContext> {
 }
 
 /// Opens a session on the scheduler at `url`, such as `df://localhost:50050`, with TLS. It calls the
-/// scheduler once, so that an error says what is wrong with the certificates.
+/// scheduler once, so that an error names the fault in the certificates.
 ///
 /// # Errors
 /// [`TlsError`](crate::TlsError), as a [`DataFusionError`], if either side rejects the other, or the

@@ -86,7 +86,7 @@ pub async fn run_executor(engine: Arc<Engine>, args: &ExecutorArgs) -> Result<()
     match &tls {
         Some((server, client)) => {
             check_names(server, args)?;
-            // Ballista would call again for ever if a certificate is refused.
+            // If a certificate is refused, Ballista would never stop calling.
             let (host, port) = (&args.scheduler_host, args.scheduler_port);
             tokio::select! {
                 biased;

@@ -11,7 +11,7 @@ use crate::tls::ServerTls;
 /// How large a message may be: as in Ballista.
 const LARGEST_MESSAGE: usize = 16 << 20;
 
-/// Returns what Ballista starts in the place of its own server.
+/// Returns the server that Ballista starts in place of its own.
 pub(crate) fn provider(tls: ServerTls) -> Arc<ArrowFlightServerProvider> {
     Arc::new(move |work_dir, address, mut shutdown, settings| {
         let tls = tls.config();

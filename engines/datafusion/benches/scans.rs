@@ -37,7 +37,7 @@ use tpchgen_arrow::LineItemArrow;
 
 use self::meter::{Meter, MeteredStore};
 
-/// Counts what a remote store would be asked for.
+/// Counts the requests to a remote store.
 #[allow(unreachable_pub, reason = "the cluster's own, and public there")]
 #[path = "../../ballista/src/meter.rs"]
 mod meter;
@@ -116,7 +116,7 @@ struct Lake {
     /// Its tables are those of `counting`.
     timed: SessionContext,
     counting: SessionContext,
-    /// What is read from the one and the other.
+    /// The reads from each of the two.
     meters: (Arc<Meter>, Arc<Meter>),
 }
 

@@ -1,4 +1,4 @@
-//! [`EncryptedStore`]: its settings, its keys, and what it binds objects to.
+//! [`EncryptedStore`]: its settings, its keys, and the associated data of objects.
 
 use std::{fmt, sync::Arc};
 

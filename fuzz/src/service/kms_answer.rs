@@ -231,7 +231,7 @@ fn decoded(value: &Value) -> Option<Vec<u8>> {
     STANDARD.decode(value.as_str()?).ok()
 }
 
-/// The service may say what it likes, but for the secret key and the plaintext of the request.
+/// The service may say anything but the secret key and the plaintext of the request.
 fn shows_no_secret(error: &KmsError, plaintext: Option<&[u8]>) {
     let mut shown = format!("{error} {error:?}");
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! Metadata, and what is done with keysets themselves.
+//! Metadata, and operations on keysets themselves.
 
 use keyseal::{KeyTypes, KeysetHandle, Variant, key::KeyTemplate, keyset::Format};
 use prost::Message;

@@ -52,7 +52,7 @@ const PLACES: [(&str, &str); 4] = [
     ("python", "python"),
 ];
 
-/// What the suite starts in such a folder.
+/// The program that the suite starts in such a folder.
 const PROGRAM: &str = "testing_server";
 
 #[tokio::main(flavor = "current_thread")]
@@ -79,7 +79,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         kms: Arc::new(key_services()),
     };
 
-    // On loopback alone: whoever reaches this server can have any keyset opened.
+    // On loopback alone: this server opens any keyset for anyone who reaches it.
     let bound = (
         listener(Ipv6Addr::LOCALHOST.into(), options.port).await,
         listener(Ipv4Addr::LOCALHOST.into(), options.port).await,
@@ -116,7 +116,7 @@ fn language_of(program: &Path) -> &'static str {
     }
 }
 
-/// What the command line says. Flags for other languages' servers are skipped with their values.
+/// The command line. Flags for other languages' servers are skipped with their values.
 struct Options {
     port: u16,
     language: Option<String>,
@@ -238,7 +238,7 @@ fn write(keyset: &KeysetHandle) -> Vec<u8> {
     written.expose(ACCESS).to_vec()
 }
 
-/// What the library refuses, as the tests want it: a text.
+/// A refusal of the library, as the tests want it: a text.
 fn refused<T, E: Error>(result: Result<T, E>) -> Result<T, String> {
     result.map_err(|error| error_chain(&error))
 }

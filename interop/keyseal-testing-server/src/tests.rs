@@ -1,4 +1,4 @@
-//! The server over loopback: what it answers, and what it refuses without ending.
+//! The server over loopback: its answers, and refusals that do not end it.
 
 use std::{env, ffi::OsString, path::Path, sync::Arc};
 
@@ -343,7 +343,7 @@ async fn everywhere(channel: &Channel, bytes: &[u8]) {
             });
         };
         ($client:ident.$method:ident, $request:expr) => {
-            // An error may say again what was asked.
+            // An error may repeat the request.
             let mut client =
                 $client::new(channel.clone()).max_decoding_message_size(LARGEST_MESSAGE);
             let answer = client.$method($request).await;
@@ -522,7 +522,7 @@ fn flags_for_other_servers_are_ignored() {
         ("--gcp_credentials_path a --port 7 --hcvault_token", 7, None),
         ("--language cc --port=8 --aws_key_uri=b", 8, Some("cc")),
         ("-port 9 -language=go", 9, Some("go")),
-        // What the suite passes: the value of the last may be empty.
+        // The suite's arguments: the value of the last may be empty.
         (
             "--port 10 --gcp_key_uri x --aws_key_uri y --hcvault_token ",
             10,

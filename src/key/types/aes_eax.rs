@@ -131,7 +131,7 @@ impl KeySpec for AesEaxKeyType {
             overhead: parameters.iv_size + 16,
             messages_log2: 32,
             max_plaintext: aes_gcm::P_MAX,
-            advice: "to read what others wrote; AES-GCM is faster",
+            advice: "for compatibility; AES-GCM is faster",
         }
     }
 

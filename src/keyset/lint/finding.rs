@@ -1,4 +1,4 @@
-//! [`Finding`]: what the lint reports.
+//! [`Finding`]: a report of the lint.
 
 use std::{collections::BTreeMap, fmt};
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{Seconds, Timestamp, Uuid};
 
-/// Writes a type as the text that it prints, and reads what it parses.
+/// Writes a type as its text, and reads it from text.
 macro_rules! as_text {
     ($($type:ty),+) => {$(
         impl Serialize for $type {

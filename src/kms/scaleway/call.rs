@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::{Region, Uuid, operation::Operation, uri::KeyUri};
 use crate::kms::client::HttpRequest;
 
-/// One request, and what an error about it must know.
+/// One request, and the facts for an error about it.
 pub(super) struct Call {
     operation: Operation,
     region: Region,

@@ -46,7 +46,7 @@ impl Cases {
         result
     }
 
-    /// Checks what is right, and then with one wrong byte at each of the `places`. The verdicts are
+    /// Checks a right input, and then one with a wrong byte at each of the `places`. The verdicts are
     /// public. A comparison that ends at the first difference branches less often for a byte at the
     /// start of a tag than for one at its end.
     fn check(&mut self, name: &str, right: &[u8], places: &[usize], check: impl Fn(&[u8]) -> bool) {

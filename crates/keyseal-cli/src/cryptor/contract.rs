@@ -72,7 +72,7 @@ pub(crate) enum Recognised {
 pub(crate) struct Reason {
     pub(crate) code: &'static str,
     pub(crate) text: String,
-    /// What to do, if decryption is what the user wants.
+    /// The next step for a user who wants to decrypt.
     hint: Option<String>,
 }
 

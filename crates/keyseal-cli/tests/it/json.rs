@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::support::{Place, WithKms};
 
-/// The members of a report, with what the page says about each.
+/// The members of a report, with the page's text about each.
 type Members = BTreeMap<String, String>;
 
 /// Reads the tables of the page, by heading.

@@ -12,7 +12,7 @@ use std::{
 
 use super::support::{Place, WithKms};
 
-/// Runs the script of a case, and returns all that it says.
+/// Runs the script of a case, and returns its output.
 fn run(place: &Place, name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let script = fs::read_to_string(folder.join(name).join("run.sh")).unwrap();

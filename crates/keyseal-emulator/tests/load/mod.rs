@@ -1,4 +1,4 @@
-//! What the tests of load share: a key behind a real socket, and the memory of this process.
+//! Shared by the tests of load: a key behind a real socket, and the memory of this process.
 
 use std::fs;
 

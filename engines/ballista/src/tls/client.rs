@@ -21,7 +21,7 @@ use super::{
     server::{HANDSHAKE, ServerTls},
 };
 
-/// What a client needs for TLS, which executors are too. `Debug` shows paths, and nothing of the files.
+/// The TLS settings of a client; executors are clients too. `Debug` shows paths, and nothing of the files.
 #[derive(Clone)]
 pub struct ClientTls {
     ca: PathBuf,

@@ -1,4 +1,4 @@
-//! [`TlsError`]: what is wrong with a certificate, a key, or the other end.
+//! [`TlsError`]: a fault in a certificate, a key, or the other end.
 
 use std::{error::Error, fmt, path::Path};
 
@@ -11,8 +11,8 @@ const LONGEST_PATH: usize = 1024;
 /// The digits of the shortest key in base64: Ed25519 has 48 bytes.
 const SHORTEST_KEY: usize = 64;
 
-/// TLS cannot be used. It names a file, an option or a server, says what is wrong with it, and what to do.
-/// It never shows what is in a file.
+/// TLS cannot be used. It names a file, an option or a server, the fault, and the next step.
+/// It never shows the content of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsError {
     subject: String,

@@ -1,4 +1,4 @@
-//! Calls the scheduler once, to say what is wrong with certificates before there is a query.
+//! Calls the scheduler once, to report faulty certificates before there is a query.
 
 use std::{
     error::Error,

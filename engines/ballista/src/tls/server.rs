@@ -18,7 +18,7 @@ use super::{
 /// How long the other end may take for the handshake.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// What a server needs for TLS. `Debug` shows paths, and nothing of the files.
+/// The TLS settings of a server. `Debug` shows paths, and nothing of the files.
 #[derive(Clone)]
 pub struct ServerTls {
     identity: Arc<Identity>,

@@ -1,4 +1,4 @@
-//! What clusters with TLS, and without, show to someone who reads the network.
+//! Clusters with TLS, and without, seen by someone who reads the network.
 
 use std::{fs, path::Path};
 

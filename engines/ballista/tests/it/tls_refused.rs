@@ -15,7 +15,7 @@ use crate::{
     nodes::{Nodes, PROGRAM, Settings, listens},
 };
 
-/// Runs a verb of the program that must fail, and returns what it says.
+/// Runs a verb of the program that must fail, and returns its message.
 async fn error_of(lake: &Lake, verb: &str, arguments: &[String]) -> String {
     let log = lake.path().join("refused.log");
     let _ = fs::remove_file(&log);

@@ -36,7 +36,7 @@ impl Setup {
         }
     }
 
-    /// Forgets all that was cached.
+    /// Empties the cache.
     fn cold(&mut self) -> &EncryptedStore {
         self.store = self.builder.clone().build_untried().unwrap();
         &self.store
