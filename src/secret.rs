@@ -198,8 +198,8 @@ pub(crate) const STACK_OF_AWS_LC_KEYS: usize = if cfg!(any(unoptimized, little_o
 /// registers of 64 bytes, so half as much is not enough.
 pub(crate) const STACK_OF_MESSAGES: usize = if cfg!(unoptimized) { 16 << 10 } else { 8 << 10 };
 
-/// The same below those whose frames are small once they are inlined: AES-CMAC, HMAC and HKDF with
-/// SHA-224 and SHA-256, AWS-LC's ChaCha20 and AES-GCM-SIV. Half as much is enough for each of them.
+/// The same below those whose frames are small once they are inlined: AES-CMAC, RustCrypto's HMAC and
+/// HKDF with SHA-224 and SHA-256, AWS-LC's ChaCha20 and AES-GCM-SIV. Half as much is enough for each of them.
 pub(crate) const STACK_OF_SMALL_FRAMES: usize = if cfg!(any(unoptimized, little_optimized)) {
     STACK_OF_MESSAGES
 } else {

@@ -1,6 +1,7 @@
 //! AWS-LC's HMAC, in the place of RustCrypto's.
 //!
-//! AWS-LC wipes the state of each message when the message is done, and that of the key on drop.
+//! AWS-LC wipes a state when it is dropped. It does not wipe the place that a state was moved from: the
+//! caller wipes the stack.
 
 use std::marker::PhantomData;
 

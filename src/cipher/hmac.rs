@@ -4,6 +4,8 @@ use hkdf::HmacImpl;
 use hmac::Hmac;
 
 use super::{Hash, Provider};
+#[cfg(feature = "aws-lc-rs")]
+use crate::secret::STACK_OF_KEYS;
 use crate::secret::{STACK_OF_MESSAGES, STACK_OF_SMALL_FRAMES};
 
 /// Makes something of an HMAC, of either implementation.
@@ -18,7 +20,7 @@ pub(super) trait WithHmac {
 pub(super) fn with_hmac<W: WithHmac>(provider: Provider, hash: Hash, with: W) -> W::Made {
     match provider {
         #[cfg(feature = "aws-lc-rs")]
-        Provider::AwsLc if !rustcrypto_has_instructions(hash) => with_aws_lc(hash, with),
+        Provider::AwsLc if aws_lc_is_faster(hash) => with_aws_lc(hash, with),
         #[cfg(feature = "aws-lc-rs")]
         Provider::AwsLc => with_rustcrypto(hash, with),
         Provider::RustCrypto => with_rustcrypto(hash, with),
@@ -40,30 +42,37 @@ fn with_aws_lc<W: WithHmac>(hash: Hash, with: W) -> W::Made {
     use super::aws_lc_hmac::AwsLcHmac;
 
     match hash {
-        Hash::Sha1 => with.with::<AwsLcHmac<sha1::Sha1>, STACK_OF_MESSAGES>(),
-        Hash::Sha224 => with.with::<AwsLcHmac<sha2::Sha224>, STACK_OF_MESSAGES>(),
-        Hash::Sha256 => with.with::<AwsLcHmac<sha2::Sha256>, STACK_OF_MESSAGES>(),
-        Hash::Sha384 => with.with::<AwsLcHmac<sha2::Sha384>, STACK_OF_MESSAGES>(),
-        Hash::Sha512 => with.with::<AwsLcHmac<sha2::Sha512>, STACK_OF_MESSAGES>(),
+        Hash::Sha1 => with.with::<AwsLcHmac<sha1::Sha1>, STACK_OF_AWS_LC>(),
+        Hash::Sha224 => with.with::<AwsLcHmac<sha2::Sha224>, STACK_OF_AWS_LC>(),
+        Hash::Sha256 => with.with::<AwsLcHmac<sha2::Sha256>, STACK_OF_AWS_LC>(),
+        Hash::Sha384 => with.with::<AwsLcHmac<sha2::Sha384>, STACK_OF_AWS_LC>(),
+        Hash::Sha512 => with.with::<AwsLcHmac<sha2::Sha512>, STACK_OF_AWS_LC>(),
     }
 }
 
-/// Returns whether RustCrypto has the processor compute the hash. If so, it is as fast as AWS-LC, and
-/// faster for short messages; if not, AWS-LC's assembly takes half to three quarters of its time.
+/// Bytes of stack that a message may use below AWS-LC's HMAC. Its state is passed by value, and only the
+/// last copy is wiped by AWS-LC.
 #[cfg(feature = "aws-lc-rs")]
-fn rustcrypto_has_instructions(hash: Hash) -> bool {
-    match hash {
-        #[cfg(target_arch = "x86_64")]
-        Hash::Sha1 | Hash::Sha224 | Hash::Sha256 => std::arch::is_x86_feature_detected!("sha"),
-        #[cfg(target_arch = "x86_64")]
-        Hash::Sha384 | Hash::Sha512 => false,
-        #[cfg(target_arch = "aarch64")]
-        Hash::Sha1 | Hash::Sha224 | Hash::Sha256 => std::arch::is_aarch64_feature_detected!("sha2"),
-        #[cfg(target_arch = "aarch64")]
-        Hash::Sha384 | Hash::Sha512 => std::arch::is_aarch64_feature_detected!("sha3"),
-        // Nobody has measured it there.
-        #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
-        _ => true,
+const STACK_OF_AWS_LC: usize = if cfg!(any(unoptimized, little_optimized)) {
+    STACK_OF_KEYS
+} else {
+    STACK_OF_MESSAGES
+};
+
+/// Where the processor has instructions for a hash, both use them, and RustCrypto is faster for short
+/// messages. Without them, AWS-LC's assembly takes half to three quarters of RustCrypto's time. On other
+/// architectures, nobody has measured it.
+#[cfg(feature = "aws-lc-rs")]
+fn aws_lc_is_faster(hash: Hash) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return match hash {
+        Hash::Sha1 | Hash::Sha224 | Hash::Sha256 => !std::arch::is_x86_feature_detected!("sha"),
+        Hash::Sha384 | Hash::Sha512 => true,
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = hash;
+        false
     }
 }
 

@@ -195,6 +195,17 @@ mod tests {
                         mac.compute(&[&test.msg], &mut tag);
                         let valid = test.result == TestResult::Valid;
                         assert_eq!(tag == test.tag[..], valid, "{name:?} {}", test.tc_id);
+                        // In two parts, and in pieces with a tag in between.
+                        let (start, end) = test.msg.split_at(test.msg.len() / 3);
+                        let mut other = vec![0; tag.len()];
+                        mac.compute(&[start, end], &mut other);
+                        assert_eq!(other, tag);
+                        let mut running = mac.start();
+                        running.update(start);
+                        running.tag(&mut other);
+                        running.update(end);
+                        running.tag(&mut other);
+                        assert_eq!(other, tag);
                     }
                     run += 1;
                 }

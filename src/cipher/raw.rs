@@ -19,8 +19,8 @@
 #[non_exhaustive]
 pub enum Provider {
     /// AWS-LC: AES-GCM, AES-GCM-SIV, ChaCha20-Poly1305, and XChaCha20-Poly1305 and X-AES-GCM on top
-    /// of these; HMAC, and HKDF on top of it, unless the processor has instructions for the hash.
-    /// The rest comes from RustCrypto.
+    /// of these. On x86-64 also HMAC, and HKDF on top of it, for hashes that the processor has no
+    /// instructions for. The rest comes from RustCrypto.
     #[cfg(feature = "aws-lc-rs")]
     AwsLc,
     /// The RustCrypto crates: portable, pure Rust, every cipher.

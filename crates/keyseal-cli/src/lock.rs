@@ -1,4 +1,4 @@
-//! Locks on files that will be replaced: a second run waits for the first one, but with a limit.
+//! Locks on files that will be replaced: a second run waits for the first one, up to a limit.
 
 use std::{
     fs::{File, TryLockError},

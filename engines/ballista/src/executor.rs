@@ -86,7 +86,7 @@ pub async fn run_executor(engine: Arc<Engine>, args: &ExecutorArgs) -> Result<()
     match &tls {
         Some((server, client)) => {
             check_names(server, args)?;
-            // If a certificate is refused, Ballista would never stop calling.
+            // Ballista would retry a refused certificate without end.
             let (host, port) = (&args.scheduler_host, args.scheduler_port);
             tokio::select! {
                 biased;

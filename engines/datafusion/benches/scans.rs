@@ -37,7 +37,7 @@ use tpchgen_arrow::LineItemArrow;
 
 use self::meter::{Meter, MeteredStore};
 
-/// Counts the requests to a remote store.
+/// Counts the requests and bytes that a remote store would serve.
 #[allow(unreachable_pub, reason = "the cluster's own, and public there")]
 #[path = "../../ballista/src/meter.rs"]
 mod meter;

@@ -33,15 +33,15 @@ struct Entries {
     keysets: Cache<Bytes, KeysetStreamingAead>,
     /// The time between two searches for entries past their time.
     sweep_every: Duration,
-    /// Whether a task is there.
+    /// Whether there is a task.
     is_swept: AtomicBool,
 }
 
 /// How long a keyset is kept, besides in the entry of its object.
 const KEYSET_TIME_TO_LIVE: Duration = Duration::from_secs(1);
 
-/// The least time between two searches for entries past their time.
-const SWEEP_EVERY: Duration = Duration::from_millis(100);
+/// The most and the least time between two searches for entries past their time.
+const SWEEP_EVERY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_millis(100));
 
 impl HeaderCache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
@@ -54,7 +54,7 @@ impl HeaderCache {
                 .max_capacity(limits.entries())
                 .time_to_live(limits.time_to_live().min(KEYSET_TIME_TO_LIVE))
                 .build(),
-            sweep_every: (limits.time_to_live() / 4).max(SWEEP_EVERY),
+            sweep_every: limits.time_to_live().min(SWEEP_EVERY.0).max(SWEEP_EVERY.1),
             is_swept: AtomicBool::new(false),
         }))
     }
@@ -65,8 +65,8 @@ impl HeaderCache {
         header: Bytes,
         unwrap: impl Future<Output = Result<KeysetStreamingAead, StoreErrorKind>>,
     ) -> Result<KeysetStreamingAead, StoreErrorKind> {
+        let _swept = SweptLater(&self.0);
         let keyset = self.0.keysets.try_get_with(header, unwrap).await;
-        sweep_later(&self.0);
         keyset.map_err(|kind| StoreErrorKind::clone(&kind))
     }
 
@@ -88,8 +88,8 @@ impl HeaderCache {
         object: Arc<StoredObject>,
     ) {
         let key = (location.clone(), version.cloned());
+        let _swept = SweptLater(&self.0);
         self.0.objects.insert(key, object).await;
-        sweep_later(&self.0);
     }
 
     /// Drops the entry of the current version.
@@ -105,6 +105,7 @@ impl HeaderCache {
         version: Option<&String>,
         load: impl Future<Output = Result<StoredObject>>,
     ) -> Result<Loaded> {
+        let _swept = SweptLater(&self.0);
         let entry = self
             .0
             .objects
@@ -112,7 +113,6 @@ impl HeaderCache {
             .or_try_insert_with(async { load.await.map(Arc::new) })
             .await
             .map_err(shared)?;
-        sweep_later(&self.0);
         Ok(Loaded {
             is_fresh: entry.is_fresh(),
             object: entry.into_value(),
@@ -138,6 +138,9 @@ impl Entries {
 /// Sees to it that a task drops the entries when their time is over: on its own, a cache does it only
 /// when it is used next, and until then the keys would stay in memory. Without a runtime they do.
 fn sweep_later(entries: &Arc<Entries>) {
+    if entries.is_swept.load(Ordering::Relaxed) {
+        return;
+    }
     let Ok(runtime) = Handle::try_current() else {
         return;
     };
@@ -147,14 +150,27 @@ fn sweep_later(entries: &Arc<Entries>) {
     }
 }
 
+/// Starts the task when an entry has come in, also if the caller gives up while it does.
+struct SweptLater<'e>(&'e Arc<Entries>);
+
+impl Drop for SweptLater<'_> {
+    fn drop(&mut self) {
+        sweep_later(self.0);
+    }
+}
+
 /// The one task of a cache. It does not keep the cache.
 struct Sweeper(Weak<Entries>);
 
 impl Drop for Sweeper {
-    /// The task may end with its runtime: the next entry takes another.
+    /// The task may end with its runtime: the next entry takes another. It panics on a runtime without
+    /// a timer, where the next one would do no better.
     fn drop(&mut self) {
-        if let Some(entries) = self.0.upgrade() {
-            entries.is_swept.store(false, Ordering::Release);
+        if let Some(entries) = self.0.upgrade()
+            && !std::thread::panicking()
+        {
+            // Whoever adds an entry after this sees it, and this task sees all entries before.
+            entries.is_swept.swap(false, Ordering::AcqRel);
         }
     }
 }
@@ -234,5 +250,19 @@ mod tests {
         cache.insert(&location, None, object).await;
         drop(cache);
         assert!(is_gone(&seen).await, "the task keeps it");
+    }
+
+    #[test]
+    fn a_runtime_without_a_timer_has_a_cache_too() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(async {
+            let cache = HeaderCache::new(CacheLimits::new(10, Duration::from_secs(60)));
+            let location = Path::from("object");
+            for _ in 0..3 {
+                cache.insert(&location, None, object(&location)).await;
+                tokio::task::yield_now().await;
+                assert!(cache.get(&location, None).await.is_some());
+            }
+        });
     }
 }

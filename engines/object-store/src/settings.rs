@@ -51,8 +51,9 @@ pub struct CacheLimits {
 impl CacheLimits {
     /// Takes the number of objects, and how long each is kept.
     ///
-    /// A task wipes keys past their time, at the latest a quarter of that time later. Without a tokio
-    /// runtime, the next use of the store wipes them.
+    /// A task on the tokio runtime wipes keys at most a second after their time; a read that goes on
+    /// keeps its key until it ends. The runtime needs its timer (`enable_time`). Without a runtime, the
+    /// next use of the store wipes them.
     #[must_use]
     pub const fn new(entries: u64, time_to_live: Duration) -> Self {
         Self {

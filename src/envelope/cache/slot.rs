@@ -297,6 +297,10 @@ mod tests {
                 let held = deks.iter().filter(|(_, _, dek)| dek.strong_count() > 0);
                 let held: Vec<(u64, Duration)> = held.map(|(id, at, _)| (*id, *at)).collect();
                 prop_assert!(held.len() <= 2, "{held:?} after {step:?}");
+                if matches!(step, Step::Install(_)) {
+                    let newest = deks.last().map(|(id, at, _)| (*id, *at));
+                    prop_assert!(newest.is_some_and(|newest| held.contains(&newest)));
+                }
                 let is_wrong = |(id, expires): &(u64, Duration)| match step {
                     Step::Install(_) => false,
                     Step::TurnOver | Step::Retire => Some(*id) == current,
