@@ -20,3 +20,6 @@ mod sync;
 pub use aead::CachedEnvelopeAead;
 pub use counters::{CacheStats, DekUsage};
 pub use policy::{CachePolicy, CachePolicyError, DecryptCache, EncryptCache};
+
+#[cfg(test)]
+mod tests;
