@@ -21,7 +21,7 @@ fn templates(kind: KeyKind) -> Vec<&'static str> {
     let mut first = BTreeMap::new();
     for template in templates {
         let type_url = template.key_template().type_url().to_owned();
-        first.entry(type_url).or_insert(template.name());
+        first.entry(type_url).or_insert_with(|| template.name());
     }
     first.into_values().collect()
 }
