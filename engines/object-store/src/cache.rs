@@ -40,8 +40,9 @@ struct Entries {
 /// How long a keyset is kept, besides in the entry of its object.
 const KEYSET_TIME_TO_LIVE: Duration = Duration::from_secs(1);
 
-/// The most and the least time between two searches for entries past their time.
-const SWEEP_EVERY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_millis(100));
+/// The bounds of the time between two searches for entries past their time.
+const LEAST_SWEEP: Duration = Duration::from_millis(100);
+const MOST_SWEEP: Duration = Duration::from_secs(1);
 
 impl HeaderCache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
@@ -54,7 +55,7 @@ impl HeaderCache {
                 .max_capacity(limits.entries())
                 .time_to_live(limits.time_to_live().min(KEYSET_TIME_TO_LIVE))
                 .build(),
-            sweep_every: limits.time_to_live().min(SWEEP_EVERY.0).max(SWEEP_EVERY.1),
+            sweep_every: limits.time_to_live().clamp(LEAST_SWEEP, MOST_SWEEP),
             is_swept: AtomicBool::new(false),
         }))
     }
@@ -138,9 +139,6 @@ impl Entries {
 /// Sees to it that a task drops the entries when their time is over: on its own, a cache does it only
 /// when it is used next, and until then the keys would stay in memory. Without a runtime they do.
 fn sweep_later(entries: &Arc<Entries>) {
-    if entries.is_swept.load(Ordering::Relaxed) {
-        return;
-    }
     let Ok(runtime) = Handle::try_current() else {
         return;
     };
@@ -169,7 +167,8 @@ impl Drop for Sweeper {
         if let Some(entries) = self.0.upgrade()
             && !std::thread::panicking()
         {
-            // Whoever adds an entry after this sees it, and this task sees all entries before.
+            // A swap, as in `sweep_later`: of the two, the later one sees what the other has done. So
+            // an entry has this task, which looks once more, or gets the next one.
             entries.is_swept.swap(false, Ordering::AcqRel);
         }
     }
@@ -263,6 +262,8 @@ mod tests {
                 tokio::task::yield_now().await;
                 assert!(cache.get(&location, None).await.is_some());
             }
+            let tried = cache.0.is_swept.load(Ordering::Acquire);
+            assert!(tried, "no second task panics");
         });
     }
 }

@@ -43,7 +43,9 @@ impl<A: Aging> Drop for Sweeper<A> {
     /// The task may end with its runtime: the next one takes another.
     fn drop(&mut self) {
         if let Some(keys) = self.0.upgrade() {
-            keys.is_swept().store(false, Ordering::Release);
+            // A swap, as in `sweep_later`: of the two, the later one sees what the other has done. So
+            // a key has this task, which looks once more, or gets the next one.
+            keys.is_swept().swap(false, Ordering::AcqRel);
         }
     }
 }
