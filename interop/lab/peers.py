@@ -14,7 +14,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Sequence
 
 LAB = Path(__file__).resolve().parent.parent
 REPOSITORY = LAB.parent
@@ -121,12 +121,12 @@ class Peer:
     """
 
     name: str
-    command: list[str]
+    command: Sequence[str]
     info: dict = field(default_factory=dict)
 
     def __post_init__(self):
         self._process = subprocess.Popen(
-            self.command + [str(SCRATCH.folder(self.name))],
+            [*self.command, str(SCRATCH.folder(self.name))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
