@@ -351,7 +351,8 @@ fn middle_first(opener: Opener, stream: &[u8]) -> io::Result<Vec<u8>> {
 /// A MAC of a whole message, and of one in pieces: both must agree.
 struct Mac(KeysetMac);
 
-/// Pieces that end within the blocks of a hash; of a long message a thousand, for each is wiped.
+/// Cuts a message within the blocks of a hash. A long one is cut into a thousand pieces, because each
+/// update wipes the stack.
 fn pieces(message: &[u8]) -> impl Iterator<Item = &[u8]> {
     message.chunks(message.len() / 1000 + 7)
 }
