@@ -6,8 +6,10 @@ use std::{
     fs::File,
     io,
     net::{Ipv4Addr, TcpListener},
+    ops::Range,
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::{self, ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -166,12 +168,46 @@ impl Process {
     }
 }
 
-/// Returns a port of loopback that nobody listens on.
+/// The ports that [`free_port`] takes: below those that systems give to connections.
+const PORTS: Range<u32> = 10_000..32_768;
+
+/// Returns a port of loopback that nobody listens on, and another one for each call.
+///
+/// Until the child that is told of it listens there, the system gives it to no other connection.
 ///
 /// # Errors
 /// [`io::Error`] if all are taken.
 pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let count = PORTS.end - PORTS.start;
+    // Processes that run at the same time start at different places.
+    let start = process::id().wrapping_mul(97);
+    for _ in PORTS {
+        let tried = TRIED.fetch_add(1, Ordering::Relaxed);
+        let port = PORTS.start + start.wrapping_add(tried) % count;
+        let port = u16::try_from(port).map_err(io::Error::other)?;
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_) => return Ok(port),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AddrInUse.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_free_port_is_none_that_the_system_gives_to_connections() {
+        let ports: Vec<u16> = (0..100).map(|_| free_port().unwrap()).collect();
+        let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
+        let lowest = range.map_or(u16::MAX, |range| {
+            range.split_whitespace().next().unwrap().parse().unwrap()
+        });
+        assert!(ports.iter().all(|port| *port < lowest), "{ports:?}");
+        let different: std::collections::BTreeSet<u16> = ports.iter().copied().collect();
+        assert_eq!(different.len(), ports.len(), "{ports:?}");
+    }
 }
