@@ -96,13 +96,17 @@ def spoiled(message: dict, primitive: table.Primitive) -> Iterable[tuple[str, di
         yield "another input", message | {"input": b64(b"other")}
 
 
-_peer = functools.cache(Peer)
+# A process starts each implementation once, however many checks it runs.
+_own_peer = functools.cache(Peer)
 
 
-def anew(check, commands, *rest) -> tuple[list[Cell], float]:
-    """Runs a check of this module with peers of this process's own; says how many seconds it took."""
+def with_own_peers(check, peers, *rest) -> tuple[list[Cell], float]:
+    """Runs `cross` or `recorded` in a process that has no peers yet.
+
+    Starts `peers`, which are names and commands. Returns the cells, and how many seconds it took.
+    """
     since = time.monotonic()
-    cells = list(check(*(_peer(*command) for command in commands), *rest))
+    cells = list(check(*(_own_peer(name, command) for name, command in peers), *rest))
     return cells, time.monotonic() - since
 
 

@@ -7,11 +7,13 @@ there are, and what keyseal has, before its tests are made of that.
 import ast
 import collections
 import importlib
+import itertools
 import os
 import re
 import sys
 import unittest
 
+import portpicker
 from absl import flags
 
 SERVERS = ast.literal_eval(os.environ["KEYSEAL_SERVERS"])
@@ -95,6 +97,10 @@ def introduce():
     testing_servers._TestingServers.keyset_stub = lambda servers, lang: stub(
         servers, lang if lang in LANGUAGES else "python"
     )
+    # Modules run side by side, and one that picks at random may pick what another is about to use.
+    first = int(os.environ["KEYSEAL_FIRST_PORT"])
+    ports = filter(portpicker.is_port_free, itertools.count(first))
+    portpicker.pick_unused_port = lambda: next(ports)
     testing_servers._server_cmd = lambda lang, port: [*SERVERS[lang], "--port", str(port)]
 
 

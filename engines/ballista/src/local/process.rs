@@ -168,23 +168,21 @@ impl Process {
     }
 }
 
-/// The ports that [`free_port`] takes: below those that systems give to connections.
+/// The ports that [`free_port`] takes. Systems give the ports above to outgoing connections: one of
+/// those could be gone before a child listens there.
 const PORTS: Range<u32> = 10_000..32_768;
 
-/// Returns a port of loopback that nobody listens on, and another one for each call.
-///
-/// Until the child that is told of it listens there, the system gives it to no other connection.
+/// Returns a port of loopback that nobody listens on; each call returns another one.
 ///
 /// # Errors
 /// [`io::Error`] if all are taken.
 pub fn free_port() -> io::Result<u16> {
     static TRIED: AtomicU32 = AtomicU32::new(0);
-    let count = PORTS.end - PORTS.start;
-    // Processes that run at the same time start at different places.
-    let start = process::id().wrapping_mul(97);
+    // Processes whose numbers are neighbours start 97 ports apart, so that they do not try the same.
+    let first = process::id().wrapping_mul(97);
     for _ in PORTS {
         let tried = TRIED.fetch_add(1, Ordering::Relaxed);
-        let port = PORTS.start + start.wrapping_add(tried) % count;
+        let port = PORTS.start + first.wrapping_add(tried) % (PORTS.end - PORTS.start);
         let port = u16::try_from(port).map_err(io::Error::other)?;
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             Ok(_) => return Ok(port),
@@ -197,17 +195,19 @@ pub fn free_port() -> io::Result<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
-    fn a_free_port_is_none_that_the_system_gives_to_connections() {
+    fn free_ports_are_not_given_to_connections_and_differ() {
         let ports: Vec<u16> = (0..100).map(|_| free_port().unwrap()).collect();
         let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
         let lowest = range.map_or(u16::MAX, |range| {
             range.split_whitespace().next().unwrap().parse().unwrap()
         });
         assert!(ports.iter().all(|port| *port < lowest), "{ports:?}");
-        let different: std::collections::BTreeSet<u16> = ports.iter().copied().collect();
+        let different: BTreeSet<u16> = ports.iter().copied().collect();
         assert_eq!(different.len(), ports.len(), "{ports:?}");
     }
 }
