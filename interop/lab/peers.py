@@ -354,7 +354,9 @@ def _java(*options: str) -> list[str]:
     java, javac, maven = tool("java"), tool("javac"), tool("mvn")
     stamp = folder / "installed"
     pinned = hashlib.sha256((source / "pom.xml").read_bytes()).hexdigest()
-    jars, classes = folder / "jars", folder / "classes"
+    jars, sources = folder / "jars", [source / "Peer.java", source / "Kms.java"]
+    code = b"".join(file.read_bytes() for file in sources)
+    classes = folder / f"classes-{hashlib.sha256(code).hexdigest()[:16]}"
     if not stamp.exists() or stamp.read_text() != pinned:
         shutil.rmtree(folder, ignore_errors=True)
         step(
@@ -363,10 +365,15 @@ def _java(*options: str) -> list[str]:
         )
         stamp.write_text(pinned)
     class_path = f"{jars}/*"
-    build(
-        [javac, "-encoding", "UTF-8", "-cp", class_path, "-d", classes]
-        + [source / "Peer.java", source / "Kms.java"]
-    )
+    if not classes.exists():
+        # Elsewhere, and then in its place: another run may start it, or compile it, too.
+        with tempfile.TemporaryDirectory(dir=folder) as made:
+            build([javac, "-encoding", "UTF-8", "-cp", class_path, "-d", f"{made}/new", *sources])
+            try:
+                os.rename(f"{made}/new", classes)
+            except OSError:
+                if not classes.exists():
+                    raise
     return [java, *options, "-cp", f"{classes}{os.pathsep}{class_path}", "Peer"]
 
 
